@@ -1,0 +1,25 @@
+"""Time as a parameter: nothing below the app reads the system clock by itself."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+SECOND = 1_000_000
+"""One second in µs, the unit of every `utime`."""
+DAY = 86_400 * SECOND
+
+
+class Clock(Protocol):
+    """Where the time comes from; `shortd.testing.FakeClock` in tests."""
+
+    def now(self) -> int:
+        """Unix time in µs."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> int:
+        return time.time_ns() // 1000

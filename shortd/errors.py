@@ -1,0 +1,93 @@
+"""The error catalogue: every refusal a caller can meet, on one page.
+
+An `ErrorKind` is a row of the catalogue; calling it makes the exception to raise:
+
+    raise errors.CODE_TAKEN(field="code")
+
+Each API dialect renders a `ShortdError` in exactly one place. Nothing else turns an
+exception into a response, and messages never contain a secret or another user's data.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class ShortdError(Exception):
+    """A catalogued refusal. Nothing was changed by the call that raises it."""
+
+    def __init__(
+        self, kind: ErrorKind, message: str, field: str | None, retry_after: float | None
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.field = field
+        self.retry_after = retry_after
+        """Seconds until the same call may succeed, for 429 and 503."""
+
+    @property
+    def code(self) -> str:
+        return self.kind.code
+
+    @property
+    def status(self) -> int:
+        return self.kind.status
+
+
+class ErrorKind(msgspec.Struct, frozen=True):
+    """One row of the catalogue: stable code, HTTP status, default message."""
+
+    code: str
+    status: int
+    message: str
+
+    def __call__(
+        self,
+        message: str | None = None,
+        *,
+        field: str | None = None,
+        retry_after: float | None = None,
+    ) -> ShortdError:
+        return ShortdError(self, message or self.message, field, retry_after)
+
+
+# The request itself
+BAD_JSON = ErrorKind("bad_json", 400, "The body is not a JSON object.")
+MISSING_FIELD = ErrorKind("missing_field", 400, "A required field is missing.")
+INVALID_FIELD = ErrorKind("invalid_field", 400, "A field has the wrong type or value.")
+UNKNOWN_CALL = ErrorKind("unknown_call", 404, "There is no call of this name.")
+NOT_FOUND = ErrorKind("not_found", 404, "There is nothing here.")
+METHOD_NOT_ALLOWED = ErrorKind("method_not_allowed", 405, "This method is not allowed here.")
+BODY_TOO_LARGE = ErrorKind("body_too_large", 413, "The request body is too large.")
+BAD_REQUEST = ErrorKind("bad_request", 400, "The request cannot be understood.")
+
+# Who is asking
+TOKEN_REQUIRED = ErrorKind("token_required", 401, "A registered account needs its token.")
+BAD_CREDENTIALS = ErrorKind("bad_credentials", 401, "The credentials are not valid.")
+ACCOUNT_EXPIRED = ErrorKind("account_expired", 401, "This temporary account has expired.")
+SIGNUP_CLOSED = ErrorKind("signup_closed", 403, "This server does not take new accounts.")
+NOT_REGISTERED = ErrorKind("not_registered", 403, "This call needs a registered account.")
+USERNAME_TAKEN = ErrorKind("username_taken", 409, "This username is in use.")
+EMAIL_TAKEN = ErrorKind("email_taken", 409, "This e-mail address is in use.")
+
+# Links
+INVALID_URL = ErrorKind("invalid_url", 400, "This is not an http or https URL that can be used.")
+URL_LOOPS = ErrorKind("url_loops", 400, "This URL leads back to this server.")
+INVALID_CODE = ErrorKind("invalid_code", 400, "This code cannot be used.")
+UNKNOWN_HOST = ErrorKind("unknown_host", 400, "This is not one of the hosts of this server.")
+CODE_TAKEN = ErrorKind("code_taken", 409, "This code is in use.")
+ENTRY_NOT_FOUND = ErrorKind("entry_not_found", 404, "You have no entry at this address.")
+LINK_NOT_FOUND = ErrorKind("link_not_found", 404, "There is no link at this address.")
+LINK_EXPIRED = ErrorKind("link_expired", 410, "This link has expired.")
+
+# The server's own limits
+RATE_LIMITED = ErrorKind("rate_limited", 429, "Too many calls; wait and try again.")
+LINK_LIMITED = ErrorKind("link_limited", 429, "This link is visited too often; try again later.")
+BUSY = ErrorKind("busy", 503, "The server is busy; try again in a moment.")
+STORAGE_FULL = ErrorKind("storage_full", 507, "The server has no storage left.")
+INTERNAL = ErrorKind("internal", 500, "An unexpected fault; it has been logged.")
+
+CATALOGUE: dict[str, ErrorKind] = {
+    kind.code: kind for kind in list(globals().values()) if isinstance(kind, ErrorKind)
+}

@@ -1,0 +1,155 @@
+"""The rows shortd keeps, as msgspec Structs.
+
+They are stored as msgpack arrays, so fields are positional on disk: a new field goes last
+and has a default, and no field is ever removed or moved. Times are Unix time in µs.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+NEVER = 576_460_752_303_423_487
+"""`expiration_utime` of an entry without one (0x7ffffffffffffff in the v2 document)."""
+ACCOUNT_NEVER = 9_223_372_036_854_775_807
+"""`expiration_utime` of an account that does not expire."""
+
+
+class AccountType(StrEnum):
+    """The account types of ww7 v2; each has its own section under [limits]."""
+
+    TEMPORARY = "temporary"
+    REGISTERED = "registered"
+    VERIFIED = "verified"
+    CUSTOM = "custom"
+
+
+class PasswordHash(msgspec.Struct, array_like=True, frozen=True):
+    """Argon2id digests of one person's password under one salt.
+
+    `digests` holds one entry per client-side derivation (NOTES "Accounts"): the documents
+    show two, and either opens the account. Sharing the salt keeps a login at one Argon2id.
+    """
+
+    salt: bytes
+    memory_kib: int
+    passes: int
+    digests: tuple[bytes, ...]
+
+
+class Account(msgspec.Struct, array_like=True, frozen=True):
+    """An account. A temporary one has no e-mail, no password, and its id is its credential."""
+
+    userid: str
+    type: AccountType
+    create_utime: int
+    expiration_utime: int = ACCOUNT_NEVER
+    email: str = ""
+    username: str = ""
+    email_verified: bool = False
+    password: PasswordHash | None = None
+
+
+class Token(msgspec.Struct, array_like=True, frozen=True):
+    """A v2 login. Stored under the SHA-256 of the token, never the token itself."""
+
+    userid: str
+    create_utime: int
+    expiration_utime: int
+
+
+class Host(msgspec.Struct, array_like=True, frozen=True):
+    """A short host's permanent number; link keys carry the number, so a host can be renamed."""
+
+    number: int
+    name: str
+
+
+class Link(msgspec.Struct, array_like=True, frozen=True):
+    """A short link, stored under (host number, code)."""
+
+    id: int
+    owner: str
+    host: int
+    code: str
+    url: str
+    """What the client gave: the destination."""
+    location: str
+    """The Location header: `url`, or its ASCII form where that differs."""
+    utime: int
+    tag: int = 0
+    enabled: bool = True
+    expiration_utime: int = NEVER
+    expiration_count: int = 0
+    """Redirects allowed in all; 0 is no limit."""
+
+
+class Click(msgspec.Struct, array_like=True, frozen=True):
+    """One journal record: a visit to a link, or a load of its QR image."""
+
+    link_id: int
+    utime: int
+    kind: int
+    """`VISIT`, `QR_VISIT` or `QR_LOAD`."""
+    address: str = ""
+    """As [clicks] ip has it: full, truncated, or empty."""
+    user_agent: str = ""
+    referrer: str = ""
+    language: str = ""
+
+
+VISIT = 0
+"""A redirect: counts in `count`."""
+QR_VISIT = 1
+"""A redirect from a tracked QR code: counts in `count` and `count_qr`."""
+QR_LOAD = 2
+"""A load of the QR image: counts in `count_qr` alone."""
+
+
+class Counts(msgspec.Struct, array_like=True, frozen=True):
+    """Drained totals of a link, and the bounds of its kept visits."""
+
+    count: int = 0
+    count_qr: int = 0
+    visits: int = 0
+    """Rows kept in the visits table."""
+    visit_serial: int = 0
+    """Serial of the next visit row."""
+
+
+class Visit(msgspec.Struct, array_like=True, frozen=True):
+    """A recent visit, kept for [clicks] visit_days."""
+
+    utime: int
+    kind: int
+    address: str
+    user_agent: str
+    referrer: str
+    language: str
+
+
+class DayStats(msgspec.Struct, array_like=True, frozen=True):
+    """One link's rollup of one UTC day.
+
+    `dimensions` maps a dimension ("source", "device", "os", …) to counts by value; a value
+    with a part of its own (a version, a model) is spelled "value\\x1fpart".
+    """
+
+    total: int = 0
+    qr_loads: int = 0
+    dimensions: dict[str, dict[str, int]] = {}
+
+
+class Balance(msgspec.Struct, array_like=True, frozen=True):
+    """A token bucket at rest: its level in millionths of a weight unit, as of `utime`."""
+
+    level: int
+    utime: int
+
+
+class Position(msgspec.Struct, array_like=True, frozen=True, order=True):
+    """A place in the click journal: the end of the record that was read last."""
+
+    segment: int = 0
+    offset: int = 0
