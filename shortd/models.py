@@ -63,7 +63,7 @@ class Host(msgspec.Struct, array_like=True, frozen=True):
     """A short host's permanent number; link keys carry the number, so a host can be renamed."""
 
     number: int
-    name: str
+    base_url: str
 
 
 class Link(msgspec.Struct, array_like=True, frozen=True):
@@ -75,14 +75,14 @@ class Link(msgspec.Struct, array_like=True, frozen=True):
     code: str
     url: str
     """What the client gave: the destination."""
-    location: str
-    """The Location header: `url`, or its ASCII form where that differs."""
     utime: int
     tag: int = 0
     enabled: bool = True
     expiration_utime: int = NEVER
     expiration_count: int = 0
     """Redirects allowed in all; 0 is no limit."""
+    ascii_url: str = ""
+    """The Location header where `url` itself cannot be one; else empty."""
 
 
 class Click(msgspec.Struct, array_like=True, frozen=True):

@@ -1,1 +1,122 @@
+"""Durable storage: the one LMDB environment of a data directory.
 
+    with store.read() as txn:
+        link = LINKS.get(txn, (host, code))
+    await store.write(lambda txn: LINKS.put(txn, key, link))
+
+Reads are short, inline on the event loop and never span an await. Writes go to the writer
+thread and return once they are on disk. No other package imports lmdb or opens a transaction.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import lmdb
+
+from shortd.store import migrations
+from shortd.store.schema import META, SCHEMA_VERSION, TABLES
+from shortd.store.table import Txn, WriteTxn
+from shortd.store.writer import Writer
+
+T = TypeVar("T")
+
+DEFAULT_MAP_BYTES = 1 << 36
+VERSION_KEY = ("schema_version",)
+
+
+class StoreError(Exception):
+    """The data directory cannot be used; the message says why, in one line."""
+
+
+class DataDirectoryInUse(StoreError):
+    """Another shortd process owns the data directory."""
+
+
+class SchemaTooNew(StoreError):
+    """The database was written by a newer shortd."""
+
+
+class Store:
+    """The data directory's lock, its database, and the writer thread."""
+
+    def __init__(self, directory: Path, *, map_bytes: int = DEFAULT_MAP_BYTES) -> None:
+        self.directory = directory
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = _lock(directory)
+        try:
+            self._environment = lmdb.open(
+                str(directory / "db"),
+                map_size=map_bytes,
+                max_dbs=64,
+                max_readers=64,
+                mode=0o600,
+            )
+            self._databases = {
+                name: self._environment.open_db(name.encode())
+                for table in TABLES
+                for name in (table.name, *(index.name for index in table.indexes))
+            }
+            self._migrate(migrations.STEPS)
+        except lmdb.Error as fault:
+            os.close(self._lock)
+            raise StoreError(f"cannot open the database in {directory}: {fault}") from fault
+        except StoreError:
+            self._environment.close()
+            os.close(self._lock)
+            raise
+        self._writer = Writer(self._environment, self._databases)
+
+    def read(self) -> Txn:
+        """A snapshot of the last commit."""
+        return Txn(self._environment.begin(), self._databases)
+
+    async def write(self, function: Callable[[WriteTxn], T]) -> T:
+        """See `Writer.write`."""
+        return await self._writer.write(function)
+
+    def close(self) -> None:
+        """Commits what waits, then gives the directory free."""
+        self._writer.close()
+        self._environment.close()
+        os.close(self._lock)
+
+    def _migrate(self, steps: Mapping[int, Callable[[WriteTxn], None]]) -> None:
+        with self.read() as txn:
+            version = META.get(txn, VERSION_KEY)
+        if version == SCHEMA_VERSION:
+            return
+        if version is not None and version > SCHEMA_VERSION:
+            raise SchemaTooNew(
+                f"{self.directory} was written by a newer shortd"
+                f" (schema {version}, this one reads up to {SCHEMA_VERSION})"
+            )
+        if version is not None:
+            backup = self.directory / f"db-before-schema-{SCHEMA_VERSION}"
+            backup.mkdir(mode=0o700, exist_ok=True)
+            self._environment.copy(str(backup))
+        with self._environment.begin(write=True) as raw:
+            txn = WriteTxn(raw, self._databases)
+            for step in range(SCHEMA_VERSION if version is None else version, SCHEMA_VERSION):
+                steps[step](txn)
+            META.put(txn, VERSION_KEY, SCHEMA_VERSION)
+
+
+def _lock(directory: Path) -> int:
+    """Takes the directory's lock, which the kernel gives back however the process ends."""
+    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+        os.close(descriptor)
+        raise DataDirectoryInUse(
+            f"{directory} is in use by another shortd (process {owner or 'unknown'})"
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    return descriptor

@@ -1,1 +1,7 @@
+"""ww7 v2: `POST /v2/<call>`, one JSON envelope."""
 
+from __future__ import annotations
+
+from shortd.api.v2 import account_calls, link_calls, multi_call, password_calls
+
+__all__ = ["account_calls", "link_calls", "multi_call", "password_calls"]

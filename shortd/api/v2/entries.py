@@ -1,0 +1,102 @@
+"""Entries as ww7 v2 shows them: links with their live counts, and their QR codes if asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+
+from shortd.api.v2.registry import Context, Output
+from shortd.models import Link
+from shortd.qr import QrOptions, qrcode_output
+
+QrInput = QrOptions | bool | None
+"""`qr` of the inputs: options, `true` for the defaults; `false`, null or absence for none."""
+
+
+class QrCode(msgspec.Struct, frozen=True):
+    """`qrcode` of an entry."""
+
+    format: str
+    image: str
+    encoding: str
+
+
+class Entry(Output, frozen=True, kw_only=True):
+    """The items of an entry (v2 document, get_entry)."""
+
+    count: int
+    count_qr: int
+    enabled: bool
+    encryption: int
+    expiration_count: int
+    expiration_utime: int
+    filekey: str
+    filesize: int
+    filetype: str
+    id: int
+    order: int
+    shorturl: str
+    signature: str
+    tag: int
+    url: str
+    userid: str
+    utime: int
+    qrcode: QrCode | msgspec.UnsetType = msgspec.UNSET
+
+
+class EntryOutput(Output, frozen=True, kw_only=True):
+    """`entry`: one entry."""
+
+    entry: Entry
+
+
+class EntriesOutput(Output, frozen=True, kw_only=True):
+    """`entries`: a list of entries."""
+
+    entries: list[Entry]
+
+
+async def show(
+    ctx: Context, links: Sequence[Link], qr: QrInput, *, first_order: int | None = None
+) -> list[Entry]:
+    """The links as entries. `first_order` numbers those of a list; else `order` is 0."""
+    services = ctx.services
+    with services.store.read() as txn:
+        counts = [services.clicks.live(txn, link.id) for link in links]
+    short_urls = [services.links.short_url(link) for link in links]
+    codes: Sequence[QrCode | msgspec.UnsetType] = [msgspec.UNSET] * len(links)
+    options = QrOptions() if qr is True else qr
+    if isinstance(options, QrOptions):
+        loop = asyncio.get_running_loop()
+        codes = await loop.run_in_executor(services.drawing, _draw, short_urls, options)
+    return [
+        Entry(
+            count=count,
+            count_qr=count_qr,
+            enabled=link.enabled,
+            encryption=0,
+            expiration_count=link.expiration_count,
+            expiration_utime=link.expiration_utime,
+            filekey="",
+            filesize=-1,
+            filetype="",
+            id=link.id,
+            order=0 if first_order is None else first_order + position,
+            shorturl=short_url,
+            signature="",
+            tag=link.tag,
+            url=link.url,
+            userid=link.owner,
+            utime=link.utime,
+            qrcode=code,
+        )
+        for position, (link, (count, count_qr), short_url, code) in enumerate(
+            zip(links, counts, short_urls, codes, strict=True)
+        )
+    ]
+
+
+def _draw(short_urls: Sequence[str], options: QrOptions) -> list[QrCode]:
+    return [msgspec.convert(qrcode_output(short_url, options), QrCode) for short_url in short_urls]

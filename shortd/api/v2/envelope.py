@@ -1,0 +1,101 @@
+"""The envelope of ww7 v2: the one place that turns results and errors into it."""
+
+from __future__ import annotations
+
+import msgspec
+import structlog
+
+from shortd import errors
+from shortd.api.v2.registry import CALLS, Context, JsonObject, Output, parse_object
+from shortd.services import Services
+
+log = structlog.get_logger(__name__)
+
+
+class ErrorInfo(msgspec.Struct, frozen=True):
+    """`error` of a failed call."""
+
+    code: str
+    message: str
+    field: str | None
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """What every call answers (NOTES "Envelope"). `utime` in µs, `weight` as charged."""
+
+    output: Output | dict[str, object]
+    status: str
+    type: str
+    utime: int
+    weight: int
+    error: ErrorInfo | msgspec.UnsetType = msgspec.UNSET
+    warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """An envelope with what HTTP needs beside it."""
+
+    envelope: Envelope
+    http_status: int = 200
+    retry_after: float | None = None
+
+
+def refused(call_name: str, error: errors.ShortdError, now: int, weight: int = 0) -> Answer:
+    """The answer to a call that failed."""
+    envelope = Envelope(
+        output={},
+        status="error",
+        type=call_name,
+        utime=now,
+        weight=weight,
+        error=ErrorInfo(error.code, error.message, error.field),
+    )
+    return Answer(envelope, error.status, error.retry_after)
+
+
+async def answer(services: Services, call_name: str, body: bytes, address: str) -> Answer:
+    """Runs the call that came in a request of its own. Never raises."""
+    try:
+        given = parse_object(body)
+    except errors.ShortdError as error:
+        error = error if call_name in CALLS else errors.UNKNOWN_CALL()
+        return refused(call_name, error, services.clock.now())
+    return await run(services, call_name, given, {}, address, body)
+
+
+async def run(
+    services: Services,
+    call_name: str,
+    given: JsonObject,
+    broadcast: JsonObject,
+    address: str,
+    body: bytes | None = None,
+) -> Answer:
+    """Runs one call, by itself or inside `multi`. Never raises.
+
+    `given` are the caller's own inputs, which win over those that were `broadcast`; `body` is
+    their JSON text where there is one.
+    """
+    ctx = Context(services, address, services.clock.now())
+    try:
+        call = CALLS.get(call_name)
+        if call is None:
+            raise errors.UNKNOWN_CALL()
+        raw = body if body is not None and not broadcast else {**broadcast, **given}
+        output = await call.run(ctx, call.parse(raw))
+    except errors.ShortdError as error:
+        return refused(call_name, error, ctx.now, ctx.charged)
+    except Exception:
+        log.exception("call_failed", call=call_name)
+        return refused(call_name, errors.INTERNAL(), ctx.now, ctx.charged)
+    unknown = call.unknown_fields(given)
+    return Answer(
+        Envelope(
+            output=output,
+            status="success",
+            type=call_name,
+            utime=ctx.now,
+            weight=ctx.charged,
+            warnings=[f"unknown field: {name}" for name in unknown] or msgspec.UNSET,
+        )
+    )

@@ -1,0 +1,58 @@
+"""`multi`: several calls in one request, outputs of some feeding the inputs of later ones."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from shortd import errors
+from shortd.api.v2.envelope import Answer, Envelope, refused, run
+from shortd.api.v2.registry import Context, Input, JsonObject, Output, call
+
+UPLOADS = ("file", "file_part_upload")
+"""Calls that need a form body of their own."""
+
+
+class CallQuery(msgspec.Struct, frozen=True):
+    """One call of a `multi`."""
+
+    type: str
+    input: JsonObject = {}
+    broadcast: bool = False
+
+
+class Multi(Input, frozen=True, kw_only=True):
+    call_queries: Annotated[list[CallQuery], Meta(max_length=100)]
+
+
+class MultiOutput(Output, frozen=True, kw_only=True):
+    """`call_responses`: an envelope for each call, in their order."""
+
+    call_responses: list[Envelope]
+
+
+@call("multi", weight=0)
+async def multi(ctx: Context, args: Multi) -> MultiOutput:
+    """Runs up to 100 calls in order, all of them even after a failure.
+
+    The output of a call with `broadcast` is offered to the calls after it as input; their own
+    inputs win. A `multi` or a file upload inside fails alone.
+    """
+    broadcast: JsonObject = {}
+    responses = []
+    for query in args.call_queries:
+        answer = await _run(ctx, query, broadcast)
+        responses.append(answer.envelope)
+        if query.broadcast and answer.http_status == 200:
+            output = msgspec.json.encode(answer.envelope.output)
+            broadcast |= msgspec.json.decode(output, type=JsonObject)
+    return MultiOutput(call_responses=responses)
+
+
+async def _run(ctx: Context, query: CallQuery, broadcast: JsonObject) -> Answer:
+    if query.type == "multi" or query.type in UPLOADS:
+        error = errors.UNKNOWN_CALL("This call cannot stand inside multi.", field="type")
+        return refused(query.type, error, ctx.services.clock.now())
+    return await run(ctx.services, query.type, query.input, broadcast, ctx.address)

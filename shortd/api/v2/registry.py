@@ -1,0 +1,203 @@
+"""The calls of ww7 v2: how one is declared, decoded, charged and run.
+
+A call is a typed function with its weight above it:
+
+    @call("set_tag", weight=1000)
+    async def set_tag(ctx: Context, args: SetTag) -> Empty: ...
+
+The registry derives the rest from the types: strict decoding, credentials, warnings for
+unknown fields, the OpenAPI document and the reference page.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from shortd import errors
+from shortd.fields import TokenText, UserId
+from shortd.models import Account
+from shortd.services import Services
+
+JsonObject = dict[str, msgspec.Raw]
+
+_decode_object = msgspec.json.Decoder(JsonObject).decode
+_LOCATION = re.compile(r"^(?P<reason>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?$", re.DOTALL)
+_MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]+)`")
+
+
+class Input(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of every call's input. Unknown fields are ignored, wrong types are errors."""
+
+
+class Credentials(Input, frozen=True, kw_only=True):
+    """Base of the inputs of calls that act for an account."""
+
+    userid: UserId
+    token: TokenText | None = None
+
+
+class Output(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """Base of every call's output."""
+
+
+class Empty(Output, frozen=True, kw_only=True):
+    """`{}`."""
+
+
+InputT = TypeVar("InputT", bound=Input)
+OutputT = TypeVar("OutputT", bound=Output)
+Handler = Callable[["Context", Any], Awaitable[Output]]
+
+
+class Context:
+    """One call under way: the services, who calls, when, and what it has cost so far."""
+
+    def __init__(self, services: Services, address: str, now: int) -> None:
+        self.services = services
+        self.address = address
+        """The client's address, as far as it can be believed."""
+        self.now = now
+        self.charged = 0
+        """Weight units taken."""
+        self._account: Account | None = None
+
+    @property
+    def account(self) -> Account:
+        """Whose credentials came with the call."""
+        assert self._account is not None, "the call's input carries no credentials"
+        return self._account
+
+    def authenticate(self, credentials: Credentials) -> None:
+        """Raises BAD_CREDENTIALS, TOKEN_REQUIRED or ACCOUNT_EXPIRED."""
+        self._account = self.services.accounts.authenticate(
+            credentials.userid, credentials.token, self.now
+        )
+
+    def charge(self, weight: int) -> None:
+        """Takes weight from the account's bucket, else from the client address's.
+
+        RATE_LIMITED if it is short; then everything the call took before is given back, since
+        a refused call costs nothing.
+        """
+        if not weight:
+            return
+        budgets = self.services.budgets
+        if self._account is None:
+            budgets.charge_client(self.address, weight, self.now)
+        else:
+            try:
+                budgets.charge_account(self._account, weight, self.now)
+            except errors.ShortdError:
+                budgets.refund_account(self._account, self.charged, self.now)
+                self.charged = 0
+                raise
+        self.charged += weight
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One row of the call table."""
+
+    name: str
+    weight: int
+    weight_note: str
+    """What comes on top, for the reference: "+ 100 per URL"."""
+    extra_weight: Callable[[Any], int] | None
+    input_type: type[Input]
+    output_type: type[Output]
+    handler: Handler
+    decode: Callable[[bytes], Input]
+    field_names: frozenset[str]
+
+    @property
+    def summary(self) -> str:
+        return inspect.getdoc(self.handler) or ""
+
+    def parse(self, raw: bytes | JsonObject) -> Input:
+        """Strictly reads the call's input. BAD_JSON, MISSING_FIELD or INVALID_FIELD."""
+        try:
+            return self.decode(raw if isinstance(raw, bytes) else msgspec.json.encode(raw))
+        except msgspec.ValidationError as fault:
+            raise _field_error(str(fault)) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise errors.BAD_JSON() from None
+
+    def unknown_fields(self, given: Mapping[str, object]) -> list[str]:
+        """Fields of the input that the call does not have."""
+        return [name for name in given if name not in self.field_names]
+
+    async def run(self, ctx: Context, args: Input) -> Output:
+        """Authenticates, charges and runs the call."""
+        if isinstance(args, Credentials):
+            ctx.authenticate(args)
+        ctx.charge(self.weight + (self.extra_weight(args) if self.extra_weight else 0))
+        return await self.handler(ctx, args)
+
+
+CALLS: dict[str, Call] = {}
+"""Every call, by name, in the order of declaration."""
+
+
+def call(
+    name: str,
+    *,
+    weight: int,
+    extra_weight: Callable[[Any], int] | None = None,
+    weight_note: str = "",
+) -> Callable[
+    [Callable[[Context, InputT], Awaitable[OutputT]]],
+    Callable[[Context, InputT], Awaitable[OutputT]],
+]:
+    """Enters a function into the call table.
+
+    `weight` is charged before the call runs, together with what `extra_weight` makes of the
+    input; a call whose price depends on its result charges the rest itself.
+    """
+
+    def register(
+        function: Callable[[Context, InputT], Awaitable[OutputT]],
+    ) -> Callable[[Context, InputT], Awaitable[OutputT]]:
+        hints = typing.get_type_hints(function)
+        input_type: type[Input] = hints["args"]
+        CALLS[name] = Call(
+            name=name,
+            weight=weight,
+            weight_note=weight_note,
+            extra_weight=extra_weight,
+            input_type=input_type,
+            output_type=hints["return"],
+            handler=function,
+            decode=msgspec.json.Decoder(input_type).decode,
+            field_names=frozenset(
+                field.encode_name for field in msgspec.structs.fields(input_type)
+            ),
+        )
+        return function
+
+    return register
+
+
+def parse_object(body: bytes) -> JsonObject:
+    """The body as a JSON object with undecoded values; BAD_JSON."""
+    try:
+        return _decode_object(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise errors.BAD_JSON() from None
+
+
+def _field_error(message: str) -> errors.ShortdError:
+    """msgspec's message as a catalogued error that names the field."""
+    match = _LOCATION.match(message)
+    reason, path = (match["reason"], match["path"] or "") if match else (message, "")
+    missing = _MISSING.match(reason)
+    if missing:
+        field = f"{path}.{missing['name']}" if path else missing["name"]
+        return errors.MISSING_FIELD(f"{reason}.", field=field)
+    if not path:
+        return errors.BAD_JSON()
+    return errors.INVALID_FIELD(f"{reason}.", field=path)

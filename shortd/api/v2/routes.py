@@ -1,0 +1,51 @@
+"""The HTTP side of ww7 v2: bodies in, envelopes out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, post
+from litestar.datastructures import State
+
+from shortd import errors
+from shortd.api.v2 import envelope
+from shortd.services import Services
+from shortd.web.answers import retry_after_header
+from shortd.web.follow import client_address
+
+PREFIX = "/v2/"
+BODY_LIMIT = 4 << 20
+"""Bytes of a JSON body (NOTES "Small print")."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+@post("/v2/{name:str}", request_max_body_size=BODY_LIMIT, status_code=200)
+async def v2_call(request: Request[Any, Any, State], name: str) -> Response[bytes]:
+    services: Services = request.app.state.services
+    body = await request.body()
+    peer = request.scope["client"]
+    address = client_address(services, request.scope, peer[0] if peer else "")
+    return render(await envelope.answer(services, name, body, address))
+
+
+def render(answer: envelope.Answer) -> Response[bytes]:
+    """An answer as an HTTP response."""
+    headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+    if answer.retry_after is not None:
+        name, value = retry_after_header(answer.retry_after)
+        headers[name.decode()] = value.decode()
+    return Response(
+        _encode(answer.envelope),
+        status_code=answer.http_status,
+        headers=headers,
+        media_type="application/json",
+    )
+
+
+def refusal(request: Request[Any, Any, State], error: errors.ShortdError) -> Response[bytes]:
+    """The envelope for a request that never became a call: wrong method, body too large."""
+    services: Services = request.app.state.services
+    name = request.url.path.removeprefix(PREFIX).strip("/")
+    return render(envelope.refused(name[:64], error, services.clock.now()))

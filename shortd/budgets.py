@@ -1,0 +1,117 @@
+"""What calls and redirects cost, charged to token buckets (NOTES "Weights").
+
+An account has two buckets, `api` and `link`; a caller without an account has one per client
+address. Levels live in memory and are saved with `save`, so that a restart grants nothing.
+"""
+
+from __future__ import annotations
+
+from shortd import errors
+from shortd.clock import SECOND
+from shortd.limits import Buckets, Limit, client_key
+from shortd.models import Account, AccountType, Balance
+from shortd.settings import LimitSettings
+from shortd.store import Store
+from shortd.store.schema import ACCOUNTS, BALANCES
+from shortd.store.table import WriteTxn
+
+REDIRECT_WEIGHT = 1000
+"""Weight units a redirect takes from its owner's link bucket."""
+
+
+class Budgets:
+    """The buckets of this server and the limits that the configuration gives them."""
+
+    def __init__(self, store: Store, limits: LimitSettings) -> None:
+        self._store = store
+        self.buckets = Buckets(self._load)
+        kinds = {kind: getattr(limits, kind) for kind in (*AccountType, "client")}
+        self._api = {k: Limit(v.api_capacity, v.api_refill_rate) for k, v in kinds.items()}
+        self._link = {k: Limit(v.link_capacity, v.link_refill_rate) for k, v in kinds.items()}
+
+    def api_limit(self, kind: AccountType) -> Limit:
+        return self._api[kind]
+
+    def link_limit(self, kind: AccountType) -> Limit:
+        return self._link[kind]
+
+    def charge_account(self, account: Account, weight: int, now: int) -> None:
+        """Takes a call's weight. RATE_LIMITED, with nothing taken, if the bucket is short."""
+        self._charge(api_key(account.userid), self._api[account.type], weight, now)
+
+    def refund_account(self, account: Account, weight: int, now: int) -> None:
+        """Gives back what `charge_account` took, for a call that was then refused."""
+        self.buckets.refund(api_key(account.userid), self._api[account.type], weight, now)
+
+    def charge_client(self, address: str, weight: int, now: int) -> None:
+        """The same for a caller known only by an address."""
+        self._charge(f"client:{client_key(address)}", self._api["client"], weight, now)
+
+    def api_balance(self, account: Account, now: int) -> int:
+        return self.buckets.balance(api_key(account.userid), self._api[account.type], now)
+
+    def link_balance(self, account: Account, now: int) -> int:
+        return self.buckets.balance(link_key(account.userid), self._link[account.type], now)
+
+    def _charge(self, key: str, limit: Limit, weight: int, now: int) -> None:
+        wait = self.buckets.charge(key, limit, weight, now)
+        if wait:
+            raise errors.RATE_LIMITED(retry_after=wait / SECOND)
+
+    async def save(self) -> None:
+        """Writes the balances that changed since the last save."""
+        changed = self.buckets.take_dirty()
+        if not changed:
+            return
+
+        def put(txn: WriteTxn) -> None:
+            for key, balance in changed.items():
+                if balance is None:
+                    BALANCES.delete(txn, (key,))
+                else:
+                    BALANCES.put(txn, (key,), balance)
+
+        try:
+            await self._store.write(put)
+        except BaseException:
+            self.buckets.restore_dirty(changed)
+            raise
+
+    async def sweep(self, now: int) -> None:
+        """Deletes the stored balances that time has filled up again."""
+        with self._store.read() as txn:
+            stale = [key for (key,), row in BALANCES.scan(txn) if self._is_full(key, row, now)]
+        for start in range(0, len(stale), 1000):
+            chunk = stale[start : start + 1000]
+
+            def delete(txn: WriteTxn, chunk: list[str] = chunk) -> None:
+                for key in chunk:
+                    row = BALANCES.get(txn, (key,))
+                    if row is not None and self._is_full(key, row, now):
+                        BALANCES.delete(txn, (key,))
+
+            await self._store.write(delete)
+
+    def _is_full(self, key: str, row: Balance, now: int) -> bool:
+        family, _, name = key.partition(":")
+        if family == "client":
+            limit = self._api["client"]
+        else:
+            with self._store.read() as txn:
+                account = ACCOUNTS.get(txn, (name,))
+            if account is None:
+                return True
+            limit = (self._api if family == "api" else self._link)[account.type]
+        return row.level + (now - row.utime) * limit.refill_rate >= limit.capacity * SECOND
+
+    def _load(self, key: str) -> Balance | None:
+        with self._store.read() as txn:
+            return BALANCES.get(txn, (key,))
+
+
+def api_key(userid: str) -> str:
+    return f"api:{userid}"
+
+
+def link_key(userid: str) -> str:
+    return f"link:{userid}"

@@ -1,0 +1,157 @@
+"""The command line: reads options, calls what does the work, and prints the outcome.
+
+One place turns a refusal into a line on standard error and an exit status: 2 for settings and
+usage, 1 for anything else. Logic that is worth a test of its own belongs elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from shortd import __version__
+from shortd.config import ConfigError, load
+
+CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
+
+EXAMPLE = "config.example.toml"
+
+
+class Commands(click.Group):
+    """The group of all commands; whatever any of them raises is rendered here."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        # Not needed by --help and --version, which never get here.
+        from shortd.errors import ShortdError
+        from shortd.store import StoreError
+
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            fail(error.problems, status=2)
+        except (ShortdError, StoreError) as error:
+            fail([str(error)])
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            reason = error.strerror or str(error)
+            fail([f"{error.filename}: {reason}" if error.filename else reason])
+
+
+def fail(problems: Iterable[str], *, status: int = 1) -> NoReturn:
+    """Ends the command with one line for each problem."""
+    for problem in problems:
+        click.echo(f"shortd: {problem}", err=True)
+    raise SystemExit(status)
+
+
+def settings_options(command: CommandFunction) -> CommandFunction:
+    """Gives a command `config_file` and `data_dir`, as `config.load` takes them."""
+    config = click.option(
+        "--config",
+        "config_file",
+        envvar="SHORTD_CONFIG",
+        show_envvar=True,
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Settings in TOML; without it the defaults hold.",
+    )
+    data = click.option(
+        "--data",
+        "data_dir",
+        envvar="SHORTD_DATA",
+        show_envvar=True,
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        help="The data directory, instead of the one in the settings.",
+    )
+    return config(data(command))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="shortd %(version)s")
+def main() -> None:
+    """A self-hosted URL shortener and file-sharing server."""
+
+
+@main.command()
+@settings_options
+@click.option("--host", metavar="H", help="The address to listen on.")
+@click.option("--port", metavar="P", type=click.IntRange(1, 65_535), help="The port to listen on.")
+def serve(
+    config_file: Path | None, data_dir: Path | None, host: str | None, port: int | None
+) -> None:
+    """Run the server until SIGTERM or Ctrl-C."""
+    settings = load(config_file, data_dir=data_dir, host=host, port=port, environ=os.environ)
+    from shortd.server import run
+
+    run(settings)
+
+
+@main.command()
+@settings_options
+def init(config_file: Path | None, data_dir: Path | None) -> None:
+    """Write a commented settings file (./config.toml) and create the data directory.
+
+    An existing settings file is never touched.
+    """
+    file = config_file or Path("config.toml")
+    text = _example()
+    if data_dir is not None:
+        text = text.replace(
+            '#data_dir = "./shortd-data"',
+            f"data_dir = {json.dumps(str(data_dir), ensure_ascii=False)}",
+        )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # A mail account's password may be written into it.
+        file.touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
+        fail([f"{file}: exists already; nothing was written"])
+    file.write_text(text, encoding="utf-8")
+    settings = load(file, data_dir=data_dir, environ={})
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _show({"settings": file, "data": settings.data_dir, "next": f"shortd serve --config {file}"})
+
+
+@main.group()
+def config() -> None:
+    """Look after the settings."""
+
+
+@config.command()
+@settings_options
+def check(config_file: Path | None, data_dir: Path | None) -> None:
+    """Check the settings, and show what follows from them."""
+    settings = load(config_file, data_dir=data_dir, environ=os.environ)
+    _show(
+        {
+            "settings": config_file or "no file: defaults and environment",
+            "links": settings.public_url,
+            "listens": f"{settings.server.host} port {settings.server.port}",
+            "data": settings.data_dir,
+        }
+    )
+    click.echo("The settings are fine.")
+
+
+def _example() -> str:
+    packaged = resources.files("shortd") / EXAMPLE
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    # A checkout has it beside the package.
+    return Path(__file__).parents[1].joinpath(EXAMPLE).read_text(encoding="utf-8")
+
+
+def _show(facts: dict[str, object]) -> None:
+    console = Console(markup=False, highlight=False)
+    for name, value in facts.items():
+        console.print(Text.assemble((f"{name:<10}", "bold"), str(value)), soft_wrap=True)

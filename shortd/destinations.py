@@ -1,0 +1,108 @@
+"""Where a link may lead: one test for every place a destination can be set.
+
+URLs are read by the WHATWG parser, which is what browsers do, so that what is checked
+here is what a visitor's browser will make of the Location header. This module must never
+let through a URL of another scheme, one with control characters, or one that leads back
+to this server; nor a Location that is not printable ASCII.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Collection
+from functools import lru_cache
+from typing import NamedTuple
+
+import ada_url
+
+from shortd import errors
+
+MAX_URL_BYTES = 8192
+
+_AUTHORITY = re.compile(r"https?://(?P<authority>[^/?#]+)", re.IGNORECASE)
+# Every character that RFC 3986 knows; all others must be percent-encoded on the wire.
+_PLAIN = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_INVISIBLE = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "::1", "::"})
+
+
+class Destination(NamedTuple):
+    """A checked destination."""
+
+    url: str
+    """As given, without surrounding white space."""
+    location: str
+    """The Location header: `url`, or the browser's ASCII spelling of it where they differ."""
+
+
+def parse_destination(url: str, own_hosts: Collection[str], *, field: str = "url") -> Destination:
+    """Checks `url` against NOTES "URLs". `own_hosts` are as `same_host` takes them.
+
+    Raises INVALID_URL or URL_LOOPS, naming `field`.
+    """
+    url = url.strip()
+    flaw = _flaw(url)
+    if flaw is not None:
+        raise errors.INVALID_URL(flaw, field=field)
+    try:
+        parsed = ada_url.URL(url)
+    except ValueError:
+        raise errors.INVALID_URL("The URL's host or port is not valid.", field=field) from None
+    host = parsed.host
+    if not host_key(host)[0]:
+        raise errors.INVALID_URL("The URL has no host.", field=field)
+    if any(same_host(host, own) for own in own_hosts):
+        raise errors.URL_LOOPS(field=field)
+    return Destination(url, url if _PLAIN.fullmatch(url) else parsed.href)
+
+
+def same_host(one: str, other: str) -> bool:
+    """Whether two hosts, each "host" or "host:port", are one to a browser.
+
+    The default ports of http and https count as none, a name's final dot as absent, an
+    IPv4-mapped IPv6 address as the IPv4 one, and the names of this machine as one name.
+    """
+    return host_key(one) == host_key(other)
+
+
+@lru_cache(maxsize=1024)
+def host_key(host: str) -> tuple[str, str]:
+    """(name, port) of a host in one spelling for all that mean the same; see `same_host`."""
+    try:
+        parsed = ada_url.URL(f"http://{host}/")
+    except ValueError:
+        # A name that no URL can carry: nothing leads there.
+        return host, ""
+    name, port = parsed.hostname.rstrip("."), parsed.port
+    if name.startswith("["):
+        address = ipaddress.IPv6Address(name[1:-1])
+        name = str(address.ipv4_mapped or address)
+    if name in _THIS_MACHINE:
+        name = "localhost"
+    return name, "" if port == "443" else port
+
+
+def _flaw(url: str) -> str | None:
+    """What is wrong with the spelling of `url`, in words for its author."""
+    try:
+        size = len(url.encode())
+    except UnicodeEncodeError:
+        return "The URL contains half a surrogate pair."
+    if size > MAX_URL_BYTES:
+        return f"The URL is longer than {MAX_URL_BYTES} bytes."
+    if _CONTROL.search(url):
+        return "The URL contains control characters."
+    if any(character.isspace() for character in url):
+        return "The URL contains spaces; write them as %20."
+    if _INVISIBLE.search(url):
+        return "The URL contains invisible characters that change the direction of text."
+    match = _AUTHORITY.match(url)
+    if match is None:
+        return "The URL must begin with http:// or https:// and a host."
+    if "\\" in match["authority"]:
+        return "The URL contains a backslash in its host."
+    if "@" in match["authority"]:
+        return "The URL contains a user name or password."
+    return None

@@ -1,0 +1,49 @@
+"""The vocabulary of input fields: one name for each kind of value, with its bounds.
+
+Parsed once at the edge; behind it, types are true. Descriptions end up in the API reference.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+UserId = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9]{32}\Z", description="An account's id.")]
+TokenText = Annotated[
+    str, Meta(pattern=r"\A[A-Za-z0-9]{32}\Z", description="A token from login or signup.")
+]
+PasswordHex = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[0-9A-Fa-f]{64}\Z",
+        description="The password as the client derived it: 64 hex digits.",
+    ),
+]
+Name = Annotated[str, Meta(min_length=1, max_length=254)]
+Email = Annotated[str, Meta(min_length=1, max_length=320, description="An e-mail address.")]
+Username = Annotated[str, Meta(max_length=128, description="At most 64 printable characters.")]
+UrlText = Annotated[
+    str, Meta(min_length=1, max_length=16_384, description="An http or https URL, 8192 bytes.")
+]
+ShortUrl = Annotated[
+    str,
+    Meta(min_length=1, max_length=512, description="A short URL, with or without its scheme."),
+]
+HostName = Annotated[
+    str, Meta(min_length=1, max_length=512, description="One of this server's short hosts.")
+]
+CodeV2 = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Za-z0-9]{6,16}\Z",
+        description="6 to 16 of A-Z, a-z, 0-9; case matters.",
+    ),
+]
+Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Utime = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, description="Unix time in microseconds.")]
+ClickLimit = Annotated[
+    int, Meta(ge=0, le=2**63 - 1, description="Redirects allowed in all; 0 is no limit.")
+]
+EntryCount = Annotated[int, Meta(ge=1, le=1000)]
+StartIndex = Annotated[int, Meta(ge=0, le=2**63 - 1)]

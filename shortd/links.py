@@ -1,0 +1,230 @@
+"""Links: making, replacing, moving, changing, listing, deleting them.
+
+An address is (host number, code). A link is its owner's alone: to anybody else's calls it
+does not exist. Deleting a link takes its statistics with it, in the same transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from itertools import islice
+from random import Random
+from typing import Any
+
+import msgspec
+
+from shortd import errors
+from shortd.destinations import Destination
+from shortd.hosts import Hosts, ShortHost
+from shortd.ids import DRAWN_IDS, base62_encode
+from shortd.models import NEVER, Account, Link
+from shortd.store import Store
+from shortd.store.schema import (
+    ACCOUNTS,
+    COUNTS,
+    DAY_STATS,
+    LINKS,
+    LINKS_BY_ID,
+    LINKS_BY_OWNER,
+    VISITS,
+)
+from shortd.store.table import Txn, WriteTxn
+
+CODE_PATTERN = re.compile(r"(?!-)[A-Za-z0-9_-]{1,64}", re.ASCII)
+"""What a code can be at all; each API allows its own part of it."""
+SCAN_SLICE = 5000
+"""Index entries a listing reads before it lets the event loop go on (about 4 ms)."""
+
+Address = tuple[int, str]
+
+
+class NewLink(msgspec.Struct, frozen=True):
+    """What a link is made of. `code` None: one is drawn."""
+
+    destination: Destination
+    host: ShortHost
+    code: str | None = None
+    tag: int = 0
+    expiration_utime: int = NEVER
+    expiration_count: int = 0
+
+
+class TagFilter(msgspec.Struct, frozen=True):
+    """Which tags a listing wants; the first one given decides, as in the v2 document."""
+
+    equal: int | None = None
+    all_bits: int | None = None
+    any_bit: int | None = None
+
+    def __call__(self, tag: int) -> bool:
+        if self.equal is not None:
+            return tag == self.equal
+        if self.all_bits is not None:
+            return tag & self.all_bits == self.all_bits
+        if self.any_bit is not None:
+            return tag & self.any_bit != 0
+        return True
+
+
+class Links:
+    """The rules of links over the store."""
+
+    def __init__(self, store: Store, hosts: Hosts, random: Random) -> None:
+        self._store = store
+        self._hosts = hosts
+        self._random = random
+        self._last_utime = 0
+
+    async def create(self, account: Account, new: Sequence[NewLink], now: int) -> list[Link]:
+        """Makes all the links or none; on an own code it replaces what was there.
+
+        Creation times are distinct and rise, so that lists have one order. Raises
+        CODE_TAKEN for another account's code.
+        """
+        first = max(now, self._last_utime + 1)
+        self._last_utime = first + len(new) - 1
+
+        def insert(txn: WriteTxn) -> list[Link]:
+            if ACCOUNTS.get(txn, (account.userid,)) is None:
+                raise errors.BAD_CREDENTIALS(field="userid")
+            return [
+                self._insert(txn, account.userid, link, first + position)
+                for position, link in enumerate(new)
+            ]
+
+        return await self._store.write(insert)
+
+    def get(self, account: Account, address: Address) -> Link:
+        """The account's link at an address; ENTRY_NOT_FOUND."""
+        with self._store.read() as txn:
+            return self._own(txn, account, address)
+
+    async def page(
+        self, account: Account, tags: TagFilter, *, start: int, count: int
+    ) -> list[Link]:
+        """Links with matching tags, newest first, from the `start`-th of them on."""
+        ids: list[int] = []
+        after: tuple[str, int, int, int] | None = None
+        while True:
+            with self._store.read() as txn:
+                keys = list(
+                    islice(
+                        LINKS_BY_OWNER.keys(txn, (account.userid,), after=after, reverse=True),
+                        SCAN_SLICE,
+                    )
+                )
+            for _, _, link_id, tag in keys:
+                if tags(tag):
+                    if start:
+                        start -= 1
+                    else:
+                        ids.append(link_id)
+                        if len(ids) == count:
+                            break
+            if len(ids) == count or len(keys) < SCAN_SLICE:
+                break
+            after = keys[-1]
+            await asyncio.sleep(0)
+        with self._store.read() as txn:
+            found = (LINKS_BY_ID.get(txn, (link_id,)) for link_id in ids)
+            return [link for link in found if link is not None]
+
+    async def change(self, account: Account, address: Address, **changes: Any) -> Link:
+        """Sets fields of a link that neither move it nor change its id."""
+
+        def update(txn: WriteTxn) -> Link:
+            link = msgspec.structs.replace(self._own(txn, account, address), **changes)
+            LINKS.put(txn, address, link)
+            return link
+
+        return await self._store.write(update)
+
+    async def move(self, account: Account, old: Address, new: Address) -> Link:
+        """Gives a link another address; id, counts and statistics stay. CODE_TAKEN."""
+
+        def update(txn: WriteTxn) -> Link:
+            link = self._own(txn, account, old)
+            if LINKS.get(txn, new) is not None:
+                raise errors.CODE_TAKEN(field="shorturl_new")
+            LINKS.delete(txn, old)
+            host, code = new
+            moved = msgspec.structs.replace(link, host=host, code=code)
+            LINKS.put(txn, new, moved)
+            return moved
+
+        return await self._store.write(update)
+
+    async def delete(self, account: Account, address: Address) -> None:
+        """Removes a link with its statistics; its address is free at once."""
+        await self._store.write(
+            lambda txn: delete_link(txn, self._own(txn, account, address)),
+        )
+
+    def address(self, shorturl: str) -> Address | None:
+        """Reads a short URL, with or without scheme; None if it cannot be one of ours."""
+        _, _, rest = shorturl.strip().rpartition("://")
+        name, _, code = rest.partition("/")
+        host = self._hosts.named(name)
+        if host is None or not CODE_PATTERN.fullmatch(code):
+            return None
+        return host.number, code
+
+    def short_url(self, link: Link) -> str:
+        """The link's address as visitors see it."""
+        return self._hosts.numbered(link.host).short_url(link.code)
+
+    def _own(self, txn: Txn, account: Account, address: Address) -> Link:
+        link = LINKS.get(txn, address)
+        if link is None or link.owner != account.userid:
+            raise errors.ENTRY_NOT_FOUND(field="shorturl")
+        return link
+
+    def _insert(self, txn: WriteTxn, owner: str, new: NewLink, utime: int) -> Link:
+        if new.code is None:
+            link_id, code = self._draw(
+                txn, lambda code: LINKS.get(txn, (new.host.number, code)) is None
+            )
+        else:
+            code = new.code
+            old = LINKS.get(txn, (new.host.number, code))
+            if old is not None:
+                if old.owner != owner:
+                    raise errors.CODE_TAKEN(field="code")
+                delete_link(txn, old)
+            link_id, _ = self._draw(txn, lambda code: True)
+        link = Link(
+            id=link_id,
+            owner=owner,
+            host=new.host.number,
+            code=code,
+            url=new.destination.url,
+            utime=utime,
+            tag=new.tag,
+            expiration_utime=new.expiration_utime,
+            expiration_count=new.expiration_count,
+            ascii_url=(
+                "" if new.destination.location == new.destination.url else new.destination.location
+            ),
+        )
+        LINKS.put(txn, (link.host, link.code), link)
+        return link
+
+    def _draw(self, txn: Txn, code_is_free: Callable[[str], bool]) -> tuple[int, str]:
+        """A free id and its spelling; 62^6 of them leave no room for long searches."""
+        while True:
+            link_id = self._random.randrange(DRAWN_IDS)
+            code = base62_encode(link_id)
+            if not LINKS_BY_ID.has(txn, (link_id,)) and code_is_free(code):
+                return link_id, code
+
+
+def delete_link(txn: WriteTxn, link: Link) -> None:
+    """Removes a link and everything kept under its id."""
+    LINKS.delete(txn, (link.host, link.code))
+    COUNTS.delete(txn, (link.id,))
+    for day_key in [key for key, _ in DAY_STATS.scan(txn, (link.id,))]:
+        DAY_STATS.delete(txn, day_key)
+    for visit_key in [key for key, _ in VISITS.scan(txn, (link.id,))]:
+        VISITS.delete(txn, visit_key)

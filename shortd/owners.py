@@ -1,0 +1,52 @@
+"""What a redirect must know of a link's owner, kept in memory.
+
+An entry is filled from the database on first use and dropped by whoever changes the account,
+before the change is acknowledged.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from shortd.budgets import Budgets, link_key
+from shortd.limits import Limit
+from shortd.store.schema import ACCOUNTS
+from shortd.store.table import Txn
+
+CACHED_OWNERS = 100_000
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """An owner as the resolver sees him."""
+
+    expiration_utime: int
+    bucket: str
+    """Key of his link bucket."""
+    limit: Limit
+
+
+class Owners:
+    """A bounded cache of owners."""
+
+    def __init__(self, budgets: Budgets) -> None:
+        self._budgets = budgets
+        self._owners: dict[str, Owner] = {}
+
+    def get(self, txn: Txn, userid: str) -> Owner | None:
+        """The owner, or None if the account is gone."""
+        owner = self._owners.get(userid)
+        if owner is None:
+            account = ACCOUNTS.get(txn, (userid,))
+            if account is None:
+                return None
+            owner = Owner(
+                account.expiration_utime, link_key(userid), self._budgets.link_limit(account.type)
+            )
+            if len(self._owners) >= CACHED_OWNERS:
+                self._owners.clear()
+            self._owners[userid] = owner
+        return owner
+
+    def forget(self, userid: str) -> None:
+        """Drops an owner whose account changed or went."""
+        self._owners.pop(userid, None)

@@ -1,0 +1,122 @@
+"""Password hashing: Argon2id, off the event loop, and never more of it than fits.
+
+One Argon2id takes about 35 ms of a core and 19 MiB, and anybody may ask for one by logging
+in. So it has threads of its own and a short queue, beyond which callers are refused at once.
+This module must never block the event loop, keep a password, or answer sooner for an account
+that does not exist.
+"""
+
+from __future__ import annotations
+
+import hmac
+from asyncio import wrap_future
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from random import Random, SystemRandom
+from threading import BoundedSemaphore
+from typing import TypeVar
+
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from shortd import errors
+from shortd.models import PasswordHash
+
+MEMORY_KIB = 19_456
+PASSES = 2
+"""With `MEMORY_KIB`: what OWASP's password storage cheat sheet asks of Argon2id, at least."""
+SALT_BYTES = 16
+DIGEST_BYTES = 32
+RETRY_AFTER = 1.0
+"""Seconds after which a full queue of the default length has been worked off."""
+
+T = TypeVar("T")
+Derive = Callable[[bytes, bytes, int, int], bytes]
+"""(password, salt, memory in KiB, passes) -> digest of `DIGEST_BYTES`."""
+
+
+def argon2id(password: bytes, salt: bytes, memory_kib: int, passes: int) -> bytes:
+    """One derivation. A single lane: with more, two threads at once can deadlock."""
+    kdf = Argon2id(
+        salt=salt, length=DIGEST_BYTES, iterations=passes, lanes=1, memory_cost=memory_kib
+    )
+    return kdf.derive(password)
+
+
+class PasswordHasher:
+    """Hashes and verifies what v2 calls a password: 64 hex digits in either case.
+
+    `waiting` jobs may queue for the `threads`; beyond that `hash` and `verify` raise
+    errors.BUSY before they do anything. An await that is cancelled gives its place in the
+    queue up at once, or, if it is being worked on, when that is done.
+    """
+
+    def __init__(
+        self,
+        random: Random | None = None,
+        *,
+        threads: int = 2,
+        waiting: int = 32,
+        derive: Derive = argon2id,
+    ) -> None:
+        random = random or SystemRandom()
+        self._random = random
+        self._derive = derive
+        self._places = BoundedSemaphore(threads + waiting)
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="password")
+        self._dummy = PasswordHash(
+            salt=random.randbytes(SALT_BYTES),
+            memory_kib=MEMORY_KIB,
+            passes=PASSES,
+            digests=(random.randbytes(DIGEST_BYTES), random.randbytes(DIGEST_BYTES)),
+        )
+
+    async def hash(self, passwords: Sequence[str]) -> PasswordHash:
+        """Hashes the derivations of one password, one or two, under one new salt.
+
+        Each costs one Argon2id. Raises errors.BUSY.
+        """
+        if len(passwords) not in (1, 2):
+            raise ValueError("a password has one or two derivations")
+        salt = self._random.randbytes(SALT_BYTES)
+
+        def job() -> tuple[bytes, ...]:
+            return tuple(
+                self._derive(_spelled(password), salt, MEMORY_KIB, PASSES) for password in passwords
+            )
+
+        return PasswordHash(salt, MEMORY_KIB, PASSES, await wrap_future(self._submit(job)))
+
+    async def verify(self, stored: PasswordHash | None, password: str) -> bool:
+        """Whether `password` is one of the stored derivations; one Argon2id, in any case.
+
+        None stands for an account without a password, or no account: the same work, and
+        False. Raises errors.BUSY.
+        """
+        known = self._dummy if stored is None else stored
+
+        def job() -> bool:
+            digest = self._derive(_spelled(password), known.salt, known.memory_kib, known.passes)
+            matches = [hmac.compare_digest(digest, one) for one in known.digests]
+            return any(matches)
+
+        return await wrap_future(self._submit(job)) and stored is not None
+
+    def close(self) -> None:
+        """Works off what is queued (below a second), then ends the threads."""
+        self._executor.shutdown()
+
+    def _submit(self, job: Callable[[], T]) -> Future[T]:
+        if not self._places.acquire(blocking=False):
+            raise errors.BUSY(retry_after=RETRY_AFTER)
+        try:
+            future = self._executor.submit(job)
+        except RuntimeError:
+            self._places.release()
+            raise
+        future.add_done_callback(lambda _: self._places.release())
+        return future
+
+
+def _spelled(password: str) -> bytes:
+    """The one spelling of hex digits that is hashed."""
+    return password.lower().encode()

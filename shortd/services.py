@@ -1,0 +1,123 @@
+"""All services of one server over one data directory, wired once.
+
+`open_services` locks the directory, replays the journal and returns what the APIs and pages
+work with; `Services.close` drains, saves and lets go. `Services.work` is what runs meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from random import Random, SystemRandom
+
+import structlog
+
+from shortd.accounts import Accounts
+from shortd.budgets import Budgets
+from shortd.clicks import JOURNAL, Clicks
+from shortd.clock import Clock, SystemClock
+from shortd.hosts import Hosts, register
+from shortd.journal import Journal
+from shortd.links import Links
+from shortd.models import Position
+from shortd.owners import Owners
+from shortd.passwords import PasswordHasher
+from shortd.proxies import Proxies
+from shortd.resolver import Resolver
+from shortd.settings import Settings
+from shortd.store import Store
+from shortd.store.schema import POSITIONS
+from shortd.sweeper import Sweeper
+from shortd.visitors import parse_agent
+from shortd.visits import Visits
+
+SAVE_SECONDS = 1.0
+"""How often changed balances are written; a kill forgets at most this much spending."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Services:
+    """One of each."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    hosts: Hosts
+    budgets: Budgets
+    hasher: PasswordHasher
+    accounts: Accounts
+    links: Links
+    owners: Owners
+    clicks: Clicks
+    visits: Visits
+    sweeper: Sweeper
+    proxies: Proxies
+    drawing: ThreadPoolExecutor
+    """Draws QR codes: one thread, so that a list of them cannot starve everything else."""
+
+    async def work(self) -> None:
+        """Drains clicks, saves balances and sweeps, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.clicks.run())
+            tasks.create_task(self._save_balances())
+            tasks.create_task(self.sweeper.run())
+
+    async def _save_balances(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_SECONDS)
+            try:
+                await self.budgets.save()
+            except Exception as fault:
+                log.warning("balances_not_saved", error=str(fault))
+
+    async def close(self) -> None:
+        """Writes what is still in memory and gives the data directory free."""
+        for last in (self.clicks.drain, self.budgets.save):
+            # A full disk must not keep the server from stopping; the journal has the clicks.
+            with suppress(Exception):
+                await last()
+        self.hasher.close()
+        self.drawing.shutdown(cancel_futures=True)
+        self.clicks.journal.close()
+        self.store.close()
+
+
+async def open_services(
+    settings: Settings, clock: Clock | None = None, random: Random | None = None
+) -> Services:
+    """Opens the data directory. Raises StoreError if it cannot be used."""
+    clock = clock or SystemClock()
+    random = random or SystemRandom()
+    store = Store(settings.data_dir, map_bytes=settings.storage.map_bytes)
+    hosts = await register(store, settings.public_url, settings.hosts)
+    with store.read() as txn:
+        drained = POSITIONS.get(txn, JOURNAL) or Position()
+    journal = Journal(settings.data_dir / "journal", after=drained)
+    clicks = Clicks(store, journal, settings.clicks)
+    await clicks.replay()
+    # The first parse compiles thousands of patterns (0.12 s); visitors should not wait for it.
+    parse_agent("")
+    budgets = Budgets(store, settings.limits)
+    owners = Owners(budgets)
+    hasher = PasswordHasher()
+    resolver = Resolver(store, owners, clicks, budgets)
+    return Services(
+        settings=settings,
+        clock=clock,
+        store=store,
+        hosts=hosts,
+        budgets=budgets,
+        hasher=hasher,
+        accounts=Accounts(store, settings, hasher, owners, random),
+        links=Links(store, hosts, random),
+        owners=owners,
+        clicks=clicks,
+        visits=Visits(resolver, clicks, budgets, settings.clicks.ip),
+        sweeper=Sweeper(store, owners, budgets, settings.clicks, clock),
+        proxies=Proxies(settings.server.trusted_proxies),
+        drawing=ThreadPoolExecutor(max_workers=1, thread_name_prefix="shortd-qr"),
+    )

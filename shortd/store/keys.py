@@ -1,0 +1,134 @@
+"""Order-preserving key codecs: encoded keys compare as their tuples do.
+
+LMDB orders keys bytewise, so integers are written big-endian (signed ones shifted by
+2^63) and text as UTF-8 closed by a NUL, which sorts before every other byte. The last
+text of a key needs no NUL, since nothing follows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+MAX_KEY_BYTES = 511
+"""LMDB's own limit on a key."""
+
+K = TypeVar("K", bound=tuple[Any, ...])
+
+
+class KeyTooLong(ValueError):
+    """An encoded key exceeds `MAX_KEY_BYTES`."""
+
+
+class Part:
+    """How one element of a key is written."""
+
+    size: int | None = None
+    """Encoded length in bytes; None if it varies."""
+
+    def encode(self, value: Any, last: bool) -> bytes:
+        """ValueError or OverflowError if the value cannot be part of a key."""
+        raise NotImplementedError
+
+    def decode(self, raw: bytes) -> Any:
+        raise NotImplementedError
+
+
+class Unsigned(Part):
+    """An integer in [0, 256^size)."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def encode(self, value: int, last: bool) -> bytes:
+        return value.to_bytes(self.size or 0, "big")
+
+    def decode(self, raw: bytes) -> int:
+        return int.from_bytes(raw, "big")
+
+
+class Signed(Part):
+    """An integer in [-2^63, 2^63)."""
+
+    size = 8
+
+    def encode(self, value: int, last: bool) -> bytes:
+        return (value + (1 << 63)).to_bytes(8, "big")
+
+    def decode(self, raw: bytes) -> int:
+        return int.from_bytes(raw, "big") - (1 << 63)
+
+
+class Fixed(Part):
+    """Bytes of one known length."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def encode(self, value: bytes, last: bool) -> bytes:
+        if len(value) != self.size:
+            raise ValueError(f"key part has {len(value)} bytes, not {self.size}")
+        return value
+
+    def decode(self, raw: bytes) -> bytes:
+        return raw
+
+
+class Text(Part):
+    """A string without NUL."""
+
+    def encode(self, value: str, last: bool) -> bytes:
+        raw = value.encode()
+        if b"\0" in raw:
+            raise ValueError("key text holds a NUL")
+        return raw if last else raw + b"\0"
+
+    def decode(self, raw: bytes) -> str:
+        return raw.decode()
+
+
+U32 = Unsigned(4)
+U64 = Unsigned(8)
+I64 = Signed()
+TEXT = Text()
+
+
+class Key(Generic[K]):
+    """The codec of one table's or index's keys, a tuple of parts."""
+
+    def __init__(self, *parts: Part) -> None:
+        self.parts = parts
+
+    def encode(self, values: K) -> bytes:
+        """The key's bytes; KeyTooLong beyond 511, ValueError for unfit values."""
+        if len(values) != len(self.parts):
+            raise ValueError(f"key has {len(values)} parts, not {len(self.parts)}")
+        return self.prefix(values)
+
+    def prefix(self, values: Sequence[Any]) -> bytes:
+        """What the keys that begin with these elements have in common."""
+        last = len(self.parts) - 1
+        raw = b"".join(
+            part.encode(value, position == last)
+            for position, (part, value) in enumerate(zip(self.parts, values, strict=False))
+        )
+        if len(raw) > MAX_KEY_BYTES:
+            raise KeyTooLong(f"key has {len(raw)} bytes, the limit is {MAX_KEY_BYTES}")
+        return raw
+
+    def decode(self, raw: bytes) -> K:
+        """The tuple that `encode` was given."""
+        values = []
+        start = 0
+        last = len(self.parts) - 1
+        for position, part in enumerate(self.parts):
+            if part.size is not None:
+                end = following = start + part.size
+            elif position == last:
+                end = following = len(raw)
+            else:
+                end = raw.index(b"\0", start)
+                following = end + 1
+            values.append(part.decode(raw[start:end]))
+            start = following
+        return tuple(values)  # type: ignore[return-value]

@@ -1,0 +1,93 @@
+"""Everything that is ever in the database, on one page.
+
+Keys are tuples (see `keys`); values are the Structs of `shortd.models`. A change of shape
+that old rows cannot be read with raises SCHEMA_VERSION and adds a step to `migrations`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shortd.models import (
+    Account,
+    Balance,
+    Counts,
+    DayStats,
+    Host,
+    Link,
+    Position,
+    Token,
+    Visit,
+)
+from shortd.store.keys import I64, TEXT, U32, U64, Fixed, Key
+from shortd.store.table import Index, Table
+
+SCHEMA_VERSION = 1
+
+META: Table[tuple[str], int] = Table("meta", Key(TEXT), int)
+"""`("schema_version",)`."""
+
+POSITIONS: Table[tuple[str], Position] = Table("positions", Key(TEXT), Position)
+"""`("journal",)`: how far the click journal is drained."""
+
+HOSTS: Table[tuple[str], Host] = Table("hosts", Key(TEXT), Host)
+"""Short hosts that were ever configured, by name (`host` or `host:port`)."""
+
+ACCOUNTS_BY_EMAIL: Index[tuple[str], Account] = Index(
+    "accounts_by_email", Key(TEXT), lambda row: (row.email.casefold(),) if row.email else None
+)
+ACCOUNTS_BY_USERNAME: Index[tuple[str], Account] = Index(
+    "accounts_by_username",
+    Key(TEXT),
+    lambda row: (row.username.casefold(),) if row.username else None,
+)
+ACCOUNTS_BY_EXPIRATION: Index[tuple[int, str], Account] = Index(
+    "accounts_by_expiration", Key(U64, TEXT), lambda row: (row.expiration_utime, row.userid)
+)
+ACCOUNTS: Table[tuple[str], Account] = Table(
+    "accounts",
+    Key(TEXT),
+    Account,
+    (ACCOUNTS_BY_EMAIL, ACCOUNTS_BY_USERNAME, ACCOUNTS_BY_EXPIRATION),
+)
+"""By userid."""
+
+TOKENS: Table[tuple[str, bytes], Token] = Table("tokens", Key(TEXT, Fixed(32)), Token)
+"""By (userid, SHA-256 of the token): one prefix holds all logins of an account."""
+
+LINKS_BY_ID: Index[tuple[int], Link] = Index("links_by_id", Key(U64), lambda row: (row.id,))
+LINKS_BY_OWNER: Index[tuple[str, int, int, int], Link] = Index(
+    "links_by_owner",
+    Key(TEXT, U64, U64, I64),
+    lambda row: (row.owner, row.utime, row.id, row.tag),
+)
+"""In order of creation. The tag stands last so that filters need no row."""
+LINKS: Table[tuple[int, str], Link] = Table(
+    "links", Key(U32, TEXT), Link, (LINKS_BY_ID, LINKS_BY_OWNER)
+)
+"""By (host number, code): a redirect is one read."""
+
+COUNTS: Table[tuple[int], Counts] = Table("counts", Key(U64), Counts)
+"""By link id."""
+
+DAY_STATS: Table[tuple[int, int], DayStats] = Table("day_stats", Key(U64, U32), DayStats)
+"""By (link id, days since 1970-01-01 UTC)."""
+
+VISITS: Table[tuple[int, int], Visit] = Table("visits", Key(U64, U64), Visit)
+"""By (link id, serial): oldest first."""
+
+BALANCES: Table[tuple[str], Balance] = Table("balances", Key(TEXT), Balance)
+"""Token buckets that are not full, by bucket key."""
+
+TABLES: tuple[Table[Any, Any], ...] = (
+    META,
+    POSITIONS,
+    HOSTS,
+    ACCOUNTS,
+    TOKENS,
+    LINKS,
+    COUNTS,
+    DAY_STATS,
+    VISITS,
+    BALANCES,
+)

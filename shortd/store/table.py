@@ -1,0 +1,193 @@
+"""Typed tables and their indexes over LMDB.
+
+`Table.put` and `Table.delete` alone maintain indexes, in the caller's transaction. An index
+key belongs to exactly one row: an index over a field that repeats ends with one that does not.
+This module knows no row by name and never opens a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, TypeVar, cast
+
+import lmdb
+import msgspec
+
+from shortd.store.keys import Key
+
+K = TypeVar("K", bound=tuple[Any, ...])
+I = TypeVar("I", bound=tuple[Any, ...])  # noqa: E741 - the index's key, beside K and V
+V = TypeVar("V")
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class UniqueViolation(Exception):
+    """Two rows would share an index key. `index` names the index."""
+
+    def __init__(self, index: str) -> None:
+        super().__init__(f"index {index} already holds this key")
+        self.index = index
+
+
+class Txn:
+    """A read transaction; use as a context manager, never across an await."""
+
+    __slots__ = ("databases", "raw")
+
+    def __init__(self, raw: lmdb.Transaction, databases: dict[str, Any]) -> None:
+        self.raw = raw
+        self.databases = databases
+
+    def __enter__(self) -> Txn:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.raw.abort()
+
+
+class WriteTxn(Txn):
+    """A write transaction, made by the writer thread alone; it reads its own writes."""
+
+    __slots__ = ()
+
+
+class Table(Generic[K, V]):
+    """Rows of type `V` under keys of type `K`, with the indexes that are kept over them."""
+
+    def __init__(
+        self,
+        name: str,
+        key: Key[K],
+        value: type[V],
+        indexes: Sequence[Index[Any, V]] = (),
+    ) -> None:
+        self.name = name
+        self.key = key
+        self.indexes = tuple(indexes)
+        self.decode: Callable[[bytes | memoryview], V] = msgspec.msgpack.Decoder(value).decode
+        for index in self.indexes:
+            index.table = self
+
+    def get(self, txn: Txn, key: K) -> V | None:
+        """The row, or None."""
+        raw = txn.raw.get(self.key.encode(key), db=txn.databases[self.name])
+        return None if raw is None else self.decode(raw)
+
+    def put(self, txn: WriteTxn, key: K, row: V) -> None:
+        """Inserts or replaces a row. UniqueViolation if another row holds an index key."""
+        raw_key = self.key.encode(key)
+        if self.indexes:
+            old = txn.raw.get(raw_key, db=txn.databases[self.name])
+            self._reindex(txn, raw_key, None if old is None else self.decode(old), row)
+        txn.raw.put(raw_key, _encode(row), db=txn.databases[self.name])
+
+    def delete(self, txn: WriteTxn, key: K) -> V | None:
+        """Removes a row and returns it, or None if there was none."""
+        raw_key = self.key.encode(key)
+        raw = txn.raw.pop(raw_key, db=txn.databases[self.name])
+        if raw is None:
+            return None
+        row = self.decode(raw)
+        self._reindex(txn, raw_key, row, None)
+        return row
+
+    def scan(
+        self, txn: Txn, prefix: Sequence[Any] = (), *, after: K | None = None
+    ) -> Iterator[tuple[K, V]]:
+        """Rows whose key begins with `prefix`, in key order, behind `after` if given."""
+        start = None if after is None else self.key.encode(after)
+        for key, raw in _range(txn, self.name, self.key.prefix(prefix), start, reverse=False):
+            yield self.key.decode(key), self.decode(raw)
+
+    def count(self, txn: Txn) -> int:
+        """Rows in the whole table; costs the same for any number."""
+        entries: int = txn.raw.stat(txn.databases[self.name])["entries"]
+        return entries
+
+    def _reindex(self, txn: WriteTxn, raw_key: bytes, old: V | None, new: V | None) -> None:
+        for index in self.indexes:
+            before = None if old is None else index.entry(old)
+            after = None if new is None else index.entry(new)
+            if before == after:
+                continue
+            database = txn.databases[index.name]
+            if before is not None:
+                txn.raw.delete(before, db=database)
+            if after is not None and not txn.raw.put(after, raw_key, db=database, overwrite=False):
+                raise UniqueViolation(index.name)
+
+
+class Index(Generic[I, V]):
+    """A second way to a table's rows. `of` gives a row's index key, or None to leave it out."""
+
+    table: Table[Any, V]
+
+    def __init__(self, name: str, key: Key[I], of: Callable[[V], I | None]) -> None:
+        self.name = name
+        self.key = key
+        self.of = of
+
+    def entry(self, row: V) -> bytes | None:
+        """The encoded index key of a row."""
+        key = self.of(row)
+        return None if key is None else self.key.encode(key)
+
+    def get(self, txn: Txn, key: I) -> V | None:
+        """The row under an index key, or None."""
+        raw = txn.raw.get(self.key.encode(key), db=txn.databases[self.name])
+        if raw is None:
+            return None
+        row = txn.raw.get(raw, db=txn.databases[self.table.name])
+        return None if row is None else self.table.decode(row)
+
+    def has(self, txn: Txn, key: I) -> bool:
+        """Whether a row is found under this key; cheaper than `get`."""
+        return txn.raw.get(self.key.encode(key), db=txn.databases[self.name]) is not None
+
+    def keys(
+        self,
+        txn: Txn,
+        prefix: Sequence[Any] = (),
+        *,
+        after: I | None = None,
+        reverse: bool = False,
+    ) -> Iterator[I]:
+        """Index keys that begin with `prefix`, in order (or reversed), behind `after`."""
+        start = None if after is None else self.key.encode(after)
+        for key, _ in _range(txn, self.name, self.key.prefix(prefix), start, reverse=reverse):
+            yield self.key.decode(key)
+
+    def entries(self, txn: Txn) -> Iterator[tuple[bytes, bytes]]:
+        """Everything stored, as (encoded index key, encoded table key)."""
+        return _range(txn, self.name, b"", None, reverse=False)
+
+
+def _range(
+    txn: Txn, database: str, prefix: bytes, start: bytes | None, *, reverse: bool
+) -> Iterator[tuple[bytes, bytes]]:
+    """Pairs under `prefix`, strictly behind `start` in the direction of travel."""
+    cursor = txn.raw.cursor(db=txn.databases[database])
+    if reverse:
+        end = start if start is not None else _successor(prefix)
+        found = cursor.set_range(end) if end is not None else False
+        found = cursor.prev() if found else cursor.last()
+        walk = cursor.iterprev(keys=True, values=True)
+    else:
+        found = cursor.set_range(prefix if start is None else start)
+        if found and start is not None and cursor.key() == start:
+            found = cursor.next()
+        walk = cursor.iternext(keys=True, values=True)
+    if not found:
+        return
+    # The environment gives bytes, as transactions are opened without `buffers`.
+    for key, value in cast(Iterator[tuple[bytes, bytes]], walk):
+        if not key.startswith(prefix):
+            return
+        yield key, value
+
+
+def _successor(prefix: bytes) -> bytes | None:
+    """The least key above every key that begins with `prefix`; None if there is none."""
+    trimmed = prefix.rstrip(b"\xff")
+    return trimmed[:-1] + bytes([trimmed[-1] + 1]) if trimmed else None

@@ -1,0 +1,123 @@
+"""The writer thread: the only place that opens write transactions.
+
+Group commit: the thread takes whatever waits, runs each function in a child transaction of
+one parent, and commits once. A function that fails undoes only itself; a commit that fails
+(no space) fails every function of its batch, and nothing of it is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+import lmdb
+import structlog
+
+from shortd import errors
+from shortd.store.table import WriteTxn
+
+T = TypeVar("T")
+BATCH_LIMIT = 256
+"""Functions in one commit; bounds how long the first of them waits."""
+
+log = structlog.get_logger(__name__)
+
+
+class _Job:
+    """A function that waits for its turn, and what became of it."""
+
+    __slots__ = ("error", "function", "future", "result")
+
+    def __init__(self, function: Callable[[WriteTxn], Any], future: asyncio.Future[Any]) -> None:
+        self.function = function
+        self.future = future
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def resolve(self) -> None:
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+class Writer:
+    """Runs write functions one after the other, many to a commit."""
+
+    def __init__(self, environment: lmdb.Environment, databases: dict[str, Any]) -> None:
+        self._environment = environment
+        self._databases = databases
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="shortd-writer", daemon=True)
+        self._thread.start()
+
+    async def write(self, function: Callable[[WriteTxn], T]) -> T:
+        """Runs `function` in the next commit and returns its result once that is on disk.
+
+        Raises what the function raised, or STORAGE_FULL when the map or the disk is full.
+        A cancelled caller does not stop a function that was queued.
+        """
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.put(_Job(function, future))
+        return await future
+
+    def close(self) -> None:
+        """Commits what waits and ends the thread."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            batch = [job]
+            stopping = False
+            try:
+                while len(batch) < BATCH_LIMIT:
+                    more = self._jobs.get_nowait()
+                    if more is None:
+                        stopping = True
+                        break
+                    batch.append(more)
+            except Empty:
+                pass
+            self._commit(batch)
+            if stopping:
+                return
+
+    def _commit(self, batch: list[_Job]) -> None:
+        try:
+            with self._environment.begin(write=True) as parent:
+                for job in batch:
+                    self._run_in_child(job, parent)
+        except Exception as fault:
+            log.error("commit_failed", error=str(fault))
+            for job in batch:
+                job.error = job.error or _refusal(fault)
+        loop = batch[0].future.get_loop()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_resolve, batch)
+
+    def _run_in_child(self, job: _Job, parent: lmdb.Transaction) -> None:
+        try:
+            with self._environment.begin(write=True, parent=parent) as child:
+                job.result = job.function(WriteTxn(child, self._databases))
+        except Exception as fault:
+            job.error = _refusal(fault)
+
+
+def _resolve(batch: list[_Job]) -> None:
+    for job in batch:
+        job.resolve()
+
+
+def _refusal(fault: Exception) -> Exception:
+    """LMDB reports a full disk and a full map in several ways; callers see one."""
+    if isinstance(fault, lmdb.MapFullError | lmdb.DiskError | lmdb.TxnFullError | OSError):
+        return errors.STORAGE_FULL()
+    if isinstance(fault, lmdb.Error) and "No space left" in str(fault):
+        return errors.STORAGE_FULL()
+    return fault

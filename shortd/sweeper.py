@@ -1,0 +1,161 @@
+"""Removes what time has ended: temporary accounts, logins, old visits, refilled balances.
+
+Works in small transactions so that no write waits long behind it, and never touches
+anything that a caller could still reach.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from itertools import islice
+
+import msgspec
+import structlog
+
+from shortd.budgets import Budgets, api_key, link_key
+from shortd.clock import DAY, Clock
+from shortd.links import delete_link
+from shortd.models import Account
+from shortd.owners import Owners
+from shortd.settings import ClickSettings
+from shortd.store import Store
+from shortd.store.schema import (
+    ACCOUNTS,
+    ACCOUNTS_BY_EXPIRATION,
+    BALANCES,
+    COUNTS,
+    LINKS_BY_ID,
+    LINKS_BY_OWNER,
+    TOKENS,
+    VISITS,
+)
+from shortd.store.table import WriteTxn
+
+SWEEP_SECONDS = 600
+LINKS_PER_WRITE = 50
+ROWS_PER_WRITE = 1000
+
+log = structlog.get_logger(__name__)
+
+
+class Sweeper:
+    """Sweeps everything, every ten minutes."""
+
+    def __init__(
+        self, store: Store, owners: Owners, budgets: Budgets, clicks: ClickSettings, clock: Clock
+    ) -> None:
+        self._store = store
+        self._owners = owners
+        self._budgets = budgets
+        self._clicks = clicks
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Sweeps now and then, until cancelled."""
+        while True:
+            try:
+                await self.sweep()
+            except Exception as fault:
+                log.warning("sweep_failed", error=str(fault))
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def sweep(self) -> None:
+        """One round over everything that can end."""
+        now = self._clock.now()
+        await self._sweep_accounts(now)
+        await self._sweep_tokens(now)
+        await self._sweep_visits(now - self._clicks.visit_days * DAY)
+        await self._budgets.sweep(now)
+
+    async def _sweep_accounts(self, now: int) -> None:
+        with self._store.read() as txn:
+            ended = []
+            for expiration_utime, userid in ACCOUNTS_BY_EXPIRATION.keys(txn):
+                if expiration_utime > now:
+                    break
+                ended.append(userid)
+        for userid in ended:
+            clear = partial(_clear, userid=userid, now=now)
+            while not await self._store.write(clear):
+                pass
+            self._owners.forget(userid)
+
+    async def _sweep_tokens(self, now: int) -> None:
+        after: tuple[str, bytes] | None = None
+        while True:
+            with self._store.read() as txn:
+                rows = list(islice(TOKENS.scan(txn, after=after), ROWS_PER_WRITE))
+            ended = [key for key, row in rows if row.expiration_utime <= now]
+            if ended:
+                await self._store.write(partial(_delete_tokens, keys=ended))
+            if len(rows) < ROWS_PER_WRITE:
+                return
+            after = rows[-1][0]
+            await asyncio.sleep(0)
+
+    async def _sweep_visits(self, before: int) -> None:
+        after: tuple[int] | None = None
+        while True:
+            with self._store.read() as txn:
+                rows = list(islice(COUNTS.scan(txn, after=after), ROWS_PER_WRITE))
+                old = []
+                for (link_id,), counts in rows:
+                    first = VISITS.get(txn, (link_id, counts.visit_serial - counts.visits))
+                    if first is not None and first.utime < before:
+                        old.append(link_id)
+            for link_id in old:
+                forget = partial(_forget_visits, link_id=link_id, before=before)
+                while not await self._store.write(forget):
+                    pass
+            if len(rows) < ROWS_PER_WRITE:
+                return
+            after = rows[-1][0]
+            await asyncio.sleep(0)
+
+
+def _clear(txn: WriteTxn, userid: str, now: int) -> bool:
+    """Removes an ended account a few links at a time; True when nothing of it is left."""
+    account: Account | None = ACCOUNTS.get(txn, (userid,))
+    if account is None or account.expiration_utime > now:
+        return True
+    keys = list(islice(LINKS_BY_OWNER.keys(txn, (userid,)), LINKS_PER_WRITE))
+    for _, _, link_id, _ in keys:
+        link = LINKS_BY_ID.get(txn, (link_id,))
+        if link is not None:
+            delete_link(txn, link)
+    if len(keys) == LINKS_PER_WRITE:
+        return False
+    for key in [key for key, _ in TOKENS.scan(txn, (userid,))]:
+        TOKENS.delete(txn, key)
+    for bucket in (api_key(userid), link_key(userid)):
+        BALANCES.delete(txn, (bucket,))
+    ACCOUNTS.delete(txn, (userid,))
+    return True
+
+
+def _delete_tokens(txn: WriteTxn, keys: list[tuple[str, bytes]]) -> None:
+    for key in keys:
+        TOKENS.delete(txn, key)
+
+
+def _forget_visits(txn: WriteTxn, link_id: int, before: int) -> bool:
+    """Removes a link's oldest visits; True when the rest is young enough."""
+    counts = COUNTS.get(txn, (link_id,))
+    if counts is None:
+        return True
+    oldest = counts.visit_serial - counts.visits
+    serial = oldest
+    while serial < min(counts.visit_serial, oldest + ROWS_PER_WRITE):
+        visit = VISITS.get(txn, (link_id, serial))
+        if visit is not None and visit.utime >= before:
+            break
+        VISITS.delete(txn, (link_id, serial))
+        serial += 1
+    kept = counts.visit_serial - serial
+    COUNTS.put(
+        txn,
+        (link_id,),
+        msgspec.structs.replace(counts, visits=kept),
+    )
+    return serial < oldest + ROWS_PER_WRITE

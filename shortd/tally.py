@@ -1,0 +1,119 @@
+"""Adds up clicks and writes what comes out: counts, day rollups, recent visits.
+
+A `Tally` belongs to one drain: `add` every click, then `write` once, in the transaction that
+also moves the journal position. It never reads a visit back and never draws a chart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shortd.clock import DAY
+from shortd.models import QR_LOAD, QR_VISIT, Click, Counts, DayStats, Visit
+from shortd.store.schema import COUNTS, DAY_STATS, LINKS_BY_ID, VISITS
+from shortd.store.table import WriteTxn
+from shortd.visitors import PART, parse_agent, primary_language, referrer_host
+
+VALUES_PER_DIMENSION = 200
+"""Distinct values a dimension keeps a day; the rest go under "Other"."""
+OTHER = "Other"
+
+_NO_COUNTS = Counts()
+_NO_STATS = DayStats()
+
+
+class _LinkTally:
+    """What one link's clicks of this drain add up to."""
+
+    __slots__ = ("count", "count_qr", "days", "visits")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.count_qr = 0
+        self.days: dict[int, list[Click]] = {}
+        self.visits: list[Click] = []
+
+
+class Tally:
+    """The clicks of one drain."""
+
+    def __init__(self, visits_per_link: int) -> None:
+        self._visits_per_link = visits_per_link
+        self._links: dict[int, _LinkTally] = {}
+
+    def add(self, click: Click) -> None:
+        """Takes a click in; it is bucketed by its own time."""
+        link = self._links.get(click.link_id)
+        if link is None:
+            link = self._links[click.link_id] = _LinkTally()
+        if click.kind != QR_LOAD:
+            link.count += 1
+            link.visits.append(click)
+            if len(link.visits) > self._visits_per_link:
+                del link.visits[0]
+        if click.kind in (QR_VISIT, QR_LOAD):
+            link.count_qr += 1
+        link.days.setdefault(click.utime // DAY, []).append(click)
+
+    def write(self, txn: WriteTxn) -> None:
+        """Adds everything to the tables. Clicks of a link deleted meanwhile are dropped."""
+        for link_id, link in self._links.items():
+            if LINKS_BY_ID.has(txn, (link_id,)):
+                self._write_link(txn, link_id, link)
+
+    def _write_link(self, txn: WriteTxn, link_id: int, link: _LinkTally) -> None:
+        old = COUNTS.get(txn, (link_id,)) or _NO_COUNTS
+        serial = old.visit_serial
+        for click in link.visits:
+            visit = Visit(
+                click.utime,
+                click.kind,
+                click.address,
+                click.user_agent,
+                referrer_host(click.referrer),
+                click.language,
+            )
+            VISITS.put(txn, (link_id, serial), visit)
+            serial += 1
+        oldest = old.visit_serial - old.visits
+        kept_from = max(oldest, serial - self._visits_per_link)
+        for surplus in range(oldest, kept_from):
+            VISITS.delete(txn, (link_id, surplus))
+        counts = Counts(
+            count=old.count + link.count,
+            count_qr=old.count_qr + link.count_qr,
+            visits=serial - kept_from,
+            visit_serial=serial,
+        )
+        COUNTS.put(txn, (link_id,), counts)
+        for day, clicks in link.days.items():
+            stats = DAY_STATS.get(txn, (link_id, day)) or _NO_STATS
+            DAY_STATS.put(txn, (link_id, day), _add_to_day(stats, clicks))
+
+
+def _add_to_day(stats: DayStats, clicks: list[Click]) -> DayStats:
+    dimensions = {name: dict(values) for name, values in stats.dimensions.items()}
+    total, qr_loads = stats.total, stats.qr_loads
+    for click in clicks:
+        if click.kind == QR_LOAD:
+            qr_loads += 1
+            continue
+        total += 1
+        for name, value in _dimensions(click):
+            values = dimensions.setdefault(name, {})
+            if value not in values and len(values) >= VALUES_PER_DIMENSION:
+                value = OTHER
+            values[value] = values.get(value, 0) + 1
+    return DayStats(total, qr_loads, dimensions)
+
+
+def _dimensions(click: Click) -> Iterator[tuple[str, str]]:
+    agent = parse_agent(click.user_agent)
+    yield "source", referrer_host(click.referrer)
+    yield "device", agent.device
+    yield "os", agent.system + PART + agent.system_version
+    yield "browser", agent.browser + PART + agent.browser_version
+    yield "brand", agent.brand + PART + agent.model
+    yield "language", primary_language(click.language)
+    if agent.bot:
+        yield "bot", agent.browser

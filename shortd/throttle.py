@@ -1,0 +1,98 @@
+"""Slows guessing down: attempts wait longer after failures, per account and per address.
+
+Delays are all there is. Nothing is ever refused, and no delay is longer than `LONGEST`, so
+that strangers who fail on purpose cannot lock an owner out; an address from which he logged in
+lately is not slowed by their failures at all. This module must never sleep, read a clock, or
+know whether an account exists.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+
+from shortd.clock import DAY, SECOND
+
+FREE_FAILURES = 4
+"""Failures without consequence; each further one doubles the delay, from `SHORTEST`."""
+SHORTEST = 0.25
+LONGEST = 4.0
+"""Seconds."""
+FORGET = 900 * SECOND
+"""µs in which the worst record is forgotten, one failure after the other."""
+TRUST = 30 * DAY
+"""µs for which an address remains known to an account after a login."""
+
+_WORST = FREE_FAILURES + 5
+"""Failures after which the delay grows no more: 0.25, 0.5, 1, 2, 4 s."""
+_FORGET_ONE = FORGET // _WORST
+_KEY_LENGTH = 256
+
+
+class LoginThrottle:
+    """Delays for login attempts; serves whatever else is guessed at, too.
+
+    `account` and `address` are plain strings: the case-folded name that was tried, existing
+    or not, and the `client_key` of who tries. `now` is µs. Memory is bounded: each of three
+    tables (accounts, addresses, logins) holds `max_entries` and lets the oldest go.
+    """
+
+    def __init__(self, max_entries: int = 50_000) -> None:
+        self._accounts = _Ledger(max_entries)
+        self._addresses = _Ledger(max_entries)
+        self._logins = _Ledger(max_entries)
+
+    def delay(self, account: str, address: str, now: int) -> float:
+        """Seconds to wait before looking at the password: 0 to `LONGEST`."""
+        account = account[:_KEY_LENGTH]
+        failures = _failures(self._addresses, address, now)
+        if not self._logins.left((account, address), TRUST, now):
+            failures = max(failures, _failures(self._accounts, account, now))
+        if failures <= FREE_FAILURES:
+            return 0.0
+        return min(LONGEST, SHORTEST * 2.0 ** (failures - FREE_FAILURES - 1))
+
+    def failed(self, account: str, address: str, now: int) -> None:
+        """Notes a wrong password."""
+        for ledger, key in (
+            (self._accounts, account[:_KEY_LENGTH]),
+            (self._addresses, address),
+        ):
+            left = ledger.left(key, FORGET, now) + _FORGET_ONE
+            ledger.put(key, now + min(left, FORGET), now)
+
+    def succeeded(self, account: str, address: str, now: int) -> None:
+        """Notes a login. It clears no failures: a guesser may have an account of his own."""
+        self._logins.put((account[:_KEY_LENGTH], address), now + TRUST, now)
+
+
+class _Ledger:
+    """Keys with the time each of them is forgotten; the oldest go when there are too many."""
+
+    def __init__(self, max_entries: int) -> None:
+        self._max_entries = max_entries
+        self._until: OrderedDict[Hashable, int] = OrderedDict()
+
+    def left(self, key: Hashable, longest: int, now: int) -> int:
+        """µs until the key is forgotten, 0 if it is; `longest` from now on, should the clock
+        have been set back."""
+        until = self._until.get(key, 0)
+        if until - now > longest:
+            self._until[key] = until = now + longest
+        return max(0, until - now)
+
+    def put(self, key: Hashable, until: int, now: int) -> None:
+        entries = self._until
+        entries[key] = until
+        entries.move_to_end(key)
+        # At most two go for each that comes: enough to shrink, and never a long pause.
+        for _ in range(2):
+            oldest = next(iter(entries))
+            if entries[oldest] > now and len(entries) <= self._max_entries:
+                break
+            del entries[oldest]
+
+
+def _failures(ledger: _Ledger, key: str, now: int) -> int:
+    """The failures not yet forgotten, the one that is fading counted whole."""
+    return -(-ledger.left(key, FORGET, now) // _FORGET_ONE)

@@ -1,0 +1,138 @@
+"""What a visitor's headers say about him: device, system, browser, source, language, robot.
+
+Parsing an unseen user agent takes about 0.2 ms, so it happens at drain time, behind a cache,
+and never on the way to a redirect. Only `is_link_preview`, a substring check, is used there.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+from urllib.parse import urlsplit
+
+import msgspec
+import ua_parser
+
+UNKNOWN = "Unknown"
+DIRECT = "Direct"
+PART = "\x1f"
+"""Joins a value to its part ("Chrome", "107") in a rollup key."""
+
+_LINK_PREVIEWS = (
+    "slackbot",
+    "slack-imgproxy",
+    "whatsapp",
+    "discordbot",
+    "facebookexternalhit",
+    "facebot",
+    "telegrambot",
+    "twitterbot",
+    "linkedinbot",
+    "skypeuripreview",
+    "pinterestbot",
+    "pinterest/0.",
+    "redditbot",
+    "vkshare",
+    "viber",
+    "line-poker",
+    "kakaotalk-scrap",
+    "mastodon/",
+    "bluesky cardyb",
+    "signal-desktop",
+    "embedly",
+    "iframely",
+    "microsoft office",
+    "ms-office",
+    "bitlybot",
+    "google-pagerenderer",
+    "googleimageproxy",
+    "zoombot",
+    "snapchat",
+    "matrix-media-repo",
+    "synapse/",
+)
+
+
+def is_link_preview(user_agent: str) -> bool:
+    """Whether the agent fetches a link to show a card of it in a chat or feed."""
+    lowered = user_agent.lower()
+    return any(name in lowered for name in _LINK_PREVIEWS)
+
+
+class Agent(msgspec.Struct, frozen=True):
+    """A parsed user agent; what it does not tell is "Unknown"."""
+
+    device: str
+    """Desktop, Mobile, Tablet, Bot or Unknown."""
+    system: str
+    system_version: str
+    browser: str
+    browser_version: str
+    brand: str
+    model: str
+    bot: bool
+
+
+@lru_cache(maxsize=8192)
+def parse_agent(user_agent: str) -> Agent:
+    """Reads a User-Agent header."""
+    parsed = ua_parser.parse(user_agent)
+    browser, system, device = parsed.user_agent, parsed.os, parsed.device
+    bot = device is not None and device.family == "Spider"
+    system_name = system.family if system else UNKNOWN
+    model = device.model if device and device.model and not bot else UNKNOWN
+    return Agent(
+        device="Bot" if bot else _device_kind(user_agent, system_name),
+        system=system_name,
+        system_version=(system.major if system else None) or UNKNOWN,
+        browser=browser.family if browser else UNKNOWN,
+        browser_version=(browser.major if browser else None) or UNKNOWN,
+        brand=device.brand if device and device.brand and not bot else UNKNOWN,
+        model=model,
+        bot=bot,
+    )
+
+
+def _device_kind(user_agent: str, system: str) -> str:
+    if system == "iOS":
+        return "Tablet" if "iPad" in user_agent else "Mobile"
+    if system == "Android":
+        return "Mobile" if "Mobile" in user_agent else "Tablet"
+    if system in ("Windows", "Mac OS X", "Linux", "Ubuntu", "Fedora", "Chrome OS", "FreeBSD"):
+        return "Desktop"
+    return "Mobile" if "Mobile" in user_agent else UNKNOWN
+
+
+@lru_cache(maxsize=8192)
+def referrer_host(referrer: str) -> str:
+    """The host a visitor came from, or "Direct". The rest of a referrer is nobody's business."""
+    try:
+        host = urlsplit(referrer).hostname or ""
+    except ValueError:
+        return DIRECT
+    return host.removeprefix("www.")[:253] or DIRECT
+
+
+@lru_cache(maxsize=1024)
+def primary_language(accept_language: str) -> str:
+    """The language a browser asks for first ("en" of "en-GB,de;q=0.7"), or "Unknown"."""
+    first = accept_language.partition(",")[0].partition(";")[0].strip().lower()
+    language = first.partition("-")[0]
+    return language if language.isascii() and language.isalpha() and len(language) <= 8 else UNKNOWN
+
+
+@lru_cache(maxsize=8192)
+def kept_address(address: str, mode: str) -> str:
+    """An address as `[clicks] ip` wants it kept: full, truncated (/24, /48) or not at all."""
+    if mode == "none":
+        return ""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return ""
+    if parsed.version == 6 and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    if mode == "full":
+        return str(parsed)
+    prefix = 24 if parsed.version == 4 else 48
+    return str(ip_network((parsed, prefix), strict=False).network_address)

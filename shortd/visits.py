@@ -1,0 +1,71 @@
+"""Answering a visit: the resolver's decision, applied.
+
+Deciding, charging the owner and recording the click happen without an await between them, so
+no two visits can take the same last click. Both lanes answer through here.
+"""
+
+from __future__ import annotations
+
+from shortd.budgets import REDIRECT_WEIGHT, Budgets
+from shortd.clicks import Clicks
+from shortd.models import QR_LOAD, QR_VISIT, VISIT, Click
+from shortd.resolver import Decision, Outcome, Resolver, Visitor
+from shortd.visitors import kept_address
+
+USER_AGENT_LIMIT = 512
+REFERRER_LIMIT = 1024
+LANGUAGE_LIMIT = 64
+"""Characters of a header that a click keeps."""
+
+
+class Visits:
+    """Applies decisions: charges, counts, journals."""
+
+    def __init__(
+        self, resolver: Resolver, clicks: Clicks, budgets: Budgets, address_mode: str
+    ) -> None:
+        self._resolver = resolver
+        self._clicks = clicks
+        self._budgets = budgets
+        self._address_mode = address_mode
+
+    def answer(self, host: int, code: str, visitor: Visitor) -> Decision:
+        """Decides a visit and applies it; the click is journalled on return."""
+        decision = self._resolver.resolve(host, code, visitor)
+        link, owner = decision.link, decision.owner
+        if link is None or owner is None or not visitor.is_get:
+            return decision
+        if decision.outcome in (Outcome.REDIRECT, Outcome.HIDDEN):
+            self._budgets.buckets.charge(owner.bucket, owner.limit, REDIRECT_WEIGHT, visitor.utime)
+        if decision.outcome is Outcome.REDIRECT and visitor.counts:
+            self._record(link.id, QR_VISIT if visitor.is_qr else VISIT, visitor)
+        return decision
+
+    def look(self, host: int, code: str, utime: int) -> Decision:
+        """Decides a look that is no visit (a preview page); costs and counts nothing.
+
+        A link that may be shown answers REDIRECT, or HIDDEN if its destination may not.
+        """
+        return self._resolver.resolve(host, code, Visitor(utime, is_get=False))
+
+    def load_qr(self, host: int, code: str, visitor: Visitor) -> Decision:
+        """Decides a load of the link's QR image, and counts it."""
+        decision = self._resolver.resolve(host, code, Visitor(visitor.utime, is_get=False))
+        shown = decision.outcome in (Outcome.REDIRECT, Outcome.HIDDEN)
+        if shown and decision.link is not None and visitor.counts:
+            self._record(decision.link.id, QR_LOAD, visitor)
+        return decision
+
+    def _record(self, link_id: int, kind: int, visitor: Visitor) -> None:
+        self._clicks.record(
+            Click(
+                link_id,
+                visitor.utime,
+                kind,
+                kept_address(visitor.address, self._address_mode),
+                visitor.user_agent[:USER_AGENT_LIMIT],
+                visitor.referrer[:REFERRER_LIMIT],
+                visitor.language[:LANGUAGE_LIMIT],
+            )
+        )
+        self._clicks.flush()

@@ -1,0 +1,89 @@
+"""Answers to requests that are no API call: the one place that renders them.
+
+A browser gets a page, anything else JSON. An answer is plain data, so that both lanes send
+the same bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+from litestar.types import HTTPScope, Receive, Send
+
+from shortd import errors
+from shortd.web.pages import SECURITY_HEADERS, Pages
+
+Headers = list[tuple[bytes, bytes]]
+
+NO_STORE = (b"cache-control", b"no-store")
+PAGE_HEADERS: Headers = [
+    (b"content-type", b"text/html; charset=utf-8"),
+    *((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS),
+]
+JSON_HEADERS: Headers = [
+    (b"content-type", b"application/json"),
+    (b"x-content-type-options", b"nosniff"),
+]
+_ERROR_PAGES = {404: "not_found.html", 410: "gone.html", 429: "limited.html"}
+
+
+class Answer(NamedTuple):
+    """A whole HTTP response."""
+
+    status: int
+    headers: Headers
+    body: bytes = b""
+
+    async def send(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        """Sends it as an ASGI application would."""
+        length = (b"content-length", str(len(self.body)).encode())
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status,
+                "headers": [*self.headers, length],
+            }
+        )
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
+def page(pages: Pages, template: str, http_status: int = 200, **context: object) -> Answer:
+    """An HTML page, not to be cached."""
+    body = pages.render(template, **context).encode()
+    return Answer(http_status, [*PAGE_HEADERS, NO_STORE], body)
+
+
+def json_answer(
+    value: object, status: int = 200, headers: Iterable[tuple[bytes, bytes]] = ()
+) -> Answer:
+    """A JSON document, not to be cached."""
+    return Answer(status, [*JSON_HEADERS, NO_STORE, *headers], msgspec.json.encode(value))
+
+
+def error_answer(pages: Pages, error: errors.ShortdError, accept: str) -> Answer:
+    """A refusal: a page for browsers, `{"error": {"code", "message"}}` for others."""
+    extra: Headers = [(b"vary", b"accept")]
+    if error.retry_after is not None:
+        extra.append(retry_after_header(error.retry_after))
+    if "text/html" not in accept:
+        body = {"error": {"code": error.code, "message": error.message}}
+        return json_answer(body, error.status, extra)
+    template = _ERROR_PAGES.get(error.status, "error.html")
+    answer = page(
+        pages,
+        template,
+        error.status,
+        status=error.status,
+        title=error.code.replace("_", " ").capitalize(),
+        message=error.message,
+    )
+    answer.headers.extend(extra)
+    return answer
+
+
+def retry_after_header(seconds: float) -> tuple[bytes, bytes]:
+    """Retry-After in whole seconds (RFC 9110 10.2.3), at least one."""
+    return b"retry-after", str(max(1, math.ceil(seconds))).encode()

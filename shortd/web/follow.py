@@ -1,0 +1,173 @@
+"""Following a short link: `/<code>`, its preview `/<code>+`, its images `/<code>.svg|png`.
+
+Turns a request into a `Visitor`, asks `Visits`, and renders the decision. It holds no rule of
+its own about what a visit gets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from urllib.parse import quote
+
+import ada_url
+import msgspec
+from litestar.types import HTTPScope, Receive, Send
+
+from shortd import errors
+from shortd.budgets import REDIRECT_WEIGHT
+from shortd.models import Link
+from shortd.qr import QrOptions, render
+from shortd.resolver import Decision, Outcome, Visitor
+from shortd.services import Services
+from shortd.web.answers import NO_STORE, Answer, Headers, error_answer, page
+from shortd.web.pages import Pages, PreviewPage
+
+_SEGMENT = re.compile(r"(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?P<suffix>\+|\.svg|\.png)?", re.ASCII)
+_IMAGE_TYPES = {".svg": b"image/svg+xml", ".png": b"image/png"}
+_QUERY_SAFE = "!$&'()*+,;=:@/?%-._~"
+
+
+class LinkRequest(msgspec.Struct, frozen=True):
+    """The part of a request that decides its answer."""
+
+    method: str
+    host: str
+    """The Host header."""
+    segment: str
+    """The path without its leading slash, percent-decoded."""
+    query: bytes
+    accept: str
+    purpose: str
+    """Sec-Purpose, or Purpose from older browsers."""
+    address: str
+    """The client's address, as far as it can be believed."""
+    user_agent: str
+    referrer: str
+    language: str
+
+    def visitor(self, utime: int) -> Visitor:
+        return Visitor(
+            utime=utime,
+            is_get=self.method == "GET",
+            is_prefetch="prefetch" in self.purpose,
+            is_qr=self.query == b"qr",
+            address=self.address,
+            user_agent=self.user_agent,
+            referrer=self.referrer,
+            language=self.language,
+        )
+
+
+class Follow:
+    """Answers link requests; an ASGI application below Litestar."""
+
+    def __init__(self, services: Services, pages: Pages) -> None:
+        self._services = services
+        self._pages = pages
+        self._status = services.settings.links.redirect_status
+        self._forward_query = services.settings.links.forward_query
+
+    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        answer = await self.answer(link_request(self._services, scope))
+        await answer.send(scope, receive, send)
+
+    async def answer(self, request: LinkRequest) -> Answer:
+        """The whole response to a request of one path segment. Never raises ShortdError."""
+        if request.method not in ("GET", "HEAD"):
+            refusal = self._refusal(errors.METHOD_NOT_ALLOWED(), request)
+            refusal.headers.append((b"allow", b"GET, HEAD"))
+            return refusal
+        match = _SEGMENT.fullmatch(request.segment)
+        if match is None:
+            return self._refusal(errors.NOT_FOUND(), request)
+        host = self._services.hosts.of_header(request.host)
+        code, suffix = match["code"], match["suffix"]
+        now = self._services.clock.now()
+        visits = self._services.visits
+        if suffix is None:
+            return self._visit(visits.answer(host.number, code, request.visitor(now)), request)
+        if suffix == "+":
+            return self._preview(visits.look(host.number, code, now), request)
+        decision = visits.load_qr(host.number, code, request.visitor(now))
+        return await self._image(decision, suffix, request)
+
+    def _visit(self, decision: Decision, request: LinkRequest) -> Answer:
+        if decision.outcome is Outcome.REDIRECT:
+            location = decision.location
+            if self._forward_query and request.query not in (b"", b"qr"):
+                location = with_query(location, request.query)
+            return Answer(self._status, [(b"location", location.encode("ascii")), NO_STORE])
+        return self._preview(decision, request)
+
+    def _preview(self, decision: Decision, request: LinkRequest) -> Answer:
+        link = decision.link
+        if link is None or decision.outcome not in (Outcome.REDIRECT, Outcome.HIDDEN):
+            return self._refusal(_error(decision), request)
+        shown = decision.outcome is Outcome.REDIRECT
+        content = PreviewPage(
+            short_url=self._services.links.short_url(link),
+            destination=decision.location if shown else None,
+            host=ada_url.URL(decision.location).host if shown else "",
+            created=link.utime,
+            qr_path=f"/{link.code}.svg",
+        )
+        return page(self._pages, "preview.html", page=content)
+
+    async def _image(self, decision: Decision, suffix: str, request: LinkRequest) -> Answer:
+        link: Link | None = decision.link
+        if link is None or decision.outcome not in (Outcome.REDIRECT, Outcome.HIDDEN):
+            return self._refusal(_error(decision), request)
+        options = QrOptions(format="svg" if suffix == ".svg" else "png")
+        short_url = self._services.links.short_url(link)
+        body = await asyncio.get_running_loop().run_in_executor(
+            self._services.drawing, render, short_url, options
+        )
+        headers: Headers = [
+            (b"content-type", _IMAGE_TYPES[suffix]),
+            (b"x-content-type-options", b"nosniff"),
+            NO_STORE,
+        ]
+        return Answer(200, headers, body)
+
+    def _refusal(self, error: errors.ShortdError, request: LinkRequest) -> Answer:
+        return error_answer(self._pages, error, request.accept)
+
+
+def link_request(services: Services, scope: HTTPScope) -> LinkRequest:
+    """Reads an ASGI scope."""
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    client = scope["client"]
+    return LinkRequest(
+        method=scope["method"],
+        host=headers.get(b"host", ""),
+        segment=scope["path"][1:],
+        query=scope["query_string"],
+        accept=headers.get(b"accept", ""),
+        purpose=headers.get(b"sec-purpose") or headers.get(b"purpose", ""),
+        address=client_address(services, scope, client[0] if client else ""),
+        user_agent=headers.get(b"user-agent", ""),
+        referrer=headers.get(b"referer", ""),
+        language=headers.get(b"accept-language", ""),
+    )
+
+
+def client_address(services: Services, scope: HTTPScope, peer: str) -> str:
+    """The client's address; every X-Forwarded-For line counts, in order."""
+    forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    return services.proxies.client_address(peer, b",".join(forwarded).decode("latin-1"))
+
+
+def with_query(location: str, query: bytes) -> str:
+    """The destination with the visitor's query behind its own, in front of the fragment."""
+    extra = quote(query, safe=_QUERY_SAFE)
+    address, separator, fragment = location.partition("#")
+    return f"{address}{'&' if '?' in address else '?'}{extra}{separator}{fragment}"
+
+
+def _error(decision: Decision) -> errors.ShortdError:
+    if decision.outcome is Outcome.EXPIRED:
+        return errors.LINK_EXPIRED()
+    if decision.outcome is Outcome.LIMITED and decision.owner is not None:
+        return errors.LINK_LIMITED(retry_after=REDIRECT_WEIGHT / decision.owner.limit.refill_rate)
+    return errors.LINK_NOT_FOUND()

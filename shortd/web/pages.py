@@ -1,0 +1,173 @@
+"""The server's own pages and their assets: plain HTML from Jinja2 templates, no scripts.
+
+What each page is given stands here as Structs, or in the first lines of its template.
+Everything is escaped, and a name that the context lacks is an error rather than a blank.
+A page must never carry inline style or script: the headers below forbid them, and with
+them everything that somebody's link text might smuggle in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from shortd.clock import SECOND
+from shortd.errors import ErrorKind
+
+SECURITY_HEADERS: tuple[tuple[str, str], ...] = (
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'",
+    ),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+)
+"""For every HTML answer. None of the pages here needs a script; one that does names its own
+`script-src 'self'`."""
+
+_HERE = Path(__file__).parent
+_ASSETS = {
+    "style.css": "text/css; charset=utf-8",
+    "favicon.svg": "image/svg+xml",
+    "favicon.ico": "image/x-icon",
+}
+
+
+class PreviewPage(msgspec.Struct, frozen=True, kw_only=True):
+    """preview.html: where a short link leads, without going there."""
+
+    short_url: str
+    destination: str | None
+    """Where browsers will be sent (`Location`); None hides it, and `host` is not shown."""
+    host: str
+    """`destination`'s host as the URL parser spells it, so in punycode; may have a port."""
+    created: int
+    """Unix time in µs."""
+    qr_path: str
+    """Path of the link's QR image on this host, such as `/abc.svg`."""
+
+    @property
+    def short_parts(self) -> tuple[str, str, str]:
+        """The short URL as scheme (with "://"), host and code."""
+        scheme, separator, rest = self.short_url.partition("://")
+        host, _, code = rest.rpartition("/")
+        return scheme + separator, host, code
+
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """The destination before, in and after its host."""
+        text = self.destination or ""
+        authority = text.find("://") + 3
+        if not text.lower().startswith(self.host, authority):
+            return text, "", ""
+        end = authority + len(self.host)
+        return text[:authority], text[authority:end], text[end:]
+
+    @property
+    def clickable(self) -> bool:
+        """Whether the destination may be a link at all; an imported row is not ours."""
+        return (self.destination or "").lower().startswith(("http://", "https://"))
+
+
+class FieldDoc(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of a call's inputs or outputs."""
+
+    name: str
+    type: str
+    required: bool = True
+    default: str | None = None
+    """As JSON; None where there is no default to speak of."""
+    description: str = ""
+
+
+class CallDoc(msgspec.Struct, frozen=True, kw_only=True):
+    """One API call in docs.html."""
+
+    name: str
+    path: str
+    method: str = "POST"
+    summary: str
+    weight: str
+    """As words: "1000 + 100 per url"."""
+    fields: Sequence[FieldDoc] = ()
+    outputs: Sequence[FieldDoc] = ()
+    example: str
+    """A curl command."""
+
+    @property
+    def anchor(self) -> str:
+        return "call-" + self.path.strip("/").replace("/", "-")
+
+
+class DocsSection(msgspec.Struct, frozen=True, kw_only=True):
+    """One API in docs.html."""
+
+    title: str
+    intro: str
+    calls: Sequence[CallDoc]
+
+
+class DocsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """docs.html: the reference of all APIs, and the error catalogue."""
+
+    sections: Sequence[DocsSection]
+    errors: Sequence[ErrorKind]
+
+
+class Pages:
+    """All templates, compiled once."""
+
+    def __init__(self, public_url: str) -> None:
+        environment = Environment(
+            loader=FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            auto_reload=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.globals["public_url"] = public_url
+        environment.globals["site"] = public_url.partition("://")[2]
+        environment.globals["asset"] = asset_path
+        environment.filters["utc"] = _utc
+        self._templates = {
+            name: environment.get_template(name) for name in environment.list_templates()
+        }
+
+    def render(self, template: str, **context: object) -> str:
+        """A whole HTML document, to be sent as UTF-8 with `SECURITY_HEADERS`.
+
+        `template` is a file name such as "preview.html"; KeyError for an unknown one,
+        jinja2.UndefinedError when the context lacks a name.
+        """
+        return self._templates[template].render(context)
+
+
+def _utc(utime: int) -> str:
+    return datetime.fromtimestamp(utime // SECOND, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _load(name: str, content_type: str) -> tuple[bytes, str, str]:
+    body = (_HERE / "static" / name).read_bytes()
+    return body, content_type, f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+
+
+_STATIC = {name: _load(name, content_type) for name, content_type in _ASSETS.items()}
+
+
+def static_file(name: str) -> tuple[bytes, str, str] | None:
+    """Body, Content-Type and ETag of an asset; None unless `name` is one of those loaded."""
+    return _STATIC.get(name)
+
+
+def asset_path(name: str) -> str:
+    """An asset's path, which changes with its content, so that it can be cached for ever."""
+    return f"/-/static/{name}?v={_STATIC[name][2].strip(chr(34))}"

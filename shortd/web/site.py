@@ -1,0 +1,83 @@
+"""The server's own addresses: home page, robots.txt, favicon, assets, health."""
+
+from __future__ import annotations
+
+from litestar import MediaType, Request, Response, get
+from litestar.datastructures import State
+
+from shortd import __version__, errors
+from shortd.services import Services
+from shortd.web.answers import Answer, json_answer, page
+from shortd.web.pages import Pages, static_file
+
+ROBOTS = b"User-agent: *\nDisallow: /\nAllow: /$\n"
+"""Short links are for people who were given them, not for search engines."""
+_FOR_EVER = (b"cache-control", b"public, max-age=31536000, immutable")
+_FOR_A_DAY = (b"cache-control", b"public, max-age=86400")
+
+AnyRequest = Request[object, object, State]
+
+
+def services_of(request: AnyRequest) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def pages_of(request: AnyRequest) -> Pages:
+    pages: Pages = request.app.state.pages
+    return pages
+
+
+def response(answer: Answer) -> Response[bytes]:
+    """An answer as Litestar sends it."""
+    headers = {name.decode(): value.decode() for name, value in answer.headers}
+    content_type = headers.pop("content-type", MediaType.TEXT)
+    return Response(
+        answer.body, status_code=answer.status, headers=headers, media_type=content_type
+    )
+
+
+@get("/")
+async def home(request: AnyRequest) -> Response[bytes]:
+    return response(page(pages_of(request), "home.html"))
+
+
+@get("/robots.txt")
+async def robots() -> Response[bytes]:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), _FOR_A_DAY]
+    return response(Answer(200, headers, ROBOTS))
+
+
+@get("/favicon.ico")
+async def favicon() -> Response[bytes]:
+    return response(_asset("favicon.ico", _FOR_A_DAY))
+
+
+@get("/-/static/{name:str}")
+async def static(name: str) -> Response[bytes]:
+    return response(_asset(name, _FOR_EVER))
+
+
+@get("/-/health")
+async def health(request: AnyRequest) -> Response[bytes]:
+    """200 once ready; `status` says "degraded" while clicks cannot be made durable."""
+    journal = services_of(request).clicks.journal.status()
+    status = "ok" if journal.fault is None else "degraded"
+    return response(json_answer({"status": status, "version": __version__, "journal": journal}))
+
+
+def _asset(name: str, caching: tuple[bytes, bytes]) -> Answer:
+    found = static_file(name)
+    if found is None:
+        raise errors.NOT_FOUND()
+    body, content_type, etag = found
+    headers = [
+        (b"content-type", content_type.encode()),
+        (b"etag", etag.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        caching,
+    ]
+    return Answer(200, headers, body)
+
+
+HANDLERS = (home, robots, favicon, static, health)
