@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import structlog
-from litestar import Litestar, Request, Response, asgi
+from litestar import Litestar, Request, Response
 from litestar.datastructures import State
+from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
-from litestar.types import HTTPScope, Receive, Send
+from litestar.types import HTTPScope, Receive, Scope, Send
 
 from shortd import errors
 from shortd.api.v2 import routes as v2
 from shortd.api.v2.reference import HANDLERS as REFERENCE_HANDLERS
 from shortd.services import Services
 from shortd.web.answers import error_answer
-from shortd.web.follow import Follow
+from shortd.web.follow import Follow, is_link_path
 from shortd.web.pages import Pages
 from shortd.web.site import HANDLERS as SITE_HANDLERS
 from shortd.web.site import response
@@ -29,22 +30,37 @@ _BY_STATUS = {
 log = structlog.get_logger(__name__)
 
 
-def create_app(services: Services) -> Litestar:
-    """The ASGI application over open services."""
-    pages = Pages(services.settings.public_url)
-    follow = Follow(services, pages)
+class App:
+    """The ASGI application. The shape of a path decides: one code is a link, the rest Litestar's.
 
-    @asgi("/{segment:str}")
-    async def link(scope: HTTPScope, receive: Receive, send: Send) -> None:
-        await follow(scope, receive, send)
+    Links stand in front of Litestar because its router costs more than the redirect itself,
+    and their shape can never be one of the server's own addresses.
+    """
 
-    return Litestar(
-        route_handlers=[v2.v2_call, *REFERENCE_HANDLERS, *SITE_HANDLERS, link],
-        exception_handlers={Exception: _render_exception},
-        openapi_config=None,
-        logging_config=None,
-        state=State({"services": services, "pages": pages}),
-    )
+    def __init__(self, services: Services) -> None:
+        self._pages = Pages(services.settings.public_url)
+        self._follow = Follow(services, self._pages)
+        self._litestar = Litestar(
+            route_handlers=[v2.v2_call, *REFERENCE_HANDLERS, *SITE_HANDLERS],
+            exception_handlers={Exception: _render_exception},
+            openapi_config=None,
+            logging_config=None,
+            state=State({"services": services, "pages": self._pages}),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP and is_link_path(scope["path"]):
+            await self._link(cast(HTTPScope, scope), send)
+        else:
+            await self._litestar(scope, receive, send)
+
+    async def _link(self, scope: HTTPScope, send: Send) -> None:
+        try:
+            answer = await self._follow.answer(scope)
+        except Exception as fault:
+            log.error("request_failed", path=scope["path"], exc_info=fault)
+            answer = error_answer(self._pages, errors.INTERNAL(), "")
+        await answer.send(send)
 
 
 def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Response[bytes]:

@@ -112,20 +112,40 @@ def qrcode_output(shorturl: str, options: QrOptions) -> QrOutput:
 def _draw(text: str, looks: QrOptions) -> bytes:
     code = segno.make(text, error=looks.level, micro=False, boost_error=False)
     file = io.BytesIO()
-    common = {"scale": PIXELS_PER_MODULE, "border": looks.border, "dark": looks.fg}
     if looks.format == "png":
-        code.save(file, kind="png", light=looks.bg, **common)
+        code.save(
+            file,
+            kind="png",
+            scale=PIXELS_PER_MODULE,
+            border=looks.border,
+            dark=_png_colour(looks.fg),
+            light=_png_colour(looks.bg),
+        )
     else:
         # With a unit segno also writes the viewBox, without which no page can scale it.
         code.save(
             file,
             kind="svg",
-            light=looks.bg,
+            scale=PIXELS_PER_MODULE,
+            border=looks.border,
+            dark=_svg_colour(looks.fg),
+            light=_svg_colour(looks.bg),
             unit="px",
             xmldecl=False,
             svgclass=None,
             lineclass=None,
             nl=False,
-            **common,
         )
     return file.getvalue()
+
+
+def _png_colour(colour: str) -> str:
+    # segno 1.6 takes an alpha of 1 in 255 for 1.0, which is opaque.
+    return colour[:7] + "02" if colour[7:] == "01" else colour
+
+
+def _svg_colour(colour: str) -> tuple[int, int, int, float]:
+    # segno 1.6 turns the alpha "10" of a string into 0.625, and rounds others coarsely;
+    # a number it leaves alone.
+    red, green, blue, alpha = bytes.fromhex(colour[1:].ljust(8, "f"))
+    return red, green, blue, round(alpha / 255, 4)

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import HANDLED_SIGNALS
 
 from shortd import __version__
-from shortd.app import create_app
+from shortd.app import App
 from shortd.services import open_services
 from shortd.settings import Settings
 
@@ -126,7 +126,7 @@ async def _serve(settings: Settings) -> None:
         listener.close()
         raise
     config = uvicorn.Config(
-        create_app(services),
+        App(services),
         http=PatientProtocol,
         ws="none",
         lifespan="off",

@@ -4,6 +4,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def test_the_example_shows_every_setting_with_its_default() -> None:
 
 def test_the_example_says_why_of_every_setting() -> None:
     lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in pairwise(lines):
         if re.match(r"#\w+ = ", line):
             assert before.startswith("# "), f"no word about {line}"
 

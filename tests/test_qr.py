@@ -10,7 +10,7 @@ import zlib
 import msgspec
 import pytest
 import segno
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shortd import qr
@@ -140,11 +140,13 @@ colours = st.from_regex(r"#(?:[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})", fullmatch=True)
 
 def rgba(colour: str) -> Pixel:
     red, green, blue, alpha = bytes.fromhex(colour[1:].ljust(8, "f"))
-    return red, green, blue, alpha
+    # An alpha of 1 in 255 becomes 2, see qr.py.
+    return red, green, blue, 2 if alpha == 1 else alpha
 
 
 @settings(max_examples=40, deadline=None)
 @given(colours, colours)
+@example("#000000", "#00000001")
 def test_png_colours_and_their_alpha_are_exact(fg: str, bg: str) -> None:
     file = render("HTTP://A/B", QrOptions("png", border=1, fg=fg, bg=bg))
     want = matrix("HTTP://A/B", "M", 1)
@@ -168,12 +170,21 @@ def test_png_keeps_apart_colours_that_differ_in_alpha_only(fg: str, bg: str) -> 
     assert (modules[1][1], modules[0][0]) == (rgba(fg), rgba(bg))
 
 
-def test_svg_colours_and_their_alpha() -> None:
-    text = qrcode_output(SHORTURL, QrOptions(fg="#4444AA80", bg="#ffcc0040"))["image"]
-    assert 'stroke="#44a" stroke-opacity="0.5"' in text
-    assert 'fill="#fc0" fill-opacity="0.25"' in text
-    clear = qrcode_output(SHORTURL, QrOptions(bg="#ffffff00"))["image"]
-    assert 'fill="#fff" fill-opacity="0.0"' in clear
+@pytest.mark.parametrize("alpha", range(256))
+def test_svg_alpha_is_exact_to_the_step(alpha: int) -> None:
+    text = render("A", QrOptions(border=0, fg=f"#4444AA{alpha:02x}", bg="#ffcc00")).decode()
+    opacity = re.search(r'stroke="#44a" stroke-opacity="([\d.]+)"', text)
+    shown = float(opacity[1]) if opacity else 1.0
+    assert round(shown * 255) == alpha
+    assert 'stroke="#44a"' in text
+    assert 'fill="#fc0"' in text
+
+
+def test_svg_background_has_its_own_alpha() -> None:
+    text = qrcode_output(SHORTURL, QrOptions(bg="#FFFFFF10"))["image"]
+    assert 'fill="#fff" fill-opacity="0.0627"' in text
+    assert 'stroke="#000"' in text
+    assert "stroke-opacity" not in text
 
 
 def test_an_svg_is_text_without_scripts_or_styles() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
-from litestar.types import HTTPScope, Receive, Send
+from litestar.types import Send
 
 from shortd import errors
 from shortd.web.pages import SECURITY_HEADERS, Pages
@@ -37,8 +37,8 @@ class Answer(NamedTuple):
     headers: Headers
     body: bytes = b""
 
-    async def send(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        """Sends it as an ASGI application would."""
+    async def send(self, send: Send) -> None:
+        """Sends it as an ASGI application does."""
         length = (b"content-length", str(len(self.body)).encode())
         await send(
             {

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import ada_url
 import msgspec
-from litestar.types import HTTPScope, Receive, Send
+from litestar.types import HTTPScope
 
 from shortd import errors
 from shortd.budgets import REDIRECT_WEIGHT
@@ -23,19 +23,22 @@ from shortd.services import Services
 from shortd.web.answers import NO_STORE, Answer, Headers, error_answer, page
 from shortd.web.pages import Pages, PreviewPage
 
-_SEGMENT = re.compile(r"(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?P<suffix>\+|\.svg|\.png)?", re.ASCII)
+_PATH = re.compile(r"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?P<suffix>\+|\.svg|\.png)?", re.ASCII)
 _IMAGE_TYPES = {".svg": b"image/svg+xml", ".png": b"image/png"}
 _QUERY_SAFE = "!$&'()*+,;=:@/?%-._~"
 
 
+def is_link_path(path: str) -> bool:
+    """Whether a path is a short link's, its preview's or its image's, by shape alone."""
+    return _PATH.fullmatch(path) is not None
+
+
 class LinkRequest(msgspec.Struct, frozen=True):
-    """The part of a request that decides its answer."""
+    """What of a request decides its answer, besides the path."""
 
     method: str
     host: str
     """The Host header."""
-    segment: str
-    """The path without its leading slash, percent-decoded."""
     query: bytes
     accept: str
     purpose: str
@@ -60,7 +63,7 @@ class LinkRequest(msgspec.Struct, frozen=True):
 
 
 class Follow:
-    """Answers link requests; an ASGI application below Litestar."""
+    """Answers link requests."""
 
     def __init__(self, services: Services, pages: Pages) -> None:
         self._services = services
@@ -68,19 +71,15 @@ class Follow:
         self._status = services.settings.links.redirect_status
         self._forward_query = services.settings.links.forward_query
 
-    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        answer = await self.answer(link_request(self._services, scope))
-        await answer.send(scope, receive, send)
-
-    async def answer(self, request: LinkRequest) -> Answer:
-        """The whole response to a request of one path segment. Never raises ShortdError."""
+    async def answer(self, scope: HTTPScope) -> Answer:
+        """The whole response to a request whose path `is_link_path`."""
+        request = link_request(self._services, scope)
         if request.method not in ("GET", "HEAD"):
             refusal = self._refusal(errors.METHOD_NOT_ALLOWED(), request)
             refusal.headers.append((b"allow", b"GET, HEAD"))
             return refusal
-        match = _SEGMENT.fullmatch(request.segment)
-        if match is None:
-            return self._refusal(errors.NOT_FOUND(), request)
+        match = _PATH.fullmatch(scope["path"])
+        assert match is not None, "only link paths come here"
         host = self._services.hosts.of_header(request.host)
         code, suffix = match["code"], match["suffix"]
         now = self._services.clock.now()
@@ -141,7 +140,6 @@ def link_request(services: Services, scope: HTTPScope) -> LinkRequest:
     return LinkRequest(
         method=scope["method"],
         host=headers.get(b"host", ""),
-        segment=scope["path"][1:],
         query=scope["query_string"],
         accept=headers.get(b"accept", ""),
         purpose=headers.get(b"sec-purpose") or headers.get(b"purpose", ""),

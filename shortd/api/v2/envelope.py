@@ -6,7 +6,7 @@ import msgspec
 import structlog
 
 from shortd import errors
-from shortd.api.v2.registry import CALLS, Context, JsonObject, Output, parse_object
+from shortd.api.v2.registry import CALLS, Context, Empty, JsonObject, Output, parse_object
 from shortd.services import Services
 
 log = structlog.get_logger(__name__)
@@ -23,7 +23,7 @@ class ErrorInfo(msgspec.Struct, frozen=True):
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """What every call answers (NOTES "Envelope"). `utime` in µs, `weight` as charged."""
 
-    output: Output | dict[str, object]
+    output: Output
     status: str
     type: str
     utime: int
@@ -43,7 +43,7 @@ class Answer(msgspec.Struct, frozen=True):
 def refused(call_name: str, error: errors.ShortdError, now: int, weight: int = 0) -> Answer:
     """The answer to a call that failed."""
     envelope = Envelope(
-        output={},
+        output=Empty(),
         status="error",
         type=call_name,
         utime=now,
