@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from litestar import Litestar, Request, Response
@@ -50,7 +50,7 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP and is_link_path(scope["path"]):
-            await self._link(cast(HTTPScope, scope), send)
+            await self._link(scope, send)
         else:
             await self._litestar(scope, receive, send)
 

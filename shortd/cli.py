@@ -91,8 +91,10 @@ def serve(
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C."""
     settings = load(config_file, data_dir=data_dir, host=host, port=port, environ=os.environ)
+    from shortd import logs
     from shortd.server import run
 
+    logs.configure()
     run(settings)
 
 

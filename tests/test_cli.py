@@ -13,7 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from shortd import __version__, errors
+from shortd import __version__, errors, logs
 from shortd.cli import Commands, main
 from shortd.config import Settings, load
 from shortd.store import DataDirectoryInUse
@@ -32,11 +32,18 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
-    """In the place of the server: the settings it was started with."""
+    """In the place of the server: the settings it was started with, once logging was set up."""
+    steps: list[str] = []
     settings: list[Settings] = []
+
+    def run(given: Settings) -> None:
+        assert steps == ["logs"]
+        settings.append(given)
+
     server = ModuleType("shortd.server")
-    server.run = settings.append  # type: ignore[attr-defined]
+    server.run = run  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "shortd.server", server)
+    monkeypatch.setattr(logs, "configure", lambda: steps.append("logs"))
     return settings
 
 

@@ -143,6 +143,19 @@ def test_read_stops_at_until_and_near_max_bytes(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_max_bytes_counts_across_segments(tmp_path: Path) -> None:
+    big = [bytes([65 + index]) * MAX_PAYLOAD for index in range(4)]
+    journal = Journal(tmp_path, after=START, segment_bytes=1)
+    for payload in big:
+        journal.append(payload)
+        journal.flush()
+    until = journal.sync()
+    record = HEADER + MAX_PAYLOAD
+    assert journal.read(START, until, 2 * record) == (big[:2], Position(2, record))
+    assert journal.read(Position(2, record), until, 2 * record) == (big[2:], until)
+    journal.close()
+
+
 @pytest.mark.parametrize("payload", [b"", b"x" * (MAX_PAYLOAD + 1)])
 def test_a_payload_has_bounds(tmp_path: Path, payload: bytes) -> None:
     journal = Journal(tmp_path, after=START)
@@ -282,7 +295,26 @@ def test_a_rotation_that_cannot_open_a_file_goes_on_in_the_full_segment(tmp_path
     assert journal.status().faults == 1
     journal.append(b"third")
     assert journal.flush()
-    assert journal.end().segment > 1
+    full = journal.end().segment
+    assert full > 1
+    journal.append(b"fourth")
+    assert journal.flush()
+    assert journal.end().segment == full + 1
+    assert drain(journal, START)[0] == [b"first", b"second", b"third", b"fourth"]
+    journal.close()
+
+
+def test_a_file_in_the_way_of_a_new_segment_is_left_alone(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, after=START, segment_bytes=1)
+    journal.append(b"first")
+    journal.flush()
+    stranger = tmp_path / "0000000000000002.clicks"
+    stranger.write_bytes(b"not ours")
+    journal.append(b"second")
+    journal.flush()
+    journal.append(b"third")
+    assert journal.flush()
+    assert stranger.read_bytes() == b"not ours"
     assert drain(journal, START)[0] == [b"first", b"second", b"third"]
     journal.close()
 
@@ -358,8 +390,10 @@ def test_damage_is_shown_and_counted_once(tmp_path: Path) -> None:
     content[HEADER + len(b"first") + HEADER] ^= 1
     path.write_bytes(content)
     journal = Journal(tmp_path, after=START)
-    for _ in range(2):
-        assert drain(journal, START)[0] == [b"first"]
+    with mock.patch("shortd.journal.status.log") as log:
+        for _ in range(2):
+            assert drain(journal, START)[0] == [b"first"]
+    assert log.warning.call_count == 1
     status = journal.status()
     assert status.torn == 1
     assert status.fault is None
@@ -391,6 +425,16 @@ def test_damage_in_the_current_segment_is_skipped_up_to_until(tmp_path: Path) ->
     journal.flush()
     assert drain(journal, position)[0] == [b"good"]
     assert journal.status().torn == 1
+    journal.close()
+
+
+def test_zeros_over_a_record_this_process_wrote_are_damage(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, after=START)
+    journal.append(b"wiped")
+    journal.flush()
+    (tmp_path / "0000000000000001.clicks").write_bytes(bytes(HEADER + len(b"wiped")))
+    assert drain(journal, START)[0] == []
+    assert "corrupt" in (journal.status().damage or "")
     journal.close()
 
 
@@ -694,6 +738,48 @@ def test_a_failed_sync_without_a_place_for_a_segment_stays_a_fault(tmp_path: Pat
     journal.close()
 
 
+def test_a_write_that_succeeds_does_not_hide_a_sync_failing_meanwhile(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, after=START, segment_bytes=1)
+    journal.append(b"first")
+    journal.flush()
+    real = os.write
+
+    def write_while_sync_fails(fd: int, data: bytearray) -> int:
+        with failing("fdatasync"):
+            journal.sync()
+        return real(fd, data)
+
+    journal.append(b"second")
+    with mock.patch.object(os, "write", write_while_sync_fails), failing("open", errno.EMFILE):
+        assert journal.flush()
+    assert journal.status().fault == "cannot sync: Input/output error"
+    journal.append(b"third")
+    assert journal.flush()
+    assert journal.status().fault is None
+    assert drain(journal, START)[0] == [b"first", b"second", b"third"]
+    journal.close()
+
+
+def test_a_sync_during_the_first_write_of_a_segment_ends_where_it_starts(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, after=START, segment_bytes=1)
+    journal.append(b"first")
+    journal.flush()
+    synced: list[Position] = []
+    real = os.write
+
+    def write_during_sync(fd: int, data: bytearray) -> int:
+        synced.append(journal.sync())
+        return real(fd, data)
+
+    journal.append(b"second")
+    with mock.patch.object(os, "write", write_during_sync):
+        assert journal.flush()
+    assert synced == [Position(2, 0)]
+    assert journal.read(START, synced[0]) == ([b"first"], synced[0])
+    assert drain(journal, synced[0])[0] == [b"second"]
+    journal.close()
+
+
 def test_a_directory_that_cannot_be_synced_is_a_fault(tmp_path: Path) -> None:
     journal = Journal(tmp_path, after=START, segment_bytes=1)
     for payload in (b"a", b"b"):
@@ -867,19 +953,25 @@ class JournalMachine(RuleBasedStateMachine):
         assert f"{self.journal.end().segment:016d}.clicks" not in self.names
 
     def teardown(self) -> None:
-        if hasattr(self, "journal"):
-            assert self.journal.flush()
-            self.append(b"the last")
-            assert self.journal.flush()
-            assert self.journal.status().fault is None
-            payloads, position = drain(self.journal, self.committed)
-            assert self.drained + payloads == self.accepted
-            assert self.journal.status().damage is None
-            self.journal.release(position)
-            assert self.journal.status().segments == 1
-            self.journal.close()
-            assert open_segments(self.directory) == []
-        shutil.rmtree(self.directory.parent)
+        try:
+            if hasattr(self, "journal"):
+                self.finish()
+        finally:
+            shutil.rmtree(self.directory.parent)
+
+    def finish(self) -> None:
+        """With the disk well again, everything accepted is drained and tidied away."""
+        assert self.journal.flush()
+        self.append(b"the last")
+        assert self.journal.flush()
+        assert self.journal.status().fault is None
+        payloads, position = drain(self.journal, self.committed)
+        assert self.drained + payloads == self.accepted
+        assert self.journal.status().damage is None
+        self.journal.release(position)
+        assert self.journal.status().segments == 1
+        self.journal.close()
+        assert open_segments(self.directory) == []
 
 
 TestJournalMachine = JournalMachine.TestCase

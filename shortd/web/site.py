@@ -54,8 +54,8 @@ async def favicon() -> Response[bytes]:
 
 
 @get("/-/static/{name:str}")
-async def static(name: str) -> Response[bytes]:
-    return response(_asset(name, _FOR_EVER))
+async def static(request: AnyRequest) -> Response[bytes]:
+    return response(_asset(request.path_params["name"], _FOR_EVER))
 
 
 @get("/-/health")

@@ -22,7 +22,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 @post("/v2/{name:str}", request_max_body_size=BODY_LIMIT, status_code=200)
-async def v2_call(request: Request[Any, Any, State], name: str) -> Response[bytes]:
+async def v2_call(request: Request[Any, Any, State]) -> Response[bytes]:
+    name: str = request.path_params["name"]
     services: Services = request.app.state.services
     body = await request.body()
     peer = request.scope["client"]

@@ -1,0 +1,98 @@
+"""A real `shortd serve` in a process of its own, for crashes, signals, sockets and speed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+START_SECONDS = 30
+
+
+class ServerProcess:
+    """A server over a data directory, which can be killed and started again on one port."""
+
+    def __init__(
+        self, data_dir: Path, environ: Mapping[str, str] | None = None, *, port: int | None = None
+    ) -> None:
+        self.data_dir = data_dir
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._environ = {**os.environ, **(environ or {})}
+        self._process: subprocess.Popen[str] | None = None
+        self._log = data_dir.parent / f"{data_dir.name}.log"
+
+    @property
+    def pid(self) -> int:
+        return self._running.pid
+
+    @property
+    def log(self) -> str:
+        """Everything the server wrote so far, over all its starts."""
+        return self._log.read_text() if self._log.exists() else ""
+
+    def start(self) -> None:
+        """Starts the server and waits until it answers."""
+        command = [sys.executable, "-m", "shortd", "serve"]
+        command += ["--data", str(self.data_dir), "--port", str(self.port)]
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(
+                command, env=self._environ, stdout=log, stderr=log, text=True
+            )
+        transport = httpx.HTTPTransport(retries=0)
+        with httpx.Client(transport=transport) as client:
+            for _ in range(START_SECONDS * 50):
+                if self._process.poll() is not None:
+                    raise AssertionError(f"the server ended: {self.log}")
+                try:
+                    client.get(f"{self.url}/-/health").raise_for_status()
+                    return
+                except httpx.TransportError:
+                    # The port is not open yet; the process itself is the event waited for.
+                    self._wait_a_moment()
+        raise AssertionError(f"the server does not answer: {self.log}")
+
+    def kill(self) -> None:
+        """SIGKILL: nothing of the process gets to run again."""
+        self._running.send_signal(signal.SIGKILL)
+        self._running.wait()
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit status; None of it if the process is gone already."""
+        if self._running.poll() is None:
+            self._running.send_signal(signal.SIGTERM)
+        return self._running.wait(timeout=60)
+
+    def call(self, name: str, **inputs: Any) -> dict[str, Any]:
+        """A v2 call that must succeed: its output."""
+        envelope = httpx.post(f"{self.url}/v2/{name}", json=inputs, timeout=30).json()
+        if envelope["status"] != "success":
+            raise AssertionError(f"{name} failed: {envelope['error']}")
+        output: dict[str, Any] = envelope["output"]
+        return output
+
+    @property
+    def _running(self) -> subprocess.Popen[str]:
+        assert self._process is not None, "the server was never started"
+        return self._process
+
+    def _wait_a_moment(self) -> None:
+        try:
+            self._running.wait(timeout=0.02)
+        except subprocess.TimeoutExpired:
+            return
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
