@@ -82,8 +82,9 @@ class Services:
                 await last()
         self.hasher.close()
         self.drawing.shutdown(cancel_futures=True)
-        self.clicks.journal.close()
         self.store.close()
+        # The writer thread syncs and reads the journal: it has to have ended first.
+        self.clicks.journal.close()
 
 
 async def open_services(

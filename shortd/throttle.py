@@ -9,7 +9,6 @@ know whether an account exists.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
 
 from shortd.clock import DAY, SECOND
 
@@ -45,21 +44,17 @@ class LoginThrottle:
     def delay(self, account: str, address: str, now: int) -> float:
         """Seconds to wait before looking at the password: 0 to `LONGEST`."""
         account = account[:_KEY_LENGTH]
-        failures = _failures(self._addresses, address, now)
+        failures = _failures(self._addresses, (address,), now)
         if not self._logins.left((account, address), TRUST, now):
-            failures = max(failures, _failures(self._accounts, account, now))
+            failures = max(failures, _failures(self._accounts, (account,), now))
         if failures <= FREE_FAILURES:
             return 0.0
         return min(LONGEST, SHORTEST * 2.0 ** (failures - FREE_FAILURES - 1))
 
     def failed(self, account: str, address: str, now: int) -> None:
         """Notes a wrong password."""
-        for ledger, key in (
-            (self._accounts, account[:_KEY_LENGTH]),
-            (self._addresses, address),
-        ):
-            left = ledger.left(key, FORGET, now) + _FORGET_ONE
-            ledger.put(key, now + min(left, FORGET), now)
+        _note_failure(self._accounts, (account[:_KEY_LENGTH],), now)
+        _note_failure(self._addresses, (address,), now)
 
     def succeeded(self, account: str, address: str, now: int) -> None:
         """Notes a login. It clears no failures: a guesser may have an account of his own."""
@@ -71,9 +66,9 @@ class _Ledger:
 
     def __init__(self, max_entries: int) -> None:
         self._max_entries = max_entries
-        self._until: OrderedDict[Hashable, int] = OrderedDict()
+        self._until: OrderedDict[tuple[str, ...], int] = OrderedDict()
 
-    def left(self, key: Hashable, longest: int, now: int) -> int:
+    def left(self, key: tuple[str, ...], longest: int, now: int) -> int:
         """µs until the key is forgotten, 0 if it is; `longest` from now on, should the clock
         have been set back."""
         until = self._until.get(key, 0)
@@ -81,7 +76,7 @@ class _Ledger:
             self._until[key] = until = now + longest
         return max(0, until - now)
 
-    def put(self, key: Hashable, until: int, now: int) -> None:
+    def put(self, key: tuple[str, ...], until: int, now: int) -> None:
         entries = self._until
         entries[key] = until
         entries.move_to_end(key)
@@ -93,6 +88,11 @@ class _Ledger:
             del entries[oldest]
 
 
-def _failures(ledger: _Ledger, key: str, now: int) -> int:
+def _note_failure(ledger: _Ledger, key: tuple[str, ...], now: int) -> None:
+    left = ledger.left(key, FORGET, now)
+    ledger.put(key, now + min(left + _FORGET_ONE, FORGET), now)
+
+
+def _failures(ledger: _Ledger, key: tuple[str, ...], now: int) -> int:
     """The failures not yet forgotten, the one that is fading counted whole."""
     return -(-ledger.left(key, FORGET, now) // _FORGET_ONE)

@@ -89,7 +89,7 @@ steps = st.lists(
 limits = st.builds(Limit, capacity=st.integers(0, 12), refill_rate=st.integers(0, 7))
 
 
-@given(steps, st.fixed_dictionaries({key: limits for key in "abcd"}), st.integers(0, 5))
+@given(steps, st.fixed_dictionaries(dict.fromkeys("abcd", limits)), st.integers(0, 5))
 def test_every_step_agrees_with_the_model(
     steps: list[tuple[str, str, int]], limits: dict[str, Limit], max_entries: int
 ) -> None:

@@ -89,23 +89,31 @@ def test_the_command_is_installed(wheel: zipfile.ZipFile) -> None:
     assert entry_points["console_scripts"]["shortd"] == "shortd.cli:main"
 
 
+def imported_libraries(file: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return {
+        name
+        for name in names - sys.stdlib_module_names
+        if name != "shortd" and not name.startswith("shortd_")
+    }
+
+
 def test_every_library_that_is_imported_is_a_dependency() -> None:
-    declared = {requirement.name.lower().replace("_", "-") for requirement in DEPENDENCIES}
-    declared |= {Requirement(text).name for text in PROJECT["optional-dependencies"]["geo"]}
+    extras = PROJECT["optional-dependencies"]
+    declared = {one.name for one in DEPENDENCIES} | {Requirement(one).name for one in extras["geo"]}
+    # Whoever tests a plugin has the libraries that tests use.
+    for_tests = declared | {Requirement(one).name for one in extras["test"]}
     distributions = packages_distributions()
     for file in [*(ROOT / "shortd").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]:
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                names = [node.module]
-            else:
-                continue
-            for name in (name.partition(".")[0] for name in names):
-                if name in sys.stdlib_module_names or name.startswith("shortd"):
-                    continue
-                given = {one.lower().replace("_", "-") for one in distributions[name]}
-                assert given & declared, f"{file}: {name} is not declared"
+        in_tests = file == ROOT / "shortd/testing.py" or "tests" in file.relative_to(ROOT).parts
+        for library in imported_libraries(file):
+            given = {name.lower().replace("_", "-") for name in distributions[library]}
+            assert given & (for_tests if in_tests else declared), f"{file}: {library}"
 
 
 def test_what_is_installed_is_what_is_asked_for() -> None:

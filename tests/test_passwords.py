@@ -228,21 +228,20 @@ def test_a_derivation_that_fails_leaves_its_place() -> None:
     run(broken, test, threads=1, waiting=0)
 
 
-def test_closing_works_off_the_queue_and_takes_nothing_more() -> None:
-    derive = Counting()
-    hasher = PasswordHasher(derive=derive, threads=1, waiting=0)
-
-    async def test() -> None:
-        task = asyncio.create_task(hasher.verify(None, WRONG))
+def test_closing_works_off_the_queue_and_takes_nothing_more(gate: Gate) -> None:
+    async def test(hasher: PasswordHasher) -> None:
+        tasks = [asyncio.create_task(hasher.verify(None, WRONG)) for _ in range(2)]
+        await asyncio.to_thread(gate.begun.acquire)
+        closing = asyncio.create_task(asyncio.to_thread(hasher.close))
         await asyncio.sleep(0)
-        hasher.close()
-        assert await task is False
-        for _ in range(2):
+        gate.open.set()
+        await closing
+        assert await asyncio.gather(*tasks) == [False, False]
+        for _ in range(3):
             with pytest.raises(RuntimeError):
                 await hasher.verify(None, WRONG)
 
-    asyncio.run(test())
-    assert len(derive.asked) == 1
+    run(gate, test, threads=1, waiting=1)
 
 
 def test_the_event_loop_goes_on_while_passwords_are_hashed() -> None:

@@ -79,11 +79,17 @@ def error_answer(pages: Pages, error: errors.ShortdError, accept: str) -> Answer
         status=error.status,
         title=error.code.replace("_", " ").capitalize(),
         message=error.message,
+        retry_after=None if error.retry_after is None else whole_seconds(error.retry_after),
     )
     answer.headers.extend(extra)
     return answer
 
 
 def retry_after_header(seconds: float) -> tuple[bytes, bytes]:
-    """Retry-After in whole seconds (RFC 9110 10.2.3), at least one."""
-    return b"retry-after", str(max(1, math.ceil(seconds))).encode()
+    """Retry-After (RFC 9110 10.2.3)."""
+    return b"retry-after", str(whole_seconds(seconds)).encode()
+
+
+def whole_seconds(seconds: float) -> int:
+    """A wait as clients are told it: never too short, and at least a second."""
+    return max(1, math.ceil(seconds))
