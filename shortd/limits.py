@@ -97,8 +97,7 @@ class Buckets:
             level = full
         left = level - weight * UNIT
         if left < 0:
-            missing = min(weight * UNIT, full) - level
-            return max(1, -(-missing // rate) - min(elapsed, 0)) if rate else DAY
+            return _wait(min(weight * UNIT, full) - level, rate, max(0, -elapsed))
         cell[0] = left
         if elapsed > 0:
             cell[1] = now
@@ -214,6 +213,13 @@ class Buckets:
         resting = (key for key in list(self._cells) if key not in taken)
         for key in islice(resting, surplus):
             del self._cells[key]
+
+
+def _wait(missing: int, rate: int, lag: int) -> int:
+    """µs until `missing` levels have come, the refill starting `lag` µs from now."""
+    if not rate:
+        return DAY
+    return lag - (-missing // rate) if missing else 1
 
 
 def _as_stored(balance: Balance | None, now: int) -> list[int]:

@@ -6,7 +6,7 @@ only back to the first hop that is none: anything further left is the client's o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
@@ -17,6 +17,11 @@ class Proxies:
     def __init__(self, trusted: Sequence[str]) -> None:
         self._networks = [ip_network(network, strict=False) for network in trusted]
         self.client_address = lru_cache(maxsize=4096)(self._client_address)
+
+    def of_headers(self, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> str:
+        """The same from a request's headers; every X-Forwarded-For line counts, in order."""
+        lines = [value for name, value in headers if name == b"x-forwarded-for"]
+        return self.client_address(peer, b",".join(lines).decode("latin-1"))
 
     def _client_address(self, peer: str, forwarded_for: str) -> str:
         """The nearest address that is not a trusted proxy. "" if the peer has none."""

@@ -15,70 +15,20 @@ from contextlib import contextmanager
 import structlog
 import uvicorn
 import uvloop
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import HANDLED_SIGNALS
 
 from shortd import __version__
 from shortd.app import App
+from shortd.lane import Lane
+from shortd.protocol import KEEP_ALIVE_SECONDS, PatientProtocol, with_lane
 from shortd.services import open_services
 from shortd.settings import Settings
 
-HEADER_SECONDS = 10.0
-"""A connection that has sent half a request gets this long for the rest of its headers."""
-BODY_SECONDS = 30.0
-"""A body may be slow, but not silent, for this long."""
-KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 30
 SWITCH_SECONDS = 0.0005
 """The event loop waits at most this long for the interpreter while another thread works."""
 
 log = structlog.get_logger(__name__)
-
-
-class PatientProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, closing connections that make no progress.
-
-    uvicorn arms no timer before the first request or while one arrives. Marks are set when
-    data comes; `overdue` is asked now and then, so a request costs no timer of its own.
-    """
-
-    waiting_since: float | None = None
-    in_headers = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)  # type: ignore[arg-type]
-        self.waiting_since = self.loop.time()
-        self.in_headers = True
-
-    def data_received(self, data: bytes) -> None:
-        if not self.in_headers:
-            # A body is measured from its last byte, headers from their first.
-            self.waiting_since = self.loop.time()
-        super().data_received(data)
-
-    def on_message_begin(self) -> None:
-        self.waiting_since = self.loop.time()
-        self.in_headers = True
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self.in_headers = False
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        self.waiting_since = None
-        super().on_message_complete()
-
-    def overdue(self, now: float) -> bool:
-        """Whether the client has kept us waiting for too long."""
-        if self.waiting_since is None:
-            return False
-        if self.flow is not None and self.flow.read_paused:
-            # We are the ones who do not read.
-            self.waiting_since = now
-            return False
-        patience = HEADER_SECONDS if self.in_headers else BODY_SECONDS
-        return now - self.waiting_since > patience
 
 
 class Server(uvicorn.Server):
@@ -125,16 +75,19 @@ async def _serve(settings: Settings) -> None:
     except BaseException:
         listener.close()
         raise
+    protocol: type[PatientProtocol] = PatientProtocol
+    if settings.server.fast_lane:
+        protocol = with_lane(Lane(services, asyncio.get_running_loop()))
     config = uvicorn.Config(
         App(services),
-        http=PatientProtocol,
+        http=protocol,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=int(KEEP_ALIVE_SECONDS),
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     server = Server(config)

@@ -75,9 +75,6 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     registered: Limits = Limits()
     temporary: Limits = Limits(
-        api_refill_rate=1_000,
-        link_capacity=12_960_000_000,
-        link_refill_rate=5_000,
         max_file_bytes=100 * MIB,
         storage_bytes=1 * GIB,
     )

@@ -24,36 +24,42 @@ class Visits:
     def __init__(
         self, resolver: Resolver, clicks: Clicks, budgets: Budgets, address_mode: str
     ) -> None:
-        self._resolver = resolver
+        self.resolve = resolver.resolve
         self._clicks = clicks
         self._budgets = budgets
         self._address_mode = address_mode
 
     def answer(self, host: int, code: str, visitor: Visitor) -> Decision:
         """Decides a visit and applies it; the click is journalled on return."""
-        decision = self._resolver.resolve(host, code, visitor)
+        decision = self.resolve(host, code, visitor)
+        self.apply(decision, visitor)
+        self._clicks.flush()
+        return decision
+
+    def apply(self, decision: Decision, visitor: Visitor) -> None:
+        """Charges and counts a visit as decided, in the same tick as it was; flush follows."""
         link, owner = decision.link, decision.owner
         if link is None or owner is None or not visitor.is_get:
-            return decision
+            return
         if decision.outcome in (Outcome.REDIRECT, Outcome.HIDDEN):
             self._budgets.buckets.charge(owner.bucket, owner.limit, REDIRECT_WEIGHT, visitor.utime)
         if decision.outcome is Outcome.REDIRECT and visitor.counts:
             self._record(link.id, QR_VISIT if visitor.is_qr else VISIT, visitor)
-        return decision
 
     def look(self, host: int, code: str, utime: int) -> Decision:
         """Decides a look that is no visit (a preview page); costs and counts nothing.
 
         A link that may be shown answers REDIRECT, or HIDDEN if its destination may not.
         """
-        return self._resolver.resolve(host, code, Visitor(utime, is_get=False))
+        return self.resolve(host, code, Visitor(utime, is_get=False))
 
     def load_qr(self, host: int, code: str, visitor: Visitor) -> Decision:
         """Decides a load of the link's QR image, and counts it."""
-        decision = self._resolver.resolve(host, code, Visitor(visitor.utime, is_get=False))
+        decision = self.resolve(host, code, Visitor(visitor.utime, is_get=False))
         shown = decision.outcome in (Outcome.REDIRECT, Outcome.HIDDEN)
         if shown and decision.link is not None and visitor.counts:
             self._record(decision.link.id, QR_LOAD, visitor)
+            self._clicks.flush()
         return decision
 
     def _record(self, link_id: int, kind: int, visitor: Visitor) -> None:
@@ -68,4 +74,3 @@ class Visits:
                 visitor.language[:LANGUAGE_LIMIT],
             )
         )
-        self._clicks.flush()

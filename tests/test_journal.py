@@ -118,6 +118,18 @@ def test_payloads_come_back_in_order_once(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_reading_to_an_earlier_position_never_moves_back(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, after=START)
+    journal.append(b"one")
+    journal.flush()
+    earlier = journal.sync()
+    journal.append(b"two")
+    journal.flush()
+    later = journal.sync()
+    assert journal.read(later, earlier) == ([], later)
+    journal.close()
+
+
 def test_what_is_not_flushed_is_not_read(tmp_path: Path) -> None:
     journal = Journal(tmp_path, after=START)
     journal.append(b"waiting")

@@ -28,14 +28,14 @@ LAYERS = {
     "wiring": {"services"},
     "surfaces": {"api", "web"},
     "app": {"app"},
-    "programs": {"server", "cli", "logs", "testing", "__main__"},
+    "programs": {"lane", "protocol", "server", "cli", "logs", "testing", "__main__"},
 }
 HEIGHT = {name: height for height, layer in enumerate(LAYERS.values()) for name in layer}
 
 # Which of our modules may import a library, by the beginning of their names.
 ONLY = {
     "litestar": ("api", "web", "app", "testing"),
-    "uvicorn": ("server",),
+    "uvicorn": ("server", "protocol"),
     "lmdb": ("store",),
 }
 

@@ -242,6 +242,15 @@ def test_a_clock_set_back_holds_a_bucket_up_for_a_minute_at_most() -> None:
     assert buckets.charge("b", LIMIT, 2, NOW - MAX_SKEW) == MAX_SKEW + SECOND
 
 
+def test_a_weight_above_the_capacity_waits_for_a_full_bucket() -> None:
+    buckets = Buckets(no_rows)
+    assert buckets.charge("a", LIMIT, 11, NOW) == 1
+    buckets.charge("a", LIMIT, 4, NOW)
+    assert buckets.charge("a", LIMIT, 11, NOW) == 2 * SECOND
+    buckets.refund("a", LIMIT, 4, NOW)
+    assert buckets.charge("a", LIMIT, 11, NOW - SECOND) == 1
+
+
 def test_a_stored_time_in_the_future_does_not_freeze_a_bucket() -> None:
     database = Database()
     database.rows["a"] = Balance(0, NOW + 365 * DAY)

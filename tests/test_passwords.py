@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from random import Random
 from time import perf_counter
 from typing import Any
@@ -232,16 +232,19 @@ def test_closing_works_off_the_queue_and_takes_nothing_more(gate: Gate) -> None:
     async def test(hasher: PasswordHasher) -> None:
         tasks = [asyncio.create_task(hasher.verify(None, WRONG)) for _ in range(2)]
         await asyncio.to_thread(gate.begun.acquire)
-        closing = asyncio.create_task(asyncio.to_thread(hasher.close))
-        await asyncio.sleep(0)
+        closed = asyncio.create_task(asyncio.to_thread(hasher.close))
+        with pytest.raises(RuntimeError):
+            while True:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(hasher.verify(None, WRONG), 0.01)
         gate.open.set()
-        await closing
+        await closed
         assert await asyncio.gather(*tasks) == [False, False]
         for _ in range(3):
             with pytest.raises(RuntimeError):
                 await hasher.verify(None, WRONG)
 
-    run(gate, test, threads=1, waiting=1)
+    run(gate, test, threads=1, waiting=2)
 
 
 def test_the_event_loop_goes_on_while_passwords_are_hashed() -> None:

@@ -138,11 +138,11 @@ def test_memory_is_bounded_and_the_oldest_go(clock: FakeClock) -> None:
     throttle = LoginThrottle(max_entries=100)
     fail(throttle, clock, "ada", STRANGER)
     fail(throttle, clock, "ben", OWNER)
-    for number in range(99):
+    for number in range(98):
         throttle.failed("ben", f"flood {number}", clock.now())
         throttle.succeeded(f"flood {number}", OWNER, clock.now())
     throttle.failed("ada", STRANGER, clock.now())
-    throttle.failed("ben", "flood 99", clock.now())
+    throttle.failed("ben", "one more", clock.now())
     assert throttle.delay("new", STRANGER, clock.now()) == 4
     assert throttle.delay("new", OWNER, clock.now()) == 0
     for number in range(1000):

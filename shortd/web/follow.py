@@ -151,9 +151,8 @@ def link_request(services: Services, scope: HTTPScope) -> LinkRequest:
 
 
 def client_address(services: Services, scope: HTTPScope, peer: str) -> str:
-    """The client's address; every X-Forwarded-For line counts, in order."""
-    forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
-    return services.proxies.client_address(peer, b",".join(forwarded).decode("latin-1"))
+    """The client's address, as far as it can be believed."""
+    return services.proxies.of_headers(peer, scope["headers"])
 
 
 def with_query(location: str, query: bytes) -> str:

@@ -1,0 +1,74 @@
+"""Load from wrk: keep-alive connections on a core of their own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.servers import LOAD_CORE
+
+_SCRIPT = """
+local paths = {}
+for line in io.lines(os.getenv("SHORTD_BENCH_PATHS")) do
+  paths[#paths + 1] = wrk.format("GET", line)
+end
+local at = math.random(#paths)
+function request()
+  at = at % #paths + 1
+  return paths[at]
+end
+function done(summary, latency)
+  io.write(string.format(
+    'RESULT {"requests": %d, "duration": %d, "p50": %d, "p99": %d, "errors": %d, "status": %d}\\n',
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+    summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
+    summary.errors.status))
+end
+"""
+
+
+class Result(NamedTuple):
+    """What one run of wrk measured; latencies in µs."""
+
+    requests: int
+    per_second: float
+    p50: int
+    p99: int
+    errors: int
+    refused: int
+    """Answers of 400 and above."""
+
+
+def load(
+    url: str, paths: Sequence[str], directory: Path, *, seconds: int, connections: int = 64
+) -> Result:
+    """Requests the paths one after the other, from `connections` at a time."""
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        raise SystemExit("wrk is needed: apt-get install wrk")
+    script, listing = directory / "load.lua", directory / "paths.txt"
+    script.write_text(_SCRIPT)
+    listing.write_text("\n".join(paths) + "\n")
+    command = ["taskset", "-c", str(LOAD_CORE), wrk, "-t1", f"-c{connections}"]
+    command += [f"-d{seconds}s", "-s", str(script), url]
+    output = subprocess.run(
+        command,
+        env={"SHORTD_BENCH_PATHS": str(listing)},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    line = next(line for line in output.splitlines() if line.startswith("RESULT "))
+    values = json.loads(line.removeprefix("RESULT "))
+    return Result(
+        requests=values["requests"],
+        per_second=values["requests"] / (values["duration"] / 1e6),
+        p50=values["p50"],
+        p99=values["p99"],
+        errors=values["errors"],
+        refused=values["status"],
+    )

@@ -1,0 +1,90 @@
+"""Redirects a second beside nginx `return 302` on the same core: `python -m bench.redirect`.
+
+Every server runs all the time; they are loaded in turn, round after round. The ratio of each
+round is taken against nginx in that round, and the median of the ratios is what counts. At
+the end the clicks that shortd counted are compared with the answers that wrk got.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from bench.load import Result, load
+from bench.servers import Nginx, fill, start_shortd
+from tests.server_process import ServerProcess
+
+MISSING = [f"zzz{number:05d}" for number in range(1000)]
+
+
+@click.command()
+@click.option("--links", default=100_000, show_default=True, help="Links in the database.")
+@click.option("--rounds", default=5, show_default=True)
+@click.option("--seconds", default=4, show_default=True, help="Length of one run of load.")
+def main(links: int, rounds: int, seconds: int) -> None:
+    """Measures redirects a second, with every click journalled and counted."""
+    with tempfile.TemporaryDirectory(prefix="shortd-bench") as name:
+        directory = Path(name)
+        nginx = Nginx()
+        fast = start_shortd(directory / "fast")
+        slow = start_shortd(directory / "slow", {"SHORTD_SERVER__FAST_LANE": "false"})
+        try:
+            fast_user, fast_codes = fill(fast, links)
+            slow_user, slow_codes = fill(slow, links)
+            runs = {
+                "nginx return 302": (nginx.url, fast_codes),
+                "shortd": (fast.url, fast_codes),
+                "shortd, fast_lane = false": (slow.url, slow_codes),
+                "shortd, 404": (fast.url, MISSING),
+            }
+            results: dict[str, list[Result]] = {title: [] for title in runs}
+            for _ in range(rounds):
+                for title, (url, codes) in runs.items():
+                    paths = [f"/{code}" for code in codes]
+                    results[title].append(load(url, paths, directory, seconds=seconds))
+            show(results)
+            verify(fast, fast_user, results["shortd"])
+            verify(slow, slow_user, results["shortd, fast_lane = false"])
+        finally:
+            nginx.stop()
+            fast.stop()
+            slow.stop()
+
+
+def show(results: dict[str, list[Result]]) -> None:
+    """A table of medians; ratios round by round against the first row."""
+    table = Table("server", "requests/s", "x nginx", "p50 µs", "p99 µs", "errors")
+    peer = next(iter(results.values()))
+    for title, runs in results.items():
+        ratios = [run.per_second / other.per_second for run, other in zip(runs, peer, strict=True)]
+        table.add_row(
+            title,
+            f"{statistics.median(run.per_second for run in runs):,.0f}",
+            f"{statistics.median(ratios):.2f}",
+            f"{statistics.median(run.p50 for run in runs):,.0f}",
+            f"{statistics.median(run.p99 for run in runs):,.0f}",
+            str(sum(run.errors for run in runs)),
+        )
+    Console().print(table)
+
+
+def verify(server: ServerProcess, userid: str, runs: list[Result]) -> None:
+    """Every answered redirect is counted; those in flight when wrk left may be too."""
+    counted = 0
+    start = 0
+    while entries := server.call("get_entries", userid=userid, start=start, count=1000)["entries"]:
+        counted += sum(entry["count"] for entry in entries)
+        start += len(entries)
+    answered = sum(run.requests for run in runs)
+    in_flight = 64 * len(runs)
+    verdict = "exact" if answered <= counted <= answered + in_flight else "WRONG"
+    print(f"{server.data_dir.name}: {answered} answered, {counted} counted: {verdict}")
+
+
+if __name__ == "__main__":
+    main()

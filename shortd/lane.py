@@ -1,0 +1,119 @@
+"""The redirect lane: plain redirects answered before any ASGI scope or task exists.
+
+A shortcut and nothing more. It answers only what it is sure of, a GET or HEAD of a link that
+redirects, through the same `Visits` as the pages, and with the same bytes. Everything else
+it leaves untouched. `[server] fast_lane = false` switches it off; a differential test holds
+the two lanes together.
+
+Clicks of one event-loop tick go into the journal in one write, and only then the tick's
+responses leave.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from http import HTTPStatus
+from typing import Protocol
+
+from shortd.resolver import Outcome, Visitor
+from shortd.services import Services
+
+Header = tuple[bytes, bytes]
+
+# A query that is forwarded, escapes and other shapes are the pages' business.
+_TARGET = re.compile(rb"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?:\?(?P<query>[!-~]*))?")
+_METHODS = (b"GET", b"HEAD")
+_SLOW = (b"content-length", b"transfer-encoding", b"upgrade", b"expect")
+"""Headers of requests that are more than a plain redirect."""
+
+
+class Connection(Protocol):
+    """What the lane needs of a connection."""
+
+    def send(self, response: bytes, keep_alive: bool) -> None:
+        """Writes a whole response, and closes if the connection is not to be kept."""
+        ...
+
+
+class Lane:
+    """Answers plain redirects for all connections of one event loop."""
+
+    def __init__(self, services: Services, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._now = services.clock.now
+        self._hosts = services.hosts
+        self._visits = services.visits
+        self._clicks = services.clicks
+        self._proxies = services.proxies
+        self._forward_query = services.settings.links.forward_query
+        status = services.settings.links.redirect_status
+        self._status_line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
+        self._waiting: list[tuple[Connection, bytes, bool]] = []
+        self._default_headers: list[Header] = []
+        self._start = b""
+
+    def answer(
+        self,
+        method: bytes,
+        target: bytes,
+        headers: list[Header],
+        peer: str,
+        default_headers: list[Header],
+        keep_alive: bool,
+    ) -> bytes | None:
+        """The response to a request, its click recorded; None leaves it to the pages.
+
+        `headers` have lower-case names. Nothing has happened when None is returned.
+        """
+        match = _TARGET.fullmatch(target)
+        if match is None or method not in _METHODS:
+            return None
+        fields = dict(headers)
+        for name in _SLOW:
+            if name in fields:
+                return None
+        code, query = match.groups()
+        if query and self._forward_query and query != b"qr":
+            return None
+        if b"x-forwarded-for" in fields:
+            peer = self._proxies.of_headers(peer, headers)
+        get = fields.get
+        visitor = Visitor(
+            self._now(),
+            method == b"GET",
+            b"prefetch" in (get(b"sec-purpose") or get(b"purpose", b"")),
+            query == b"qr",
+            peer,
+            get(b"user-agent", b"").decode("latin-1"),
+            get(b"referer", b"").decode("latin-1"),
+            get(b"accept-language", b"").decode("latin-1"),
+        )
+        host = self._hosts.of_header(get(b"host", b"").decode("latin-1"))
+        decision = self._visits.resolve(host.number, code.decode(), visitor)
+        if decision.outcome is not Outcome.REDIRECT:
+            return None
+        self._visits.apply(decision, visitor)
+        if default_headers is not self._default_headers:
+            # uvicorn makes a new list each second, with the new date.
+            self._default_headers = default_headers
+            lines = [b"%b: %b\r\n" % header for header in default_headers]
+            self._start = self._status_line + b"".join(lines)
+        return b"%blocation: %b\r\ncache-control: no-store\r\ncontent-length: 0\r\n%b\r\n" % (
+            self._start,
+            decision.location.encode("ascii"),
+            b"" if keep_alive else b"connection: close\r\n",
+        )
+
+    def send_later(self, connection: Connection, response: bytes, keep_alive: bool) -> None:
+        """Sends a response at the end of this tick, behind the journal write."""
+        if not self._waiting:
+            self._loop.call_soon(self.flush)
+        self._waiting.append((connection, response, keep_alive))
+
+    def flush(self) -> None:
+        """Journals the clicks recorded since the last flush, then sends their responses."""
+        self._clicks.flush()
+        waiting, self._waiting = self._waiting, []
+        for connection, response, keep_alive in waiting:
+            connection.send(response, keep_alive)

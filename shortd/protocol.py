@@ -1,0 +1,149 @@
+"""HTTP connections: uvicorn's protocol with patience limits and the redirect lane.
+
+Rests on uvicorn's internals, whose minor version is pinned for that reason. Whatever the lane
+does not answer goes through uvicorn's own callbacks unchanged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from shortd.lane import Lane
+
+HEADER_SECONDS = 10.0
+"""A connection that has sent half a request gets this long for the rest of its headers."""
+BODY_SECONDS = 30.0
+"""A body may be slow, but not silent, for this long."""
+KEEP_ALIVE_SECONDS = 75.0
+"""A connection may rest between requests for this long."""
+
+
+class PatientProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, closing connections that make no progress.
+
+    uvicorn arms no timer before the first request or while one arrives. Marks are set when
+    data comes; `overdue` is asked now and then, so a request costs no timer of its own.
+    """
+
+    waiting_since: float | None = None
+    """When the client last did what we wait for; None while we wait for nothing."""
+    patience = HEADER_SECONDS
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.waiting_since = self.loop.time()
+
+    def data_received(self, data: bytes) -> None:
+        if self.patience != HEADER_SECONDS:
+            # A body is measured from its last byte, headers from their first.
+            self.waiting_since = self.loop.time()
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        self.waiting_since = self.loop.time()
+        self.patience = HEADER_SECONDS
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self.patience = BODY_SECONDS
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self.waiting_since = None
+        super().on_message_complete()
+
+    def overdue(self, now: float) -> bool:
+        """Whether the client has kept us waiting for too long. `now` is the loop's time, s."""
+        if self.waiting_since is None:
+            return False
+        if self.flow.read_paused:
+            # We are the ones who do not read.
+            self.waiting_since = now
+            return False
+        return now - self.waiting_since > self.patience
+
+
+class LaneProtocol(PatientProtocol):
+    """A `PatientProtocol` that lets the redirect lane answer first."""
+
+    lane: ClassVar[Lane]
+    """Set by `with_lane`."""
+    in_lane = False
+    """The request being read was answered by the lane."""
+    closing = False
+    """The lane has answered the last request of this connection."""
+
+    def on_message_begin(self) -> None:
+        self.waiting_since = self.loop.time()
+        self.patience = HEADER_SECONDS
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+
+    def on_headers_complete(self) -> None:
+        self.in_lane = self.closing
+        if self.closing:
+            return
+        if (self.cycle is None or self.cycle.response_complete) and not self.flow.write_paused:
+            parser = self.parser
+            keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
+            response = self.lane.answer(
+                parser.get_method(),
+                self.url,
+                self.headers,
+                self.client[0] if self.client else "",
+                self.server_state.default_headers,
+                keep_alive,
+            )
+            if response is not None:
+                self.in_lane = True
+                self.closing = not keep_alive
+                self.lane.send_later(self, response, keep_alive)
+                return
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Lets uvicorn see the request from its beginning, as if there were no lane."""
+        url, headers, expect = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url = url
+        self.headers.extend(headers)
+        self.expect_100_continue = expect
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self.in_lane:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self.in_lane:
+            super().on_message_complete()
+            return
+        self.waiting_since = self.loop.time()
+        self.patience = KEEP_ALIVE_SECONDS
+        self.server_state.total_requests += 1
+
+    def send(self, response: bytes, keep_alive: bool) -> None:
+        """Writes a response of the lane."""
+        if self.transport.is_closing():
+            return
+        self.transport.write(response)
+        if not keep_alive:
+            self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        # Answers to earlier requests of this connection may still wait in the lane.
+        self.lane.flush()
+        super().send_400_response(msg)
+
+    def shutdown(self) -> None:
+        self.lane.flush()
+        super().shutdown()
+
+
+def with_lane(lane: Lane) -> type[LaneProtocol]:
+    """The protocol class for the connections that `lane` serves."""
+    return type("LaneProtocol", (LaneProtocol,), {"lane": lane})
