@@ -9,6 +9,7 @@ one event loop without an await between them, click limits are exact.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import msgspec
 import structlog
@@ -44,20 +45,22 @@ class Clicks:
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Click).decode
         self._current: Pending = {}
+        self._lost: Pending = {}
         self._draining: Pending = {}
         self._draining_until = _START
         self._wake = asyncio.Event()
 
     def record(self, click: Click) -> None:
         """Counts a click and puts it into the journal; `flush` before answering."""
-        pending = self._current.get(click.link_id)
+        # A full journal loses the click, but a click limit must not: it stays in the live count.
+        generation = self._current if self.journal.append(self._encode(click)) else self._lost
+        pending = generation.get(click.link_id)
         if pending is None:
-            pending = self._current[click.link_id] = [0, 0]
+            pending = generation[click.link_id] = [0, 0]
         if click.kind != QR_LOAD:
             pending[0] += 1
         if click.kind == QR_VISIT or click.kind == QR_LOAD:
             pending[1] += 1
-        self.journal.append(self._encode(click))
         self._wake.set()
 
     def flush(self) -> None:
@@ -68,7 +71,7 @@ class Clicks:
         """(count, count_qr) of a link, up to the click recorded last."""
         stored = COUNTS.get(txn, (link_id,)) or _NO_COUNTS
         count, count_qr = stored.count, stored.count_qr
-        generations = [self._current]
+        generations = [self._current, self._lost]
         if self._draining and (POSITIONS.get(txn, JOURNAL) or _START) < self._draining_until:
             generations.append(self._draining)
         for generation in generations:
@@ -120,6 +123,9 @@ class Clicks:
             # A position must not outlive the records it stands behind.
             self.journal.sync()
             position = POSITIONS.get(txn, JOURNAL) or _START
+            # This far an earlier transaction has come: nobody will read that part again.
+            with suppress(OSError):
+                self.journal.release(position)
             tally = Tally(self._settings.visits_per_link)
             while position < until:
                 payloads, position = self.journal.read(position, until, REPLAY_BYTES)
@@ -137,7 +143,6 @@ class Clicks:
         position = await self._store.write(drain)
         while position < until:
             position = await self._store.write(drain)
-        self.journal.release(position)
 
 
 def _merge(older: Pending, newer: Pending) -> Pending:

@@ -24,7 +24,7 @@ Header = tuple[bytes, bytes]
 # A query that is forwarded, escapes and other shapes are the pages' business.
 _TARGET = re.compile(rb"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?:\?(?P<query>[!-~]*))?")
 _METHODS = (b"GET", b"HEAD")
-_SLOW = (b"content-length", b"transfer-encoding", b"upgrade", b"expect")
+_SLOW = frozenset((b"content-length", b"transfer-encoding", b"upgrade", b"expect"))
 """Headers of requests that are more than a plain redirect."""
 
 
@@ -70,9 +70,8 @@ class Lane:
         if match is None or method not in _METHODS:
             return None
         fields = dict(headers)
-        for name in _SLOW:
-            if name in fields:
-                return None
+        if not _SLOW.isdisjoint(fields):
+            return None
         code, query = match.groups()
         if query and self._forward_query and query != b"qr":
             return None

@@ -9,8 +9,9 @@ import asyncio
 import gc
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import structlog
 import uvicorn
@@ -93,7 +94,6 @@ async def _serve(settings: Settings) -> None:
     server = Server(config)
     # What exists now lives as long as the process; the collector need not visit it.
     gc.freeze()
-    work = [asyncio.create_task(services.work()), asyncio.create_task(server.watch())]
     log.info(
         "serving",
         version=__version__,
@@ -102,13 +102,23 @@ async def _serve(settings: Settings) -> None:
         data=str(settings.data_dir),
     )
     try:
-        await server.serve(sockets=[listener])
+        await _run_with(server.serve(sockets=[listener]), services.work(), server.watch())
     finally:
-        for task in work:
-            task.cancel()
-        await asyncio.gather(*work, return_exceptions=True)
         await services.close()
     log.info("stopped")
+
+
+async def _run_with(main: Coroutine[Any, Any, None], *work: Coroutine[Any, Any, None]) -> None:
+    """Runs `main` to its end beside endless work; work that ends by itself ends it all."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in (main, *work)]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,6 +1,6 @@
 """Slows guessing down: attempts wait longer after failures, per account and per address.
 
-Delays are all there is. Nothing is ever refused, and no delay is longer than `LONGEST`, so
+Delays are all there is. Nothing is ever refused, and no delay is longer than the last of `DELAYS`, so
 that strangers who fail on purpose cannot lock an owner out; an address from which he logged in
 lately is not slowed by their failures at all. This module must never sleep, read a clock, or
 know whether an account exists.
@@ -13,18 +13,15 @@ from collections import OrderedDict
 from shortd.clock import DAY, SECOND
 
 FREE_FAILURES = 4
-"""Failures without consequence; each further one doubles the delay, from `SHORTEST`."""
-SHORTEST = 0.25
-LONGEST = 4.0
-"""Seconds."""
+"""Failures without consequence."""
+DELAYS = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""Seconds, after one failure more, two more, and so on; the last is the longest of all."""
 FORGET = 900 * SECOND
 """µs in which the worst record is forgotten, one failure after the other."""
 TRUST = 30 * DAY
 """µs for which an address remains known to an account after a login."""
 
-_WORST = FREE_FAILURES + 5
-"""Failures after which the delay grows no more: 0.25, 0.5, 1, 2, 4 s."""
-_FORGET_ONE = FORGET // _WORST
+_FORGET_ONE = FORGET // (FREE_FAILURES + len(DELAYS))
 _KEY_LENGTH = 256
 
 
@@ -42,14 +39,12 @@ class LoginThrottle:
         self._logins = _Ledger(max_entries)
 
     def delay(self, account: str, address: str, now: int) -> float:
-        """Seconds to wait before looking at the password: 0 to `LONGEST`."""
+        """Seconds to wait before looking at the password: 0 to 4."""
         account = account[:_KEY_LENGTH]
         failures = _failures(self._addresses, (address,), now)
         if not self._logins.left((account, address), TRUST, now):
             failures = max(failures, _failures(self._accounts, (account,), now))
-        if failures <= FREE_FAILURES:
-            return 0.0
-        return min(LONGEST, SHORTEST * 2.0 ** (failures - FREE_FAILURES - 1))
+        return DELAYS[failures - FREE_FAILURES - 1] if failures > FREE_FAILURES else 0.0
 
     def failed(self, account: str, address: str, now: int) -> None:
         """Notes a wrong password."""

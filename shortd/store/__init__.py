@@ -49,6 +49,8 @@ class Store:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = _lock(directory)
         try:
+            # LMDB gives a folder the mode of its files, which nobody but root could enter.
+            (directory / "db").mkdir(mode=0o700, exist_ok=True)
             self._environment = lmdb.open(
                 str(directory / "db"),
                 map_size=map_bytes,

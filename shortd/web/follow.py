@@ -16,6 +16,7 @@ from litestar.types import HTTPScope
 
 from shortd import errors
 from shortd.budgets import REDIRECT_WEIGHT
+from shortd.clock import DAY, SECOND
 from shortd.models import Link
 from shortd.qr import QrOptions, render
 from shortd.resolver import Decision, Outcome, Visitor
@@ -166,5 +167,8 @@ def _error(decision: Decision) -> errors.ShortdError:
     if decision.outcome is Outcome.EXPIRED:
         return errors.LINK_EXPIRED()
     if decision.outcome is Outcome.LIMITED and decision.owner is not None:
-        return errors.LINK_LIMITED(retry_after=REDIRECT_WEIGHT / decision.owner.limit.refill_rate)
+        rate = decision.owner.limit.refill_rate
+        # A budget that is spent once: the same day that calls are told to wait.
+        wait = REDIRECT_WEIGHT / rate if rate else DAY / SECOND
+        return errors.LINK_LIMITED(retry_after=wait)
     return errors.LINK_NOT_FOUND()
