@@ -17,6 +17,7 @@ from email_validator import EmailNotValidError, validate_email
 from shortd import errors
 from shortd.clock import DAY
 from shortd.ids import random_text, token_digest
+from shortd.limits import client_key
 from shortd.models import ACCOUNT_NEVER, Account, AccountType, Token
 from shortd.owners import Owners
 from shortd.passwords import PasswordHasher
@@ -196,6 +197,9 @@ class Accounts:
     async def _check_password(
         self, account: Account | None, name: str, password: str, address: str, now: int
     ) -> None:
+        # One record for an account, by whatever name it is tried.
+        name = account.userid if account else name
+        address = client_key(address)
         delay = self._throttle.delay(name, address, now)
         if delay:
             await asyncio.sleep(delay)

@@ -27,6 +27,9 @@ _BY_STATUS = {
     413: errors.BODY_TOO_LARGE,
 }
 
+_GONE = "client disconnected prematurely"
+"""Litestar's detail, with status 500, when a client leaves in the middle of its body."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -77,6 +80,8 @@ def _catalogued(fault: Exception) -> errors.ShortdError:
     if isinstance(fault, errors.ShortdError):
         return fault
     if isinstance(fault, HTTPException):
+        if fault.detail == _GONE:
+            return errors.BAD_REQUEST()
         if fault.status_code in _BY_STATUS:
             return _BY_STATUS[fault.status_code]()
         if 400 <= fault.status_code < 500:

@@ -145,6 +145,25 @@ def check(config_file: Path | None, data_dir: Path | None) -> None:
     click.echo("The settings are fine.")
 
 
+@main.command()
+@settings_options
+def doctor(config_file: Path | None, data_dir: Path | None) -> None:
+    """Check what is stored against itself. The server must be stopped."""
+    settings = load(config_file, data_dir=data_dir, environ=os.environ)
+    from shortd.store import Store
+    from shortd.store.check import faults
+
+    store = Store(settings.data_dir, map_bytes=settings.storage.map_bytes)
+    try:
+        with store.read() as txn:
+            found = list(faults(txn))
+    finally:
+        store.close()
+    if found:
+        fail(found)
+    click.echo("Everything stored agrees with itself.")
+
+
 def _example() -> str:
     packaged = resources.files("shortd") / EXAMPLE
     if packaged.is_file():

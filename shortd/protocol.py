@@ -50,6 +50,9 @@ class PatientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self.patience = BODY_SECONDS
         super().on_headers_complete()
+        if self.parser.should_upgrade():
+            # The parser reads nothing behind an upgrade that we do not make (h2c from Java).
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         self.waiting_since = None

@@ -1,9 +1,9 @@
 """Slows guessing down: attempts wait longer after failures, per account and per address.
 
-Delays are all there is. Nothing is ever refused, and no delay is longer than the last of `DELAYS`, so
-that strangers who fail on purpose cannot lock an owner out; an address from which he logged in
-lately is not slowed by their failures at all. This module must never sleep, read a clock, or
-know whether an account exists.
+Delays are all there is. Nothing is ever refused, and no delay is longer than the last of
+`DELAYS`, so that strangers who fail on purpose cannot lock an owner out; an address from which
+he logged in lately is not slowed by their failures at all. This module must never sleep, read
+a clock, or know whether an account exists.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
@@ -47,30 +48,29 @@ class Store:
     def __init__(self, directory: Path, *, map_bytes: int = DEFAULT_MAP_BYTES) -> None:
         self.directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = _lock(directory)
-        try:
-            # LMDB gives a folder the mode of its files, which nobody but root could enter.
-            (directory / "db").mkdir(mode=0o700, exist_ok=True)
-            self._environment = lmdb.open(
-                str(directory / "db"),
-                map_size=map_bytes,
-                max_dbs=64,
-                max_readers=64,
-                mode=0o600,
-            )
-            self._databases = {
-                name: self._environment.open_db(name.encode())
-                for table in TABLES
-                for name in (table.name, *(index.name for index in table.indexes))
-            }
-            self._migrate(migrations.STEPS)
-        except lmdb.Error as fault:
-            os.close(self._lock)
-            raise StoreError(f"cannot open the database in {directory}: {fault}") from fault
-        except StoreError:
-            self._environment.close()
-            os.close(self._lock)
-            raise
+        with ExitStack() as undo:
+            self._lock = _lock(directory)
+            undo.callback(os.close, self._lock)
+            try:
+                # LMDB gives a folder the mode of its files, which nobody but root could enter.
+                (directory / "db").mkdir(mode=0o700, exist_ok=True)
+                self._environment = lmdb.open(
+                    str(directory / "db"),
+                    map_size=map_bytes,
+                    max_dbs=64,
+                    max_readers=64,
+                    mode=0o600,
+                )
+                undo.callback(self._environment.close)
+                self._databases = {
+                    name: self._environment.open_db(name.encode())
+                    for table in TABLES
+                    for name in (table.name, *(index.name for index in table.indexes))
+                }
+                self._migrate(migrations.STEPS)
+            except (lmdb.Error, OSError) as fault:
+                raise StoreError(f"cannot open the database in {directory}: {fault}") from fault
+            undo.pop_all()
         self._writer = Writer(self._environment, self._databases)
 
     def read(self) -> Txn:
@@ -100,6 +100,8 @@ class Store:
         if version is not None:
             backup = self.directory / f"db-before-schema-{SCHEMA_VERSION}"
             backup.mkdir(mode=0o700, exist_ok=True)
+            # LMDB never overwrites, and an earlier try may have left its copy, whole or not.
+            (backup / "data.mdb").unlink(missing_ok=True)
             self._environment.copy(str(backup))
         with self._environment.begin(write=True) as raw:
             txn = WriteTxn(raw, self._databases)

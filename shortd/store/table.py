@@ -75,12 +75,15 @@ class Table(Generic[K, V]):
         return None if raw is None else self.decode(raw)
 
     def put(self, txn: WriteTxn, key: K, row: V) -> None:
-        """Inserts or replaces a row. UniqueViolation if another row holds an index key."""
-        raw_key = self.key.encode(key)
+        """Inserts or replaces a row.
+
+        UniqueViolation, with nothing changed, if another row holds an index key.
+        """
+        raw_key, raw_row = self.key.encode(key), _encode(row)
         if self.indexes:
             old = txn.raw.get(raw_key, db=txn.databases[self.name])
             self._reindex(txn, raw_key, None if old is None else self.decode(old), row)
-        txn.raw.put(raw_key, _encode(row), db=txn.databases[self.name])
+        txn.raw.put(raw_key, raw_row, db=txn.databases[self.name])
 
     def delete(self, txn: WriteTxn, key: K) -> V | None:
         """Removes a row and returns it, or None if there was none."""
@@ -106,16 +109,22 @@ class Table(Generic[K, V]):
         return entries
 
     def _reindex(self, txn: WriteTxn, raw_key: bytes, old: V | None, new: V | None) -> None:
+        changes = []
         for index in self.indexes:
             before = None if old is None else index.entry(old)
             after = None if new is None else index.entry(new)
             if before == after:
                 continue
             database = txn.databases[index.name]
+            # Before anything is changed: a caller may catch this and go on.
+            if after is not None and txn.raw.get(after, db=database) is not None:
+                raise UniqueViolation(index.name)
+            changes.append((database, before, after))
+        for database, before, after in changes:
             if before is not None:
                 txn.raw.delete(before, db=database)
-            if after is not None and not txn.raw.put(after, raw_key, db=database, overwrite=False):
-                raise UniqueViolation(index.name)
+            if after is not None:
+                txn.raw.put(after, raw_key, db=database)
 
 
 class Index(Generic[I, V]):
@@ -169,12 +178,14 @@ def _range(
     """Pairs under `prefix`, strictly behind `start` in the direction of travel."""
     cursor = txn.raw.cursor(db=txn.databases[database])
     if reverse:
-        end = start if start is not None else _successor(prefix)
+        end = _successor(prefix)
+        if start is not None:
+            end = start if end is None else min(start, end)
         found = cursor.set_range(end) if end is not None else False
         found = cursor.prev() if found else cursor.last()
         walk = cursor.iterprev(keys=True, values=True)
     else:
-        found = cursor.set_range(prefix if start is None else start)
+        found = cursor.set_range(prefix if start is None else max(start, prefix))
         if found and start is not None and cursor.key() == start:
             found = cursor.next()
         walk = cursor.iternext(keys=True, values=True)

@@ -8,6 +8,7 @@ one parent, and commits once. A function that fails undoes only itself; a commit
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
@@ -53,6 +54,7 @@ class Writer:
         self._environment = environment
         self._databases = databases
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="shortd-writer", daemon=True)
         self._thread.start()
 
@@ -60,14 +62,18 @@ class Writer:
         """Runs `function` in the next commit and returns its result once that is on disk.
 
         Raises what the function raised, or STORAGE_FULL when the map or the disk is full.
-        A cancelled caller does not stop a function that was queued.
+        BUSY once the writer is closed. A cancelled caller does not stop a function that was
+        queued.
         """
+        if self._closed:
+            raise errors.BUSY()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.put(_Job(function, future))
         return await future
 
     def close(self) -> None:
         """Commits what waits and ends the thread."""
+        self._closed = True
         self._jobs.put(None)
         self._thread.join()
 
@@ -116,7 +122,9 @@ def _resolve(batch: list[_Job]) -> None:
 
 def _refusal(fault: Exception) -> Exception:
     """LMDB reports a full disk and a full map in several ways; callers see one."""
-    if isinstance(fault, lmdb.MapFullError | lmdb.DiskError | lmdb.TxnFullError | OSError):
+    if isinstance(fault, lmdb.MapFullError | lmdb.DiskError | lmdb.TxnFullError):
+        return errors.STORAGE_FULL()
+    if isinstance(fault, OSError) and fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return errors.STORAGE_FULL()
     if isinstance(fault, lmdb.Error) and "No space left" in str(fault):
         return errors.STORAGE_FULL()

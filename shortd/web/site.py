@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from litestar import MediaType, Request, Response, get
+from litestar import Request, Response, get
 from litestar.datastructures import State
 
 from shortd import __version__, errors
@@ -30,11 +30,9 @@ def pages_of(request: AnyRequest) -> Pages:
 
 def response(answer: Answer) -> Response[bytes]:
     """An answer as Litestar sends it."""
+    # Not as `media_type`, to which Litestar would add a second charset.
     headers = {name.decode(): value.decode() for name, value in answer.headers}
-    content_type = headers.pop("content-type", MediaType.TEXT)
-    return Response(
-        answer.body, status_code=answer.status, headers=headers, media_type=content_type
-    )
+    return Response(answer.body, status_code=answer.status, headers=headers)
 
 
 @get("/")

@@ -1,0 +1,314 @@
+"""Both lanes answer alike: the same requests to two servers over the same data.
+
+The data directory is made once and copied; one server runs with the redirect lane, the other
+without. Every byte of every response is compared, but for the time of day.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from tests.conftest import GENEROUS
+from tests.server_process import ServerProcess, free_port
+
+DATE = re.compile(rb"\r\ndate: [^\r]*")
+PUBLIC = "http://s.example"
+SECOND_HOST = "https://two.example:8443"
+AGENTS = ["curl/8.1", "Mozilla/5.0 (X11; Linux x86_64)", "Slackbot 1.0", "WhatsApp/2.21", ""]
+
+
+class Links:
+    """Codes of links in every state."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        self.userid = server.call("temporary_account")["userid"]
+        self._server = server
+        self.plain = self._make()
+        self.accented = self._make(url="https://example.com/ä?q=ü#ö")
+        self.fragment = self._make(url="https://example.com/a?b=c#d")
+        self.disabled = self._make()
+        server.call("set_enabled", **self._which(self.disabled), enabled=False)
+        self.expired = self._make(expiration_utime=1)
+        self.limited = self._make(expiration_count=20)
+        self.used_up = self._make(expiration_count=1)
+        self.elsewhere = self._make(host="two.example:8443", code="Elsewhere")
+        self.both_here = self._make(code="BothHosts")
+        self.both_there = self._make(
+            host="two.example:8443", code="BothHosts", url="https://b.example/"
+        )
+
+    @property
+    def codes(self) -> list[str]:
+        made = (value for value in vars(self).values() if isinstance(value, str))
+        return [value for value in made if value != self.userid]
+
+    def _make(self, url: str = "https://example.com/", **terms: object) -> str:
+        entry = self._server.call("url", userid=self.userid, url=url, **terms)["entry"]
+        return str(entry["shorturl"].rpartition("/")[2])
+
+    def _which(self, code: str) -> dict[str, str]:
+        return {"userid": self.userid, "shorturl": f"{PUBLIC}/{code}"}
+
+
+class Pair:
+    """A server with the lane and one without, over equal data."""
+
+    def __init__(self, lane: ServerProcess, pages: ServerProcess, links: Links) -> None:
+        self.lane = lane
+        self.pages = pages
+        self.links = links
+
+    def compare(self, *requests: bytes) -> bytes:
+        """Sends the requests, pipelined on one connection, to both; the lane's bytes."""
+        answers = [exchange(server.port, b"".join(requests)) for server in (self.lane, self.pages)]
+        lane, pages = (DATE.sub(b"", answer) for answer in answers)
+        assert lane == pages, b"".join(requests)
+        return lane
+
+
+@pytest.fixture(scope="module", params=["default", "strange"])
+def pair(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Pair]:
+    directory = tmp_path_factory.mktemp("lanes")
+    environ = {**GENEROUS, "SHORTD_PUBLIC_URL": PUBLIC, "SHORTD_HOSTS": SECOND_HOST}
+    if request.param == "strange":
+        environ |= {
+            "SHORTD_LINKS__REDIRECT_STATUS": "308",
+            "SHORTD_LINKS__FORWARD_QUERY": "true",
+            "SHORTD_SERVER__TRUSTED_PROXIES": "127.0.0.0/8",
+            "SHORTD_CLICKS__IP": "truncated",
+        }
+    maker = ServerProcess(directory / "lane", environ)
+    maker.start()
+    links = Links(maker)
+    assert maker.stop() == 0
+    shutil.copytree(directory / "lane", directory / "pages")
+    pages = ServerProcess(
+        directory / "pages", {**environ, "SHORTD_SERVER__FAST_LANE": "false"}, port=free_port()
+    )
+    maker.start()
+    pages.start()
+    try:
+        yield Pair(maker, pages, links)
+    finally:
+        assert maker.stop() == 0
+        assert pages.stop() == 0
+        for server in (maker, pages):
+            assert "Traceback" not in server.log
+
+
+def exchange(port: int, data: bytes, *, timeout: float = 10) -> bytes:
+    """Sends bytes and reads until the server closes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
+        connection.sendall(data)
+        received = b""
+        while chunk := connection.recv(1 << 16):
+            received += chunk
+        return received
+
+
+def request(target: str, *headers: str, method: str = "GET", version: str = "1.1") -> bytes:
+    lines = [f"{method} {target} HTTP/{version}", "Host: s.example", *headers, "", ""]
+    return "\r\n".join(lines).encode("latin-1")
+
+
+CLOSE = "Connection: close"
+
+
+def test_links_in_every_state(pair: Pair) -> None:
+    for code in pair.links.codes:
+        for method in ("GET", "HEAD", "POST", "OPTIONS", "PUT"):
+            for suffix in ("", "+", "?qr", "?x=1&y=2", "?", ".svg", "/"):
+                if method != "HEAD":
+                    pair.compare(request(f"/{code}{suffix}", CLOSE, method=method))
+                else:
+                    pair.compare(
+                        request(f"/{code}{suffix}", CLOSE, "Accept: text/html", method=method)
+                    )
+
+
+def test_hosts(pair: Pair) -> None:
+    names = ["s.example", "S.EXAMPLE:80", "two.example:8443", "TWO.example:8443", "unknown", ""]
+    for code in pair.links.codes:
+        for name in names:
+            lines = [f"GET /{code} HTTP/1.1", f"Host: {name}", CLOSE, "", ""]
+            pair.compare("\r\n".join(lines).encode())
+    pair.compare(b"GET /BothHosts HTTP/1.1\r\n%b\r\n\r\n" % CLOSE.encode())
+    twice = "GET /BothHosts HTTP/1.1\r\nHost: s.example\r\nHost: two.example:8443\r\n"
+    pair.compare(f"{twice}{CLOSE}\r\n\r\n".encode())
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ["Accept: text/html"],
+        ["Accept: application/json"],
+        ["Sec-Purpose: prefetch"],
+        ["Purpose: prefetch"],
+        ["Sec-Purpose: prefetch;prerender"],
+        ["Content-Length: 0"],
+        ["Expect: 100-continue"],
+        ["X-Forwarded-For: 203.0.113.9"],
+        ["X-Forwarded-For: 203.0.113.9, 127.0.0.2", "X-Forwarded-For: nonsense"],
+        ["User-Agent: \xe4\xf6"],
+        ["Referer: https://a.example/", "Accept-Language: de"],
+        ["Connection: Upgrade", "Upgrade: h2c"],
+        ["Connection: upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"],
+        ["Connection: keep-alive, close"],
+        ["Cookie: a=b"],
+        ["Range: bytes=0-1"],
+    ],
+)
+def test_headers(pair: Pair, headers: list[str]) -> None:
+    for code in (pair.links.plain, pair.links.limited, "nosuchcode"):
+        # The second request closes, where the first leaves the connection open.
+        pair.compare(request(f"/{code}", *headers), request("/robots.txt", CLOSE))
+        pair.compare(request(f"/{code}", *headers, CLOSE))
+
+
+def test_bodies_of_get_requests(pair: Pair) -> None:
+    target = f"/{pair.links.plain}"
+    pair.compare(request(target, "Content-Length: 3") + b"abc", request(target, CLOSE))
+    chunks = b"3\r\nabc\r\n0\r\n\r\n"
+    pair.compare(request(target, "Transfer-Encoding: chunked") + chunks, request(target, CLOSE))
+
+
+def test_old_http(pair: Pair) -> None:
+    target = f"/{pair.links.plain}"
+    pair.compare(request(target, version="1.0"))
+    pair.compare(request(target, "Connection: keep-alive", version="1.0"))
+    pair.compare(b"GET %b HTTP/1.0\r\n\r\n" % target.encode())
+
+
+def test_targets(pair: Pair) -> None:
+    code = pair.links.plain
+    escaped = "%" + code[:1].encode().hex() + code[1:]
+    for target in (
+        *(f"/{escaped}", f"//{code}", f"/{code}/", f"/{code}%2B", f"/{code}%3Fqr", f"/{code}#x"),
+        *(
+            f"http://s.example/{code}",
+            f"http://two.example:8443/{code}",
+            f"/-{code}",
+            f"/{code}%00",
+        ),
+        *(f"/{code}%C3%A4", "/", "*", "/-/health2", f"/{code}?%", f"/{code}?a b", f"/{code}?\xe4"),
+        *(
+            f"/{'a' * 64}",
+            f"/{'a' * 65}",
+            f"/{code}?" + "q" * 20_000,
+            f"/{code}?qr&x",
+            f"/{code}?qr=",
+        ),
+    ):
+        pair.compare(request(target, CLOSE))
+
+
+def test_bad_requests(pair: Pair) -> None:
+    good = request(f"/{pair.links.plain}")
+    for bad in (
+        b"nonsense\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: s.example\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01",
+    ):
+        refusal = pair.compare(bad)
+        # uvicorn answers a bad request before the good one in front of it; the lane does not.
+        answers = DATE.sub(b"", exchange(pair.lane.port, good + bad))
+        assert answers.startswith(b"HTTP/1.1 30")
+        assert answers.endswith(refusal)
+        exchange(pair.pages.port, good + bad)
+
+
+def test_pipelined_requests_keep_their_order(pair: Pair) -> None:
+    links = pair.links
+    requests = [
+        request(f"/{links.plain}"),
+        request("/robots.txt"),
+        request(f"/{links.fragment}"),
+        request(f"/{links.disabled}"),
+        request(f"/{links.accented}", method="HEAD"),
+        request(f"/{links.plain}+"),
+        request(f"/{links.plain}"),
+    ]
+    lane = pair.compare(*requests, request(f"/{links.plain}", CLOSE), request("/robots.txt"))
+    assert lane.count(b"location: https://example.com/\r\n") == 3
+
+
+def test_a_thousand_random_pipelines(pair: Pair) -> None:
+    chance = random.Random(20)
+    links = pair.links
+    codes = [*(code for code in links.codes if code != links.limited), "nosuchcode", "robots.txt"]
+    for _ in range(1000):
+        requests = []
+        for _ in range(chance.randint(1, 6)):
+            headers = [f"User-Agent: {chance.choice(AGENTS)}"]
+            if chance.random() < 0.2:
+                headers.append("Sec-Purpose: prefetch")
+            if chance.random() < 0.3:
+                headers.append("Accept: text/html")
+            if chance.random() < 0.1:
+                headers.append(CLOSE)
+            target = f"/{chance.choice(codes)}{chance.choice(['', '', '', '?qr', '?a=b', '+'])}"
+            method = chance.choice(["GET", "GET", "GET", "HEAD", "DELETE"])
+            requests.append(request(target, *headers, method=method))
+        requests.append(request(f"/{links.plain}", CLOSE))
+        pair.compare(*requests)
+
+
+def test_both_count_the_same(pair: Pair) -> None:
+    for code in (pair.links.plain, pair.links.limited, pair.links.used_up, pair.links.fragment):
+        for server in (pair.lane, pair.pages):
+            exchange(server.port, request(f"/{code}", CLOSE))
+            exchange(server.port, request(f"/{code}?qr", CLOSE, "User-Agent: WhatsApp/2"))
+        which = {"userid": pair.links.userid, "shorturl": f"{PUBLIC}/{code}"}
+        lane, pages = (
+            server.call("get_entry", **which)["entry"] for server in (pair.lane, pair.pages)
+        )
+        assert lane == pages
+        assert lane["count"] > 0
+
+
+def test_a_split_request_is_one_request(pair: Pair) -> None:
+    data = request(f"/{pair.links.plain}", CLOSE)
+    for server in (pair.lane, pair.pages):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for position in range(len(data)):
+                connection.sendall(data[position : position + 1])
+            assert connection.recv(1 << 16).startswith(b"HTTP/1.1 30")
+
+
+def test_a_slow_reader_of_many_answers(pair: Pair) -> None:
+    one = request(f"/{pair.links.plain}")
+    count = 20_000
+    for server in (pair.lane, pair.pages):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+            connection.setblocking(False)
+            data = memoryview(one * count + request(f"/{pair.links.plain}", CLOSE))
+            sent, received = 0, 0
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline:
+                with suppress(BlockingIOError):
+                    sent += connection.send(data[sent:]) if sent < len(data) else 0
+                try:
+                    chunk = connection.recv(1 << 20)
+                except BlockingIOError:
+                    continue
+                if not chunk:
+                    break
+                received += chunk.count(b"HTTP/1.1 30")
+            assert sent == len(data)
+            # A status line may be split between two reads.
+            assert received > count * 0.99
