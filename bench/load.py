@@ -12,14 +12,17 @@ from typing import NamedTuple
 from bench.servers import LOAD_CORE
 
 _SCRIPT = """
-local paths = {}
-for line in io.lines(os.getenv("SHORTD_BENCH_PATHS")) do
-  paths[#paths + 1] = wrk.format("GET", line)
+local requests = {}
+local at = 0
+function init()
+  for line in io.lines(os.getenv("SHORTD_BENCH_PATHS")) do
+    requests[#requests + 1] = wrk.format("GET", line)
+  end
+  at = math.random(#requests)
 end
-local at = math.random(#paths)
 function request()
-  at = at % #paths + 1
-  return paths[at]
+  at = at % #requests + 1
+  return requests[at]
 end
 function done(summary, latency)
   io.write(string.format(
