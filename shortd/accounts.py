@@ -12,7 +12,7 @@ from random import Random
 from typing import NamedTuple
 
 import msgspec
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from shortd import errors
 from shortd.clock import DAY
@@ -33,6 +33,9 @@ NAME_BYTES = 400
 """Most UTF-8 bytes of a case-folded username or e-mail address: they are database keys."""
 TOKENS_PER_ACCOUNT = 500
 """Logins kept at a time; one more ends the oldest, so scripts that never log out cannot pile up."""
+
+# The library's documented switch: names such as nas.local mean something at home.
+SPECIAL_USE_DOMAIN_NAMES.clear()
 
 
 class Login(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from shortd import errors
 from shortd.clock import SECOND
 from shortd.limits import Buckets, Limit, client_key
-from shortd.models import Account, AccountType, Balance
+from shortd.models import Account, AccountType, Balance, File
 from shortd.settings import LimitSettings
 from shortd.store import Store
 from shortd.store.schema import ACCOUNTS, BALANCES
@@ -17,6 +17,10 @@ from shortd.store.table import WriteTxn
 
 REDIRECT_WEIGHT = 1000
 """Weight units a redirect takes from its owner's link bucket."""
+
+
+FILE_MEGABYTE_WEIGHT = 100
+"""Weight units for each whole megabyte (10^6 bytes) of a file."""
 
 
 class Budgets:
@@ -107,6 +111,11 @@ class Budgets:
     def _load(self, key: str) -> Balance | None:
         with self._store.read() as txn:
             return BALANCES.get(txn, (key,))
+
+
+def file_weight(file: File) -> int:
+    """What a visit to a file takes from its owner's link bucket (NOTES "Weights")."""
+    return REDIRECT_WEIGHT + FILE_MEGABYTE_WEIGHT * (file.filesize // 1_000_000)
 
 
 def api_key(userid: str) -> str:

@@ -32,7 +32,16 @@ _START = Position()
 log = structlog.get_logger(__name__)
 
 Pending = dict[int, list[int]]
-"""Clicks not drained yet: link id -> [count, count_qr]."""
+"""Clicks not drained yet: link id -> [count, count_qr, time of the last visit in µs]."""
+
+
+class LiveCounts(msgspec.Struct, frozen=True):
+    """What a link's clicks come to at this moment."""
+
+    count: int
+    count_qr: int
+    last_utime: int
+    """Time of the last visit in µs; 0 if there was none."""
 
 
 class Clicks:
@@ -56,9 +65,10 @@ class Clicks:
         generation = self._current if self.journal.append(self._encode(click)) else self._lost
         pending = generation.get(click.link_id)
         if pending is None:
-            pending = generation[click.link_id] = [0, 0]
+            pending = generation[click.link_id] = [0, 0, 0]
         if click.kind != QR_LOAD:
             pending[0] += 1
+            pending[2] = click.utime
         if click.kind == QR_VISIT or click.kind == QR_LOAD:
             pending[1] += 1
         self._wake.set()
@@ -67,10 +77,10 @@ class Clicks:
         """Hands the recorded clicks to the operating system: from here kill -9 loses none."""
         self.journal.flush()
 
-    def live(self, txn: Txn, link_id: int) -> tuple[int, int]:
-        """(count, count_qr) of a link, up to the click recorded last."""
+    def live(self, txn: Txn, link_id: int) -> LiveCounts:
+        """The counts of a link, up to the click recorded last."""
         stored = COUNTS.get(txn, (link_id,)) or _NO_COUNTS
-        count, count_qr = stored.count, stored.count_qr
+        count, count_qr, last_utime = stored.count, stored.count_qr, stored.last_utime
         generations = [self._current, self._lost]
         if self._draining and (POSITIONS.get(txn, JOURNAL) or _START) < self._draining_until:
             generations.append(self._draining)
@@ -79,7 +89,8 @@ class Clicks:
             if pending is not None:
                 count += pending[0]
                 count_qr += pending[1]
-        return count, count_qr
+                last_utime = max(last_utime, pending[2])
+        return LiveCounts(count, count_qr, last_utime)
 
     async def run(self) -> None:
         """Drains whenever there is something to drain, at most every `sync_ms`."""
@@ -146,8 +157,9 @@ class Clicks:
 
 
 def _merge(older: Pending, newer: Pending) -> Pending:
-    for link_id, (count, count_qr) in newer.items():
-        pending = older.setdefault(link_id, [0, 0])
+    for link_id, (count, count_qr, last_utime) in newer.items():
+        pending = older.setdefault(link_id, [0, 0, 0])
         pending[0] += count
         pending[1] += count_qr
+        pending[2] = max(pending[2], last_utime)
     return older

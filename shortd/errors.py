@@ -81,6 +81,16 @@ ENTRY_NOT_FOUND = ErrorKind("entry_not_found", 404, "You have no entry at this a
 LINK_NOT_FOUND = ErrorKind("link_not_found", 404, "There is no link at this address.")
 LINK_EXPIRED = ErrorKind("link_expired", 410, "This link has expired.")
 
+# Files
+BAD_FORM = ErrorKind("bad_form", 400, "The body is not a form with one `query` and one file.")
+BAD_FILE = ErrorKind("bad_file", 400, "The file is not what its description says.")
+UPLOAD_NOT_FOUND = ErrorKind("upload_not_found", 404, "You have no such upload.")
+FILE_TOO_LARGE = ErrorKind("file_too_large", 413, "The file is larger than it may be.")
+QUOTA_EXCEEDED = ErrorKind("quota_exceeded", 403, "Your account has no room for this file.")
+NOT_A_FILE = ErrorKind("not_a_file", 400, "This short URL does not share an encrypted file.")
+WRONG_CHALLENGE = ErrorKind("wrong_challenge", 403, "This is not the file's challenge.")
+ADDRESS_EXPIRED = ErrorKind("address_expired", 403, "This download address is no longer valid.")
+
 # The server's own limits
 RATE_LIMITED = ErrorKind("rate_limited", 429, "Too many calls; wait and try again.")
 LINK_LIMITED = ErrorKind("link_limited", 429, "This link is visited too often; try again later.")

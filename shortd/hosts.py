@@ -7,6 +7,7 @@ every link goes with it. Short URLs are built from here, never from a Host heade
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from shortd.store.schema import HOSTS, META
 from shortd.store.table import WriteTxn
 
 _DEFAULT_HOST = ("default_host",)
+_SCHEME = re.compile(r"\Ahttps?://", re.IGNORECASE)
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +67,11 @@ class Hosts:
 def name_of(base_url: str) -> str:
     """`host` or `host:port` of a base URL, lower case, without a default port."""
     return _canonical(urlsplit(base_url).netloc)
+
+
+def without_scheme(url: str) -> str:
+    """A short URL or base URL as people may write it, from its host on."""
+    return _SCHEME.sub("", url.strip(), count=1)
 
 
 def _canonical(name: str) -> str:

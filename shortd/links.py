@@ -17,8 +17,9 @@ import msgspec
 
 from shortd import errors
 from shortd.destinations import Destination
-from shortd.hosts import Hosts, ShortHost
+from shortd.hosts import Hosts, ShortHost, without_scheme
 from shortd.ids import DRAWN_IDS, base62_encode
+from shortd.manifests import drop_file
 from shortd.models import NEVER, Account, Link
 from shortd.store import Store
 from shortd.store.schema import (
@@ -49,6 +50,8 @@ class NewLink(msgspec.Struct, frozen=True):
     tag: int = 0
     expiration_utime: int = NEVER
     expiration_count: int = 0
+    filekey: str = ""
+    """The file it shares; then the destination is the file's name."""
 
 
 class TagFilter(msgspec.Struct, frozen=True):
@@ -83,18 +86,23 @@ class Links:
         Creation times are distinct and rise, so that lists have one order. Raises
         CODE_TAKEN for another account's code.
         """
-        first = max(now, self._last_utime + 1)
-        self._last_utime = first + len(new) - 1
+        first = self.next_utime(now, len(new))
 
         def insert(txn: WriteTxn) -> list[Link]:
             if ACCOUNTS.get(txn, (account.userid,)) is None:
                 raise errors.BAD_CREDENTIALS(field="userid")
             return [
-                self._insert(txn, account.userid, link, first + position)
+                self.insert(txn, account.userid, link, first + position)
                 for position, link in enumerate(new)
             ]
 
         return await self._store.write(insert)
+
+    def next_utime(self, now: int, count: int = 1) -> int:
+        """The first of `count` creation times that no other link of this process has."""
+        first = max(now, self._last_utime + 1)
+        self._last_utime = first + count - 1
+        return first
 
     def get(self, account: Account, address: Address) -> Link:
         """The account's link at an address; ENTRY_NOT_FOUND."""
@@ -145,7 +153,7 @@ class Links:
         """Gives a link another address; id, counts and statistics stay. CODE_TAKEN."""
 
         def update(txn: WriteTxn) -> Link:
-            link = self._own(txn, account, old)
+            link = self._own(txn, account, old, "shorturl_old")
             if LINKS.get(txn, new) is not None:
                 raise errors.CODE_TAKEN(field="shorturl_new")
             LINKS.delete(txn, old)
@@ -164,8 +172,7 @@ class Links:
 
     def address(self, shorturl: str) -> Address | None:
         """Reads a short URL, with or without scheme; None if it cannot be one of ours."""
-        _, _, rest = shorturl.strip().rpartition("://")
-        name, _, code = rest.partition("/")
+        name, _, code = without_scheme(shorturl).partition("/")
         host = self._hosts.named(name)
         if host is None or not CODE_PATTERN.fullmatch(code):
             return None
@@ -175,13 +182,14 @@ class Links:
         """The link's address as visitors see it."""
         return self._hosts.numbered(link.host).short_url(link.code)
 
-    def _own(self, txn: Txn, account: Account, address: Address) -> Link:
+    def _own(self, txn: Txn, account: Account, address: Address, field: str = "shorturl") -> Link:
         link = LINKS.get(txn, address)
         if link is None or link.owner != account.userid:
-            raise errors.ENTRY_NOT_FOUND(field="shorturl")
+            raise errors.ENTRY_NOT_FOUND(field=field)
         return link
 
-    def _insert(self, txn: WriteTxn, owner: str, new: NewLink, utime: int) -> Link:
+    def insert(self, txn: WriteTxn, owner: str, new: NewLink, utime: int) -> Link:
+        """Puts a new link into an open transaction. CODE_TAKEN for another account's code."""
         if new.code is None:
             link_id, code = self._draw(
                 txn, lambda code: LINKS.get(txn, (new.host.number, code)) is None
@@ -207,6 +215,7 @@ class Links:
             ascii_url=(
                 "" if new.destination.location == new.destination.url else new.destination.location
             ),
+            filekey=new.filekey,
         )
         LINKS.put(txn, (link.host, link.code), link)
         return link
@@ -221,7 +230,9 @@ class Links:
 
 
 def delete_link(txn: WriteTxn, link: Link) -> None:
-    """Removes a link and everything kept under its id."""
+    """Removes a link with its file and everything kept under its id."""
+    if link.filekey:
+        drop_file(txn, link.filekey)
     LINKS.delete(txn, (link.host, link.code))
     COUNTS.delete(txn, (link.id,))
     for day_key in [key for key, _ in DAY_STATS.scan(txn, (link.id,))]:

@@ -6,7 +6,7 @@ and has a default, and no field is ever removed or moved. Times are Unix time in
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 import msgspec
 
@@ -83,6 +83,53 @@ class Link(msgspec.Struct, array_like=True, frozen=True):
     """Redirects allowed in all; 0 is no limit."""
     ascii_url: str = ""
     """The Location header where `url` itself cannot be one; else empty."""
+    filekey: str = ""
+    """The file a link shares; then `url` is the file's name."""
+
+
+class Encryption(IntEnum):
+    """How a file was encrypted before it came here."""
+
+    NONE = 0
+    AES_GCM = 1
+
+
+class Upload(msgspec.Struct, array_like=True, frozen=True):
+    """A file that is still coming in parts."""
+
+    filekey: str
+    owner: str
+    filename: str
+    filesize: int
+    """Plain size in bytes, as announced."""
+    filetype: str
+    create_utime: int
+    expiration_utime: int
+
+
+class FilePart(msgspec.Struct, array_like=True, frozen=True):
+    """One part of a file or of an upload: an immutable blob."""
+
+    blob: str
+    size: int
+    """Bytes on disk."""
+    sha256: bytes
+
+
+class File(msgspec.Struct, array_like=True, frozen=True):
+    """A finished file. Its parts are rows of their own."""
+
+    owner: str
+    filename: str
+    filesize: int
+    """Plain size in bytes."""
+    filetype: str
+    stored_size: int
+    """Bytes on disk: larger than the plain size where the file is encrypted."""
+    encryption: Encryption = Encryption.NONE
+    challenge: str = ""
+    """Hex; who can name it has decrypted the signature, and so knows the password."""
+    signature: str = ""
 
 
 class Click(msgspec.Struct, array_like=True, frozen=True):
@@ -116,6 +163,8 @@ class Counts(msgspec.Struct, array_like=True, frozen=True):
     """Rows kept in the visits table."""
     visit_serial: int = 0
     """Serial of the next visit row."""
+    last_utime: int = 0
+    """When the last visit was."""
 
 
 class Visit(msgspec.Struct, array_like=True, frozen=True):

@@ -19,6 +19,11 @@ BODY_SECONDS = 30.0
 """A body may be slow, but not silent, for this long."""
 KEEP_ALIVE_SECONDS = 75.0
 """A connection may rest between requests for this long."""
+STOPPING_SECONDS = 5.0
+"""A server that is to stop waits for a silent client for no longer than this."""
+HEAD_BYTES = 64 * 1024
+"""The most of a request's head that may follow its first piece. The parser copies a header
+again with every piece of it, so an endless one would take all of the server's time."""
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -31,6 +36,8 @@ class PatientProtocol(HttpToolsProtocol):
     waiting_since: float | None = None
     """When the client last did what we wait for; None while we wait for nothing."""
     patience = HEADER_SECONDS
+    unparsed = 0
+    """Bytes that came since the parser last got somewhere."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -40,15 +47,24 @@ class PatientProtocol(HttpToolsProtocol):
         if self.patience != HEADER_SECONDS:
             # A body is measured from its last byte, headers from their first.
             self.waiting_since = self.loop.time()
+        self.unparsed += len(data)
         super().data_received(data)
+        if self.unparsed > HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("Request head too large.")
 
     def on_message_begin(self) -> None:
         self.waiting_since = self.loop.time()
         self.patience = HEADER_SECONDS
+        self.unparsed = 0
         super().on_message_begin()
+
+    def on_body(self, body: bytes) -> None:
+        self.unparsed = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         self.patience = BODY_SECONDS
+        self.unparsed = 0
         super().on_headers_complete()
         if self.parser.should_upgrade():
             # The parser reads nothing behind an upgrade that we do not make (h2c from Java).
@@ -58,15 +74,18 @@ class PatientProtocol(HttpToolsProtocol):
         self.waiting_since = None
         super().on_message_complete()
 
-    def overdue(self, now: float) -> bool:
-        """Whether the client has kept us waiting for too long. `now` is the loop's time, s."""
+    def overdue(self, now: float, limit: float = KEEP_ALIVE_SECONDS) -> bool:
+        """Whether the client has kept us waiting for too long, or for more than `limit`, s.
+
+        `now` is the loop's time.
+        """
         if self.waiting_since is None:
             return False
         if self.flow.read_paused:
             # We are the ones who do not read.
             self.waiting_since = now
             return False
-        return now - self.waiting_since > self.patience
+        return now - self.waiting_since > min(self.patience, limit)
 
 
 class LaneProtocol(PatientProtocol):
@@ -82,11 +101,13 @@ class LaneProtocol(PatientProtocol):
     def on_message_begin(self) -> None:
         self.waiting_since = self.loop.time()
         self.patience = HEADER_SECONDS
+        self.unparsed = 0
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
 
     def on_headers_complete(self) -> None:
+        self.unparsed = 0
         self.in_lane = self.closing
         if self.closing:
             return
@@ -118,6 +139,7 @@ class LaneProtocol(PatientProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        self.unparsed = 0
         if not self.in_lane:
             super().on_body(body)
 

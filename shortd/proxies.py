@@ -16,14 +16,15 @@ class Proxies:
 
     def __init__(self, trusted: Sequence[str]) -> None:
         self._networks = [ip_network(network, strict=False) for network in trusted]
-        self.client_address = lru_cache(maxsize=4096)(self._client_address)
+        # Of addresses alone: a cache of header values would be the clients' to fill.
+        self._is_trusted = lru_cache(maxsize=4096)(self._lies_in_a_network)
 
     def of_headers(self, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> str:
         """The same from a request's headers; every X-Forwarded-For line counts, in order."""
         lines = [value for name, value in headers if name == b"x-forwarded-for"]
         return self.client_address(peer, b",".join(lines).decode("latin-1"))
 
-    def _client_address(self, peer: str, forwarded_for: str) -> str:
+    def client_address(self, peer: str, forwarded_for: str) -> str:
         """The nearest address that is not a trusted proxy. "" if the peer has none."""
         if not self._networks or not forwarded_for or not self._is_trusted(peer):
             return peer
@@ -37,7 +38,7 @@ class Proxies:
                 return client
         return client
 
-    def _is_trusted(self, text: str) -> bool:
+    def _lies_in_a_network(self, text: str) -> bool:
         address = _parse(text)
         return address is not None and any(address in network for network in self._networks)
 

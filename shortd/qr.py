@@ -27,7 +27,7 @@ Colour = Annotated[str, msgspec.Meta(pattern=r"^#(?:[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8
 
 
 class QrOptions(msgspec.Struct, frozen=True):
-    """The `qr` dictionary of ww7 v2; a strict decoder refuses anything else, naming the key.
+    """How a QR code is to look: the `qr` dictionary of ww7 v2.
 
     `border` is in modules. A translucent `fg` lies over `bg` in an SVG, and stands in
     place of it in a PNG.

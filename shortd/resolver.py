@@ -11,12 +11,12 @@ from enum import Enum
 
 import msgspec
 
-from shortd.budgets import REDIRECT_WEIGHT, Budgets
+from shortd.budgets import REDIRECT_WEIGHT, Budgets, file_weight
 from shortd.clicks import Clicks
-from shortd.models import Link
+from shortd.models import File, Link
 from shortd.owners import Owner, Owners
 from shortd.store import Store
-from shortd.store.schema import LINKS
+from shortd.store.schema import FILES, LINKS
 from shortd.visitors import is_link_preview
 
 
@@ -24,6 +24,8 @@ class Outcome(Enum):
     """How a visit is answered."""
 
     REDIRECT = "redirect"
+    FILE = "file"
+    """On to the file's download, or to the page that unlocks it."""
     HIDDEN = "hidden"
     """The preview page without the destination."""
     NOT_FOUND = "not_found"
@@ -57,6 +59,14 @@ class Decision(msgspec.Struct, frozen=True):
     link: Link | None = None
     owner: Owner | None = None
     location: str = ""
+    file: File | None = None
+    weight: int = 0
+    """What answering takes from the owner's link bucket, in weight units."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the link works, so that its preview and its QR image may be shown."""
+        return self.outcome in (Outcome.REDIRECT, Outcome.FILE, Outcome.HIDDEN)
 
 
 _NOT_FOUND = Decision(Outcome.NOT_FOUND)
@@ -80,16 +90,20 @@ class Resolver:
             owner = self._owners.get(txn, link.owner)
             if owner is None or owner.expiration_utime <= visitor.utime:
                 return _NOT_FOUND
-            if link.expiration_utime <= visitor.utime:
-                return Decision(Outcome.EXPIRED, link)
-            if link.expiration_count:
-                count, _ = self._clicks.live(txn, link.id)
-                if count >= link.expiration_count:
-                    return Decision(Outcome.EXPIRED, link)
+            file = FILES.get(txn, (link.filekey,)) if link.filekey else None
+            used_up = (
+                link.expiration_count
+                and self._clicks.live(txn, link.id).count >= link.expiration_count
+            )
+            if used_up or link.expiration_utime <= visitor.utime:
+                return Decision(Outcome.EXPIRED, link, file=file)
+        weight = REDIRECT_WEIGHT if file is None else file_weight(file)
         if visitor.is_get:
             balance = self._budgets.buckets.balance(owner.bucket, owner.limit, visitor.utime)
-            if balance < REDIRECT_WEIGHT:
-                return Decision(Outcome.LIMITED, link, owner)
+            if balance < weight:
+                return Decision(Outcome.LIMITED, link, owner, file=file, weight=weight)
         if link.expiration_count and (not visitor.counts or is_link_preview(visitor.user_agent)):
-            return Decision(Outcome.HIDDEN, link, owner)
-        return Decision(Outcome.REDIRECT, link, owner, link.ascii_url or link.url)
+            return Decision(Outcome.HIDDEN, link, owner, file=file, weight=weight)
+        if file is not None:
+            return Decision(Outcome.FILE, link, owner, file=file, weight=weight)
+        return Decision(Outcome.REDIRECT, link, owner, link.ascii_url or link.url, weight=weight)

@@ -21,7 +21,7 @@ from uvicorn.server import HANDLED_SIGNALS
 from shortd import __version__
 from shortd.app import App
 from shortd.lane import Lane
-from shortd.protocol import KEEP_ALIVE_SECONDS, PatientProtocol, with_lane
+from shortd.protocol import KEEP_ALIVE_SECONDS, STOPPING_SECONDS, PatientProtocol, with_lane
 from shortd.services import open_services
 from shortd.settings import Settings
 
@@ -54,8 +54,9 @@ class Server(uvicorn.Server):
         while True:
             await asyncio.sleep(1)
             now = loop.time()
+            limit = STOPPING_SECONDS if self.should_exit else KEEP_ALIVE_SECONDS
             for connection in list(self.server_state.connections):
-                if isinstance(connection, PatientProtocol) and connection.overdue(now):
+                if isinstance(connection, PatientProtocol) and connection.overdue(now, limit):
                     connection.transport.close()
 
 
@@ -123,10 +124,12 @@ async def _run_with(main: Coroutine[Any, Any, None], *work: Coroutine[Any, Any, 
 
 def _listen(host: str, port: int) -> socket.socket:
     """The listening socket. Taken before anything is opened, so that a busy port is told first."""
-    family, _, _, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
     try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
         return socket.create_server(address[:2], family=family, backlog=2048)
     except OSError as fault:
-        raise OSError(fault.errno, fault.strerror, f"{host}:{port}") from None
+        # Python appends the address, in a form for programmers.
+        reason = (fault.strerror or str(fault)).partition(" (while")[0]
+        raise OSError(fault.errno, reason, f"{host}:{port}") from None

@@ -7,6 +7,7 @@ work with; `Services.close` drains, saves and lets go. `Services.work` is what r
 from __future__ import annotations
 
 import asyncio
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,9 +16,11 @@ from random import Random, SystemRandom
 import structlog
 
 from shortd.accounts import Accounts
+from shortd.blobs import Blobs
 from shortd.budgets import Budgets
 from shortd.clicks import JOURNAL, Clicks
 from shortd.clock import Clock, SystemClock
+from shortd.files import Files
 from shortd.hosts import Hosts, register
 from shortd.journal import Journal
 from shortd.links import Links
@@ -27,9 +30,13 @@ from shortd.passwords import PasswordHasher
 from shortd.proxies import Proxies
 from shortd.resolver import Resolver
 from shortd.settings import Settings
+from shortd.signing import KEY_BYTES, Signer
 from shortd.store import Store
-from shortd.store.schema import POSITIONS
+from shortd.store.schema import POSITIONS, SECRETS
+from shortd.store.table import WriteTxn
 from shortd.sweeper import Sweeper
+from shortd.undertaker import Undertaker
+from shortd.unlocking import Unlocking
 from shortd.visitors import parse_agent
 from shortd.visits import Visits
 
@@ -51,6 +58,9 @@ class Services:
     hasher: PasswordHasher
     accounts: Accounts
     links: Links
+    files: Files
+    unlocking: Unlocking
+    undertaker: Undertaker
     owners: Owners
     clicks: Clicks
     visits: Visits
@@ -65,6 +75,7 @@ class Services:
             tasks.create_task(self.clicks.run())
             tasks.create_task(self._save_balances())
             tasks.create_task(self.sweeper.run())
+            tasks.create_task(self.undertaker.run())
 
     async def _save_balances(self) -> None:
         while True:
@@ -82,6 +93,7 @@ class Services:
                 await last()
         self.hasher.close()
         self.drawing.shutdown(cancel_futures=True)
+        self.files.blobs.close()
         self.store.close()
         # The writer thread syncs and reads the journal: it has to have ended first.
         self.clicks.journal.close()
@@ -106,6 +118,10 @@ async def open_services(
     owners = Owners(budgets)
     hasher = PasswordHasher()
     resolver = Resolver(store, owners, clicks, budgets)
+    visits = Visits(resolver, clicks, budgets, settings.clicks.ip)
+    links = Links(store, hosts, random)
+    blobs = Blobs(settings.data_dir / "files")
+    signer = Signer(await _secret(store, "file_addresses"))
     return Services(
         settings=settings,
         clock=clock,
@@ -114,11 +130,27 @@ async def open_services(
         budgets=budgets,
         hasher=hasher,
         accounts=Accounts(store, settings, hasher, owners, random),
-        links=Links(store, hosts, random),
+        links=links,
+        files=Files(store, blobs, links, settings.limits, settings.files, random),
+        unlocking=Unlocking(store, visits, clicks, signer),
+        undertaker=Undertaker(store, blobs, clock),
         owners=owners,
         clicks=clicks,
-        visits=Visits(resolver, clicks, budgets, settings.clicks.ip),
+        visits=visits,
         sweeper=Sweeper(store, owners, budgets, settings.clicks, clock),
         proxies=Proxies(settings.server.trusted_proxies),
         drawing=ThreadPoolExecutor(max_workers=1, thread_name_prefix="shortd-qr"),
     )
+
+
+async def _secret(store: Store, name: str) -> bytes:
+    """A random key that this data directory keeps for itself."""
+
+    def keep(txn: WriteTxn) -> bytes:
+        key = SECRETS.get(txn, (name,))
+        if key is None:
+            key = secrets.token_bytes(KEY_BYTES)
+            SECRETS.put(txn, (name,), key)
+        return key
+
+    return await store.write(keep)

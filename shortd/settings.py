@@ -122,6 +122,13 @@ class ClickSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Path of a MaxMind-format database; empty for none."""
 
 
+class FileSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[files]: where bytes go."""
+
+    min_free_bytes: Bytes = 256 * MIB
+    """Uploads stop when the disk would have less than this left."""
+
+
 class MailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[mail]: without `smtp_url` mail is written to the outbox folder."""
 
@@ -161,6 +168,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: LimitSettings = LimitSettings()
     links: LinkSettings = LinkSettings()
     clicks: ClickSettings = ClickSettings()
+    files: FileSettings = FileSettings()
     mail: MailSettings = MailSettings()
     sqwish: SqwishSettings = SqwishSettings()
     plugins: PluginSettings = msgspec.field(default_factory=PluginSettings)

@@ -16,6 +16,7 @@ import structlog
 from shortd.budgets import Budgets, api_key, link_key
 from shortd.clock import DAY, Clock
 from shortd.links import delete_link
+from shortd.manifests import drop_file
 from shortd.models import Account
 from shortd.owners import Owners
 from shortd.settings import ClickSettings
@@ -28,6 +29,7 @@ from shortd.store.schema import (
     LINKS_BY_ID,
     LINKS_BY_OWNER,
     TOKENS,
+    UPLOADS_BY_OWNER,
     VISITS,
 )
 from shortd.store.table import WriteTxn
@@ -126,6 +128,8 @@ def _clear(txn: WriteTxn, userid: str, now: int) -> bool:
             delete_link(txn, link)
     if len(keys) == LINKS_PER_WRITE:
         return False
+    for _, filekey in list(UPLOADS_BY_OWNER.keys(txn, (userid,))):
+        drop_file(txn, filekey)
     for key in [key for key, _ in TOKENS.scan(txn, (userid,))]:
         TOKENS.delete(txn, key)
     for bucket in (api_key(userid), link_key(userid)):

@@ -25,11 +25,12 @@ _NO_STATS = DayStats()
 class _LinkTally:
     """What one link's clicks of this drain add up to."""
 
-    __slots__ = ("count", "count_qr", "days", "visits")
+    __slots__ = ("count", "count_qr", "days", "last_utime", "visits")
 
     def __init__(self) -> None:
         self.count = 0
         self.count_qr = 0
+        self.last_utime = 0
         self.days: dict[int, list[Click]] = {}
         self.visits: list[Click] = []
 
@@ -48,6 +49,7 @@ class Tally:
             link = self._links[click.link_id] = _LinkTally()
         if click.kind != QR_LOAD:
             link.count += 1
+            link.last_utime = max(link.last_utime, click.utime)
             link.visits.append(click)
             if len(link.visits) > self._visits_per_link:
                 del link.visits[0]
@@ -84,6 +86,7 @@ class Tally:
             count_qr=old.count_qr + link.count_qr,
             visits=serial - kept_from,
             visit_serial=serial,
+            last_utime=max(old.last_utime, link.last_utime),
         )
         COUNTS.put(txn, (link_id,), counts)
         for day, clicks in link.days.items():

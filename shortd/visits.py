@@ -6,7 +6,7 @@ no two visits can take the same last click. Both lanes answer through here.
 
 from __future__ import annotations
 
-from shortd.budgets import REDIRECT_WEIGHT, Budgets
+from shortd.budgets import Budgets
 from shortd.clicks import Clicks
 from shortd.models import QR_LOAD, QR_VISIT, VISIT, Click
 from shortd.resolver import Decision, Outcome, Resolver, Visitor
@@ -41,23 +41,23 @@ class Visits:
         link, owner = decision.link, decision.owner
         if link is None or owner is None or not visitor.is_get:
             return
-        if decision.outcome in (Outcome.REDIRECT, Outcome.HIDDEN):
-            self._budgets.buckets.charge(owner.bucket, owner.limit, REDIRECT_WEIGHT, visitor.utime)
-        if decision.outcome is Outcome.REDIRECT and visitor.counts:
+        if not decision.is_alive:
+            return
+        self._budgets.buckets.charge(owner.bucket, owner.limit, decision.weight, visitor.utime)
+        if decision.outcome is not Outcome.HIDDEN and visitor.counts:
             self._record(link.id, QR_VISIT if visitor.is_qr else VISIT, visitor)
 
     def look(self, host: int, code: str, utime: int) -> Decision:
         """Decides a look that is no visit (a preview page); costs and counts nothing.
 
-        A link that may be shown answers REDIRECT, or HIDDEN if its destination may not.
+        One that may be shown `is_alive`; HIDDEN, if its destination may not.
         """
         return self.resolve(host, code, Visitor(utime, is_get=False))
 
     def load_qr(self, host: int, code: str, visitor: Visitor) -> Decision:
         """Decides a load of the link's QR image, and counts it."""
         decision = self.resolve(host, code, Visitor(visitor.utime, is_get=False))
-        shown = decision.outcome in (Outcome.REDIRECT, Outcome.HIDDEN)
-        if shown and decision.link is not None and visitor.counts:
+        if decision.is_alive and decision.link is not None and visitor.counts:
             self._record(decision.link.id, QR_LOAD, visitor)
             self._clicks.flush()
         return decision

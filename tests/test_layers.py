@@ -18,13 +18,14 @@ LAYERS = {
     },
     "mechanisms": {
         *("store", "journal", "limits", "throttle", "hooks"),
-        *("passwords", "qr", "destinations", "visitors", "proxies"),
+        *("passwords", "qr", "destinations", "visitors", "proxies", "blobs", "frames"),
+        *("manifests", "signing"),
     },
     "services": {
         *("accounts", "links", "files", "clicks", "teams", "mail"),
-        *("budgets", "owners", "hosts", "tally", "sweeper"),
+        *("budgets", "owners", "hosts", "tally", "sweeper", "undertaker"),
     },
-    "deciding": {"resolver", "plugins", "visits"},
+    "deciding": {"resolver", "plugins", "visits", "unlocking"},
     "wiring": {"services"},
     "surfaces": {"api", "web"},
     "app": {"app"},

@@ -13,10 +13,13 @@ from shortd.models import (
     Balance,
     Counts,
     DayStats,
+    File,
+    FilePart,
     Host,
     Link,
     Position,
     Token,
+    Upload,
     Visit,
 )
 from shortd.store.keys import I64, TEXT, U32, U64, Fixed, Key
@@ -67,6 +70,33 @@ LINKS: Table[tuple[int, str], Link] = Table(
 )
 """By (host number, code): a redirect is one read."""
 
+UPLOADS_BY_OWNER: Index[tuple[str, str], Upload] = Index(
+    "uploads_by_owner", Key(TEXT, TEXT), lambda row: (row.owner, row.filekey)
+)
+UPLOADS: Table[tuple[str], Upload] = Table("uploads", Key(TEXT), Upload, (UPLOADS_BY_OWNER,))
+"""Files that are still coming, by filekey."""
+
+FILES: Table[tuple[str], File] = Table("files", Key(TEXT), File)
+"""Finished files, by filekey."""
+
+FILE_PARTS_BY_BLOB: Index[tuple[str], FilePart] = Index(
+    "file_parts_by_blob", Key(TEXT), lambda row: (row.blob,)
+)
+FILE_PARTS: Table[tuple[str, int], FilePart] = Table(
+    "file_parts", Key(TEXT, U32), FilePart, (FILE_PARTS_BY_BLOB,)
+)
+"""By (filekey, part number), of uploads and files alike."""
+
+DEAD_BLOBS: Table[tuple[str], bool] = Table("dead_blobs", Key(TEXT), bool)
+"""Blobs that no part refers to any more, by name. They are deleted from disk after the
+transaction that put them here, and then from here."""
+
+STORED_BYTES: Table[tuple[str], int] = Table("stored_bytes", Key(TEXT), int)
+"""Bytes on disk of all parts of an account, by userid."""
+
+SECRETS: Table[tuple[str], bytes] = Table("secrets", Key(TEXT), bytes)
+"""`("file_addresses",)`: the key that signs download addresses."""
+
 COUNTS: Table[tuple[int], Counts] = Table("counts", Key(U64), Counts)
 """By link id."""
 
@@ -86,6 +116,12 @@ TABLES: tuple[Table[Any, Any], ...] = (
     ACCOUNTS,
     TOKENS,
     LINKS,
+    UPLOADS,
+    FILES,
+    FILE_PARTS,
+    DEAD_BLOBS,
+    STORED_BYTES,
+    SECRETS,
     COUNTS,
     DAY_STATS,
     VISITS,

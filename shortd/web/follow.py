@@ -25,6 +25,8 @@ from shortd.web.answers import NO_STORE, Answer, Headers, error_answer, page
 from shortd.web.pages import Pages, PreviewPage
 
 _PATH = re.compile(r"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?P<suffix>\+|\.svg|\.png)?", re.ASCII)
+UNCOUNTED = b"preview"
+"""The query of images that preview pages show: nobody has loaded the link's QR code."""
 _IMAGE_TYPES = {".svg": b"image/svg+xml", ".png": b"image/png"}
 _QUERY_SAFE = "!$&'()*+,;=:@/?%-._~"
 
@@ -89,7 +91,10 @@ class Follow:
             return self._visit(visits.answer(host.number, code, request.visitor(now)), request)
         if suffix == "+":
             return self._preview(visits.look(host.number, code, now), request)
-        decision = visits.load_qr(host.number, code, request.visitor(now))
+        if request.query == UNCOUNTED:
+            decision = visits.look(host.number, code, now)
+        else:
+            decision = visits.load_qr(host.number, code, request.visitor(now))
         return await self._image(decision, suffix, request)
 
     def _visit(self, decision: Decision, request: LinkRequest) -> Answer:
@@ -110,13 +115,13 @@ class Follow:
             destination=decision.location if shown else None,
             host=ada_url.URL(decision.location).host if shown else "",
             created=link.utime,
-            qr_path=f"/{link.code}.svg",
+            qr_path=f"/{link.code}.svg?{UNCOUNTED.decode()}",
         )
         return page(self._pages, "preview.html", page=content)
 
     async def _image(self, decision: Decision, suffix: str, request: LinkRequest) -> Answer:
         link: Link | None = decision.link
-        if link is None or decision.outcome not in (Outcome.REDIRECT, Outcome.HIDDEN):
+        if link is None or not decision.is_alive:
             return self._refusal(_error(decision), request)
         options = QrOptions(format="svg" if suffix == ".svg" else "png")
         short_url = self._services.links.short_url(link)

@@ -115,11 +115,25 @@ class DocsSection(msgspec.Struct, frozen=True, kw_only=True):
     calls: Sequence[CallDoc]
 
 
+class ShapeDoc(msgspec.Struct, frozen=True, kw_only=True):
+    """An object inside inputs or outputs, by the name that stands there as a type."""
+
+    name: str
+    summary: str
+    fields: Sequence[FieldDoc]
+    is_input: bool
+
+    @property
+    def anchor(self) -> str:
+        return f"shape-{self.name}"
+
+
 class DocsPage(msgspec.Struct, frozen=True, kw_only=True):
     """docs.html: the reference of all APIs, and the error catalogue."""
 
     sections: Sequence[DocsSection]
     errors: Sequence[ErrorKind]
+    shapes: Sequence[ShapeDoc] = ()
 
 
 class Pages:

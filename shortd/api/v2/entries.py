@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from shortd.api.v2.registry import Context, Output
-from shortd.models import Link
+from shortd.models import Encryption, Link
 from shortd.qr import QrOptions, qrcode_output
 
 QrInput = QrOptions | bool | None
@@ -29,7 +29,7 @@ class Entry(Output, frozen=True, kw_only=True):
     count: int
     count_qr: int
     enabled: bool
-    encryption: int
+    encryption: Encryption
     expiration_count: int
     expiration_utime: int
     filekey: str
@@ -65,6 +65,7 @@ async def show(
     services = ctx.services
     with services.store.read() as txn:
         counts = [services.clicks.live(txn, link.id) for link in links]
+        files = [services.files.of_link(txn, link) for link in links]
     short_urls = [services.links.short_url(link) for link in links]
     codes: Sequence[QrCode | msgspec.UnsetType] = [msgspec.UNSET] * len(links)
     options = QrOptions() if qr is True else qr
@@ -73,27 +74,27 @@ async def show(
         codes = await loop.run_in_executor(services.drawing, _draw, short_urls, options)
     return [
         Entry(
-            count=count,
-            count_qr=count_qr,
+            count=live.count,
+            count_qr=live.count_qr,
             enabled=link.enabled,
-            encryption=0,
+            encryption=file.encryption if file else Encryption.NONE,
             expiration_count=link.expiration_count,
             expiration_utime=link.expiration_utime,
-            filekey="",
-            filesize=-1,
-            filetype="",
+            filekey=link.filekey,
+            filesize=file.filesize if file else -1,
+            filetype=file.filetype if file else "",
             id=link.id,
             order=0 if first_order is None else first_order + position,
             shorturl=short_url,
-            signature="",
+            signature=file.signature if file else "",
             tag=link.tag,
             url=link.url,
             userid=link.owner,
             utime=link.utime,
             qrcode=code,
         )
-        for position, (link, (count, count_qr), short_url, code) in enumerate(
-            zip(links, counts, short_urls, codes, strict=True)
+        for position, (link, live, file, short_url, code) in enumerate(
+            zip(links, counts, files, short_urls, codes, strict=True)
         )
     ]
 

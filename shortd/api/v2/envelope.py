@@ -21,7 +21,7 @@ class ErrorInfo(msgspec.Struct, frozen=True):
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """What every call answers (NOTES "Envelope"). `utime` in µs, `weight` as charged."""
+    """What every call answers. `utime` in µs, `weight` as charged."""
 
     output: Output
     status: str

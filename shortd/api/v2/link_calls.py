@@ -22,7 +22,7 @@ from shortd.fields import (
     UrlText,
     Utime,
 )
-from shortd.hosts import ShortHost
+from shortd.hosts import ShortHost, without_scheme
 from shortd.links import Address, NewLink, TagFilter
 from shortd.models import NEVER
 
@@ -196,7 +196,7 @@ def _place(
         return _short_address(ctx, shorturl, "shorturl")
     if host is None:
         return ctx.services.hosts.default, code
-    named = ctx.services.hosts.named(host.rpartition("://")[2].rstrip("/"))
+    named = ctx.services.hosts.named(without_scheme(host).rstrip("/"))
     if named is None:
         raise errors.UNKNOWN_HOST(field="host")
     return named, code
@@ -204,7 +204,7 @@ def _place(
 
 def _short_address(ctx: Context, shorturl: str, field: str) -> tuple[ShortHost, str]:
     """A short URL that an entry is to get: a host of ours and a code that v2 allows."""
-    name, _, code = shorturl.strip().rpartition("://")[2].partition("/")
+    name, _, code = without_scheme(shorturl).partition("/")
     host = ctx.services.hosts.named(name)
     if host is None:
         raise errors.UNKNOWN_HOST(field=field)

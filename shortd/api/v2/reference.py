@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,8 +14,10 @@ from shortd import __version__, errors
 from shortd.api.v2.envelope import ErrorInfo
 from shortd.api.v2.registry import CALLS, Call
 from shortd.web.answers import json_answer, page
-from shortd.web.pages import CallDoc, DocsPage, DocsSection, FieldDoc
+from shortd.web.pages import CallDoc, DocsPage, DocsSection, FieldDoc, ShapeDoc
 from shortd.web.site import AnyRequest, pages_of, response
+
+Schema = dict[str, Any]
 
 REF = "#/components/schemas/{name}"
 _EXAMPLES = {
@@ -44,7 +46,14 @@ async def docs(request: AnyRequest) -> Response[bytes]:
         ),
         calls=[_call_doc(call, base) for call in CALLS.values()],
     )
-    content = DocsPage(sections=[section], errors=list(errors.CATALOGUE.values()))
+    content = DocsPage(
+        sections=[section],
+        errors=list(errors.CATALOGUE.values()),
+        shapes=[
+            *_shapes([call.input_type for call in CALLS.values()], is_input=True),
+            *_shapes([call.output_type for call in CALLS.values()], is_input=False),
+        ],
+    )
     return response(page(pages_of(request), "docs.html", page=content))
 
 
@@ -141,35 +150,52 @@ def _weight(call: Call) -> str:
     return f"{call.weight} {call.weight_note}".strip()
 
 
+def _shapes(kinds: Sequence[type[msgspec.Struct]], *, is_input: bool) -> Iterator[ShapeDoc]:
+    """The objects that the inputs or outputs of calls hold."""
+    _, components = msgspec.json.schema_components(kinds, ref_template=REF)
+    for name, definition in components.items():
+        if definition.get("properties") and name not in {kind.__name__ for kind in kinds}:
+            yield ShapeDoc(
+                name=name,
+                summary=definition.get("description", ""),
+                fields=list(_field_docs(definition, components)),
+                is_input=is_input,
+            )
+
+
 def _fields(kind: type[msgspec.Struct]) -> Iterator[FieldDoc]:
-    schema = msgspec.json.schema(kind, ref_template=REF)
-    definition = schema["$defs"][kind.__name__] if "$defs" in schema else schema
+    (_,), components = msgspec.json.schema_components([kind], ref_template=REF)
+    return _field_docs(components[kind.__name__], components)
+
+
+def _field_docs(definition: Schema, components: dict[str, Schema]) -> Iterator[FieldDoc]:
     required = definition.get("required", [])
     for name, properties in definition["properties"].items():
         default = properties.get("default")
         yield FieldDoc(
             name=name,
-            type=_type_words(properties),
+            type=_type_words(properties, components),
             required=name in required,
             default=None if default is None else json.dumps(default),
             description=_description(properties),
         )
 
 
-def _type_words(schema: dict[str, Any]) -> str:
+def _type_words(schema: Schema, components: dict[str, Schema]) -> str:
     if "anyOf" in schema:
-        words = [_type_words(option) for option in schema["anyOf"]]
+        words = [_type_words(option, components) for option in schema["anyOf"]]
         return " or ".join(word for word in dict.fromkeys(words) if word != "null")
     if "$ref" in schema:
-        return str(schema["$ref"].rpartition("/")[2])
+        name = str(schema["$ref"].rpartition("/")[2])
+        return name if "properties" in components[name] else _type_words(components[name], {})
     if "enum" in schema:
         return " | ".join(json.dumps(value) for value in schema["enum"])
     if schema.get("type") == "array":
-        return f"list of {_type_words(schema['items'])}"
+        return f"list of {_type_words(schema['items'], components)}"
     return str(schema.get("type", "any"))
 
 
-def _description(schema: dict[str, Any]) -> str:
+def _description(schema: Schema) -> str:
     options = [schema, *schema.get("anyOf", [])]
     return next((option["description"] for option in options if "description" in option), "")
 

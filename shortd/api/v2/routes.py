@@ -49,4 +49,7 @@ def refusal(request: Request[Any, Any, State], error: errors.ShortdError) -> Res
     """The envelope for a request that never became a call: wrong method, body too large."""
     services: Services = request.app.state.services
     name = request.url.path.removeprefix(PREFIX).strip("/")
-    return render(envelope.refused(name[:64], error, services.clock.now()))
+    answer = render(envelope.refused(name[:64], error, services.clock.now()))
+    if error.status == 405:
+        answer.headers["allow"] = "POST, OPTIONS"
+    return answer
