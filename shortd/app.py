@@ -16,6 +16,7 @@ from shortd.api.v2 import routes as v2
 from shortd.api.v2.reference import HANDLERS as REFERENCE_HANDLERS
 from shortd.services import Services
 from shortd.web.answers import error_answer
+from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
 from shortd.web.follow import Follow, is_link_path
 from shortd.web.pages import Pages
 from shortd.web.site import HANDLERS as SITE_HANDLERS
@@ -44,7 +45,7 @@ class App:
         self._pages = Pages(services.settings.public_url)
         self._follow = Follow(services, self._pages)
         self._litestar = Litestar(
-            route_handlers=[v2.v2_call, *REFERENCE_HANDLERS, *SITE_HANDLERS],
+            route_handlers=[*v2.HANDLERS, *DOWNLOAD_HANDLERS, *REFERENCE_HANDLERS, *SITE_HANDLERS],
             exception_handlers={Exception: _render_exception},
             openapi_config=None,
             logging_config=None,

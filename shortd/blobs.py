@@ -43,7 +43,8 @@ class Blobs:
     def __init__(self, directory: Path, *, threads: int = 4) -> None:
         self._directory = directory
         self._unfinished = directory / "unfinished"
-        self._unfinished.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (directory, self._unfinished):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for leftover in self._unfinished.iterdir():
             leftover.unlink()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="shortd-disk")

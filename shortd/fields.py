@@ -9,14 +9,16 @@ from typing import Annotated
 
 from msgspec import Meta
 
-UserId = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9]{32}\Z", description="An account's id.")]
+# Patterns end up in the OpenAPI document, so they are such as ECMA 262 has, too. In Python `$`
+# also matches before a final newline, hence the look-ahead.
+UserId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{32}$(?!\n)", description="An account's id.")]
 TokenText = Annotated[
-    str, Meta(pattern=r"\A[A-Za-z0-9]{32}\Z", description="A token from login or signup.")
+    str, Meta(pattern=r"^[A-Za-z0-9]{32}$(?!\n)", description="A token from login or signup.")
 ]
 PasswordHex = Annotated[
     str,
     Meta(
-        pattern=r"\A[0-9A-Fa-f]{64}\Z",
+        pattern=r"^[0-9A-Fa-f]{64}$(?!\n)",
         description="The password as the client derived it: 64 hex digits.",
     ),
 ]
@@ -36,7 +38,7 @@ HostName = Annotated[
 CodeV2 = Annotated[
     str,
     Meta(
-        pattern=r"\A[A-Za-z0-9]{6,16}\Z",
+        pattern=r"^[A-Za-z0-9]{6,16}$(?!\n)",
         description="6 to 16 of A-Z, a-z, 0-9; case matters.",
     ),
 ]

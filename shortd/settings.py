@@ -127,6 +127,10 @@ class FileSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     min_free_bytes: Bytes = 256 * MIB
     """Uploads stop when the disk would have less than this left."""
+    handover: Literal["", "x-accel-redirect", "x-sendfile"] = ""
+    """The header by which a front proxy is told to send a file itself."""
+    handover_prefix: str = "/shortd-files/"
+    """What the proxy knows the folder `files/` of the data directory as."""
 
 
 class MailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -39,6 +39,11 @@ class Unlocked(msgspec.Struct, frozen=True):
     signature: str
     """Proves the address, together with `filekey` and `expires`."""
 
+    @property
+    def path(self) -> str:
+        """The address, below any host of this server."""
+        return f"/-/files/{self.filekey}?expires={self.expires}&signature={self.signature}"
+
 
 class Unlocking:
     """Gives out signatures and addresses."""

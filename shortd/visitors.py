@@ -47,7 +47,7 @@ _LINK_PREVIEWS = (
     "google-pagerenderer",
     "googleimageproxy",
     "zoombot",
-    "snapchat",
+    "snap url preview",
     "matrix-media-repo",
     "synapse/",
 )
@@ -98,7 +98,7 @@ def _device_kind(user_agent: str, system: str) -> str:
         return "Tablet" if "iPad" in user_agent else "Mobile"
     if system == "Android":
         return "Mobile" if "Mobile" in user_agent else "Tablet"
-    if system in ("Windows", "Mac OS X", "Linux", "Ubuntu", "Fedora", "Chrome OS", "FreeBSD"):
+    if system in ("Windows", "Mac OS X", "Linux") or "X11;" in user_agent:
         return "Desktop"
     return "Mobile" if "Mobile" in user_agent else UNKNOWN
 

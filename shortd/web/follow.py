@@ -15,9 +15,8 @@ import msgspec
 from litestar.types import HTTPScope
 
 from shortd import errors
-from shortd.budgets import REDIRECT_WEIGHT
 from shortd.clock import DAY, SECOND
-from shortd.models import Link
+from shortd.models import Encryption, Link
 from shortd.qr import QrOptions, render
 from shortd.resolver import Decision, Outcome, Visitor
 from shortd.services import Services
@@ -103,11 +102,24 @@ class Follow:
             if self._forward_query and request.query not in (b"", b"qr"):
                 location = with_query(location, request.query)
             return Answer(self._status, [(b"location", location.encode("ascii")), NO_STORE])
+        if decision.outcome is Outcome.FILE:
+            location = self._file_location(decision, request)
+            return Answer(302, [(b"location", location.encode("ascii")), NO_STORE])
         return self._preview(decision, request)
+
+    def _file_location(self, decision: Decision, request: LinkRequest) -> str:
+        """A signed download address, or the page that unlocks the file."""
+        link, file = decision.link, decision.file
+        assert link is not None and file is not None, "the outcome says so"
+        if file.encryption is Encryption.NONE:
+            now = self._services.clock.now()
+            return self._services.unlocking.address(link.filekey, file, now).path
+        short_url = quote(self._services.links.short_url(link), safe="")
+        return f"/-/unlock?shorturl={short_url}&signature={file.signature}"
 
     def _preview(self, decision: Decision, request: LinkRequest) -> Answer:
         link = decision.link
-        if link is None or decision.outcome not in (Outcome.REDIRECT, Outcome.HIDDEN):
+        if link is None or not decision.is_alive:
             return self._refusal(_error(decision), request)
         shown = decision.outcome is Outcome.REDIRECT
         content = PreviewPage(
@@ -174,6 +186,6 @@ def _error(decision: Decision) -> errors.ShortdError:
     if decision.outcome is Outcome.LIMITED and decision.owner is not None:
         rate = decision.owner.limit.refill_rate
         # A budget that is spent once: the same day that calls are told to wait.
-        wait = REDIRECT_WEIGHT / rate if rate else DAY / SECOND
+        wait = decision.weight / rate if rate else DAY / SECOND
         return errors.LINK_LIMITED(retry_after=wait)
     return errors.LINK_NOT_FOUND()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import msgspec
 import structlog
 
 from shortd import errors
+from shortd.api.v2.forms import Form
 from shortd.api.v2.registry import CALLS, Context, Empty, JsonObject, Output, parse_object
 from shortd.services import Services
 
@@ -60,28 +63,46 @@ async def answer(services: Services, call_name: str, body: bytes, address: str) 
     except errors.ShortdError as error:
         error = error if call_name in CALLS else errors.UNKNOWN_CALL()
         return refused(call_name, error, services.clock.now())
-    return await run(services, call_name, given, {}, address, body)
+    return await run(services, call_name, given, address=address, body=body)
+
+
+async def answer_form(
+    services: Services, call_name: str, content_type: str, body: AsyncIterator[bytes], address: str
+) -> Answer:
+    """Runs a call whose input comes in a form, beside a file. Never raises ShortdError."""
+    files = services.files
+    try:
+        async with Form(content_type, body, files.blobs, files.largest) as form:
+            query = await form.query()
+            given = parse_object(query)
+            return await run(services, call_name, given, address=address, body=query, form=form)
+    except errors.ShortdError as error:
+        return refused(call_name, error, services.clock.now())
 
 
 async def run(
     services: Services,
     call_name: str,
     given: JsonObject,
-    broadcast: JsonObject,
+    *,
     address: str,
+    broadcast: JsonObject | None = None,
     body: bytes | None = None,
+    form: Form | None = None,
 ) -> Answer:
     """Runs one call, by itself or inside `multi`. Never raises.
 
     `given` are the caller's own inputs, which win over those that were `broadcast`; `body` is
     their JSON text where there is one.
     """
-    ctx = Context(services, address, services.clock.now())
+    ctx = Context(services, address, services.clock.now(), form)
     try:
         call = CALLS.get(call_name)
         if call is None:
             raise errors.UNKNOWN_CALL()
-        raw = body if body is not None and not broadcast else {**broadcast, **given}
+        if call.form and form is None:
+            raise errors.BAD_FORM("This call takes a form of its own.")
+        raw = body if body is not None else {**(broadcast or {}), **given}
         output = await call.run(ctx, call.parse(raw))
     except errors.ShortdError as error:
         return refused(call_name, error, ctx.now, ctx.charged)

@@ -87,7 +87,7 @@ class GetEntries(Credentials, frozen=True, kw_only=True):
 @call("url", weight=1000)
 async def url(ctx: Context, args: Url) -> EntryOutput:
     """Shortens a URL. With a code of your own it replaces what was there."""
-    host, code = _place(ctx, args.shorturl, args.host, args.code)
+    host, code = place(ctx, args.shorturl, args.host, args.code)
     destination = _destination(ctx, args.url, "url")
     new = NewLink(
         destination=destination,
@@ -109,7 +109,7 @@ def _urls_weight(args: Urls) -> int:
 @call("urls", weight=1000, extra_weight=_urls_weight, weight_note="+ 100 per URL")
 async def urls(ctx: Context, args: Urls) -> EntriesOutput:
     """Shortens up to 1000 URLs: all of them, or none if one is refused."""
-    host, _ = _place(ctx, None, args.host, None)
+    host, _ = place(ctx, None, args.host, None)
     new = [
         NewLink(
             destination=_destination(ctx, text, f"urls[{position}]"),
@@ -127,7 +127,7 @@ async def urls(ctx: Context, args: Urls) -> EntriesOutput:
 @call("change_shorturl", weight=1000)
 async def change_shorturl(ctx: Context, args: ChangeShorturl) -> Empty:
     """Moves an entry to another short URL. Its id and its counts stay."""
-    old = _address(ctx, args.shorturl_old, "shorturl_old")
+    old = address_of(ctx, args.shorturl_old, "shorturl_old")
     host, code = _short_address(ctx, args.shorturl_new, "shorturl_new")
     await ctx.services.links.move(ctx.account, old, (host.number, code))
     return Empty()
@@ -136,7 +136,7 @@ async def change_shorturl(ctx: Context, args: ChangeShorturl) -> Empty:
 @call("set_enabled", weight=1000)
 async def set_enabled(ctx: Context, args: SetEnabled) -> Empty:
     """Switches an entry on or off. Off, its short URL answers 404; the entry stays."""
-    address = _address(ctx, args.shorturl)
+    address = address_of(ctx, args.shorturl)
     await ctx.services.links.change(ctx.account, address, enabled=args.enabled)
     return Empty()
 
@@ -144,14 +144,14 @@ async def set_enabled(ctx: Context, args: SetEnabled) -> Empty:
 @call("set_tag", weight=1000)
 async def set_tag(ctx: Context, args: SetTag) -> Empty:
     """Changes the tag of an entry."""
-    await ctx.services.links.change(ctx.account, _address(ctx, args.shorturl), tag=args.tag)
+    await ctx.services.links.change(ctx.account, address_of(ctx, args.shorturl), tag=args.tag)
     return Empty()
 
 
 @call("set_expiration_count", weight=1000)
 async def set_expiration_count(ctx: Context, args: SetExpirationCount) -> Empty:
     """Changes how many redirects an entry allows in all; those already made count."""
-    address = _address(ctx, args.shorturl)
+    address = address_of(ctx, args.shorturl)
     await ctx.services.links.change(ctx.account, address, expiration_count=args.expiration_count)
     return Empty()
 
@@ -159,14 +159,14 @@ async def set_expiration_count(ctx: Context, args: SetExpirationCount) -> Empty:
 @call("delete", weight=1000)
 async def delete(ctx: Context, args: OneEntry) -> Empty:
     """Deletes an entry with its statistics; its short URL is free at once."""
-    await ctx.services.links.delete(ctx.account, _address(ctx, args.shorturl))
+    await ctx.services.links.delete(ctx.account, address_of(ctx, args.shorturl))
     return Empty()
 
 
 @call("get_entry", weight=1000)
 async def get_entry(ctx: Context, args: GetEntry) -> EntryOutput:
     """Shows an entry with its counts as of this moment."""
-    link = ctx.services.links.get(ctx.account, _address(ctx, args.shorturl))
+    link = ctx.services.links.get(ctx.account, address_of(ctx, args.shorturl))
     [entry] = await show(ctx, [link], args.qr)
     return EntryOutput(entry=entry)
 
@@ -188,7 +188,7 @@ def _destination(ctx: Context, text: str, field: str) -> Destination:
     return parse_destination(text, ctx.services.hosts.names, field=field)
 
 
-def _place(
+def place(
     ctx: Context, shorturl: str | None, host: str | None, code: str | None
 ) -> tuple[ShortHost, str | None]:
     """Where a new entry goes; `shorturl` wins over `host` and `code`."""
@@ -213,7 +213,7 @@ def _short_address(ctx: Context, shorturl: str, field: str) -> tuple[ShortHost, 
     return host, code
 
 
-def _address(ctx: Context, shorturl: str, field: str = "shorturl") -> Address:
+def address_of(ctx: Context, shorturl: str, field: str = "shorturl") -> Address:
     """The address a short URL names; what is none of ours is no entry of yours."""
     address = ctx.services.links.address(shorturl)
     if address is None:

@@ -11,9 +11,6 @@ from shortd import errors
 from shortd.api.v2.envelope import Answer, Envelope, refused, run
 from shortd.api.v2.registry import Context, Input, JsonObject, Output, call
 
-UPLOADS = ("file", "file_part_upload")
-"""Calls that need a form body of their own."""
-
 
 class CallQuery(msgspec.Struct, frozen=True):
     """One call of a `multi`."""
@@ -52,7 +49,9 @@ async def multi(ctx: Context, args: Multi) -> MultiOutput:
 
 
 async def _run(ctx: Context, query: CallQuery, broadcast: JsonObject) -> Answer:
-    if query.type == "multi" or query.type in UPLOADS:
+    if query.type == "multi":
         error = errors.UNKNOWN_CALL("This call cannot stand inside multi.", field="type")
         return refused(query.type, error, ctx.services.clock.now())
-    return await run(ctx.services, query.type, query.input, broadcast, ctx.address)
+    return await run(
+        ctx.services, query.type, query.input, address=ctx.address, broadcast=broadcast
+    )

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from shortd import errors
+from shortd.api.v2.forms import Form
 from shortd.fields import TokenText, UserId
 from shortd.models import Account
 from shortd.services import Services
@@ -58,7 +59,9 @@ Handler = Callable[["Context", Any], Awaitable[Output]]
 class Context:
     """One call under way: the services, who calls, when, and what it has cost so far."""
 
-    def __init__(self, services: Services, address: str, now: int) -> None:
+    def __init__(
+        self, services: Services, address: str, now: int, form: Form | None = None
+    ) -> None:
         self.services = services
         self.address = address
         """The client's address, as far as it can be believed."""
@@ -66,12 +69,19 @@ class Context:
         self.charged = 0
         """Weight units taken."""
         self._account: Account | None = None
+        self._form = form
 
     @property
     def account(self) -> Account:
         """Whose credentials came with the call."""
         assert self._account is not None, "the call's input carries no credentials"
         return self._account
+
+    @property
+    def form(self) -> Form:
+        """The file that comes with the call."""
+        assert self._form is not None, "the call was not declared with form=True"
+        return self._form
 
     def authenticate(self, credentials: Credentials) -> None:
         """Raises BAD_CREDENTIALS, TOKEN_REQUIRED or ACCOUNT_EXPIRED."""
@@ -111,6 +121,8 @@ class Call(msgspec.Struct, frozen=True):
     input_type: type[Input]
     output_type: type[Output]
     handler: Handler
+    form: bool
+    """Comes as a form, with a file beside the input."""
     decode: Callable[[bytes], Input]
     field_names: frozenset[str]
 
@@ -149,6 +161,7 @@ def call(
     weight: int,
     extra_weight: Callable[[Any], int] | None = None,
     weight_note: str = "",
+    form: bool = False,
 ) -> Callable[
     [Callable[[Context, InputT], Awaitable[OutputT]]],
     Callable[[Context, InputT], Awaitable[OutputT]],
@@ -172,6 +185,7 @@ def call(
             input_type=input_type,
             output_type=hints["return"],
             handler=function,
+            form=form,
             decode=msgspec.json.Decoder(input_type).decode,
             field_names=frozenset(
                 field.encode_name for field in msgspec.structs.fields(input_type)

@@ -26,9 +26,24 @@ async def v2_call(request: Request[Any, Any, State]) -> Response[bytes]:
     name: str = request.path_params["name"]
     services: Services = request.app.state.services
     body = await request.body()
+    return render(await envelope.answer(services, name, body, _address(request)))
+
+
+@post(["/v2/file", "/v2/file_part_upload"], request_max_body_size=None, status_code=200)
+async def v2_form(request: Request[Any, Any, State]) -> Response[bytes]:
+    services: Services = request.app.state.services
+    name = request.url.path.removeprefix(PREFIX).strip("/")
+    content_type = request.headers.get("content-type", "")
+    return render(
+        await envelope.answer_form(
+            services, name, content_type, request.stream(), _address(request)
+        )
+    )
+
+
+def _address(request: Request[Any, Any, State]) -> str:
     peer = request.scope["client"]
-    address = client_address(services, request.scope, peer[0] if peer else "")
-    return render(await envelope.answer(services, name, body, address))
+    return client_address(request.app.state.services, request.scope, peer[0] if peer else "")
 
 
 def render(answer: envelope.Answer) -> Response[bytes]:
@@ -53,3 +68,6 @@ def refusal(request: Request[Any, Any, State], error: errors.ShortdError) -> Res
     if error.status == 405:
         answer.headers["allow"] = "POST, OPTIONS"
     return answer
+
+
+HANDLERS = (v2_call, v2_form)

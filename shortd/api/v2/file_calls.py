@@ -1,0 +1,242 @@
+"""The file calls of ww7 v2: whole files, files in parts, and getting at encrypted ones."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from msgspec import Meta
+
+from shortd import errors
+from shortd.api.v2.entries import EntryOutput, QrInput, show
+from shortd.api.v2.link_calls import place
+from shortd.api.v2.registry import Context, Credentials, Input, Output, call
+from shortd.destinations import Destination
+from shortd.fields import ClickLimit, CodeV2, HostName, Int64, ShortUrl, Utime
+from shortd.files import Description, Secrecy, allowance
+from shortd.links import Address, NewLink
+from shortd.models import NEVER, Encryption
+
+PART_WEIGHT = 1250
+MEGABYTE_WEIGHT = 100
+MAX_PART_NUMBER = 2**31 - 1
+
+FileKey = Annotated[
+    str, Meta(pattern=r"\A[A-Za-z0-9]{32}\Z", description="The key of a file being uploaded.")
+]
+FileName = Annotated[str, Meta(min_length=1, max_length=1024)]
+FileSize = Annotated[int, Meta(ge=0, le=2**62, description="Plain size in bytes.")]
+FileType = Annotated[str, Meta(max_length=255, description="A MIME type, such as image/png.")]
+Challenge = Annotated[
+    str, Meta(pattern=r"\A[0-9A-Fa-f]{32}\Z", description="128 random bits, hex-coded.")
+]
+Signature = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[0-9A-Fa-f]{88}\Z",
+        description="The encrypted challenge: IV, ciphertext and tag, 44 bytes, hex-coded.",
+    ),
+]
+EncryptionInput = Annotated[
+    int, Meta(ge=0, le=1, description="0: none. 1: AES-256-GCM, by the client.")
+]
+_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+( *; *[A-Za-z0-9=!#$&^_.+\"-]+)*")
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069/\\]")
+
+
+class Described(Credentials, frozen=True, kw_only=True):
+    """A file that is to come."""
+
+    filename: FileName
+    filesize: FileSize
+    filetype: FileType | None = None
+
+
+class Terms(Credentials, frozen=True, kw_only=True):
+    """The terms of a file's link, and how the file is encrypted."""
+
+    encryption: EncryptionInput = 0
+    challenge: Challenge | None = None
+    signature: Signature | None = None
+    expiration_utime: Utime = NEVER
+    tag: Int64 = 0
+    expiration_count: ClickLimit = 0
+    host: HostName | None = None
+    code: CodeV2 | None = None
+    shorturl: ShortUrl | None = None
+    qr: QrInput = None
+
+
+class SendFile(Terms, frozen=True, kw_only=True):
+    filename: FileName
+    filesize: FileSize
+    filetype: FileType | None = None
+
+
+class UploadPart(Credentials, frozen=True, kw_only=True):
+    filekey: FileKey
+    partnumber: Annotated[int, Meta(ge=0, le=MAX_PART_NUMBER)]
+    partsize: FileSize
+
+
+class Finalize(Terms, frozen=True, kw_only=True):
+    filekey: FileKey
+
+
+class Public(Input, frozen=True, kw_only=True):
+    shorturl: ShortUrl
+
+
+class Unlock(Public, frozen=True, kw_only=True):
+    challenge: Challenge
+
+
+class UploadOutput(Output, frozen=True, kw_only=True):
+    expiration_utime: int
+    filekey: str
+
+
+class PartOutput(Output, frozen=True, kw_only=True):
+    """Ours: what was received, for clients that want to be sure."""
+
+    filekey: str
+    partnumber: int
+    partsize: int
+    sha256: str
+
+
+class SignatureOutput(Output, frozen=True, kw_only=True):
+    signature: str
+
+
+class ProtectedFileOutput(Output, frozen=True, kw_only=True):
+    """How to fetch an encrypted file; `url` begins to answer until `url_expire_utime` (µs)."""
+
+    encryption: Encryption
+    filename: str
+    filesize: int
+    filetype: str
+    url: str
+    url_expire_utime: int
+
+
+def _megabytes(args: SendFile) -> int:
+    return MEGABYTE_WEIGHT * (args.filesize // 1_000_000)
+
+
+@call("file", weight=1000, extra_weight=_megabytes, weight_note="+ 100 per MB", form=True)
+async def file(ctx: Context, args: SendFile) -> EntryOutput:
+    """Shares a file in one request, and makes a short URL for it."""
+    files = ctx.services.files
+    description = _description(args)
+    secrecy, new = _secrecy(args), _new_link(ctx, args)
+    largest = args.filesize if secrecy.encryption is Encryption.NONE else allowance(args.filesize)
+    files.check_room(ctx.account, args.filesize, args.filesize)
+    blob = await ctx.form.save(largest)
+    link = await files.store(ctx.account, description, blob, secrecy, new, ctx.now)
+    [entry] = await show(ctx, [link], args.qr)
+    return EntryOutput(entry=entry)
+
+
+@call("file_part_initialize", weight=1000)
+async def file_part_initialize(ctx: Context, args: Described) -> UploadOutput:
+    """Begins a file that comes in parts; `expiration_utime` is when it must be finished."""
+    filekey, upload = await ctx.services.files.initialize(ctx.account, _description(args), ctx.now)
+    return UploadOutput(expiration_utime=upload.expiration_utime, filekey=filekey)
+
+
+@call("file_part_upload", weight=PART_WEIGHT, form=True)
+async def file_part_upload(ctx: Context, args: UploadPart) -> PartOutput:
+    """Sends one part, numbered from 0 or 1. Sent again, it takes the place of the first."""
+    files = ctx.services.files
+    upload = files.upload(ctx.account, args.filekey, ctx.now)
+    if args.partsize > allowance(upload.filesize):
+        raise errors.FILE_TOO_LARGE(field="partsize")
+    files.check_room(ctx.account, upload.filesize, args.partsize)
+    blob = await ctx.form.save(args.partsize)
+    if blob.size != args.partsize:
+        await files.blobs.delete(blob.name)
+        raise errors.BAD_FILE("The part is not partsize bytes long.", field="partsize")
+    await files.put_part(ctx.account, args.filekey, args.partnumber, blob, ctx.now)
+    return PartOutput(
+        filekey=args.filekey,
+        partnumber=args.partnumber,
+        partsize=blob.size,
+        sha256=blob.sha256.hex(),
+    )
+
+
+@call("file_part_finalize", weight=1000)
+async def file_part_finalize(ctx: Context, args: Finalize) -> EntryOutput:
+    """Makes the file of its parts, and a short URL for it. If anything is off, they stay."""
+    link = await ctx.services.files.finalize(
+        ctx.account, args.filekey, _secrecy(args), _new_link(ctx, args), ctx.now
+    )
+    [entry] = await show(ctx, [link], args.qr)
+    return EntryOutput(entry=entry)
+
+
+@call("get_signature", weight=0)
+async def get_signature(ctx: Context, args: Public) -> SignatureOutput:
+    """Gives the signature of an encrypted file, to be decrypted with its password."""
+    address = _public_address(ctx, args.shorturl)
+    return SignatureOutput(signature=ctx.services.unlocking.signature(address, ctx.now))
+
+
+@call("get_protected_file_info", weight=0)
+async def get_protected_file_info(ctx: Context, args: Unlock) -> ProtectedFileOutput:
+    """Gives the address of an encrypted file to who has decrypted its signature."""
+    address = _public_address(ctx, args.shorturl)
+    unlocked = await ctx.services.unlocking.unlock(address, args.challenge, ctx.address, ctx.now)
+    host, _ = address
+    return ProtectedFileOutput(
+        encryption=unlocked.file.encryption,
+        filename=unlocked.file.filename,
+        filesize=unlocked.file.filesize,
+        filetype=unlocked.file.filetype,
+        url=ctx.services.hosts.numbered(host).base_url + unlocked.path,
+        url_expire_utime=unlocked.expires,
+    )
+
+
+def _public_address(ctx: Context, shorturl: str) -> Address:
+    address = ctx.services.links.address(shorturl)
+    if address is None:
+        raise errors.LINK_NOT_FOUND(field="shorturl")
+    return address
+
+
+def _description(args: Described | SendFile) -> Description:
+    filename = args.filename.strip()
+    if not filename or filename in (".", "..") or _FORBIDDEN.search(filename):
+        raise errors.INVALID_FIELD(
+            "A file name has no slashes and no control characters.", field="filename"
+        )
+    filetype = (args.filetype or "").strip()
+    if filetype and not _TYPE.fullmatch(filetype):
+        raise errors.INVALID_FIELD("This is not a MIME type.", field="filetype")
+    return Description(filename, args.filesize, filetype)
+
+
+def _secrecy(args: Terms) -> Secrecy:
+    encryption = Encryption(args.encryption)
+    if encryption is Encryption.NONE:
+        return Secrecy()
+    if args.challenge is None:
+        raise errors.MISSING_FIELD("An encrypted file needs its challenge.", field="challenge")
+    if args.signature is None:
+        raise errors.MISSING_FIELD("An encrypted file needs its signature.", field="signature")
+    return Secrecy(encryption, args.challenge.lower(), args.signature.lower())
+
+
+def _new_link(ctx: Context, args: Terms) -> NewLink:
+    host, code = place(ctx, args.shorturl, args.host, args.code)
+    return NewLink(
+        # The file's name takes this place when its link is made.
+        destination=Destination("", ""),
+        host=host,
+        code=code,
+        tag=args.tag,
+        expiration_utime=args.expiration_utime,
+        expiration_count=args.expiration_count,
+    )
