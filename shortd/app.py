@@ -71,8 +71,8 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
     """The one place where an exception becomes a response."""
     error = _catalogued(fault)
     if error.status == 500:
-        log.error("request_failed", path=request.url.path, exc_info=fault)
-    if request.url.path.startswith(v2.PREFIX):
+        log.error("request_failed", path=request.scope["path"], exc_info=fault)
+    if request.scope["path"].startswith(v2.PREFIX):
         return v2.refusal(request, error)
     return response(error_answer(request.app.state.pages, error, request.headers.get("accept", "")))
 

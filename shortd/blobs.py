@@ -2,16 +2,19 @@
 
 A blob is safe (data and directory entry fsynced) when `BlobWriter.finish` returns. All disk
 work happens on a few threads, a mebibyte at a time, so that memory stays flat and the event
-loop free. This module must never know what a blob means, or take a name from a request.
+loop free. Writing stops while the disk still has its reserve. This module must never know what
+a blob means, or take a name from a request.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 import re
 import secrets
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -25,7 +28,10 @@ T = TypeVar("T")
 
 CHUNK_BYTES = 1 << 20
 """Bytes handed to a disk thread at a time; an upload holds two of these at most."""
+_CHUNK_PIECES = 512
+"""Pieces of a chunk, at most: what `writev` takes at once, and tiny ones weigh more than they hold."""
 _NAME = re.compile(r"[0-9a-f]{32}")
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Blob(NamedTuple):
@@ -38,10 +44,14 @@ class Blob(NamedTuple):
 
 
 class Blobs:
-    """The blobs of a data directory, spread over 256 folders by the first byte of their name."""
+    """The blobs of a data directory, spread over 256 folders by the first byte of their name.
 
-    def __init__(self, directory: Path, *, threads: int = 4) -> None:
+    `reserve` bytes of the disk are left to others.
+    """
+
+    def __init__(self, directory: Path, *, reserve: int = 0, threads: int = 4) -> None:
         self._directory = directory
+        self._reserve = reserve
         self._unfinished = directory / "unfinished"
         for folder in (directory, self._unfinished):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -61,18 +71,16 @@ class Blobs:
 
     async def read(self, name: str, start: int, length: int) -> AsyncIterator[bytes]:
         """Bytes [start, start + length) of a blob, in chunks. OSError if it cannot be read."""
-        descriptor = await self.run(lambda: os.open(self.path(name), os.O_RDONLY | os.O_CLOEXEC))
-        try:
+        # A file, not a descriptor: it closes itself should nobody be there to take it.
+        with await self.run(partial(self.path(name).open, "rb", buffering=0)) as file:
             while length:
                 size = min(length, CHUNK_BYTES)
-                chunk = await self.run(partial(os.pread, descriptor, size, start))
+                chunk = await self.run(partial(os.pread, file.fileno(), size, start))
                 if not chunk:
                     raise OSError(f"blob {name} is shorter than it was")
                 yield chunk
                 start += len(chunk)
                 length -= len(chunk)
-        finally:
-            os.close(descriptor)
 
     async def delete(self, name: str) -> None:
         """Removes a blob; one that is gone already is fine. OSError if it cannot be."""
@@ -85,10 +93,10 @@ class Blobs:
                 with suppress(FileNotFoundError):
                     yield entry.name, entry.stat().st_mtime
 
-    def free_bytes(self) -> int:
-        """What the file system has left for us."""
+    def has_room(self, size: int) -> bool:
+        """Whether the file system could take so many bytes more without our reserve."""
         status = os.statvfs(self._directory)
-        return status.f_bavail * status.f_frsize
+        return status.f_bavail * status.f_frsize >= size + self._reserve
 
     async def run(self, work: Callable[[], T]) -> T:
         """Runs blocking disk work on a disk thread."""
@@ -103,7 +111,10 @@ class Blobs:
 
 
 class BlobWriter:
-    """A blob being written. STORAGE_FULL from any method when the disk takes no more."""
+    """A blob being written. STORAGE_FULL from any method when the disk takes no more.
+
+    Bytes go to disk while the next ones come. Whoever cancels a method calls `discard`.
+    """
 
     def __init__(self, blobs: Blobs, name: str) -> None:
         self.name = name
@@ -113,14 +124,16 @@ class BlobWriter:
         self._path = blobs.unfinished_path(name)
         self._descriptor = -1
         self._hash = hashlib.sha256()
-        self._buffer = bytearray()
-        self._writing: asyncio.Future[None] | None = None
+        self._pieces: list[bytes] = []
+        self._held = 0
+        self._work: asyncio.Future[None] | None = None
 
-    async def write(self, data: bytes | bytearray) -> None:
+    async def write(self, data: bytes) -> None:
         """Takes bytes in; returns when it wants more."""
         self.size += len(data)
-        self._buffer += data
-        if len(self._buffer) >= CHUNK_BYTES:
+        self._pieces.append(data)
+        self._held += len(data)
+        if self._held >= CHUNK_BYTES or len(self._pieces) == _CHUNK_PIECES:
             await self._submit()
 
     async def finish(self) -> Blob:
@@ -128,10 +141,11 @@ class BlobWriter:
         try:
             await self._submit()
             await self._settle()
-            await self._blobs.run(self._publish)
-        except OSError:
+            self._begin(self._publish)
+            await self._settle()
+        except Exception:
             await self.discard()
-            raise errors.STORAGE_FULL() from None
+            raise
         return Blob(self.name, self.size, self._hash.digest())
 
     async def discard(self) -> None:
@@ -141,28 +155,41 @@ class BlobWriter:
         await self._blobs.run(self._remove)
 
     async def _submit(self) -> None:
-        """Hands the buffer over while the one before it is being written."""
+        """Hands the pieces over once those before them are written."""
         await self._settle()
-        chunk, self._buffer = self._buffer, bytearray()
-        self._writing = asyncio.ensure_future(self._blobs.run(lambda: self._put(chunk)))
+        pieces, self._pieces, self._held = self._pieces, [], 0
+        self._begin(lambda: self._put(pieces))
+
+    def _begin(self, work: Callable[[], None]) -> None:
+        self._work = asyncio.ensure_future(self._blobs.run(work))
 
     async def _settle(self) -> None:
-        if self._writing is None:
+        """Waits for the disk thread; when cancelled, it still waits to be waited for."""
+        if self._work is None:
             return
-        writing, self._writing = self._writing, None
         try:
-            await writing
-        except OSError:
-            raise errors.STORAGE_FULL() from None
+            await asyncio.shield(self._work)
+        except OSError as fault:
+            if fault.errno in _FULL:
+                raise errors.STORAGE_FULL() from None
+            raise
+        self._work = None
 
-    def _put(self, chunk: bytearray) -> None:
+    def _put(self, pieces: list[bytes]) -> None:
+        if not self._blobs.has_room(sum(map(len, pieces))):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if self._descriptor < 0:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             self._descriptor = os.open(self._path, flags, 0o600)
-        self._hash.update(chunk)
-        rest = memoryview(chunk)
+        for piece in pieces:
+            self._hash.update(piece)
+        rest = deque(map(memoryview, pieces))
         while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
+            written = os.writev(self._descriptor, rest)
+            while rest and written >= len(rest[0]):
+                written -= len(rest.popleft())
+            if written:
+                rest[0] = rest[0][written:]
 
     def _publish(self) -> None:
         os.fsync(self._descriptor)

@@ -140,11 +140,14 @@ class Clicks:
             tally = Tally(self._settings.visits_per_link)
             while position < until:
                 payloads, position = self.journal.read(position, until, REPLAY_BYTES)
+                unreadable = 0
                 for payload in payloads:
                     try:
                         tally.add(self._decode(payload))
-                    except msgspec.DecodeError as fault:
-                        log.error("click_unreadable", error=str(fault))
+                    except msgspec.DecodeError:
+                        unreadable += 1
+                if unreadable:
+                    log.error("clicks_unreadable", count=unreadable, before=position)
                 if chunk_bytes is not None:
                     break
             tally.write(txn)

@@ -66,7 +66,7 @@ class Host(msgspec.Struct, array_like=True, frozen=True):
     base_url: str
 
 
-class Link(msgspec.Struct, array_like=True, frozen=True):
+class Link(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A short link, stored under (host number, code)."""
 
     id: int
@@ -132,7 +132,7 @@ class File(msgspec.Struct, array_like=True, frozen=True):
     signature: str = ""
 
 
-class Click(msgspec.Struct, array_like=True, frozen=True):
+class Click(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One journal record: a visit to a link, or a load of its QR image."""
 
     link_id: int

@@ -16,9 +16,10 @@ from shortd.store.table import Txn
 CACHED_OWNERS = 100_000
 
 
-class Owner(msgspec.Struct, frozen=True):
+class Owner(msgspec.Struct, frozen=True, gc=False):
     """An owner as the resolver sees him."""
 
+    userid: str
     expiration_utime: int
     bucket: str
     """Key of his link bucket."""
@@ -40,12 +41,19 @@ class Owners:
             if account is None:
                 return None
             owner = Owner(
-                account.expiration_utime, link_key(userid), self._budgets.link_limit(account.type)
+                userid,
+                account.expiration_utime,
+                link_key(userid),
+                self._budgets.link_limit(account.type),
             )
             if len(self._owners) >= CACHED_OWNERS:
                 self._owners.clear()
             self._owners[userid] = owner
         return owner
+
+    def is_current(self, owner: Owner) -> bool:
+        """Whether an owner from `get` still is what the database says of him."""
+        return self._owners.get(owner.userid) is owner
 
     def forget(self, userid: str) -> None:
         """Drops an owner whose account changed or went."""

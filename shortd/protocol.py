@@ -29,8 +29,9 @@ again with every piece of it, so an endless one would take all of the server's t
 class PatientProtocol(HttpToolsProtocol):
     """uvicorn's protocol, closing connections that make no progress.
 
-    uvicorn arms no timer before the first request or while one arrives. Marks are set when
-    data comes; `overdue` is asked now and then, so a request costs no timer of its own.
+    uvicorn arms no timer before the first request or while one arrives. Marks are set as a
+    request comes in, headers measured from their first byte and a body from its last;
+    `overdue` is asked now and then, so that a request costs no timer of its own.
     """
 
     waiting_since: float | None = None
@@ -44,9 +45,6 @@ class PatientProtocol(HttpToolsProtocol):
         self.waiting_since = self.loop.time()
 
     def data_received(self, data: bytes) -> None:
-        if self.patience != HEADER_SECONDS:
-            # A body is measured from its last byte, headers from their first.
-            self.waiting_since = self.loop.time()
         self.unparsed += len(data)
         super().data_received(data)
         if self.unparsed > HEAD_BYTES and not self.transport.is_closing():
@@ -58,10 +56,6 @@ class PatientProtocol(HttpToolsProtocol):
         self.unparsed = 0
         super().on_message_begin()
 
-    def on_body(self, body: bytes) -> None:
-        self.unparsed = 0
-        super().on_body(body)
-
     def on_headers_complete(self) -> None:
         self.patience = BODY_SECONDS
         self.unparsed = 0
@@ -69,6 +63,11 @@ class PatientProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             # The parser reads nothing behind an upgrade that we do not make (h2c from Java).
             self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        self.waiting_since = self.loop.time()
+        self.unparsed = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self.waiting_since = None

@@ -12,7 +12,9 @@ from enum import Enum
 import msgspec
 
 from shortd.budgets import REDIRECT_WEIGHT, Budgets, file_weight
+from shortd.cache import Cache
 from shortd.clicks import Clicks
+from shortd.links import Address
 from shortd.models import File, Link
 from shortd.owners import Owner, Owners
 from shortd.store import Store
@@ -33,7 +35,10 @@ class Outcome(Enum):
     LIMITED = "limited"
 
 
-class Visitor(msgspec.Struct, frozen=True):
+_ALIVE = (Outcome.REDIRECT, Outcome.FILE, Outcome.HIDDEN)
+
+
+class Visitor(msgspec.Struct, frozen=True, gc=False):
     """Who visits, and how. A look that is no visit (a preview page) has `is_get` False."""
 
     utime: int
@@ -52,7 +57,7 @@ class Visitor(msgspec.Struct, frozen=True):
         return self.is_get and not self.is_prefetch
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """The answer to a visit."""
 
     outcome: Outcome
@@ -66,10 +71,21 @@ class Decision(msgspec.Struct, frozen=True):
     @property
     def is_alive(self) -> bool:
         """Whether the link works, so that its preview and its QR image may be shown."""
-        return self.outcome in (Outcome.REDIRECT, Outcome.FILE, Outcome.HIDDEN)
+        return self.outcome in _ALIVE
+
+
+class _Settled(msgspec.Struct, frozen=True, gc=False):
+    """A redirect that nothing but time, its owner or a write can change."""
+
+    decision: Decision
+    owner: Owner
+    until: int
+    """Unix time in µs."""
 
 
 _NOT_FOUND = Decision(Outcome.NOT_FOUND)
+SETTLED_LINKS = 1 << 16
+"""Plain redirects kept at least (twice as many at most, some 700 bytes each)."""
 
 
 class Resolver:
@@ -80,11 +96,29 @@ class Resolver:
         self._owners = owners
         self._clicks = clicks
         self._budgets = budgets
+        # Reading and decoding a row cost a quarter of a redirect. Never stale: the writer
+        # drops what it changed before it acknowledges the change.
+        self._settled: Cache[Address, _Settled] = Cache(SETTLED_LINKS)
+        store.watch(self._settled.drop)
 
     def resolve(self, host: int, code: str, visitor: Visitor) -> Decision:
         """Decides a visit to `/<code>`. `host` is a short host's number."""
+        address = (host, code)
+        known = self._settled.get(address)
+        if (
+            known is not None
+            and known.until > visitor.utime
+            and self._owners.is_current(known.owner)
+        ):
+            decision, owner = known.decision, known.owner
+            if visitor.is_get and self._is_short(owner, REDIRECT_WEIGHT, visitor):
+                return Decision(Outcome.LIMITED, decision.link, owner, weight=REDIRECT_WEIGHT)
+            return decision
+        return self._decide(address, visitor)
+
+    def _decide(self, address: Address, visitor: Visitor) -> Decision:
         with self._store.read() as txn:
-            link = LINKS.get(txn, (host, code))
+            link = LINKS.get(txn, address)
             if link is None or not link.enabled:
                 return _NOT_FOUND
             owner = self._owners.get(txn, link.owner)
@@ -98,12 +132,20 @@ class Resolver:
             if used_up or link.expiration_utime <= visitor.utime:
                 return Decision(Outcome.EXPIRED, link, file=file)
         weight = REDIRECT_WEIGHT if file is None else file_weight(file)
-        if visitor.is_get:
-            balance = self._budgets.buckets.balance(owner.bucket, owner.limit, visitor.utime)
-            if balance < weight:
-                return Decision(Outcome.LIMITED, link, owner, file=file, weight=weight)
+        if visitor.is_get and self._is_short(owner, weight, visitor):
+            return Decision(Outcome.LIMITED, link, owner, file=file, weight=weight)
         if link.expiration_count and (not visitor.counts or is_link_preview(visitor.user_agent)):
             return Decision(Outcome.HIDDEN, link, owner, file=file, weight=weight)
         if file is not None:
             return Decision(Outcome.FILE, link, owner, file=file, weight=weight)
-        return Decision(Outcome.REDIRECT, link, owner, link.ascii_url or link.url, weight=weight)
+        decision = Decision(
+            Outcome.REDIRECT, link, owner, link.ascii_url or link.url, weight=weight
+        )
+        if not link.expiration_count:
+            until = min(link.expiration_utime, owner.expiration_utime)
+            self._settled.put(address, _Settled(decision, owner, until))
+        return decision
+
+    def _is_short(self, owner: Owner, weight: int, visitor: Visitor) -> bool:
+        balance = self._budgets.buckets.balance(owner.bucket, owner.limit, visitor.utime)
+        return balance < weight

@@ -19,7 +19,7 @@ LAYERS = {
     "mechanisms": {
         *("store", "journal", "limits", "throttle", "hooks"),
         *("passwords", "qr", "destinations", "visitors", "proxies", "blobs", "frames"),
-        *("manifests", "signing"),
+        *("manifests", "signing", "cache"),
     },
     "services": {
         *("accounts", "links", "files", "clicks", "teams", "mail"),

@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import lmdb
 
@@ -80,6 +80,12 @@ class Store:
     async def write(self, function: Callable[[WriteTxn], T]) -> T:
         """See `Writer.write`."""
         return await self._writer.write(function)
+
+    def watch(self, on_change: Callable[[Any], None]) -> None:
+        """Calls `on_change` on the event loop with the key of every changed row of the watched
+        table: after the commit, and before any write in it returns.
+        """
+        self._writer.on_change = on_change
 
     def close(self) -> None:
         """Commits what waits, then gives the directory free."""

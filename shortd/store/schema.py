@@ -66,7 +66,7 @@ LINKS_BY_OWNER: Index[tuple[str, int, int, int], Link] = Index(
 )
 """In order of creation. The tag stands last so that filters need no row."""
 LINKS: Table[tuple[int, str], Link] = Table(
-    "links", Key(U32, TEXT), Link, (LINKS_BY_ID, LINKS_BY_OWNER)
+    "links", Key(U32, TEXT), Link, (LINKS_BY_ID, LINKS_BY_OWNER), watched=True
 )
 """By (host number, code): a redirect is one read."""
 

@@ -49,7 +49,12 @@ class Txn:
 class WriteTxn(Txn):
     """A write transaction, made by the writer thread alone; it reads its own writes."""
 
-    __slots__ = ()
+    __slots__ = ("touched",)
+
+    def __init__(self, raw: lmdb.Transaction, databases: dict[str, Any]) -> None:
+        super().__init__(raw, databases)
+        self.touched: list[tuple[Any, ...]] = []
+        """Keys of the watched table's rows that were put or deleted."""
 
 
 class Table(Generic[K, V]):
@@ -61,7 +66,11 @@ class Table(Generic[K, V]):
         key: Key[K],
         value: type[V],
         indexes: Sequence[Index[Any, V]] = (),
+        *,
+        watched: bool = False,
     ) -> None:
+        self.watched = watched
+        """Whether `Store.watch` hears of its changes; for one table only."""
         self.name = name
         self.key = key
         self.indexes = tuple(indexes)
@@ -87,6 +96,8 @@ class Table(Generic[K, V]):
 
     def delete(self, txn: WriteTxn, key: K) -> V | None:
         """Removes a row and returns it, or None if there was none."""
+        if self.watched:
+            txn.touched.append(key)
         raw_key = self.key.encode(key)
         raw = txn.raw.pop(raw_key, db=txn.databases[self.name])
         if raw is None:

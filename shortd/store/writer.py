@@ -30,13 +30,14 @@ log = structlog.get_logger(__name__)
 class _Job:
     """A function that waits for its turn, and what became of it."""
 
-    __slots__ = ("error", "function", "future", "result")
+    __slots__ = ("error", "function", "future", "result", "touched")
 
     def __init__(self, function: Callable[[WriteTxn], Any], future: asyncio.Future[Any]) -> None:
         self.function = function
         self.future = future
         self.result: Any = None
         self.error: BaseException | None = None
+        self.touched: list[tuple[Any, ...]] = []
 
     def resolve(self) -> None:
         if self.future.done():
@@ -55,6 +56,9 @@ class Writer:
         self._databases = databases
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = False
+        self.on_change: Callable[[Any], None] = _ignore
+        """Called on the event loop with each changed key of the watched table, after the commit
+        and before any write of that commit returns."""
         self._thread = threading.Thread(target=self._run, name="shortd-writer", daemon=True)
         self._thread.start()
 
@@ -105,19 +109,29 @@ class Writer:
                 job.error = job.error or _refusal(fault)
         loop = batch[0].future.get_loop()
         if not loop.is_closed():
-            loop.call_soon_threadsafe(_resolve, batch)
+            loop.call_soon_threadsafe(self._resolve, batch)
 
     def _run_in_child(self, job: _Job, parent: lmdb.Transaction) -> None:
         try:
             with self._environment.begin(write=True, parent=parent) as child:
-                job.result = job.function(WriteTxn(child, self._databases))
+                txn = WriteTxn(child, self._databases)
+                job.result = job.function(txn)
+            job.touched = txn.touched
         except Exception as fault:
             job.error = _refusal(fault)
 
+    def _resolve(self, batch: list[_Job]) -> None:
+        # In one callback of the event loop, so that nobody reads what a write has changed
+        # from a cache once the write is acknowledged.
+        for job in batch:
+            for key in job.touched:
+                self.on_change(key)
+        for job in batch:
+            job.resolve()
 
-def _resolve(batch: list[_Job]) -> None:
-    for job in batch:
-        job.resolve()
+
+def _ignore(key: object) -> None:
+    pass
 
 
 def _refusal(fault: Exception) -> Exception:

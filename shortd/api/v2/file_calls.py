@@ -22,18 +22,18 @@ MEGABYTE_WEIGHT = 100
 MAX_PART_NUMBER = 2**31 - 1
 
 FileKey = Annotated[
-    str, Meta(pattern=r"\A[A-Za-z0-9]{32}\Z", description="The key of a file being uploaded.")
+    str, Meta(pattern=r"^[A-Za-z0-9]{32}$(?!\n)", description="The key of a file being uploaded.")
 ]
 FileName = Annotated[str, Meta(min_length=1, max_length=1024)]
 FileSize = Annotated[int, Meta(ge=0, le=2**62, description="Plain size in bytes.")]
 FileType = Annotated[str, Meta(max_length=255, description="A MIME type, such as image/png.")]
 Challenge = Annotated[
-    str, Meta(pattern=r"\A[0-9A-Fa-f]{32}\Z", description="128 random bits, hex-coded.")
+    str, Meta(pattern=r"^[0-9A-Fa-f]{32}$(?!\n)", description="128 random bits, hex-coded.")
 ]
 Signature = Annotated[
     str,
     Meta(
-        pattern=r"\A[0-9A-Fa-f]{88}\Z",
+        pattern=r"^[0-9A-Fa-f]{88}$(?!\n)",
         description="The encrypted challenge: IV, ciphertext and tag, 44 bytes, hex-coded.",
     ),
 ]

@@ -32,7 +32,7 @@ async def v2_call(request: Request[Any, Any, State]) -> Response[bytes]:
 @post(["/v2/file", "/v2/file_part_upload"], request_max_body_size=None, status_code=200)
 async def v2_form(request: Request[Any, Any, State]) -> Response[bytes]:
     services: Services = request.app.state.services
-    name = request.url.path.removeprefix(PREFIX).strip("/")
+    name = request.scope["path"].removeprefix(PREFIX).strip("/")
     content_type = request.headers.get("content-type", "")
     return render(
         await envelope.answer_form(
@@ -63,7 +63,7 @@ def render(answer: envelope.Answer) -> Response[bytes]:
 def refusal(request: Request[Any, Any, State], error: errors.ShortdError) -> Response[bytes]:
     """The envelope for a request that never became a call: wrong method, body too large."""
     services: Services = request.app.state.services
-    name = request.url.path.removeprefix(PREFIX).strip("/")
+    name = request.scope["path"].removeprefix(PREFIX).strip("/")
     answer = render(envelope.refused(name[:64], error, services.clock.now()))
     if error.status == 405:
         answer.headers["allow"] = "POST, OPTIONS"
