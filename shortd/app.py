@@ -21,6 +21,7 @@ from shortd.web.follow import Follow, is_link_path
 from shortd.web.pages import Pages
 from shortd.web.site import HANDLERS as SITE_HANDLERS
 from shortd.web.site import response
+from shortd.web.unlock import HANDLERS as UNLOCK_HANDLERS
 
 _BY_STATUS = {
     404: errors.NOT_FOUND,
@@ -45,7 +46,13 @@ class App:
         self._pages = Pages(services.settings.public_url)
         self._follow = Follow(services, self._pages)
         self._litestar = Litestar(
-            route_handlers=[*v2.HANDLERS, *DOWNLOAD_HANDLERS, *REFERENCE_HANDLERS, *SITE_HANDLERS],
+            route_handlers=[
+                *v2.HANDLERS,
+                *DOWNLOAD_HANDLERS,
+                *REFERENCE_HANDLERS,
+                *SITE_HANDLERS,
+                *UNLOCK_HANDLERS,
+            ],
             exception_handlers={Exception: _render_exception},
             openapi_config=None,
             logging_config=None,

@@ -22,7 +22,7 @@ from shortd.ids import random_text
 from shortd.links import Links, NewLink
 from shortd.manifests import parts_of, put_part, stored_bytes
 from shortd.models import Account, Encryption, File, FilePart, Link, Upload
-from shortd.settings import FileSettings, LimitSettings
+from shortd.settings import LimitSettings
 from shortd.store import Store
 from shortd.store.schema import FILES, UPLOADS, UPLOADS_BY_OWNER
 from shortd.store.table import Txn, WriteTxn
@@ -63,14 +63,12 @@ class Files:
         blobs: Blobs,
         links: Links,
         limits: LimitSettings,
-        settings: FileSettings,
         random: Random,
     ) -> None:
         self.blobs = blobs
         self._store = store
         self._links = links
         self._limits = limits
-        self._settings = settings
         self._random = random
 
     @property

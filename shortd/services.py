@@ -120,7 +120,7 @@ async def open_services(
     resolver = Resolver(store, owners, clicks, budgets)
     visits = Visits(resolver, clicks, budgets, settings.clicks.ip)
     links = Links(store, hosts, random)
-    blobs = Blobs(settings.data_dir / "files")
+    blobs = Blobs(settings.data_dir / "files", reserve=settings.files.min_free_bytes)
     signer = Signer(await _secret(store, "file_addresses"))
     return Services(
         settings=settings,
@@ -131,7 +131,7 @@ async def open_services(
         hasher=hasher,
         accounts=Accounts(store, settings, hasher, owners, random),
         links=links,
-        files=Files(store, blobs, links, settings.limits, settings.files, random),
+        files=Files(store, blobs, links, settings.limits, random),
         unlocking=Unlocking(store, visits, clicks, signer),
         undertaker=Undertaker(store, blobs, clock),
         owners=owners,

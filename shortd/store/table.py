@@ -89,6 +89,8 @@ class Table(Generic[K, V]):
         UniqueViolation, with nothing changed, if another row holds an index key.
         """
         raw_key, raw_row = self.key.encode(key), _encode(row)
+        if self.watched:
+            txn.touched.append(key)
         if self.indexes:
             old = txn.raw.get(raw_key, db=txn.databases[self.name])
             self._reindex(txn, raw_key, None if old is None else self.decode(old), row)

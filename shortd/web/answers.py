@@ -14,14 +14,19 @@ import msgspec
 from litestar.types import Send
 
 from shortd import errors
-from shortd.web.pages import SECURITY_HEADERS, Pages
+from shortd.web.pages import SCRIPT_HEADERS, SECURITY_HEADERS, Pages
 
 Headers = list[tuple[bytes, bytes]]
 
 NO_STORE = (b"cache-control", b"no-store")
+_HTML = (b"content-type", b"text/html; charset=utf-8")
 PAGE_HEADERS: Headers = [
-    (b"content-type", b"text/html; charset=utf-8"),
+    _HTML,
     *((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS),
+]
+SCRIPT_PAGE_HEADERS: Headers = [
+    _HTML,
+    *((name.lower().encode(), value.encode()) for name, value in SCRIPT_HEADERS),
 ]
 JSON_HEADERS: Headers = [
     (b"content-type", b"application/json"),
@@ -50,10 +55,17 @@ class Answer(NamedTuple):
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
 
 
-def page(pages: Pages, template: str, http_status: int = 200, **context: object) -> Answer:
+def page(
+    pages: Pages,
+    template: str,
+    http_status: int = 200,
+    *,
+    headers: Headers = PAGE_HEADERS,
+    **context: object,
+) -> Answer:
     """An HTML page, not to be cached."""
     body = pages.render(template, **context).encode()
-    return Answer(http_status, [*PAGE_HEADERS, NO_STORE], body)
+    return Answer(http_status, [*headers, NO_STORE], body)
 
 
 def json_answer(

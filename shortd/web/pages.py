@@ -1,4 +1,4 @@
-"""The server's own pages and their assets: plain HTML from Jinja2 templates, no scripts.
+"""The server's own pages and their assets: plain HTML from Jinja2 templates, hardly any script.
 
 What each page is given stands here as Structs, or in the first lines of its template.
 Everything is escaped, and a name that the context lacks is an error rather than a blank.
@@ -19,26 +19,49 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from shortd.clock import SECOND
 from shortd.errors import ErrorKind
 
-SECURITY_HEADERS: tuple[tuple[str, str], ...] = (
-    (
-        "Content-Security-Policy",
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'",
-    ),
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
+    "frame-ancestors 'none'; "
+)
+_REST = (
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 )
-"""For every HTML answer. None of the pages here needs a script; one that does names its own
-`script-src 'self'`."""
+SECURITY_HEADERS = (("Content-Security-Policy", _POLICY + "form-action 'self'"), *_REST)
+"""For every HTML answer but those with a script."""
+SCRIPT_HEADERS = (
+    (
+        "Content-Security-Policy",
+        _POLICY + "form-action 'none'; script-src 'self'; connect-src 'self'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'",
+    ),
+    *_REST,
+)
+"""For pages with a script, which may ask this origin alone and cannot write markup. Forms are
+sent by the script or not at all."""
 
 _HERE = Path(__file__).parent
 _ASSETS = {
+    "sealed.js": "text/javascript; charset=utf-8",
+    "unlock.js": "text/javascript; charset=utf-8",
     "style.css": "text/css; charset=utf-8",
     "favicon.svg": "image/svg+xml",
     "favicon.ico": "image/x-icon",
 }
+
+
+class PreviewFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What preview.html tells of a file."""
+
+    encrypted: bool
+    """Then nothing else of it is told."""
+    name: str | None = None
+    """None hides it, with its size and type."""
+    size: int = 0
+    """In bytes."""
+    type: str = ""
 
 
 class PreviewPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +76,8 @@ class PreviewPage(msgspec.Struct, frozen=True, kw_only=True):
     """Unix time in µs."""
     qr_path: str
     """Path of the link's QR image on this host, such as `/abc.svg`."""
+    file: PreviewFile | None = None
+    """What the link shares, in place of a destination."""
 
     @property
     def short_parts(self) -> tuple[str, str, str]:
@@ -169,12 +194,7 @@ def _utc(utime: int) -> str:
     return datetime.fromtimestamp(utime // SECOND, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _load(name: str, content_type: str) -> tuple[bytes, str, str]:
-    body = (_HERE / "static" / name).read_bytes()
-    return body, content_type, f'"{hashlib.sha256(body).hexdigest()[:16]}"'
-
-
-_STATIC = {name: _load(name, content_type) for name, content_type in _ASSETS.items()}
+_STATIC: dict[str, tuple[bytes, str, str]] = {}
 
 
 def static_file(name: str) -> tuple[bytes, str, str] | None:
@@ -185,3 +205,14 @@ def static_file(name: str) -> tuple[bytes, str, str] | None:
 def asset_path(name: str) -> str:
     """An asset's path, which changes with its content, so that it can be cached for ever."""
     return f"/-/static/{name}?v={_STATIC[name][2].strip(chr(34))}"
+
+
+def _load(name: str, content_type: str) -> None:
+    body = (_HERE / "static" / name).read_bytes()
+    if name.endswith(".js"):
+        body = _IMPORT.sub(lambda found: asset_path(found[1].decode()).encode(), body)
+    _STATIC[name] = (body, content_type, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
+
+
+for _name, _content_type in _ASSETS.items():
+    _load(_name, _content_type)

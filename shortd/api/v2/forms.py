@@ -25,7 +25,7 @@ QUERY_BYTES = 1 << 20
 HEADER_BYTES = 16 << 10
 """Most bytes of a part's header line: file names may be long and percent-encoded."""
 
-Event: TypeAlias = "MultipartSegment | bytes | bytearray | None"
+Event: TypeAlias = "MultipartSegment | bytes | None"
 """A part begins, some of its bytes, it ends."""
 
 
@@ -44,7 +44,6 @@ class Form:
         self._largest = largest
         self._query: bytes | None = None
         self._writer: BlobWriter | None = None
-        self._blob: Blob | None = None
 
     async def __aenter__(self) -> Form:
         return self
@@ -53,8 +52,11 @@ class Form:
         await self._events.aclose()
         if self._writer is not None:
             await self._writer.discard()
-        if self._blob is not None:
-            await self._blobs.delete(self._blob.name)
+
+    @property
+    def received(self) -> int:
+        """Bytes of the file part so far."""
+        return 0 if self._writer is None else self._writer.size
 
     async def query(self) -> bytes:
         """The JSON text of the `query` part. BAD_FORM, FILE_TOO_LARGE, STORAGE_FULL."""
@@ -73,16 +75,17 @@ class Form:
 
         FILE_TOO_LARGE as soon as it exceeds `largest` bytes; BAD_FORM, STORAGE_FULL.
         """
-        if self._writer is not None and self._writer.size > largest:
+        if self.received > largest:
             raise errors.FILE_TOO_LARGE("The body is larger than it may be.")
         while (segment := await self._next_segment()) is not None:
             if segment.name == "query":
                 raise errors.BAD_FORM("The form has two parts `query`.", field="query")
             await self._write(self._begin(), largest)
-        writer, self._writer = self._writer, None
-        if writer is None:
+        if self._writer is None:
             raise errors.BAD_FORM("The form has no file part.")
-        return await writer.finish()
+        blob = await self._writer.finish()
+        self._writer = None
+        return blob
 
     def _begin(self) -> BlobWriter:
         if self._writer is not None:
@@ -110,7 +113,7 @@ class Form:
                 return event
         return None
 
-    async def _payload(self) -> AsyncIterator[bytes | bytearray]:
+    async def _payload(self) -> AsyncIterator[bytes]:
         """The chunks of the part that `_next_segment` began."""
         async for event in self._events:
             if event is None:
@@ -130,4 +133,4 @@ async def _events(boundary: str, body: AsyncIterator[bytes]) -> AsyncGenerator[E
                 if parser.closed:
                     return
     except MultipartError as fault:
-        raise errors.BAD_FORM(f"The form cannot be read: {fault}.") from None
+        raise errors.BAD_FORM(f"The form cannot be read: {fault.args[0]}.") from None

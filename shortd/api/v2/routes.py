@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 from litestar import Request, Response, post
 from litestar.datastructures import State
+from litestar.exceptions import InternalServerException
 
 from shortd import errors
 from shortd.api.v2 import envelope
@@ -36,9 +38,18 @@ async def v2_form(request: Request[Any, Any, State]) -> Response[bytes]:
     content_type = request.headers.get("content-type", "")
     return render(
         await envelope.answer_form(
-            services, name, content_type, request.stream(), _address(request)
+            services, name, content_type, _body(request), _address(request)
         )
     )
+
+
+async def _body(request: Request[Any, Any, State]) -> AsyncIterator[bytes]:
+    """The body as it comes. BAD_REQUEST if the client leaves in the middle of it."""
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except InternalServerException:
+        raise errors.BAD_REQUEST("The body is not complete.") from None
 
 
 def _address(request: Request[Any, Any, State]) -> str:

@@ -1,0 +1,107 @@
+/* Encrypted files as ww7 v2 has them: the keys of a password, the challenge, the frames.
+
+   A body is frames of `uint32 LE length | 12-byte IV | ciphertext | 16-byte tag`, AES-256-GCM;
+   the length counts all but itself. A signature is one such frame without its length, around
+   the challenge. This module must never touch the page, the network or anything kept. */
+
+const LENGTH_BYTES = 4;
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+const LARGEST_FRAME = 2 ** 31 - 1; // One frame is decrypted in one piece, in memory.
+const PBKDF2 = {
+  name: "PBKDF2",
+  hash: "SHA-256",
+  salt: bytesOf("182c37f56e1967227ccae78af837b638"),
+  iterations: 231581,
+};
+
+/** The bytes are not what was encrypted: changed, cut off, or not as many as announced. */
+export class Damaged extends Error {}
+
+/** A frame is larger than can be decrypted here. */
+export class TooLarge extends Error {}
+
+/** The AES key in which a signature (hex) can be read, and the challenge (hex) that it says;
+    null if the password is not the one. */
+export async function solve(signature, password) {
+  for await (const key of keysOf(password)) {
+    const challenge = await decrypt(key, bytesOf(signature));
+    if (challenge) return { key, challenge: hexOf(challenge) };
+  }
+  return null;
+}
+
+/** A transform stream from frames, however they are cut into chunks, to `filesize` plain bytes.
+    It fails with Damaged or TooLarge, at the latest at its end; only then the file is whole. */
+export function opener(key, filesize) {
+  const length = new Uint8Array(LENGTH_BYTES);
+  let target = length;
+  let filled = 0;
+  let missing = filesize;
+
+  function frame() {
+    const size = new DataView(length.buffer).getUint32(0, true);
+    const plain = size - IV_BYTES - TAG_BYTES;
+    if (plain < 0 || plain > missing) throw new Damaged();
+    if (size > LARGEST_FRAME) throw new TooLarge();
+    missing -= plain;
+    try {
+      return new Uint8Array(size);
+    } catch {
+      throw new TooLarge();
+    }
+  }
+
+  return new TransformStream({
+    async transform(chunk, controller) {
+      while (chunk.length) {
+        const part = chunk.subarray(0, target.length - filled);
+        target.set(part, filled);
+        filled += part.length;
+        chunk = chunk.subarray(part.length);
+        if (filled < target.length) return;
+        filled = 0;
+        if (target === length) {
+          target = frame();
+          continue;
+        }
+        const plain = await decrypt(key, target);
+        if (!plain) throw new Damaged();
+        if (plain.byteLength) controller.enqueue(new Uint8Array(plain));
+        target = length;
+      }
+    },
+    flush() {
+      if (missing || filled || target !== length) throw new Damaged();
+    },
+  });
+}
+
+/** The keys a password may stand for: the document's clients derive them in two ways. */
+async function* keysOf(password) {
+  const { subtle } = crypto;
+  const secret = new TextEncoder().encode(password);
+  const twice = await subtle.digest("SHA-256", await subtle.digest("SHA-256", secret));
+  yield subtle.importKey("raw", twice, "AES-GCM", false, ["decrypt"]);
+  const base = await subtle.importKey("raw", secret, "PBKDF2", false, ["deriveKey"]);
+  yield subtle.deriveKey(PBKDF2, base, { name: "AES-GCM", length: 256 }, false, ["decrypt"]);
+}
+
+/** What stands in `IV | ciphertext | tag`; null if it was not encrypted with this key. */
+async function decrypt(key, sealed) {
+  const algorithm = { name: "AES-GCM", iv: sealed.subarray(0, IV_BYTES) };
+  try {
+    return await crypto.subtle.decrypt(algorithm, key, sealed.subarray(IV_BYTES));
+  } catch (fault) {
+    if (fault.name === "OperationError") return null;
+    throw fault;
+  }
+}
+
+function bytesOf(hex) {
+  return Uint8Array.from(hex.match(/../g), (pair) => parseInt(pair, 16));
+}
+
+function hexOf(buffer) {
+  return Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
