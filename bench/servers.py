@@ -98,5 +98,3 @@ def fill(server: ServerProcess, count: int) -> tuple[str, list[str]]:
         entries = server.call("urls", userid=userid, urls=urls)["entries"]
         codes.extend(entry["shorturl"].rpartition("/")[2] for entry in entries)
     return userid, codes
-
-
