@@ -43,24 +43,30 @@ http {{
     scgi_temp_path {directory};
     server {{
         listen 127.0.0.1:{port} backlog=2048;
-        location / {{ return 302 https://example.com/a/destination/of/usual/length; }}
+        location / {{ {location} }}
     }}
 }}
 """
 
 
-class Nginx:
-    """nginx answering every path with `return 302`."""
+REDIRECT = "return 302 https://example.com/a/destination/of/usual/length;"
 
-    def __init__(self) -> None:
+
+class Nginx:
+    """nginx with one location; what it says of a path is up to that. Temporary files go below
+    `parent`."""
+
+    def __init__(self, location: str = REDIRECT, parent: Path | None = None) -> None:
         program = shutil.which("nginx")
         if program is None:
             raise SystemExit("nginx is needed: apt-get install nginx-light")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._directory = tempfile.TemporaryDirectory(prefix="shortd-bench-nginx")
+        self._directory = tempfile.TemporaryDirectory(prefix="shortd-bench-nginx", dir=parent)
         config = Path(self._directory.name) / "nginx.conf"
-        config.write_text(_NGINX.format(directory=self._directory.name, port=self.port))
+        config.write_text(
+            _NGINX.format(directory=self._directory.name, port=self.port, location=location)
+        )
         # Workers would drop to a user who cannot read the directory.
         self._process = subprocess.Popen(
             ["taskset", "-c", str(SERVER_CORE), program, "-c", str(config), "-g", "user root;"],

@@ -213,7 +213,7 @@ class Accounts:
 
     def _find(self, txn: Txn, name: str) -> Account | None:
         key = (name.casefold(),)
-        if not name.isprintable() or len(key[0].encode()) > NAME_BYTES:
+        if not name or not name.isprintable() or len(key[0].encode()) > NAME_BYTES:
             return None
         # A username never holds an "@", so no name can be both.
         return ACCOUNTS_BY_EMAIL.get(txn, key) or ACCOUNTS_BY_USERNAME.get(txn, key)

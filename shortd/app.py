@@ -81,7 +81,10 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
         log.error("request_failed", path=request.scope["path"], exc_info=fault)
     if request.scope["path"].startswith(v2.PREFIX):
         return v2.refusal(request, error)
-    return response(error_answer(request.app.state.pages, error, request.headers.get("accept", "")))
+    answer = error_answer(request.app.state.pages, error, request.headers.get("accept", ""))
+    if isinstance(fault, HTTPException) and fault.headers and "allow" in fault.headers:
+        answer.headers.append((b"allow", fault.headers["allow"].encode()))
+    return response(answer)
 
 
 def _catalogued(fault: Exception) -> errors.ShortdError:

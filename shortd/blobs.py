@@ -29,7 +29,7 @@ T = TypeVar("T")
 CHUNK_BYTES = 1 << 20
 """Bytes handed to a disk thread at a time; an upload holds two of these at most."""
 _CHUNK_PIECES = 512
-"""Pieces of a chunk, at most: what `writev` takes at once, and tiny ones weigh more than they hold."""
+"""Pieces of a chunk, at most: tiny ones weigh more than they hold, and `writev` takes 1024."""
 _NAME = re.compile(r"[0-9a-f]{32}")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -90,6 +90,9 @@ class Blobs:
         """Every finished blob with its time of change (Unix seconds)."""
         for folder in self._directory.glob("[0-9a-f][0-9a-f]"):
             for entry in os.scandir(folder):
+                if not _NAME.fullmatch(entry.name):
+                    # Not ours: `path` would not have it, and it is not for us to delete.
+                    continue
                 with suppress(FileNotFoundError):
                     yield entry.name, entry.stat().st_mtime
 
@@ -183,7 +186,7 @@ class BlobWriter:
             self._descriptor = os.open(self._path, flags, 0o600)
         for piece in pieces:
             self._hash.update(piece)
-        rest = deque(map(memoryview, pieces))
+        rest = deque(memoryview(piece) for piece in pieces)
         while rest:
             written = os.writev(self._descriptor, rest)
             while rest and written >= len(rest[0]):

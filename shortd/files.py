@@ -7,7 +7,7 @@ upload leaves it as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable
 from random import Random
 from typing import TypeVar
 
@@ -20,11 +20,11 @@ from shortd.destinations import Destination
 from shortd.frames import check_frames
 from shortd.ids import random_text
 from shortd.links import Links, NewLink
-from shortd.manifests import parts_of, put_part, stored_bytes
+from shortd.manifests import drop_file, parts_of, put_part, stored_bytes
 from shortd.models import Account, Encryption, File, FilePart, Link, Upload
 from shortd.settings import LimitSettings
 from shortd.store import Store
-from shortd.store.schema import FILES, UPLOADS, UPLOADS_BY_OWNER
+from shortd.store.schema import ACCOUNTS, FILE_PARTS, FILES, UPLOADS, UPLOADS_BY_OWNER
 from shortd.store.table import Txn, WriteTxn
 
 T = TypeVar("T")
@@ -32,6 +32,8 @@ T = TypeVar("T")
 FILEKEY_LENGTH = 32
 OPEN_UPLOADS = 1000
 """Unfinished uploads an account may have; each holds rows, whatever its size."""
+MAX_PARTS = 10_000
+"""Parts of an upload, however small: each is a file on disk."""
 SLOWEST_BYTES_A_SECOND = 16 << 10
 """The pace at which an upload still ends in time."""
 SHORTEST_SECONDS = 3600
@@ -78,25 +80,50 @@ class Files:
         kinds = (limits.temporary, limits.registered, limits.verified, limits.custom)
         return max(allowance(kind.max_file_bytes) for kind in kinds)
 
-    def check_room(self, account: Account, filesize: int, coming: int) -> None:
-        """Whether a file of this plain size may come, and its next `coming` bytes fit.
+    def check_file(self, account: Account, filesize: int, received: int = 0) -> None:
+        """Whether a file of this plain size may come, some bytes of which are here already.
 
         FILE_TOO_LARGE, QUOTA_EXCEEDED, or STORAGE_FULL while the disk has no headroom.
         """
-        limits = self._limits.of(account.type)
-        if filesize > limits.max_file_bytes:
+        if filesize > self._limits.of(account.type).max_file_bytes:
             raise errors.FILE_TOO_LARGE(field="filesize")
         with self._store.read() as txn:
-            if stored_bytes(txn, account.userid) + coming > limits.storage_bytes:
-                raise errors.QUOTA_EXCEEDED()
-        if self.blobs.free_bytes() < coming + self._settings.min_free_bytes:
+            stored = stored_bytes(txn, account.userid)
+        self._check_room(account, stored + filesize, filesize - received)
+
+    def check_part(
+        self,
+        account: Account,
+        filekey: str,
+        number: int,
+        size: int,
+        now: int,
+        *,
+        received: int = 0,
+    ) -> None:
+        """Whether a part may come, in place of an earlier one of that number.
+
+        UPLOAD_NOT_FOUND, FILE_TOO_LARGE, QUOTA_EXCEEDED, STORAGE_FULL.
+        """
+        with self._store.read() as txn:
+            upload = _own(txn, account, filekey, now)
+            old = FILE_PARTS.get(txn, (filekey, number))
+            stored = stored_bytes(txn, account.userid) - (old.size if old else 0)
+        if size > allowance(upload.filesize):
+            raise errors.FILE_TOO_LARGE(field="partsize")
+        self._check_room(account, stored + size, size - received)
+
+    def _check_room(self, account: Account, stored: int, coming: int) -> None:
+        if stored > self._limits.of(account.type).storage_bytes:
+            raise errors.QUOTA_EXCEEDED()
+        if not self.blobs.has_room(coming):
             raise errors.STORAGE_FULL()
 
     async def initialize(
         self, account: Account, description: Description, now: int
     ) -> tuple[str, Upload]:
         """Begins an upload in parts: its filekey and its terms."""
-        self.check_room(account, description.filesize, description.filesize)
+        self.check_file(account, description.filesize)
         filekey = random_text(self._random, FILEKEY_LENGTH)
         seconds = max(SHORTEST_SECONDS, description.filesize // SLOWEST_BYTES_A_SECOND)
         upload = Upload(
@@ -110,6 +137,7 @@ class Files:
         )
 
         def begin(txn: WriteTxn) -> None:
+            _must_exist(txn, account)
             if len(list(UPLOADS_BY_OWNER.keys(txn, (account.userid,)))) >= OPEN_UPLOADS:
                 raise errors.QUOTA_EXCEEDED("You have too many unfinished uploads.")
             UPLOADS.put(txn, (filekey,), upload)
@@ -117,28 +145,26 @@ class Files:
         await self._store.write(begin)
         return filekey, upload
 
-    def upload(self, account: Account, filekey: str, now: int) -> Upload:
-        """An unfinished upload of the account; UPLOAD_NOT_FOUND, also when its time is up."""
-        with self._store.read() as txn:
-            return _own(txn, account, filekey, now)
-
     async def put_part(
         self, account: Account, filekey: str, number: int, blob: Blob, now: int
     ) -> None:
         """Adds a finished blob to an upload, in place of an earlier part of that number.
 
-        UPLOAD_NOT_FOUND, QUOTA_EXCEEDED, or FILE_TOO_LARGE; then the blob is deleted.
+        UPLOAD_NOT_FOUND, QUOTA_EXCEEDED, FILE_TOO_LARGE, or BAD_FILE for too many parts; then
+        the blob is deleted.
         """
         quota = self._limits.of(account.type).storage_bytes
 
         def put(txn: WriteTxn) -> None:
             upload = _own(txn, account, filekey, now)
-            others = sum(part.size for n, part in parts_of(txn, filekey) if n != number)
-            if others + blob.size > allowance(upload.filesize):
+            others = [part.size for n, part in parts_of(txn, filekey) if n != number]
+            if len(others) >= MAX_PARTS:
+                raise errors.BAD_FILE(f"An upload has at most {MAX_PARTS} parts.")
+            if sum(others) + blob.size > allowance(upload.filesize):
                 raise errors.FILE_TOO_LARGE("The parts are larger than the file may be.")
             put_part(txn, account.userid, filekey, number, _part(blob), quota)
 
-        await self._keeping(blob, put)
+        await self._keeping(blob, self._store.write(put))
 
     async def finalize(
         self, account: Account, filekey: str, secrecy: Secrecy, new: NewLink, now: int
@@ -194,15 +220,25 @@ class Files:
         )
 
         def make(txn: WriteTxn) -> Link:
+            _must_exist(txn, account)
             put_part(txn, account.userid, filekey, 0, part, quota)
             return self._put_file(txn, upload, [part], filekey, secrecy, new, utime)
 
-        try:
+        async def check_and_write() -> Link:
             await self._check(description.filesize, [part], secrecy)
-        except errors.ShortdError:
-            await self.blobs.delete(blob.name)
-            raise
-        return await self._keeping(blob, make)
+            return await self._store.write(make)
+
+        return await self._keeping(blob, check_and_write())
+
+    async def end_upload(self, filekey: str, now: int) -> None:
+        """Removes an unfinished upload whose time is up; one that was finished stays."""
+
+        def end(txn: WriteTxn) -> None:
+            upload = UPLOADS.get(txn, (filekey,))
+            if upload is not None and upload.expiration_utime <= now:
+                drop_file(txn, filekey)
+
+        await self._store.write(end)
 
     def of_link(self, txn: Txn, link: Link) -> File | None:
         """The file that a link shares; None for a URL."""
@@ -222,7 +258,10 @@ class Files:
                 raise errors.BAD_FILE("The file is not filesize bytes long.", field="filesize")
             return
         paths = [self.blobs.path(part.blob) for part in parts]
-        await self.blobs.run(lambda: check_frames(paths, filesize))
+        try:
+            await self.blobs.run(lambda: check_frames(paths, filesize))
+        except FileNotFoundError:
+            raise errors.BAD_FILE("The upload changed while it was being finished.") from None
 
     def _put_file(
         self,
@@ -250,10 +289,10 @@ class Files:
         )
         return self._links.insert(txn, upload.owner, named, utime)
 
-    async def _keeping(self, blob: Blob, function: Callable[[WriteTxn], T]) -> T:
-        """Writes rows that name a blob; if they are refused, the blob goes."""
+    async def _keeping(self, blob: Blob, work: Awaitable[T]) -> T:
+        """Does what gives a blob its rows; if that is refused, the blob goes."""
         try:
-            return await self._store.write(function)
+            return await work
         except Exception:
             # Not when cancelled: the rows may still be written, or else the sweeper finds it.
             await self.blobs.delete(blob.name)
@@ -270,6 +309,12 @@ def _own(txn: Txn, account: Account, filekey: str, now: int) -> Upload:
     if upload is None or upload.owner != account.userid or upload.expiration_utime <= now:
         raise errors.UPLOAD_NOT_FOUND(field="filekey")
     return upload
+
+
+def _must_exist(txn: Txn, account: Account) -> None:
+    """The account may have ended while its bytes came in."""
+    if ACCOUNTS.get(txn, (account.userid,)) is None:
+        raise errors.BAD_CREDENTIALS(field="userid")
 
 
 def _part(blob: Blob) -> FilePart:

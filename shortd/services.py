@@ -121,6 +121,7 @@ async def open_services(
     visits = Visits(resolver, clicks, budgets, settings.clicks.ip)
     links = Links(store, hosts, random)
     blobs = Blobs(settings.data_dir / "files", reserve=settings.files.min_free_bytes)
+    files = Files(store, blobs, links, settings.limits, random)
     signer = Signer(await _secret(store, "file_addresses"))
     return Services(
         settings=settings,
@@ -131,9 +132,9 @@ async def open_services(
         hasher=hasher,
         accounts=Accounts(store, settings, hasher, owners, random),
         links=links,
-        files=Files(store, blobs, links, settings.limits, random),
+        files=files,
         unlocking=Unlocking(store, visits, clicks, signer),
-        undertaker=Undertaker(store, blobs, clock),
+        undertaker=Undertaker(store, files, clock),
         owners=owners,
         clicks=clicks,
         visits=visits,

@@ -13,22 +13,22 @@ from itertools import islice
 
 import structlog
 
-from shortd.blobs import Blobs
 from shortd.clock import SECOND, Clock
-from shortd.manifests import drop_file
+from shortd.files import Files
 from shortd.store import Store
 from shortd.store.schema import DEAD_BLOBS, FILE_PARTS, FILE_PARTS_BY_BLOB, UPLOADS
 from shortd.store.table import WriteTxn
 
 DEAD_SECONDS = 2
 """How often dead blobs are looked for."""
+UPLOAD_SECONDS = 60
+"""How often unfinished uploads are."""
 ORPHAN_SECONDS = 3600
 """How often orphans are, and how old one must be: its row may be on the way."""
 ORPHAN_SHARE = 0.05
 """Most of all blobs that may be orphans before nothing is deleted."""
-FEW_ORPHANS = 20
-"""So many may go whatever their share, unless the database knows of no blob at all."""
 BATCH = 500
+"""Rows looked at, or blobs deleted, before others have their turn."""
 
 log = structlog.get_logger(__name__)
 
@@ -36,9 +36,10 @@ log = structlog.get_logger(__name__)
 class Undertaker:
     """Deletes blobs that no row needs."""
 
-    def __init__(self, store: Store, blobs: Blobs, clock: Clock) -> None:
+    def __init__(self, store: Store, files: Files, clock: Clock) -> None:
         self._store = store
-        self._blobs = blobs
+        self._files = files
+        self._blobs = files.blobs
         self._clock = clock
         self.complaint: str | None = None
         """Why orphans were left alone, for `/-/health`."""
@@ -49,8 +50,9 @@ class Undertaker:
         while True:
             try:
                 await self.bury()
-                if rounds % (ORPHAN_SECONDS // DEAD_SECONDS) == 0:
+                if rounds % (UPLOAD_SECONDS // DEAD_SECONDS) == 0:
                     await self.end_uploads()
+                if rounds % (ORPHAN_SECONDS // DEAD_SECONDS) == 0:
                     await self.find_orphans()
             except Exception as fault:
                 log.warning("files_not_swept", error=str(fault))
@@ -58,15 +60,17 @@ class Undertaker:
             await asyncio.sleep(DEAD_SECONDS)
 
     async def bury(self) -> None:
-        """Deletes the dead blobs that are listed."""
+        """Deletes the dead blobs that are listed. One that cannot be deleted stays listed."""
+        after: tuple[str] | None = None
         while True:
             with self._store.read() as txn:
-                names = [name for (name,), _ in islice(DEAD_BLOBS.scan(txn), BATCH)]
+                names = [name for (name,), _ in islice(DEAD_BLOBS.scan(txn, after=after), BATCH)]
             if not names:
                 return
-            for name in names:
-                await self._blobs.delete(name)
-            await self._store.write(partial(_forget, names=names))
+            after = (names[-1],)
+            gone = [name for name in names if await self._delete(name)]
+            if gone:
+                await self._store.write(partial(_forget, names=gone))
 
     async def end_uploads(self) -> None:
         """Removes the unfinished uploads whose time is up."""
@@ -74,29 +78,43 @@ class Undertaker:
         with self._store.read() as txn:
             ended = [key for (key,), row in UPLOADS.scan(txn) if row.expiration_utime <= now]
         for filekey in ended:
-            await self._store.write(partial(drop_file, filekey=filekey))
+            await self._files.end_upload(filekey, now)
 
     async def find_orphans(self) -> None:
         """Deletes the blobs that no row names and that are old enough."""
         before = self._clock.now() / SECOND - ORPHAN_SECONDS
         blobs = await self._blobs.run(lambda: list(self._blobs.names()))
+        old = [name for name, changed in blobs if changed < before]
+        orphans = []
+        for start in range(0, len(old), BATCH):
+            orphans += self._unclaimed(old[start : start + BATCH])
+            await asyncio.sleep(0)
         with self._store.read() as txn:
             known = FILE_PARTS.count(txn)
-            orphans = [
-                name
-                for name, changed in blobs
-                if changed < before
-                and not FILE_PARTS_BY_BLOB.has(txn, (name,))
-                and DEAD_BLOBS.get(txn, (name,)) is None
-            ]
-        few = len(orphans) <= FEW_ORPHANS or len(orphans) <= ORPHAN_SHARE * len(blobs)
-        if orphans and (not known or not few):
+        if orphans and (not known or len(orphans) > ORPHAN_SHARE * len(blobs)):
             self.complaint = f"{len(orphans)} of {len(blobs)} files belong to nothing; left alone"
             log.error("orphans_left_alone", orphans=len(orphans), files=len(blobs), known=known)
             return
         self.complaint = None
         for name in orphans:
+            await self._delete(name)
+
+    def _unclaimed(self, names: list[str]) -> list[str]:
+        """Those that no row names: not to be used, nor to be deleted already."""
+        with self._store.read() as txn:
+            return [
+                name
+                for name in names
+                if not FILE_PARTS_BY_BLOB.has(txn, (name,)) and DEAD_BLOBS.get(txn, (name,)) is None
+            ]
+
+    async def _delete(self, name: str) -> bool:
+        try:
             await self._blobs.delete(name)
+        except OSError as fault:
+            log.warning("blob_not_deleted", blob=name, error=str(fault))
+            return False
+        return True
 
 
 def _forget(txn: WriteTxn, names: list[str]) -> None:

@@ -17,21 +17,33 @@ START_SECONDS = 30
 
 
 class ServerProcess:
-    """A server over a data directory, which can be killed and started again on one port."""
+    """A server over a data directory, which can be killed and started again on one port.
+
+    `environ` may be changed between starts. `prelude` is Python that runs in the process
+    before the command does, for what no setting reaches; `log_file` defaults to one beside the
+    data directory.
+    """
 
     def __init__(
-        self, data_dir: Path, environ: Mapping[str, str] | None = None, *, port: int | None = None
+        self,
+        data_dir: Path,
+        environ: Mapping[str, str] | None = None,
+        *,
+        port: int | None = None,
+        prelude: str = "",
+        log_file: Path | None = None,
     ) -> None:
         self.data_dir = data_dir
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._environ = {**os.environ, **(environ or {})}
+        self.environ = {**os.environ, **(environ or {})}
+        self._prelude = prelude
         self._process: subprocess.Popen[str] | None = None
-        self._log = data_dir.parent / f"{data_dir.name}.log"
+        self._log = log_file or data_dir.parent / f"{data_dir.name}.log"
 
     @property
     def pid(self) -> int:
-        return self._running.pid
+        return self._started.pid
 
     @property
     def log(self) -> str:
@@ -40,16 +52,25 @@ class ServerProcess:
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""
-        command = [sys.executable, "-m", "shortd", "serve"]
-        command += ["--data", str(self.data_dir), "--port", str(self.port)]
+        self.spawn()
+        self.wait_until_ready()
+
+    def spawn(self) -> None:
+        """Starts the server and waits for nothing."""
+        program = f"{self._prelude}\nfrom shortd.cli import main\nmain()"
+        command = [sys.executable, *(("-c", program) if self._prelude else ("-m", "shortd"))]
+        command += ["serve", "--data", str(self.data_dir), "--port", str(self.port)]
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
-                command, env=self._environ, stdout=log, stderr=log, text=True
+                command, env=self.environ, stdout=log, stderr=log, text=True
             )
+
+    def wait_until_ready(self) -> None:
+        """Waits until a spawned server answers."""
         transport = httpx.HTTPTransport(retries=0)
         with httpx.Client(transport=transport) as client:
             for _ in range(START_SECONDS * 50):
-                if self._process.poll() is not None:
+                if not self.running:
                     raise AssertionError(f"the server ended: {self.log}")
                 try:
                     client.get(f"{self.url}/-/health").raise_for_status()
@@ -59,16 +80,27 @@ class ServerProcess:
                     self._wait_a_moment()
         raise AssertionError(f"the server does not answer: {self.log}")
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         """SIGKILL: nothing of the process gets to run again."""
-        self._running.send_signal(signal.SIGKILL)
-        self._running.wait()
+        self.send_signal(signal.SIGKILL)
+        self.wait()
 
-    def stop(self) -> int:
-        """SIGTERM, and the exit status; None of it if the process is gone already."""
-        if self._running.poll() is None:
-            self._running.send_signal(signal.SIGTERM)
-        return self._running.wait(timeout=60)
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Asks the server to stop, unless it is gone already; its exit status."""
+        self.send_signal(number)
+        return self.wait()
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Sends a signal, unless the process is gone already."""
+        self._started.send_signal(number)
+
+    def wait(self, seconds: float = 60) -> int:
+        """Waits for the process to end: its exit status, negative if a signal ended it."""
+        return self._started.wait(timeout=seconds)
 
     def call(self, name: str, **inputs: Any) -> dict[str, Any]:
         """A v2 call that must succeed: its output."""
@@ -79,13 +111,13 @@ class ServerProcess:
         return output
 
     @property
-    def _running(self) -> subprocess.Popen[str]:
+    def _started(self) -> subprocess.Popen[str]:
         assert self._process is not None, "the server was never started"
         return self._process
 
     def _wait_a_moment(self) -> None:
         try:
-            self._running.wait(timeout=0.02)
+            self._started.wait(timeout=0.02)
         except subprocess.TimeoutExpired:
             return
 

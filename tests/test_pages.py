@@ -22,6 +22,7 @@ from shortd.web.pages import (
     FieldDoc,
     Pages,
     PreviewPage,
+    ShapeDoc,
     asset_path,
     static_file,
 )
@@ -98,7 +99,8 @@ def docs(text: str = "") -> DocsPage:
         *errors.CATALOGUE.values(),
         errors.ErrorKind("odd" + text, 400, "Odd." + text),
     ]
-    return DocsPage(sections=[section], errors=catalogue)
+    shape = ShapeDoc(name="Entry" + text, summary="An entry." + text, fields=[row], is_input=True)
+    return DocsPage(sections=[section], errors=catalogue, shapes=[shape])
 
 
 def every_page(text: str = "") -> dict[str, str]:
@@ -238,9 +240,12 @@ def test_docs_list_calls_fields_and_errors() -> None:
     assert 'href="#call-v2-url"' in html
     assert "POST /v2/url weight 1000" in text
     assert "url str, required The URL." in text
+    assert "Entry An entry. Fields of Entry" in text
     assert "tag str, optional" in text
     for kind in errors.CATALOGUE.values():
-        assert f"{kind.code}{kind.status}{kind.message}" in read(html).text
+        # What stands between backticks is shown as code, without them.
+        message = kind.message.replace("`", "")
+        assert f"{kind.code}{kind.status}{message}" in read(html).text
 
 
 def test_a_name_missing_from_the_context_is_an_error() -> None:

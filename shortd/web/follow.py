@@ -21,7 +21,7 @@ from shortd.qr import QrOptions, render
 from shortd.resolver import Decision, Outcome, Visitor
 from shortd.services import Services
 from shortd.web.answers import NO_STORE, Answer, Headers, error_answer, page
-from shortd.web.pages import Pages, PreviewPage
+from shortd.web.pages import Pages, PreviewFile, PreviewPage
 
 _PATH = re.compile(r"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?P<suffix>\+|\.svg|\.png)?", re.ASCII)
 UNCOUNTED = b"preview"
@@ -128,6 +128,7 @@ class Follow:
             host=ada_url.URL(decision.location).host if shown else "",
             created=link.utime,
             qr_path=f"/{link.code}.svg?{UNCOUNTED.decode()}",
+            file=_preview_file(decision),
         )
         return page(self._pages, "preview.html", page=content)
 
@@ -178,6 +179,17 @@ def with_query(location: str, query: bytes) -> str:
     extra = quote(query, safe=_QUERY_SAFE)
     address, separator, fragment = location.partition("#")
     return f"{address}{'&' if '?' in address else '?'}{extra}{separator}{fragment}"
+
+
+def _preview_file(decision: Decision) -> PreviewFile | None:
+    file = decision.file
+    if file is None:
+        return None
+    if file.encryption is not Encryption.NONE:
+        return PreviewFile(encrypted=True)
+    if decision.outcome is not Outcome.FILE:
+        return PreviewFile(encrypted=False)
+    return PreviewFile(encrypted=False, name=file.filename, size=file.filesize, type=file.filetype)
 
 
 def _error(decision: Decision) -> errors.ShortdError:

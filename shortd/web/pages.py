@@ -50,6 +50,7 @@ _ASSETS = {
     "favicon.svg": "image/svg+xml",
     "favicon.ico": "image/x-icon",
 }
+"""A script stands behind those that it imports."""
 
 
 class PreviewFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,7 +195,22 @@ def _utc(utime: int) -> str:
     return datetime.fromtimestamp(utime // SECOND, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-_STATIC: dict[str, tuple[bytes, str, str]] = {}
+def _load() -> dict[str, tuple[bytes, str, str]]:
+    """Bodies, Content-Types and ETags. What a script imports is named by its `asset_path`."""
+    loaded: dict[str, tuple[bytes, str, str]] = {}
+    for name, content_type in _ASSETS.items():
+        body = (_HERE / "static" / name).read_bytes()
+        for other, (_, _, etag) in loaded.items():
+            body = body.replace(f'"./{other}"'.encode(), f'"{_path(other, etag)}"'.encode())
+        loaded[name] = (body, content_type, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
+    return loaded
+
+
+def _path(name: str, etag: str) -> str:
+    return f"/-/static/{name}?v={etag.strip(chr(34))}"
+
+
+_STATIC = _load()
 
 
 def static_file(name: str) -> tuple[bytes, str, str] | None:
@@ -204,15 +220,4 @@ def static_file(name: str) -> tuple[bytes, str, str] | None:
 
 def asset_path(name: str) -> str:
     """An asset's path, which changes with its content, so that it can be cached for ever."""
-    return f"/-/static/{name}?v={_STATIC[name][2].strip(chr(34))}"
-
-
-def _load(name: str, content_type: str) -> None:
-    body = (_HERE / "static" / name).read_bytes()
-    if name.endswith(".js"):
-        body = _IMPORT.sub(lambda found: asset_path(found[1].decode()).encode(), body)
-    _STATIC[name] = (body, content_type, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
-
-
-for _name, _content_type in _ASSETS.items():
-    _load(_name, _content_type)
+    return _path(name, _STATIC[name][2])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from litestar import Request, Response, get
+from functools import partial
+
+from litestar import Request, Response, route
 from litestar.datastructures import State
+from litestar.enums import HttpMethod
 
 from shortd import __version__, errors
 from shortd.services import Services
@@ -16,6 +19,8 @@ _FOR_EVER = (b"cache-control", b"public, max-age=31536000, immutable")
 _FOR_A_DAY = (b"cache-control", b"public, max-age=86400")
 
 AnyRequest = Request[object, object, State]
+look = partial(route, http_method=[HttpMethod.GET, HttpMethod.HEAD])
+"""The decorator of addresses that only show something."""
 
 
 def services_of(request: AnyRequest) -> Services:
@@ -35,28 +40,28 @@ def response(answer: Answer) -> Response[bytes]:
     return Response(answer.body, status_code=answer.status, headers=headers)
 
 
-@get("/")
+@look("/")
 async def home(request: AnyRequest) -> Response[bytes]:
     return response(page(pages_of(request), "home.html"))
 
 
-@get("/robots.txt")
+@look("/robots.txt")
 async def robots() -> Response[bytes]:
     headers = [(b"content-type", b"text/plain; charset=utf-8"), _FOR_A_DAY]
     return response(Answer(200, headers, ROBOTS))
 
 
-@get("/favicon.ico")
+@look("/favicon.ico")
 async def favicon() -> Response[bytes]:
     return response(_asset("favicon.ico", _FOR_A_DAY))
 
 
-@get("/-/static/{name:str}")
+@look("/-/static/{name:str}")
 async def static(request: AnyRequest) -> Response[bytes]:
     return response(_asset(request.path_params["name"], _FOR_EVER))
 
 
-@get("/-/health")
+@look("/-/health")
 async def health(request: AnyRequest) -> Response[bytes]:
     """200 once ready; `status` says "degraded" while clicks cannot be made durable."""
     journal = services_of(request).clicks.journal.status()

@@ -120,18 +120,16 @@ class ProtectedFileOutput(Output, frozen=True, kw_only=True):
     url_expire_utime: int
 
 
-def _megabytes(args: SendFile) -> int:
-    return MEGABYTE_WEIGHT * (args.filesize // 1_000_000)
-
-
-@call("file", weight=1000, extra_weight=_megabytes, weight_note="+ 100 per MB", form=True)
+@call("file", weight=1000, weight_note="+ 100 per MB", form=True)
 async def file(ctx: Context, args: SendFile) -> EntryOutput:
     """Shares a file in one request, and makes a short URL for it."""
     files = ctx.services.files
     description = _description(args)
     secrecy, new = _secrecy(args), _new_link(ctx, args)
     largest = args.filesize if secrecy.encryption is Encryption.NONE else allowance(args.filesize)
-    files.check_room(ctx.account, args.filesize, args.filesize)
+    # First whether the file can come at all: waiting for weight would not help it.
+    files.check_file(ctx.account, args.filesize, ctx.form.received)
+    ctx.charge(MEGABYTE_WEIGHT * (args.filesize // 1_000_000))
     blob = await ctx.form.save(largest)
     link = await files.store(ctx.account, description, blob, secrecy, new, ctx.now)
     [entry] = await show(ctx, [link], args.qr)
@@ -149,10 +147,14 @@ async def file_part_initialize(ctx: Context, args: Described) -> UploadOutput:
 async def file_part_upload(ctx: Context, args: UploadPart) -> PartOutput:
     """Sends one part, numbered from 0 or 1. Sent again, it takes the place of the first."""
     files = ctx.services.files
-    upload = files.upload(ctx.account, args.filekey, ctx.now)
-    if args.partsize > allowance(upload.filesize):
-        raise errors.FILE_TOO_LARGE(field="partsize")
-    files.check_room(ctx.account, upload.filesize, args.partsize)
+    files.check_part(
+        ctx.account,
+        args.filekey,
+        args.partnumber,
+        args.partsize,
+        ctx.now,
+        received=ctx.form.received,
+    )
     blob = await ctx.form.save(args.partsize)
     if blob.size != args.partsize:
         await files.blobs.delete(blob.name)

@@ -8,14 +8,14 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from litestar import Response, get
+from litestar import Response
 
 from shortd import __version__, errors
 from shortd.api.v2.envelope import ErrorInfo
 from shortd.api.v2.registry import CALLS, Call
 from shortd.web.answers import json_answer, page
 from shortd.web.pages import CallDoc, DocsPage, DocsSection, FieldDoc, ShapeDoc
-from shortd.web.site import AnyRequest, pages_of, response
+from shortd.web.site import AnyRequest, look, pages_of, response
 
 Schema = dict[str, Any]
 
@@ -34,7 +34,7 @@ _EXAMPLES = {
 }
 
 
-@get("/-/docs")
+@look("/-/docs")
 async def docs(request: AnyRequest) -> Response[bytes]:
     """The reference as a page."""
     base = request.app.state.services.settings.public_url
@@ -57,7 +57,7 @@ async def docs(request: AnyRequest) -> Response[bytes]:
     return response(page(pages_of(request), "docs.html", page=content))
 
 
-@get("/-/docs/openapi.json")
+@look("/-/docs/openapi.json")
 async def openapi(request: AnyRequest) -> Response[bytes]:
     """The reference as an OpenAPI 3.1 document."""
     return response(json_answer(document(request.app.state.services.settings.public_url)))

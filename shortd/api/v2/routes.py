@@ -37,9 +37,7 @@ async def v2_form(request: Request[Any, Any, State]) -> Response[bytes]:
     name = request.scope["path"].removeprefix(PREFIX).strip("/")
     content_type = request.headers.get("content-type", "")
     return render(
-        await envelope.answer_form(
-            services, name, content_type, _body(request), _address(request)
-        )
+        await envelope.answer_form(services, name, content_type, _body(request), _address(request))
     )
 
 

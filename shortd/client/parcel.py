@@ -1,0 +1,103 @@
+"""What is sent: a file cut into parts, each encrypted only when it is about to leave.
+
+A part that has to be sent again is encrypted again, so nothing secret need be kept between
+runs. Parts are whole frames; the file must not change meanwhile, which is checked.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from shortd.client.crypto import FRAME_BYTES, FRAME_OVERHEAD, seal_frame
+from shortd.client.failures import ClientFailure
+
+SMALLEST_PART = 8 << 20
+LARGEST_PART = 32 << 20
+"""Bytes; two of these are in memory at once."""
+FEW_PARTS = 64
+"""Parts grow beyond so many, since each has its price at the server's limiter."""
+
+
+class Parcel:
+    """An open file. All sizes are plain bytes unless they are called stored."""
+
+    def __init__(self, file: BinaryIO, name: str, filetype: str, key: bytes | None) -> None:
+        self.name = name
+        self.filetype = filetype
+        self.key = key
+        """What to encrypt with; None for a plain file."""
+        self._descriptor = file.fileno()
+        self._status = self._now()
+        self.size = self._status[0]
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Size and time of change (ns): when they are alike, so are the bytes."""
+        return self._status
+
+    def part_bytes(self) -> int:
+        """How large parts should be."""
+        wanted = -(-self.size // (FEW_PARTS * FRAME_BYTES)) * FRAME_BYTES
+        return min(max(wanted, SMALLEST_PART), LARGEST_PART)
+
+    def part_count(self, part_bytes: int) -> int:
+        """An encrypted file has one part at least, with a frame in it that proves the key."""
+        return max(-(-self.size // part_bytes), 0 if self.key is None else 1)
+
+    def stored_bytes(self, number: int, part_bytes: int) -> int:
+        """What the part of this number, from 0, is on its way."""
+        size = min(part_bytes, self.size - number * part_bytes)
+        return size if self.key is None else size + _frame_count(size) * FRAME_OVERHEAD
+
+    def part(self, number: int, part_bytes: int) -> bytes:
+        """The part as it is sent. Blocking. ClientFailure if the file has changed."""
+        start = number * part_bytes
+        plain = memoryview(os.pread(self._descriptor, min(part_bytes, self.size - start), start))
+        self.check_unchanged()
+        if self.key is None:
+            return plain.tobytes()
+        frames = (
+            plain[frame * FRAME_BYTES : (frame + 1) * FRAME_BYTES]
+            for frame in range(_frame_count(len(plain)))
+        )
+        return b"".join(seal_frame(self.key, frame) for frame in frames)
+
+    def check_unchanged(self) -> None:
+        """ClientFailure if the file is no longer what it was."""
+        if self._now() != self._status:
+            raise ClientFailure(f"{self.name} has changed while it was being sent.")
+
+    def _now(self) -> tuple[int, int]:
+        status = os.fstat(self._descriptor)
+        return status.st_size, status.st_mtime_ns
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A file that has a size: the one at `path`, or a copy of what comes through a pipe."""
+    is_file = path.is_file()
+    with path.open("rb") as file:
+        if is_file:
+            yield file
+        else:
+            with spooled(file) as copy:
+                yield copy
+
+
+@contextmanager
+def spooled(stream: BinaryIO) -> Iterator[BinaryIO]:
+    """A copy without a name, on disk, of a stream whose size nobody knows yet."""
+    with tempfile.TemporaryFile() as file:
+        shutil.copyfileobj(stream, file, FRAME_BYTES)
+        file.flush()
+        yield file
+
+
+def _frame_count(size: int) -> int:
+    return max(1, -(-size // FRAME_BYTES))

@@ -1,0 +1,108 @@
+"""Fixtures: one Chromium and one real server for all tests here, a fresh tab for each.
+
+The browser's fixture ends with this package: while Playwright runs, no test can start an event
+loop of its own in this thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.browser.target import Target, open_target
+from tests.browser.watch import Watch
+from tests.conftest import GENEROUS
+from tests.server_process import ServerProcess
+from tests.tools import needed
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+HERE = Path(__file__).parent
+
+# They cannot even be read without it; test_needs.py then says so.
+collect_ignore = (
+    []
+    if find_spec("playwright")
+    else [path.name for path in HERE.glob("test_*.py") if path.name != "test_needs.py"]
+)
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+NewLink = Callable[..., str]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks every test of this package."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    path = needed("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    process = ServerProcess(tmp_path_factory.mktemp("site") / "data", GENEROUS)
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="package")
+def userid(site: ServerProcess) -> str:
+    """Whose links they are."""
+    return str(site.call("temporary_account")["userid"])
+
+
+@pytest.fixture
+def new_link(site: ServerProcess, userid: str) -> NewLink:
+    """Makes a link, as the call `url` does: its short URL."""
+
+    def make(url: str = "https://example.com/", **inputs: Any) -> str:
+        entry = site.call("url", userid=userid, url=url, **inputs)["entry"]
+        return str(entry["shorturl"])
+
+    return make
+
+
+@pytest.fixture
+def target() -> Iterator[Target]:
+    with open_target() as target:
+        yield target
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+def tab(chromium: Browser, watch: Watch) -> Iterator[Page]:
+    """A tab in a profile of its own. In the end, nothing may have been complained of."""
+    context = chromium.new_context(viewport={"width": 1100, "height": 800})
+    context.set_default_timeout(10_000)
+    yield watch.attach(context)
+    context.close()
+    assert watch.complaints == []

@@ -1,0 +1,45 @@
+"""A page of a browser, and everything it did that a good page does not do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
+
+_STATUS_OF_A_PAGE = "Failed to load resource: the server responded with a status of "
+
+
+@dataclass
+class Watch:
+    """What a browser context asked for, and what it complained of."""
+
+    requests: list[str] = field(default_factory=list)
+    """Addresses of all requests, redirects followed included."""
+    complaints: list[str] = field(default_factory=list)
+    """Errors and warnings of the console (policy violations are), exceptions, failed requests."""
+
+    def attach(self, context: BrowserContext) -> Page:
+        """A new page of the context, watched from its first request on."""
+        context.on("request", lambda request: self.requests.append(request.url))
+        context.on("requestfailed", self._note_failure)
+        context.on("console", self._note_message)
+        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+        return context.new_page()
+
+    def strangers(self, *origins: str) -> list[str]:
+        """The requests that went elsewhere."""
+        allowed = tuple(f"{origin}/" for origin in origins)
+        return [url for url in self.requests if not url.startswith((*allowed, "data:"))]
+
+    def _note_failure(self, request: Request) -> None:
+        self.complaints.append(f"{request.url}: {request.failure}")
+
+    def _note_message(self, message: ConsoleMessage) -> None:
+        if message.type not in ("error", "warning"):
+            return
+        # The browser complains of a 404 even if that is the very page that was asked for.
+        of_the_page = message.page is not None and message.location["url"] == message.page.url
+        if not (of_the_page and message.text.startswith(_STATUS_OF_A_PAGE)):
+            self.complaints.append(message.text)

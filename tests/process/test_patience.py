@@ -1,0 +1,248 @@
+"""How long a connection may make no progress before it is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, cast
+from unittest.mock import Mock
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from shortd.lane import Lane
+from shortd.protocol import (
+    BODY_SECONDS,
+    HEADER_SECONDS,
+    KEEP_ALIVE_SECONDS,
+    PatientProtocol,
+    with_lane,
+)
+from tests.process.conftest import Launch
+from tests.process.wire import HOST, AsyncWire, call, request
+
+HEADER = 1.0
+BODY = 1.5
+IMPATIENT = f"""
+from shortd import protocol
+protocol.HEADER_SECONDS = protocol.PatientProtocol.patience = {HEADER}
+protocol.BODY_SECONDS = {BODY}
+"""
+
+
+class Loop:
+    """A clock that is set by hand; tasks never run, so no request is ever answered."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def time(self) -> float:
+        return self.now
+
+    def create_task(self, coroutine: Any) -> Mock:
+        coroutine.close()
+        return Mock()
+
+
+class Transport:
+    """A transport that goes nowhere."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def get_extra_info(self, name: str) -> None:
+        return None
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+class RedirectingLane:
+    """A lane that answers whatever it is asked, at once."""
+
+    def answer(self, *request: object) -> bytes:
+        return b""
+
+    def send_later(self, connection: Any, response: bytes, keep_alive: bool) -> None:
+        connection.send(response, keep_alive)
+
+
+class SilentLane(RedirectingLane):
+    """A lane that leaves everything to the pages."""
+
+    def answer(self, *request: object) -> None:  # type: ignore[override]
+        return None
+
+
+Connect = Callable[[type[PatientProtocol]], PatientProtocol]
+WITHOUT_LANE = pytest.mark.parametrize(
+    "kind", [PatientProtocol, with_lane(cast(Lane, SilentLane()))], ids=["pages", "lane"]
+)
+
+
+@pytest.fixture
+def loop() -> Loop:
+    return Loop()
+
+
+@pytest.fixture
+def connect(loop: Loop) -> Connect:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("tasks never run")
+
+    def connect(kind: type[PatientProtocol]) -> PatientProtocol:
+        config = uvicorn.Config(cast(Any, app), log_config=None, access_log=False, lifespan="off")
+        protocol = kind(config, ServerState(), {}, cast(Any, loop))
+        protocol.connection_made(cast(Any, Transport()))
+        return protocol
+
+    return connect
+
+
+def patience(protocol: PatientProtocol, loop: Loop) -> float:
+    """The seconds, to a tenth, after which the connection will be overdue."""
+    tenths = next((n for n in range(10_000) if protocol.overdue(loop.now + n / 10)), 10_000)
+    return (tenths - 1) / 10
+
+
+@WITHOUT_LANE
+def test_a_connection_that_sends_nothing(
+    kind: type[PatientProtocol], connect: Connect, loop: Loop
+) -> None:
+    assert patience(connect(kind), loop) == HEADER_SECONDS
+
+
+@WITHOUT_LANE
+def test_a_head_is_measured_from_its_first_byte(
+    kind: type[PatientProtocol], connect: Connect, loop: Loop
+) -> None:
+    protocol = connect(kind)
+    loop.now += 5
+    for piece in (b"GET / HT", b"TP/1.1\r\n", b"X: "):
+        protocol.data_received(piece)
+        loop.now += 2
+    assert patience(protocol, loop) == HEADER_SECONDS - 6
+
+
+@WITHOUT_LANE
+def test_a_body_is_measured_from_its_last_byte(
+    kind: type[PatientProtocol], connect: Connect, loop: Loop
+) -> None:
+    protocol = connect(kind)
+    protocol.data_received(request("/v2/url", "Content-Length: 100", method="POST"))
+    assert patience(protocol, loop) == BODY_SECONDS
+    for _ in range(50):
+        loop.now += BODY_SECONDS - 1
+        assert not protocol.overdue(loop.now)
+        protocol.data_received(b"x")
+    assert patience(protocol, loop) == BODY_SECONDS
+
+
+@WITHOUT_LANE
+def test_an_answer_may_take_any_time(
+    kind: type[PatientProtocol], connect: Connect, loop: Loop
+) -> None:
+    protocol = connect(kind)
+    protocol.data_received(call("temporary_account"))
+    assert not protocol.overdue(loop.now + 1e6)
+
+
+@WITHOUT_LANE
+def test_a_body_that_we_do_not_read_is_not_late(
+    kind: type[PatientProtocol], connect: Connect, loop: Loop
+) -> None:
+    protocol = connect(kind)
+    protocol.data_received(request("/v2/url", "Content-Length: 1000000", method="POST"))
+    protocol.data_received(bytes(100_000))
+    assert protocol.flow.read_paused
+    loop.now += 1000
+    assert not protocol.overdue(loop.now)
+    protocol.flow.resume_reading()
+    assert patience(protocol, loop) == BODY_SECONDS
+
+
+def test_rest_after_a_redirect_and_the_next_head(connect: Connect, loop: Loop) -> None:
+    protocol = connect(with_lane(cast(Lane, RedirectingLane())))
+    protocol.data_received(request("/abc"))
+    assert patience(protocol, loop) == KEEP_ALIVE_SECONDS
+    loop.now += KEEP_ALIVE_SECONDS - 1
+    protocol.data_received(request("/abc")[:-1])
+    assert patience(protocol, loop) == HEADER_SECONDS
+
+
+@WITHOUT_LANE
+def test_a_stopping_server_waits_less(
+    kind: type[PatientProtocol], connect: Connect, loop: Loop
+) -> None:
+    protocol = connect(kind)
+    protocol.data_received(request("/v2/url", "Content-Length: 100", method="POST"))
+    assert not protocol.overdue(loop.now + 2.9, limit=3)
+    assert protocol.overdue(loop.now + 3.1, limit=3)
+
+
+def test_slow_clients_of_a_real_server(launch: Launch) -> None:
+    server = launch(prelude=IMPATIENT)
+    data = call("temporary_account")
+
+    async def seconds_until_closed(*pieces: bytes, pause: float = 0.2) -> float:
+        reader, writer = await asyncio.open_connection(HOST, server.port)
+        started = time.monotonic()
+        closing = asyncio.ensure_future(reader.read(1))
+        for piece in pieces:
+            writer.write(piece)
+            done, _ = await asyncio.wait([closing], timeout=pause)
+            if done:
+                break
+        assert await closing == b""
+        writer.close()
+        return time.monotonic() - started
+
+    async def upload_slowly() -> int:
+        wire = await AsyncWire.open(server.port)
+        wire.send(request("/v2/temporary_account", "Content-Length: 22", method="POST"))
+        for byte in b"{" + b" " * 20:
+            wire.send(bytes([byte]))
+            await asyncio.sleep(0.2)
+        answer = await wire.ask(b"}")
+        wire.close()
+        return answer.status
+
+    async def rest() -> list[int]:
+        wire = await AsyncWire.open(server.port)
+        statuses = []
+        for data in (request("/nosuchcode"), request("/robots.txt"), request("/robots.txt")):
+            statuses.append((await wire.ask(data)).status)
+            await asyncio.sleep(BODY + 1)
+        wire.close()
+        return statuses
+
+    async def scenario() -> None:
+        nothing, head, drip, body, status, statuses = await asyncio.gather(
+            seconds_until_closed(),
+            seconds_until_closed(request("/")[:-5]),
+            seconds_until_closed(b"GET / HTTP/1.1\r\nX: ", *[b"x"] * 100),
+            seconds_until_closed(data[:-1]),
+            upload_slowly(),
+            rest(),
+        )
+        for seconds, patience in ((nothing, HEADER), (head, HEADER), (drip, HEADER), (body, BODY)):
+            # Connections are looked through once a second.
+            assert patience * 0.9 < seconds < patience + 3
+        assert status == 200
+        assert statuses == [404, 200, 200]
+
+    asyncio.run(scenario())

@@ -1,0 +1,348 @@
+"""The writer thread: group commit, failures that undo only themselves, full maps, shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import lmdb
+import pytest
+
+from shortd import errors
+from shortd.models import Link
+from shortd.store import Store
+from shortd.store.schema import LINKS, META
+from shortd.store.table import WriteTxn
+from shortd.store.writer import BATCH_LIMIT, Writer
+from tests.store.things import open_store, write
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "data") as opened:
+        yield opened
+
+
+def commits(store: Store) -> int:
+    with store.read() as txn:
+        number: int = txn.raw.id()
+        return number
+
+
+def put(name: str, value: int = 1) -> Callable[[WriteTxn], None]:
+    return lambda txn: META.put(txn, (name,), value)
+
+
+def names(store: Store) -> dict[str, int]:
+    with store.read() as txn:
+        return {name: value for (name,), value in META.scan(txn) if name != "schema_version"}
+
+
+class Gate:
+    """A write function that keeps the writer busy until it is opened."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self._opened = threading.Event()
+
+    def __call__(self, txn: WriteTxn) -> None:
+        self.entered.set()
+        assert self._opened.wait(10)
+
+    def open(self) -> None:
+        self._opened.set()
+
+
+@contextmanager
+def busy(store: Store) -> Iterator[None]:
+    """Everything that is queued inside waits behind a running commit, so shares the next one."""
+    gate = Gate()
+    blocker = asyncio.ensure_future(store.write(gate))
+    blocker.get_loop().call_soon(gate.entered.wait, 10)
+    try:
+        yield
+    finally:
+        gate.open()
+
+
+async def queued(
+    store: Store, functions: list[Callable[[WriteTxn], Any]]
+) -> list[asyncio.Task[Any]]:
+    """Tasks whose functions wait in the writer's queue."""
+    tasks = [asyncio.create_task(store.write(function)) for function in functions]
+    await asyncio.sleep(0)
+    return tasks
+
+
+def put_and_tell(number: int, txn: WriteTxn) -> int:
+    META.put(txn, ("n",), number)
+    return number
+
+
+def test_a_result_comes_back_and_a_later_read_sees_the_write(store: Store) -> None:
+    async def work() -> None:
+        for number in range(20):
+            assert await store.write(partial(put_and_tell, number)) == number
+            assert names(store) == {"n": number}
+
+    asyncio.run(work())
+
+
+def test_a_function_that_fails_undoes_only_itself(store: Store) -> None:
+    def fail(txn: WriteTxn) -> None:
+        META.put(txn, ("kept",), 2)
+        META.put(txn, ("lost",), 1)
+        META.delete(txn, ("other",))
+        raise errors.CODE_TAKEN(field="code")
+
+    def crash(txn: WriteTxn) -> None:
+        META.put(txn, ("lost",), 1)
+        raise ZeroDivisionError
+
+    async def work() -> list[Any]:
+        with busy(store):
+            tasks = await queued(store, [put("kept"), fail, put("other"), crash, put("last")])
+            before = commits(store)
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert commits(store) == before + 1  # what kept it busy changed nothing
+        return outcomes
+
+    kept, failed, other, crashed, last = asyncio.run(work())
+    assert (kept, other, last) == (None, None, None)
+    assert isinstance(failed, errors.ShortdError)
+    assert failed.code == "code_taken"
+    assert isinstance(crashed, ZeroDivisionError)
+    assert names(store) == {"kept": 1, "other": 1, "last": 1}
+
+
+def test_many_writes_run_in_order_and_share_commits(store: Store) -> None:
+    count = 3 * BATCH_LIMIT
+
+    def increment(txn: WriteTxn) -> int:
+        number = (META.get(txn, ("n",)) or 0) + 1
+        META.put(txn, ("n",), number)
+        return number
+
+    async def work() -> list[int]:
+        with busy(store):
+            tasks = await queued(store, [increment] * count)
+        before = commits(store)
+        results = await asyncio.gather(*tasks)
+        assert commits(store) - before <= 4
+        return results
+
+    assert asyncio.run(work()) == list(range(1, count + 1))
+    assert names(store) == {"n": count}
+
+
+def test_a_function_sees_what_the_one_before_it_wrote(store: Store) -> None:
+    def check(txn: WriteTxn) -> int | None:
+        return META.get(txn, ("first",))
+
+    async def work() -> list[Any]:
+        with busy(store):
+            tasks = await queued(store, [put("first", 7), check])
+        return await asyncio.gather(*tasks)
+
+    assert asyncio.run(work()) == [None, 7]
+
+
+def test_a_cancelled_caller_stops_nothing(store: Store) -> None:
+    async def work() -> None:
+        with busy(store):
+            first, cancelled, last = await queued(store, [put("a"), put("b"), put("c")])
+            cancelled.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await cancelled
+        await asyncio.gather(first, last)
+        await store.write(put("d"))
+
+    asyncio.run(work())
+    assert names(store) == {"a": 1, "b": 1, "c": 1, "d": 1}
+
+
+def test_a_caller_whose_event_loop_is_gone_stops_nothing(store: Store) -> None:
+    gate = Gate()
+
+    async def leave() -> None:
+        blocker = asyncio.create_task(store.write(gate))
+        await asyncio.sleep(0)
+        assert gate.entered.wait(10)
+        assert not blocker.done()
+
+    asyncio.run(leave())
+    gate.open()
+    write(store, put("a"))
+    assert names(store) == {"a": 1}
+
+
+def fill(number: int) -> Callable[[WriteTxn], None]:
+    def function(txn: WriteTxn) -> None:
+        txn.raw.put(b"fill %d" % number, b"x" * 50_000, db=txn.databases["positions"])
+
+    return function
+
+
+def filled(store: Store) -> set[bytes]:
+    with store.read() as txn:
+        cursor = txn.raw.cursor(db=txn.databases["positions"])
+        return {cast(bytes, key) for key in cursor.iternext(values=False)}
+
+
+def test_a_full_map_refuses_writes_and_keeps_all_else_working(tmp_path: Path) -> None:
+    with open_store(tmp_path / "data", map_bytes=MIB) as store:
+        write(store, put("before"))
+        kept = set()
+        with pytest.raises(errors.ShortdError) as refusal:
+            for number in range(100):
+                write(store, fill(number))
+                kept.add(b"fill %d" % number)
+        assert refusal.value.kind is errors.STORAGE_FULL
+        assert len(kept) > 5
+        assert filled(store) == kept
+        assert names(store) == {"before": 1}
+        # Room is found again where rows are deleted.
+        write(store, lambda txn: txn.raw.delete(b"fill 0", db=txn.databases["positions"]))
+        write(store, lambda txn: txn.raw.delete(b"fill 1", db=txn.databases["positions"]))
+        write(store, fill(1))
+        assert filled(store) == kept - {b"fill 0"}
+    with open_store(tmp_path / "data") as store:
+        assert filled(store) == kept - {b"fill 0"}
+
+
+def test_a_write_that_does_not_fit_fails_alone(tmp_path: Path) -> None:
+    def too_much(txn: WriteTxn) -> None:
+        META.put(txn, ("half",), 1)
+        for number in range(100):
+            fill(number)(txn)
+
+    async def work(store: Store) -> list[Any]:
+        with busy(store):
+            tasks = await queued(store, [put("a"), too_much, put("b")])
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    with open_store(tmp_path / "data", map_bytes=MIB) as store:
+        first, failed, last = asyncio.run(work(store))
+        assert (first, last) == (None, None)
+        assert isinstance(failed, errors.ShortdError)
+        assert failed.kind is errors.STORAGE_FULL
+        assert names(store) == {"a": 1, "b": 1}
+        assert filled(store) == set()
+
+
+class FailingEnvironment:
+    """An environment whose next commit fails as on a full disk."""
+
+    def __init__(self, environment: lmdb.Environment) -> None:
+        self._environment = environment
+        self.failing = True
+
+    @contextmanager
+    def begin(
+        self, write: bool = False, parent: lmdb.Transaction | None = None
+    ) -> Iterator[lmdb.Transaction]:
+        if parent is not None or not self.failing:
+            with self._environment.begin(write=write, parent=parent) as transaction:
+                yield transaction
+            return
+        transaction = self._environment.begin(write=write)
+        yield transaction
+        transaction.abort()
+        self.failing = False
+        raise lmdb.DiskError("mdb_txn_commit", errno.ENOSPC)
+
+
+def test_a_commit_that_fails_fails_all_its_functions(tmp_path: Path) -> None:
+    with lmdb.open(str(tmp_path), max_dbs=1) as environment:
+        database = environment.open_db(b"meta")
+        failing = FailingEnvironment(environment)
+        writer = Writer(failing, {"meta": database})  # type: ignore[arg-type]
+
+        def own_fault(txn: WriteTxn) -> None:
+            raise errors.NOT_FOUND()
+
+        async def work() -> list[Any]:
+            tasks = [writer.write(put("a")), writer.write(own_fault), writer.write(put("b"))]
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+            await writer.write(put("later"))
+            return outcomes
+
+        first, own, last = asyncio.run(work())
+        writer.close()
+        assert [first.kind, own.kind] == [errors.STORAGE_FULL, errors.NOT_FOUND]
+        # The last may have come too late for that batch; then it is on disk.
+        stored = set(environment.begin(db=database).cursor().iternext(values=False))
+        assert stored in ({b"later"}, {b"later", b"b"})
+        assert (last is None) == (b"b" in stored)
+
+
+@pytest.mark.parametrize(
+    ("fault", "full"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), True),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), True),
+        (OSError(errno.EIO, "Input/output error"), False),
+        (lmdb.Error("mdb_put: No space left on device"), True),
+        (lmdb.BadValsizeError("mdb_put"), False),
+    ],
+    ids=str,
+)
+def test_only_missing_room_is_called_so(store: Store, fault: Exception, full: bool) -> None:
+    def fail(txn: WriteTxn) -> None:
+        raise fault
+
+    with pytest.raises(Exception) as raised:
+        write(store, fail)
+    if full:
+        assert isinstance(raised.value, errors.ShortdError)
+        assert raised.value.kind is errors.STORAGE_FULL
+    else:
+        assert raised.value is fault
+
+
+def test_closing_commits_what_waits_and_takes_nothing_more(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+
+    async def work() -> list[Any]:
+        tasks = await queued(store, [put(f"n{number}") for number in range(10)])
+        store.close()
+        return await asyncio.gather(*tasks)
+
+    assert asyncio.run(work()) == [None] * 10
+    with pytest.raises(errors.ShortdError) as refusal:
+        write(store, put("late"))
+    assert refusal.value.kind is errors.BUSY
+    with open_store(tmp_path) as reopened:
+        assert names(reopened) == {f"n{number}": 1 for number in range(10)}
+
+
+def test_changes_of_links_are_told_before_their_writes_return(store: Store) -> None:
+    heard: list[object] = []
+    store.watch(heard.append)
+
+    def change(txn: WriteTxn) -> None:
+        LINKS.put(txn, (0, "kept"), Link(1, "owner", 0, "kept", "https://example.com/", 1))
+        LINKS.put(txn, (0, "moved"), Link(2, "owner", 0, "moved", "https://example.com/", 2))
+        LINKS.delete(txn, (0, "moved"))
+        META.put(txn, ("unwatched",), 1)
+
+    def fail(txn: WriteTxn) -> None:
+        change(txn)
+        raise errors.NOT_FOUND()
+
+    async def work() -> None:
+        with busy(store):
+            [task, failed] = await queued(store, [change, fail])
+            task.add_done_callback(lambda _: heard.append("returned"))
+        await asyncio.gather(task, failed, return_exceptions=True)
+
+    asyncio.run(work())
+    assert heard == [(0, "kept"), (0, "moved"), (0, "moved"), "returned"]

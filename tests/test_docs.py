@@ -1,0 +1,271 @@
+"""The documents say what is so: sessions and recipes are run, tables compared with the code."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from shortd.api.v2.registry import CALLS
+from shortd.errors import CATALOGUE
+from shortd.models import Visit
+from shortd.store import Store
+from shortd.store.schema import VISITS
+from tests.conftest import GENEROUS
+from tests.console import CUT, Drift, compare, read_session, run_session
+from tests.server_process import ServerProcess, free_port
+from tests.tools import needed
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DEFAULT = "127.0.0.1:8080"
+"""Where the documents' server listens."""
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def block(name: str, language: str, mark: str) -> str:
+    """The one fenced block of a language that holds `mark`."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", text_of(name), re.MULTILINE | re.DOTALL)
+    (found,) = [text for text in blocks if mark in text]
+    return str(found)
+
+
+def rows(name: str, heading: str) -> list[list[str]]:
+    """The cells of the first table under a heading, without its head."""
+    section = re.split(r"^## ", text_of(name), flags=re.MULTILINE)
+    (text,) = [part for part in section if part.startswith(f"{heading}\n")]
+    table = re.findall(r"^\|(.*)\|$", text.partition("\n\n|")[2].partition("\n\n")[0], re.MULTILINE)
+    return [[cell.strip() for cell in line.split("|")] for line in table if "---" not in line]
+
+
+class TestReadme:
+    def test_its_session_is_what_happens(self, tmp_path: Path) -> None:
+        needed("curl")
+        # With the settings that a new user has.
+        server = ServerProcess(tmp_path / "data")
+        steps = read_session(text_of("README.md"))
+        commands = [step.command for step in steps]
+        for call in ("temporary_account", "url", "get_entry", "signup", "login", "urls", "multi"):
+            assert any(f"/v2/{call} " in command for command in commands), call
+        server.start()
+        try:
+            run_session(steps, tmp_path, {DEFAULT: f"127.0.0.1:{server.port}"})
+        finally:
+            server.stop()
+
+    def test_its_counts_of_calls_are_right(self) -> None:
+        words = f"Working: {len(CALLS)} of the {len(CALLS) + len(missing_calls())} calls"
+        assert words in " ".join(text_of("README.md").split())
+
+
+class TestSessions:
+    RECORDED = (
+        '{"userid":"hwlqf3q66HnXfbzhRghB7w25YvKz1sN7","utime":1795289576758956,"weight":1000}'
+    )
+    NOW = RECORDED.replace("hwlq", "Kwlq").replace("1795", "1799")
+
+    def test_varying_values_are_bound(self) -> None:
+        bound: dict[str, str] = {}
+        compare(self.RECORDED, self.NOW, bound)
+        name = "hwlqf3q66HnXfbzhRghB7w25YvKz1sN7"
+        assert bound == {name: name.replace("hwlq", "Kwlq")}
+        compare(self.RECORDED, self.NOW, bound)
+        with pytest.raises(Drift):
+            compare(self.RECORDED, self.RECORDED, bound)
+
+    @pytest.mark.parametrize(
+        ("recorded", "now"),
+        [
+            ("HTTP/1.1 302 Found\n", "HTTP/1.1 301 Moved\n"),
+            ('{"count":1,"weight":1000}', '{"count":0,"weight":1000}'),
+            (RECORDED, NOW.replace("1000", "2000")),
+            (RECORDED, NOW.replace("1sN7", "1s")),
+            ('{"a":1}', '{"a":1,"b":2}'),
+            (f'{{"a":1,{CUT}"z":26}}', '{"a":1,"z":25}'),
+            ("http://127.0.0.1:8080/dxe3uX", "http://127.0.0.1:8080/dxe3uXy"),
+        ],
+    )
+    def test_drift_is_noticed(self, recorded: str, now: str) -> None:
+        with pytest.raises(Drift):
+            compare(recorded, now, {})
+
+    def test_what_is_cut_may_be_anything(self) -> None:
+        compare(f'{{"a":1,{CUT}"z":26}}', '{"a":1,"b":{},"z":26}', {})
+        compare(f'{{"a":1,{CUT}"z":26}}', '{"a":1,"z":26}', {})
+
+    def test_continued_commands_and_output_are_read(self) -> None:
+        document = "x\n```console\n$ one -d '\n>   two'\nout\n\nput\n$ me=1\n```\n$ no\n"
+        assert read_session(document) == [("one -d '\n  two'", "out\n\nput\n"), ("me=1", "")]
+
+
+def missing_calls() -> set[str]:
+    """The calls that docs/api.md admits are not there."""
+    (admission,) = re.findall(r"^Not there yet: (.*?)\.$", text_of("docs/api.md"), re.M | re.S)
+    return set(re.findall(r"`(\w+)`", admission))
+
+
+class TestApi:
+    def test_every_call_is_listed_with_its_weight(self) -> None:
+        listed = {name.strip("`"): weight for name, weight, _ in rows("docs/api.md", "Calls")}
+        assert listed == {
+            call.name: f"{call.weight} {call.weight_note}".strip() for call in CALLS.values()
+        }
+
+    def test_calls_that_are_not_there_are_admitted(self) -> None:
+        assert not missing_calls() & set(CALLS)
+        # The document of ww7 v2 has this many.
+        assert len(missing_calls()) + len(CALLS) == 26
+
+    def test_every_error_is_listed(self) -> None:
+        listed = [
+            (code.strip("`"), int(status), message)
+            for code, status, message in rows("docs/api.md", "Errors")
+        ]
+        assert listed == [(kind.code, kind.status, kind.message) for kind in CATALOGUE.values()]
+
+    def test_the_text_names_only_errors_that_exist(self) -> None:
+        named = set()
+        for document in DOCUMENTS:
+            named |= set(re.findall(r"`([a-z]+_[a-z]+)`", document.read_text(encoding="utf-8")))
+        kinds = {"_full", "_taken", "_limited", "_call"}
+        errors = {name for name in named if any(name.endswith(kind) for kind in kinds)}
+        assert errors
+        assert errors <= set(CATALOGUE)
+
+
+def test_every_module_has_its_place_in_the_architecture() -> None:
+    cells = " ".join(modules for _, modules, _, _ in rows("docs/architecture.md", "Layers"))
+    named = set(re.findall(r"`(\w+)/?`", cells))
+    modules = {path.stem for path in (ROOT / "shortd").iterdir()}
+    assert named == {name for name in modules if not name.startswith(("_", "."))}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (document.parent / target).exists(), target
+
+
+def test_settings_that_the_documents_name_exist() -> None:
+    example = text_of("config.example.toml")
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        for section, name in re.findall(r"`\[([\w.]+)\](?: (\w+))?", text):
+            assert re.search(rf"^\[{re.escape(section)}(\]|\.)", example, re.MULTILINE), section
+            assert not name or f"\n#{name} = " in example, name
+
+
+class TestOperations:
+    def test_the_hot_backup_starts_with_every_click_and_file(
+        self, tmp_path: Path, server: ServerProcess
+    ) -> None:
+        assert server.data_dir == tmp_path / "data"
+        (tmp_path / "shortd-data").symlink_to("data")
+        userid = server.call("temporary_account")["userid"]
+        entry = server.call("url", userid=userid, url="https://example.com/")["entry"]
+        for _ in range(20):
+            assert httpx.get(entry["shorturl"]).status_code == 302
+        query = {"userid": userid, "filename": "note.txt", "filesize": 5}
+        form = httpx.post(
+            f"{server.url}/v2/file", data={"query": json.dumps(query)}, files={"file": b"Hello"}
+        )
+        file_path = form.json()["output"]["entry"]["shorturl"].removeprefix(server.url)
+        recipe = block("docs/operations.md", "sh", "lmdb copy")
+        recipe = recipe.replace(".venv/bin/python", sys.executable)
+        subprocess.run(["bash", "-euc", recipe], cwd=tmp_path, check=True, capture_output=True)
+        copy = ServerProcess(tmp_path / "backup", GENEROUS, port=free_port())
+        copy.start()
+        try:
+            shorturl = entry["shorturl"].replace(str(server.port), str(copy.port))
+            restored = copy.call("get_entry", userid=userid, shorturl=shorturl)["entry"]
+            file = httpx.get(copy.url + file_path, follow_redirects=True)
+        finally:
+            copy.stop()
+        assert restored == {**entry, "shorturl": shorturl, "count": 20}
+        assert file.content == b"Hello"
+
+    def test_nginx_passes_host_and_address(self, tmp_path: Path) -> None:
+        front, back = free_port(), free_port()
+        name, other = f"s.example.org:{front}", f"other.example:{front}"
+        settings = tmp_path / "config.toml"
+        toml = block("docs/operations.md", "toml", "trusted_proxies")
+        settings.write_text(toml.replace("https://s.example.org", f"http://{name}"))
+        site = block("docs/operations.md", "nginx", "proxy_pass").replace(
+            DEFAULT, f"127.0.0.1:{back}"
+        )
+        site = site.replace("listen 443 ssl;", f"listen 127.0.0.1:{front};")
+        site = re.sub(r"ssl_certificate.*", "", site)
+        environ = {
+            "SHORTD_CONFIG": str(settings),
+            "SHORTD_HOSTS": f"http://{other}",
+        }
+        server = ServerProcess(tmp_path / "data", environ, port=back)
+        server.start()
+        # A visitor who is not on the proxy's own address, and lies about his.
+        transport = httpx.HTTPTransport(local_address="127.0.0.2")
+        lie = {"x-forwarded-for": "203.0.113.9"}
+        try:
+            with nginx(site, tmp_path), httpx.Client(transport=transport, headers=lie) as client:
+                base = f"http://127.0.0.1:{front}"
+                userid = server.call("temporary_account")["userid"]
+                inputs = {"userid": userid, "url": "https://example.com/", "host": other}
+                answer = client.post(f"{base}/v2/url", json=inputs, headers={"host": name})
+                shorturl = answer.json()["output"]["entry"]["shorturl"]
+                assert shorturl.startswith(f"http://{other}/")
+                path = shorturl.rpartition("/")[2]
+                statuses = [
+                    client.get(f"{base}/{path}", headers={"host": host}).status_code
+                    for host in (name, other)
+                ]
+                assert statuses == [404, 302]
+        finally:
+            server.stop()
+        assert [visit.address for visit in stored_visits(server.data_dir)] == ["127.0.0.2"]
+
+
+def stored_visits(data_dir: Path) -> list[Visit]:
+    """All visits a stopped server has kept."""
+    store = Store(data_dir)
+    try:
+        with store.read() as txn:
+            return [visit for _, visit in VISITS.scan(txn)]
+    finally:
+        store.close()
+
+
+@contextmanager
+def nginx(site: str, folder: Path) -> Iterator[None]:
+    """nginx with this part of a configuration, from when it listens to the end of the block."""
+    program = needed("nginx")
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    places = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+    configuration = folder / "nginx.conf"
+    configuration.write_text(
+        f"daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;"
+        f"events {{}} http {{ access_log off; {places}\n{site} }}"
+    )
+    (port,) = re.findall(r"listen 127\.0\.0\.1:(\d+);", site)
+    with subprocess.Popen([program, "-c", configuration]) as process:
+        try:
+            for _ in range(500):
+                assert process.poll() is None, (folder / "error.log").read_text()
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", int(port))) == 0:
+                        break
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=0.02)
+            yield
+        finally:
+            process.terminate()
