@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.text import Text
 
 from shortd import __version__
+from shortd.client.commands import fetch, send
+from shortd.client.failures import ClientFailure
 from shortd.config import ConfigError, load
 
 CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
@@ -37,7 +39,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except ConfigError as error:
             fail(error.problems, status=2)
-        except (ShortdError, StoreError) as error:
+        except (ShortdError, StoreError, ClientFailure) as error:
             fail([str(error)])
         except BrokenPipeError:
             raise
@@ -80,6 +82,11 @@ def settings_options(command: CommandFunction) -> CommandFunction:
 @click.version_option(__version__, message="shortd %(version)s")
 def main() -> None:
     """A self-hosted URL shortener and file-sharing server."""
+
+
+# The client: settings and data directory are the server's own affair.
+main.add_command(send)
+main.add_command(fetch)
 
 
 @main.command()

@@ -38,9 +38,9 @@ Pending = dict[int, list[int]]
 class LiveCounts(msgspec.Struct, frozen=True):
     """What a link's clicks come to at this moment."""
 
-    count: int
-    count_qr: int
-    last_utime: int
+    count: int = 0
+    count_qr: int = 0
+    last_utime: int = 0
     """Time of the last visit in µs; 0 if there was none."""
 
 

@@ -22,8 +22,12 @@ from shortd.settings import Settings
 __all__ = ["ConfigError", "Settings", "load", "plugin_settings"]
 
 _PREFIX = "SHORTD_"
-_OPTIONS = ("SHORTD_CONFIG", "SHORTD_DATA")
-"""The environment's forms of --config and --data; reading them is left to the command line."""
+_OPTIONS = (
+    *("SHORTD_CONFIG", "SHORTD_DATA"),
+    # The client's, which may be there for the whole of a user's session.
+    *("SHORTD_SERVER_URL", "SHORTD_USERID", "SHORTD_TOKEN", "SHORTD_FILE_PASSWORD"),
+)
+"""The environment's forms of options; reading them is left to the commands that have these."""
 
 
 def load(

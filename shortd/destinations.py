@@ -23,6 +23,7 @@ MAX_URL_BYTES = 8192
 _AUTHORITY = re.compile(r"https?://(?P<authority>[^/?#]+)", re.IGNORECASE)
 # Every character that RFC 3986 knows; all others must be percent-encoded on the wire.
 _PLAIN = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
+_SPACE = re.compile(r"\s")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _INVISIBLE = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "::1", "::"})
@@ -94,7 +95,7 @@ def _flaw(url: str) -> str | None:
         return f"The URL is longer than {MAX_URL_BYTES} bytes."
     if _CONTROL.search(url):
         return "The URL contains control characters."
-    if any(character.isspace() for character in url):
+    if _SPACE.search(url):
         return "The URL contains spaces; write them as %20."
     if _INVISIBLE.search(url):
         return "The URL contains invisible characters that change the direction of text."

@@ -7,6 +7,7 @@ Randomness comes in as a `Random`, so that tests can repeat a draw; the server p
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from random import Random
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -39,6 +40,17 @@ def base62_decode(code: str) -> int:
     for character in code:
         number = number * 62 + _DIGITS[character]
     return number
+
+
+def drawn_ids(random: Random) -> Iterator[int]:
+    """Endless link ids, evenly from [0, 62^6); one read of randomness serves hundreds."""
+    while True:
+        block = random.randbytes(5 * 512)
+        for start in range(0, len(block), 5):
+            # 36 bits reach just beyond 62^6; what lies there is left out, or ids were uneven.
+            number = int.from_bytes(block[start : start + 5], "big") >> 4
+            if number < DRAWN_IDS:
+                yield number
 
 
 def random_text(random: Random, length: int) -> str:

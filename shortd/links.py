@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from random import Random
 from typing import Any
@@ -18,7 +18,7 @@ import msgspec
 from shortd import errors
 from shortd.destinations import Destination
 from shortd.hosts import Hosts, ShortHost, without_scheme
-from shortd.ids import DRAWN_IDS, base62_encode
+from shortd.ids import base62_encode, drawn_ids
 from shortd.manifests import drop_file
 from shortd.models import NEVER, Account, Link
 from shortd.store import Store
@@ -77,7 +77,7 @@ class Links:
     def __init__(self, store: Store, hosts: Hosts, random: Random) -> None:
         self._store = store
         self._hosts = hosts
-        self._random = random
+        self._ids = drawn_ids(random)
         self._last_utime = 0
 
     async def create(self, account: Account, new: Sequence[NewLink], now: int) -> list[Link]:
@@ -190,43 +190,32 @@ class Links:
 
     def insert(self, txn: WriteTxn, owner: str, new: NewLink, utime: int) -> Link:
         """Puts a new link into an open transaction. CODE_TAKEN for another account's code."""
-        if new.code is None:
-            link_id, code = self._draw(
-                txn, lambda code: LINKS.get(txn, (new.host.number, code)) is None
-            )
-        else:
-            code = new.code
-            old = LINKS.get(txn, (new.host.number, code))
+        host = new.host.number
+        if new.code is not None:
+            old = LINKS.get(txn, (host, new.code))
+            if old is not None and old.owner != owner:
+                raise errors.CODE_TAKEN(field="code")
             if old is not None:
-                if old.owner != owner:
-                    raise errors.CODE_TAKEN(field="code")
                 delete_link(txn, old)
-            link_id, _ = self._draw(txn, lambda code: True)
-        link = Link(
-            id=link_id,
-            owner=owner,
-            host=new.host.number,
-            code=code,
-            url=new.destination.url,
-            utime=utime,
-            tag=new.tag,
-            expiration_utime=new.expiration_utime,
-            expiration_count=new.expiration_count,
-            ascii_url=(
-                "" if new.destination.location == new.destination.url else new.destination.location
-            ),
-            filekey=new.filekey,
-        )
-        LINKS.put(txn, (link.host, link.code), link)
-        return link
-
-    def _draw(self, txn: Txn, code_is_free: Callable[[str], bool]) -> tuple[int, str]:
-        """A free id and its spelling; 62^6 of them leave no room for long searches."""
-        while True:
-            link_id = self._random.randrange(DRAWN_IDS)
-            code = base62_encode(link_id)
-            if not LINKS_BY_ID.has(txn, (link_id,)) and code_is_free(code):
-                return link_id, code
+        location = new.destination.location
+        # A drawn id may be taken, or the code it spells: then another one is drawn.
+        for link_id in self._ids:
+            link = Link(
+                id=link_id,
+                owner=owner,
+                host=host,
+                code=new.code or base62_encode(link_id),
+                url=new.destination.url,
+                utime=utime,
+                tag=new.tag,
+                expiration_utime=new.expiration_utime,
+                expiration_count=new.expiration_count,
+                ascii_url="" if location == new.destination.url else location,
+                filekey=new.filekey,
+            )
+            if LINKS.insert(txn, (host, link.code), link):
+                return link
+        raise AssertionError("ids are endless")
 
 
 def delete_link(txn: WriteTxn, link: Link) -> None:

@@ -16,6 +16,7 @@ from shortd.models import Account, AccountType, Balance, File
 from shortd.settings import Limits, LimitSettings
 from shortd.store import Store
 from shortd.store.schema import ACCOUNTS, BALANCES
+from shortd.store.table import WriteTxn
 from shortd.testing import FakeClock, open_app
 from tests.store.things import write
 
@@ -31,9 +32,12 @@ MEMBER = Account("member", AccountType.REGISTERED, NOW)
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
+    def put(txn: WriteTxn) -> None:
+        for account in (GUEST, MEMBER):
+            ACCOUNTS.put(txn, (account.userid,), account)
+
     opened = Store(tmp_path)
-    for account in (GUEST, MEMBER):
-        write(opened, lambda txn, row=account: ACCOUNTS.put(txn, (row.userid,), row))
+    write(opened, put)
     yield opened
     opened.close()
 

@@ -666,4 +666,4 @@ class ClicksMachine(RuleBasedStateMachine):
 
 
 TestClicksMachine = ClicksMachine.TestCase
-TestClicksMachine.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestClicksMachine.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)

@@ -204,8 +204,8 @@ def test_links_follow_their_host_through_its_renaming(tmp_path: Path) -> None:
 
 
 def test_the_same_code_on_two_hosts_is_two_links(tmp_path: Path) -> None:
-    def location(app: RunningApp, host: str) -> str | None:
-        return app.get(f"{host}/MyLink").headers.get("location")
+    def location(app: RunningApp, host: str) -> str:
+        return str(app.get(f"{host}/MyLink").headers["location"])
 
     both = {"SHORTD_PUBLIC_URL": A, "SHORTD_HOSTS": B}
     with open_app(tmp_path, environ=both) as app:

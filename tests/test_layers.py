@@ -21,6 +21,8 @@ LAYERS = {
         *("passwords", "qr", "destinations", "visitors", "proxies", "blobs", "frames"),
         *("manifests", "signing", "cache"),
     },
+    # Speaks to servers from outside.
+    "client": {"client"},
     "services": {
         *("accounts", "links", "files", "clicks", "teams", "mail"),
         *("budgets", "owners", "hosts", "tally", "sweeper", "undertaker"),

@@ -11,7 +11,6 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from types import TracebackType
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -52,19 +51,17 @@ class Connection:
         self._note = note
         self._answered = False
 
-    async def __aenter__(self) -> Connection:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def aclose(self) -> None:
+        """Ends all connections."""
         await self._client.aclose()
 
     async def patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """What `attempt` returns, however often it takes. `Refused`, `Unreachable`."""
+
+        async def once() -> T:
+            # Its coroutines are only known from functions that are written as such.
+            return await attempt()
+
         retrying = AsyncRetrying(
             retry=retry_if_exception(self._may_pass),
             wait=_wait,
@@ -73,7 +70,7 @@ class Connection:
             reraise=True,
         )
         try:
-            return await retrying(attempt)
+            return await retrying(once)
         except httpx.TransportError as error:
             raise Unreachable(_unreachable(error)) from None
 
@@ -165,7 +162,7 @@ def _unreachable(error: httpx.TransportError) -> str:
         server = origin(str(error.request.url))
     except RuntimeError:
         server = "The server"
-    reason = str(error) or type(error).__name__
+    reason = str(error).rstrip(".") or type(error).__name__
     return f"{server} does not answer: {reason}."
 
 

@@ -80,6 +80,10 @@ class FrameOpener:
         self._frame: AEADDecryptionContext | None = None
         self._left = 0
         """Bytes of ciphertext that the current frame still has."""
+        self._size = 0
+        """Bytes of the current frame."""
+        self.proven = 0
+        """Bytes of all whole frames so far."""
 
     def feed(self, data: bytes) -> Iterator[bytes | None]:
         """Plain bytes, not to be believed yet; None once all so far are proven.
@@ -109,6 +113,7 @@ class FrameOpener:
                     raise Damaged("The file is damaged: a part of it cannot be opened.") from None
                 del pending[:TAG_BYTES]
                 self._frame = None
+                self.proven += self._size
                 yield None
 
     def finish(self) -> None:
@@ -119,6 +124,7 @@ class FrameOpener:
     def _begin(self) -> AEADDecryptionContext:
         pending = self._pending
         length = int.from_bytes(pending[:LENGTH_BYTES], "little")
+        self._size = LENGTH_BYTES + length
         self._left = length - IV_BYTES - TAG_BYTES
         if self._left < 0:
             raise Damaged("The file is damaged: it has a frame that is too short.")

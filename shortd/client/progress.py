@@ -53,6 +53,10 @@ class Progress:
         """So many bytes more have gone, or have to go again."""
         self._bar.advance(self._task, size)
 
+    def reach(self, completed: int) -> None:
+        """So many bytes are there in all."""
+        self._bar.update(self._task, completed=completed)
+
     def note(self, text: str) -> None:
         """A line above the bar."""
         self._console.print(f"shortd: {printable(text)}", soft_wrap=True)

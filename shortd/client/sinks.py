@@ -1,6 +1,6 @@
 """Where fetched bytes go: a file that gets its name when it is whole, or a stream.
 
-Bytes are written first and kept when they are proven: what was not kept is taken back when a
+Bytes are written first and kept once they are proven: what was not kept is taken back when a
 transfer is interrupted. A target is never replaced unless that is asked for.
 """
 
@@ -23,31 +23,31 @@ LARGEST_UNPROVEN = 64 << 20
 """Bytes of a frame that are held back until it is proven, where they cannot be taken back."""
 
 
-class Progressed(msgspec.Struct, frozen=True):
-    """A row of a ledger: how far a transfer came."""
+class Kept(msgspec.Struct, frozen=True):
+    """How far a transfer came; a row of its ledger."""
 
     etag: str = ""
+    """What the server calls the bytes."""
     received: int = 0
-    """Bytes of the body of the download."""
+    """Bytes of the download's body."""
     written: int = 0
     """Bytes of the file."""
 
 
-_rows = msgspec.json.Decoder(Progressed)
+_rows = msgspec.json.Decoder(Kept)
 
 
 class Sink(ABC):
     """Takes the bytes of one file."""
 
-    def __init__(self) -> None:
-        self.kept = Progressed()
+    kept = Kept()
 
     @abstractmethod
     def write(self, data: bytes) -> None:
         """Takes bytes that are not proven yet."""
 
     @abstractmethod
-    def keep(self, received: int) -> None:
+    def keep(self, etag: str, received: int) -> None:
         """All that was written is proven; it came in the first `received` bytes of the body."""
 
     @abstractmethod
@@ -58,29 +58,23 @@ class Sink(ABC):
     def restart(self) -> None:
         """Takes back everything. ClientFailure if that is no longer possible."""
 
-    def identify(self, etag: str) -> None:
-        """What the server calls the bytes that come now."""
-        self.kept = msgspec.structs.replace(self.kept, etag=etag)
-
 
 class StreamSink(Sink):
     """Standard output: gets nothing that is not proven."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        super().__init__()
         self._stream = stream
         self._unproven = bytearray()
 
     def write(self, data: bytes) -> None:
         self._unproven += data
         if len(self._unproven) > LARGEST_UNPROVEN:
-            raise ClientFailure("This file can only be fetched into a file: it is one large frame.")
+            raise ClientFailure("This file is one large frame: it must be fetched into a file.")
 
-    def keep(self, received: int) -> None:
+    def keep(self, etag: str, received: int) -> None:
         self._stream.write(self._unproven)
         self._stream.flush()
-        written = self.kept.written + len(self._unproven)
-        self.kept = Progressed(self.kept.etag, received, written)
+        self.kept = Kept(etag, received, self.kept.written + len(self._unproven))
         self._unproven = bytearray()
 
     def rewind(self) -> None:
@@ -89,29 +83,30 @@ class StreamSink(Sink):
     def restart(self) -> None:
         self.rewind()
         if self.kept.written:
-            raise ClientFailure("The file changed while it was being fetched.")
-        self.kept = Progressed()
+            raise ClientFailure("The transfer broke, and the rest alone cannot be had.")
 
 
 class PartialFile(Sink):
     """A file under a temporary name, which a later run goes on with. A context manager."""
 
     def __init__(self, path: Path, ledger: Ledger) -> None:
-        super().__init__()
         self._path = path
         self._ledger = ledger
         rows = ledger.rows(_rows)
-        self._file = path.open("r+b" if rows and path.is_file() else "w+b")
+        # Unbuffered: when the ledger is told of bytes, they must survive this process.
+        self._file = path.open("r+b" if rows and path.is_file() else "w+b", buffering=0)
         if rows and path.stat().st_size >= rows[-1].written:
             self.kept = rows[-1]
         self._noted = self.kept.received
         self.rewind()
 
     def write(self, data: bytes) -> None:
-        self._file.write(data)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
 
-    def keep(self, received: int) -> None:
-        self.kept = Progressed(self.kept.etag, received, self._file.tell())
+    def keep(self, etag: str, received: int) -> None:
+        self.kept = Kept(etag, received, self._file.tell())
         if received >= self._noted + NOTE_BYTES:
             self._note()
 
@@ -121,16 +116,19 @@ class PartialFile(Sink):
 
     def restart(self) -> None:
         self._ledger.clear()
-        self.kept = Progressed()
         self._noted = 0
+        self.kept = Kept()
         self.rewind()
 
     def publish(self, target: Path, *, force: bool) -> None:
         """Gives the whole file its name. ClientFailure if that is taken, unless `force`."""
-        self._file.flush()
         os.fsync(self._file.fileno())
         if not force:
-            reserve(target)
+            try:
+                # Empty for a moment, and nobody else's.
+                target.touch(exist_ok=False)
+            except FileExistsError:
+                raise taken(target) from None
         self._path.replace(target)
         self._ledger.forget()
 
@@ -157,15 +155,9 @@ class PartialFile(Sink):
         self._file.close()
 
     def _note(self) -> None:
-        # The rows must not be ahead of the bytes, should this process be killed.
-        self._file.flush()
         self._ledger.append(self.kept)
         self._noted = self.kept.received
 
 
-def reserve(target: Path) -> None:
-    """Makes an empty file, for a moment, to be replaced: nobody else's can be in its place."""
-    try:
-        target.touch(exist_ok=False)
-    except FileExistsError:
-        raise ClientFailure(f"{target} exists already; --force replaces it.") from None
+def taken(target: Path) -> ClientFailure:
+    return ClientFailure(f"{target} exists already; --force replaces it.")

@@ -96,6 +96,26 @@ class Table(Generic[K, V]):
             self._reindex(txn, raw_key, None if old is None else self.decode(old), row)
         txn.raw.put(raw_key, raw_row, db=txn.databases[self.name])
 
+    def insert(self, txn: WriteTxn, key: K, row: V) -> bool:
+        """Inserts a row; False, with nothing changed, if its key or an index key is taken.
+
+        Cheaper than `put` where rows are made by the thousand: nothing is read first.
+        """
+        raw_key, raw_row = self.key.encode(key), _encode(row)
+        if self.watched:
+            txn.touched.append(key)
+        puts = [(raw_key, raw_row, txn.databases[self.name])]
+        for index in self.indexes:
+            entry = index.entry(row)
+            if entry is not None:
+                puts.append((entry, raw_key, txn.databases[index.name]))
+        for done, (stored, value, database) in enumerate(puts):
+            if not txn.raw.put(stored, value, db=database, overwrite=False):
+                for undone, _, database in puts[:done]:
+                    txn.raw.delete(undone, db=database)
+                return False
+        return True
+
     def delete(self, txn: WriteTxn, key: K) -> V | None:
         """Removes a row and returns it, or None if there was none."""
         if self.watched:

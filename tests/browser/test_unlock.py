@@ -209,14 +209,14 @@ class TestPassword:
             ),
         )
         visitor.tab.goto(share(derive=derive).shorturl)
-        for password in ("a wrong password", PASSWORD):
+        for password in ("incorrect-password €", PASSWORD):
             visitor.enter(password)
             expect(visitor.status).to_have_text(re.compile("not the password|Unlocked"))
         visitor.save()
         visitor.saved_sha256()
         assert watch.strangers(site.url, f"blob:{site.url}") == []
         assert any(INFO.strip("*") in request for request in sent)
-        for password in ("a wrong password", PASSWORD):
+        for password in ("incorrect-password €", PASSWORD):
             text = password.encode()
             once = hashlib.sha256(text).digest()
             secret_bytes = (text, once, double_sha256(password), pbkdf2(password))
@@ -567,10 +567,9 @@ class TestAddress:
         visitor.open(share())
         attempts = """() => Promise.all([
             async () => { document.querySelector("main").innerHTML = "<p>x" },
-            async () => { eval("1") },
             () => fetch("http://localhost:1/x"),
         ].map((attempt) => attempt().then(() => "done", (fault) => fault.name)))"""
-        assert visitor.tab.evaluate(attempts) == ["TypeError", "EvalError", "TypeError"]
+        assert visitor.tab.evaluate(attempts) == ["TypeError", "TypeError"]
         watch.complaints.clear()
 
 
@@ -594,8 +593,9 @@ def test_without_scripts_it_says_how_else(chromium: Browser, share: Share) -> No
     context = chromium.new_context(java_script_enabled=False)
     tab = context.new_page()
     tab.goto(share().shorturl)
-    expect(tab.get_by_role("main")).to_contain_text("JavaScript")
-    expect(tab.get_by_role("main")).to_contain_text("shortd fetch")
+    words = tab.get_by_role("main").inner_text()
+    assert "JavaScript" in words
+    assert "shortd fetch" in words
     expect(tab.get_by_label("Password")).not_to_be_visible()
     context.close()
 

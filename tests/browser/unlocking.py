@@ -22,7 +22,7 @@ class Visitor:
         self.tab = tab
         self.site = site
         self.downloads: list[Download] = []
-        tab.on("download", self.downloads.append)
+        tab.on("download", lambda download: self.downloads.append(download))
         tab.add_init_script(self.SCRIPT)
 
     @property

@@ -1,6 +1,7 @@
 """Mixed load: workers that change links and visit them, and write down what they are told.
 
-Every worker has a connection and links of its own; everybody visits everybody's.
+Every worker has a connection and links of its own; everybody visits everybody's. What a worker
+was told of its own links must hold from then on, so each change is followed by a visit.
 """
 
 from __future__ import annotations
@@ -31,12 +32,16 @@ async def run_load(
     visitors: int,
     steps: int,
     end: Callable[[], None],
+    slow_lane: float = 0.5,
 ) -> None:
-    """Runs the workers until `steps` answers, then calls `end`, which is to end the server."""
+    """Runs the workers until `steps` answers, then calls `end`, which is to end the server.
+
+    `slow_lane` is the share of visits that the redirect lane is kept from.
+    """
     wires = [await AsyncWire.open(server.port) for _ in range(writers + visitors)]
     changing = [_Writer(wire, server.url, userid, ledger, chance) for wire in wires[:writers]]
     work = [writer.run() for writer in changing]
-    work += [_visit_for_ever(wire, ledger, chance) for wire in wires[writers:]]
+    work += [_visit_for_ever(wire, ledger, chance, slow_lane) for wire in wires[writers:]]
     tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
     goal = asyncio.ensure_future(ledger.reach(steps))
     await asyncio.wait([goal, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -89,9 +94,7 @@ class _Writer:
     async def _make(self) -> None:
         terms = Terms(self._new_url(), tag=self._chance.randrange(100))
         await self._add("url", {terms.url: terms}, url=terms.url, tag=terms.tag)
-        # An acknowledged link answers at once.
-        code = self._ledger.links[terms.url].code
-        assert await _visit(self._wire, self._ledger, [code], "curl/8.1") == [terms.url]
+        await self._expect(self._ledger.links[terms.url].code, terms.url)
 
     async def _make_own(self) -> None:
         terms = Terms(self._new_url(), code=self._new_code())
@@ -105,6 +108,7 @@ class _Writer:
         old = self._drop()
         terms = Terms(self._new_url(), code=old.code)
         await self._add("url", {old.url: None, terms.url: terms}, url=terms.url, code=terms.code)
+        await self._expect(terms.code, terms.url)
 
     async def _tag(self) -> None:
         terms = self._pick()
@@ -115,6 +119,7 @@ class _Writer:
         terms = self._pick()
         enabled = not terms.enabled
         await self._change("set_enabled", terms, terms._replace(enabled=enabled), enabled=enabled)
+        await self._expect(terms.code, terms.url if enabled else None)
 
     async def _limit(self) -> None:
         terms = self._pick()
@@ -129,9 +134,13 @@ class _Writer:
         old, new = self._short_url(terms), self._short_url(after)
         await self._send("change_shorturl", shorturl_old=old, shorturl_new=new)
         self._ledger.acknowledge(self._name)
+        await self._expect(terms.code, None)
+        await self._expect(after.code, terms.url if terms.enabled else None)
 
     async def _delete(self) -> None:
-        await self._change("delete", self._drop(), None)
+        terms = self._drop()
+        await self._change("delete", terms, None)
+        await self._expect(terms.code, None)
 
     async def _look(self) -> None:
         terms = self._pick()
@@ -139,6 +148,11 @@ class _Writer:
         output = await self._send("get_entry", shorturl=self._short_url(terms))
         assert Terms.of_entry(output["entry"]) == terms
         assert output["entry"]["count"] >= arrived
+
+    async def _expect(self, code: str, url: str | None) -> None:
+        """Visits a link whose state is known for sure."""
+        slow = self._chance.random() < 0.5
+        assert await _visit(self._wire, self._ledger, [code], "curl/8.1", [slow]) == [url]
 
     async def _add(self, name: str, after: dict[str, Terms | None], **inputs: Any) -> None:
         self._ledger.begin(self._name, after)
@@ -170,20 +184,25 @@ class _Writer:
         return f"{self._base_url}/{terms.code}"
 
 
-async def _visit_for_ever(wire: AsyncWire, ledger: Ledger, chance: Random) -> None:
+async def _visit_for_ever(
+    wire: AsyncWire, ledger: Ledger, chance: Random, slow_lane: float
+) -> None:
     await ledger.reach(1)
     while True:
         codes = chance.choices(ledger.visible[-200:], k=chance.randint(1, 8))
-        await _visit(wire, ledger, codes, chance.choice(AGENTS))
+        slow = [chance.random() < slow_lane for _ in codes]
+        await _visit(wire, ledger, codes, chance.choice(AGENTS), slow)
 
 
-async def _visit(wire: AsyncWire, ledger: Ledger, codes: list[str], agent: str) -> list[str | None]:
+async def _visit(
+    wire: AsyncWire, ledger: Ledger, codes: list[str], agent: str, slow: list[bool]
+) -> list[str | None]:
     """Visits pipelined on one connection: where each of them led."""
-    for position, code in enumerate(codes):
+    for code, in_pages in zip(codes, slow, strict=True):
         ledger.visit(code)
-        # Every other request has a header that keeps it out of the redirect lane.
-        slow = ["Content-Length: 0"] if position % 2 else []
-        wire.send(request(f"/{code}", f"User-Agent: {agent}", *slow))
+        # A length keeps a request out of the redirect lane.
+        length = ["Content-Length: 0"] if in_pages else []
+        wire.send(request(f"/{code}", f"User-Agent: {agent}", *length))
     targets = []
     for code in codes:
         response = await wire.response()

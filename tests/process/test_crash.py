@@ -27,8 +27,8 @@ VISITS_PER_LINK = 20
 DIMENSIONS = {"source", "device", "os", "browser", "brand", "language"}
 
 
-@pytest.mark.parametrize("sync_ms", [5, 100])
-def test_nothing_acknowledged_is_lost(launch: Launch, sync_ms: int) -> None:
+@pytest.mark.parametrize(("sync_ms", "slow_lane"), [(5, 0.5), (100, 0)])
+def test_nothing_acknowledged_is_lost(launch: Launch, sync_ms: int, slow_lane: float) -> None:
     server = launch(
         {
             "SHORTD_CLICKS__SYNC_MS": str(sync_ms),
@@ -49,6 +49,7 @@ def test_nothing_acknowledged_is_lost(launch: Launch, sync_ms: int) -> None:
                 visitors=8,
                 steps=chance.randint(1500, 3000),
                 end=server.kill,
+                slow_lane=slow_lane,
             )
         )
         server.start()

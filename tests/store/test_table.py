@@ -191,7 +191,7 @@ class TableMachine(RuleBasedStateMachine):
 
 
 TestTableMachine = TableMachine.TestCase
-TestTableMachine.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+TestTableMachine.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from shortd.api.v2.registry import Context, Output
+from shortd.clicks import LiveCounts
 from shortd.models import Encryption, Link
 from shortd.qr import QrOptions, qrcode_output
 
@@ -59,12 +60,24 @@ class EntriesOutput(Output, frozen=True, kw_only=True):
 
 
 async def show(
-    ctx: Context, links: Sequence[Link], qr: QrInput, *, first_order: int | None = None
+    ctx: Context,
+    links: Sequence[Link],
+    qr: QrInput,
+    *,
+    first_order: int | None = None,
+    new: bool = False,
 ) -> list[Entry]:
-    """The links as entries. `first_order` numbers those of a list; else `order` is 0."""
+    """The links as entries. `first_order` numbers those of a list; else `order` is 0.
+
+    `new` links were made this moment and have no clicks to look up.
+    """
     services = ctx.services
     with services.store.read() as txn:
-        counts = [services.clicks.live(txn, link.id) for link in links]
+        counts = (
+            [LiveCounts()] * len(links)
+            if new
+            else [services.clicks.live(txn, link.id) for link in links]
+        )
         files = [services.files.of_link(txn, link) for link in links]
     short_urls = [services.links.short_url(link) for link in links]
     codes: Sequence[QrCode | msgspec.UnsetType] = [msgspec.UNSET] * len(links)

@@ -98,7 +98,7 @@ async def url(ctx: Context, args: Url) -> EntryOutput:
         expiration_count=args.expiration_count,
     )
     links = await ctx.services.links.create(ctx.account, [new], ctx.now)
-    [entry] = await show(ctx, links, args.qr)
+    [entry] = await show(ctx, links, args.qr, new=True)
     return EntryOutput(entry=entry)
 
 
@@ -121,7 +121,7 @@ async def urls(ctx: Context, args: Urls) -> EntriesOutput:
         for position, text in enumerate(args.urls)
     ]
     links = await ctx.services.links.create(ctx.account, new, ctx.now)
-    return EntriesOutput(entries=await show(ctx, links, args.qr))
+    return EntriesOutput(entries=await show(ctx, links, args.qr, new=True))
 
 
 @call("change_shorturl", weight=1000)

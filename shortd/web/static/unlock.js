@@ -55,8 +55,9 @@ async function ask(path, options) {
     },
   );
   if (response.ok) return response;
-  const { error } = await response.json().catch(() => ({}));
-  throw new Refusal(refusalInWords(response, error ?? {}), error?.code);
+  const answer = await response.json().catch(() => null);
+  const error = answer?.error ?? {};
+  throw new Refusal(refusalInWords(response, error), error.code);
 }
 
 function refusalInWords(response, { code = "", message }) {
@@ -74,8 +75,8 @@ function refusalInWords(response, { code = "", message }) {
 async function fileInfo(shorturl, challenge, signal) {
   const body = JSON.stringify({ shorturl, challenge });
   const response = await ask("/v2/get_protected_file_info", { method: "POST", body, signal });
-  const { output } = await response.json();
-  const { pathname, search } = new URL(output.url, location);
+  const { output } = (await response.json().catch(() => null)) ?? {};
+  const { pathname, search } = new URL(output?.url ?? "", location);
   if (!DOWNLOAD_PATH.test(pathname)) throw new Refusal("The server's answer makes no sense.");
   return { ...output, path: pathname + search };
 }

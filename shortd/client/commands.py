@@ -1,0 +1,208 @@
+"""`shortd send` and `shortd fetch`: options in, one line of result out.
+
+Standard output gets the result alone. What the commands need is imported once they run: the
+other commands should not have to wait for it.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, aclosing, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from shortd.client.failures import ClientFailure
+from shortd.client.options import (
+    Duration,
+    check_code,
+    check_server,
+    check_short_url,
+    common_options,
+)
+
+if TYPE_CHECKING:
+    from shortd.client.api import Credentials
+    from shortd.client.parcel import Parcel
+    from shortd.client.progress import Progress
+    from shortd.client.send import Terms
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.option("--name", help="The name to share it under; needed for standard input.")
+@click.option("--password", is_flag=True, help="Encrypt it under a password that is asked for.")
+@click.option("--expire", metavar="TIME", type=Duration(), help="End the link after 24h, 7d, …")
+@click.option("--count", metavar="N", type=click.IntRange(1), help="End the link after N visits.")
+@click.option("--code", callback=check_code, help="The short URL's own part: 6 to 16 letters.")
+@click.option(
+    "--server",
+    metavar="URL",
+    envvar="SHORTD_SERVER_URL",
+    default="http://127.0.0.1:8080",
+    show_envvar=True,
+    show_default=True,
+    callback=check_server,
+    help="Where to share it.",
+)
+@click.option(
+    "--userid",
+    envvar="SHORTD_USERID",
+    show_envvar=True,
+    help="The account to share it with; by default a temporary one, made and remembered.",
+)
+@click.option(
+    "--token", envvar="SHORTD_TOKEN", show_envvar=True, help="A registered account's token."
+)
+@click.option("--username", metavar="NAME", help="Log in by name or e-mail; asks for a password.")
+@common_options
+def send(
+    file: str,
+    name: str | None,
+    password: bool,
+    expire: int | None,
+    count: int | None,
+    code: str | None,
+    server: str,
+    userid: str | None,
+    token: str | None,
+    username: str | None,
+    patience: float,
+    quiet: bool,
+) -> None:
+    """Share FILE (- for standard input) and print its short URL.
+
+    Sent again after an interruption, it goes on where it was.
+    """
+    if file == "-" and not name:
+        raise click.UsageError("Standard input needs a --name.")
+    if username and (userid or token):
+        raise click.UsageError("--username logs in by itself: no --userid or --token with it.")
+    if token and not userid:
+        raise click.UsageError("--token needs its --userid.")
+    import asyncio
+
+    from shortd.client.api import Credentials
+    from shortd.client.crypto import double_sha256
+    from shortd.client.parcel import Parcel, opened, spooled
+    from shortd.client.passwords import ask, new_file_password
+    from shortd.client.progress import Progress
+    from shortd.client.send import Terms
+
+    key = double_sha256(new_file_password()) if password else None
+    login = None
+    if username:
+        login = username, ask(f"Password of {username}: ", "use --userid and --token")
+    terms = Terms(expire or 0, count or 0, code or "")
+    with ExitStack() as stack:
+        if file == "-":
+            content = stack.enter_context(spooled(sys.stdin.buffer))
+        else:
+            content = stack.enter_context(opened(Path(file)))
+        shared_name = name or Path(file).name
+        filetype, _ = mimetypes.guess_type(shared_name)
+        parcel = Parcel(content, shared_name, filetype or "", key)
+        progress = stack.enter_context(Progress(quiet=quiet))
+        given = Credentials(userid, token or "") if userid else login
+        place = None if file == "-" else Path(file).resolve()
+        with interruptible(goes_on=place is not None):
+            short_url = asyncio.run(
+                send_parcel(server, given, parcel, terms, place, patience, progress)
+            )
+    click.echo(short_url)
+
+
+async def send_parcel(
+    server: str,
+    given: Credentials | tuple[str, str] | None,
+    parcel: Parcel,
+    terms: Terms,
+    place: Path | None,
+    patience: float,
+    progress: Progress,
+) -> str:
+    """The short URL of what was sent from `place`; without one it cannot be gone on with."""
+    from shortd.client.api import Api, Nothing
+    from shortd.client.connection import Connection
+    from shortd.client.send import Sender
+    from shortd.client.state import Ledger, State
+
+    state = State()
+    async with aclosing(Connection(patience, progress.note)) as connection:
+        api = Api(connection, server)
+        if isinstance(given, tuple):
+            credentials = await api.log_in(*given)
+        else:
+            credentials = given or await api.temporary(state)
+        identity = (server, credentials.userid, place, parcel.name, *parcel.version)
+        kind = "send" if parcel.key is None else "send-encrypted"
+        with state.ledger(kind, *identity) if place else Ledger() as ledger:
+            short_url = await Sender(api, credentials, parcel, terms, ledger, progress).send()
+        if isinstance(given, tuple):
+            with suppress(ClientFailure):
+                await api.call("logout", Nothing, **credentials.inputs())
+    return short_url
+
+
+@click.command()
+@click.argument("shorturl", callback=check_short_url)
+@click.option("--password", is_flag=True, help="Ask for the password at once.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(allow_dash=True),
+    help="Where to put it: a file, a folder, or - for standard output.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that is there already.")
+@common_options
+def fetch(
+    shorturl: str, password: bool, output: str | None, force: bool, patience: float, quiet: bool
+) -> None:
+    """Fetch the file that SHORTURL shares, and print where it is.
+
+    An encrypted file's password is asked for. Fetched again after an interruption, it goes on
+    where it was.
+    """
+    import asyncio
+
+    from shortd.client.connection import Connection
+    from shortd.client.fetch import Fetcher, Target
+    from shortd.client.offer import Visitor
+    from shortd.client.passwords import file_passwords
+    from shortd.client.progress import Progress
+    from shortd.client.state import State
+
+    target = None if output == "-" else Target(Path(output) if output else None, force=force)
+    passwords = file_passwords(at_once=password)
+    path = None
+    with Progress(quiet=quiet) as progress, asyncio.Runner() as runner:
+        connection = Connection(patience, progress.note)
+        fetcher = Fetcher(connection, Visitor(connection, shorturl), progress)
+        try:
+            with interruptible(goes_on=target is not None):
+                runner.run(fetcher.visitor.visit())
+                if fetcher.visitor.is_locked:
+                    # Not inside the event loop, where Ctrl-C would have to wait for an answer.
+                    fetcher.visitor.unlock(passwords)
+                if target is None:
+                    runner.run(fetcher.to_stream(sys.stdout.buffer))
+                else:
+                    path = runner.run(fetcher.to_file(target, State()))
+        finally:
+            runner.run(connection.aclose())
+    if path is not None:
+        click.echo(path)
+
+
+@contextmanager
+def interruptible(*, goes_on: bool) -> Iterator[None]:
+    """Makes Ctrl-C one line, as any other failure is."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        hint = " The same command goes on from here." if goes_on else ""
+        raise ClientFailure(f"Interrupted.{hint}") from None

@@ -1,0 +1,95 @@
+"""Requests that are under way together and get into each other's way."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+
+from shortd.app import App
+from shortd.testing import RunningApp, open_app
+from tests.conftest import GENEROUS
+from tests.v2.people import (
+    DESTINATION,
+    PASSWORD,
+    Person,
+    double_sha256,
+    temporary,
+)
+
+
+def at_once(app: RunningApp, requests: list[httpx.Request]) -> list[int]:
+    """The statuses of requests that are all under way together."""
+
+    async def send() -> list[int]:
+        transport = httpx.ASGITransport(cast(Any, App(app.services)))
+        async with httpx.AsyncClient(transport=transport) as client:
+            responses = await asyncio.gather(*(client.send(request) for request in requests))
+            return [response.status_code for response in responses]
+
+    return app.run(send())
+
+
+def post(name: str, inputs: dict[str, Any]) -> httpx.Request:
+    return httpx.Request("POST", f"http://127.0.0.1:8080/v2/{name}", json=inputs)
+
+
+def test_one_code_wanted_by_many_accounts(app: RunningApp) -> None:
+    people = [temporary(app) for _ in range(8)]
+    inputs = {"url": DESTINATION, "code": "fanciest"}
+    requests = [post("url", {**person.credentials, **inputs}) for person in people]
+    assert sorted(at_once(app, requests)) == [200] + [409] * 7
+    assert sum(len(person.entries()) for person in people) == 1
+
+
+def test_one_code_replaced_again_and_again(app: RunningApp, guest: Person) -> None:
+    inputs = {**guest.credentials, "url": DESTINATION, "code": "fanciest"}
+    assert at_once(app, [post("url", inputs)] * 8) == [200] * 8
+    assert len(guest.entries(count=1000)) == 1
+
+
+def test_one_address_signed_up_twice(app: RunningApp) -> None:
+    inputs = {"email": "a@nowhere.example", "password": "ab" * 32}
+    statuses = at_once(app, [post("signup", inputs)] * 3)
+    assert sorted(statuses) == [200, 409, 409]
+
+
+def test_one_temporary_account_converted_twice(app: RunningApp, guest: Person) -> None:
+    requests = [
+        post(
+            "signup",
+            {"email": f"{n}@nowhere.example", "password": "ab" * 32, "userid": guest.userid},
+        )
+        for n in range(3)
+    ]
+    assert sorted(at_once(app, requests)) == [200, 401, 401]
+
+
+def test_one_bucket_for_all(tmp_path: Path) -> None:
+    environ = {**GENEROUS, "SHORTD_LIMITS__TEMPORARY__API_CAPACITY": "5500"}
+    with open_app(tmp_path / "data", environ=environ) as app:
+        guest = temporary(app)
+        inputs = {**guest.credentials, "url": DESTINATION}
+        statuses = at_once(app, [post("url", inputs)] * 12)
+        assert sorted(statuses) == [200] * 5 + [429] * 7
+
+
+def test_one_password_changed_twice(app: RunningApp, member: Person) -> None:
+    requests = [
+        post(
+            "change_password",
+            {**member.credentials, "password": double_sha256(PASSWORD), "password_new": new},
+        )
+        for new in ("ab" * 32, "cd" * 32)
+    ]
+    assert sorted(at_once(app, requests)) == [200, 401]
+
+
+def test_a_click_limit_is_exact(app: RunningApp, guest: Person) -> None:
+    entry = guest.shorten(expiration_count=7)
+    statuses = at_once(app, [httpx.Request("GET", entry["shorturl"])] * 40)
+    assert sorted(statuses) == [302] * 7 + [410] * 33
+    app.drain()
+    assert guest.entry(entry["shorturl"])["count"] == 7
