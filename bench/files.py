@@ -94,9 +94,11 @@ def measure(
         speeds: dict[str, list[float]] = {}
         for _ in range(rounds):
             for title, site in sites.items():
-                arguments = (site, payload, connections, times)
-                speeds.setdefault(f"{title} down", []).append(run(download, *arguments))
-                speeds.setdefault(f"{title} up", []).append(run(upload, *arguments))
+                address = site.address()
+                down = run(lambda _: download(site.port, address), connections, times)  # noqa: B023
+                up = run(lambda name: send(site.port, payload, site.upload(name)), connections, times)
+                speeds.setdefault(f"{title} down", []).append(down * size)
+                speeds.setdefault(f"{title} up", []).append(up * size)
                 site.clear()
             speeds.setdefault("write + fsync", []).append(plain_write(directory, payload))
     finally:

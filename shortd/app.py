@@ -83,7 +83,9 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
         return v2.refusal(request, error)
     answer = error_answer(request.app.state.pages, error, request.headers.get("accept", ""))
     if isinstance(fault, HTTPException) and fault.headers and "allow" in fault.headers:
-        answer.headers.append((b"allow", fault.headers["allow"].encode()))
+        # Litestar's order is a set's, another one in every process.
+        methods = sorted(fault.headers["allow"].split(", "))
+        answer.headers.append((b"allow", ", ".join(methods).encode()))
     return response(answer)
 
 

@@ -15,10 +15,10 @@ import os
 import re
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
+from io import FileIO
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 CHUNK_BYTES = 1 << 20
 """Bytes handed to a disk thread at a time; an upload holds two of these at most."""
+WRITEBACK_BYTES = 8 << 20
+"""Bytes that may gather in the page cache before the disk is told to begin."""
 _CHUNK_PIECES = 512
 """Pieces of a chunk, at most: tiny ones weigh more than they hold, and `writev` takes 1024."""
 _NAME = re.compile(r"[0-9a-f]{32}")
@@ -69,18 +71,9 @@ class Blobs:
             raise ValueError(f"not a blob's name: {name!r}")
         return self._directory / name[:2] / name
 
-    async def read(self, name: str, start: int, length: int) -> AsyncIterator[bytes]:
-        """Bytes [start, start + length) of a blob, in chunks. OSError if it cannot be read."""
-        # A file, not a descriptor: it closes itself should nobody be there to take it.
-        with await self.run(partial(self.path(name).open, "rb", buffering=0)) as file:
-            while length:
-                size = min(length, CHUNK_BYTES)
-                chunk = await self.run(partial(os.pread, file.fileno(), size, start))
-                if not chunk:
-                    raise OSError(f"blob {name} is shorter than it was")
-                yield chunk
-                start += len(chunk)
-                length -= len(chunk)
+    async def open(self, name: str) -> FileIO:
+        """A blob to be read by `run`; close it. OSError if it cannot be."""
+        return await self.run(lambda: self.path(name).open("rb", buffering=0))
 
     async def delete(self, name: str) -> None:
         """Removes a blob; one that is gone already is fine. OSError if it cannot be."""
@@ -102,8 +95,21 @@ class Blobs:
         return status.f_bavail * status.f_frsize >= size + self._reserve
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Runs blocking disk work on a disk thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        """Runs blocking disk work on a disk thread.
+
+        When cancelled, it ends no sooner than the work: what that uses may be closed then.
+        """
+        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            while not future.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([future])
+            if not future.cancelled():
+                # Nobody else asks for it, which would be logged.
+                future.exception()
+            raise
 
     def close(self) -> None:
         """Waits for the disk threads to end."""
@@ -116,7 +122,7 @@ class Blobs:
 class BlobWriter:
     """A blob being written. STORAGE_FULL from any method when the disk takes no more.
 
-    Bytes go to disk while the next ones come. Whoever cancels a method calls `discard`.
+    Bytes go to disk while the next ones come.
     """
 
     def __init__(self, blobs: Blobs, name: str) -> None:
@@ -129,6 +135,9 @@ class BlobWriter:
         self._hash = hashlib.sha256()
         self._pieces: list[bytes] = []
         self._held = 0
+        self._written = 0
+        self._begun = 0
+        """Bytes on their way to disk: fsync has to wait for the rest alone."""
         self._work: asyncio.Future[None] | None = None
 
     async def write(self, data: bytes) -> None:
@@ -167,16 +176,16 @@ class BlobWriter:
         self._work = asyncio.ensure_future(self._blobs.run(work))
 
     async def _settle(self) -> None:
-        """Waits for the disk thread; when cancelled, it still waits to be waited for."""
+        """Waits for the disk thread."""
         if self._work is None:
             return
+        work, self._work = self._work, None
         try:
-            await asyncio.shield(self._work)
+            await work
         except OSError as fault:
             if fault.errno in _FULL:
                 raise errors.STORAGE_FULL() from None
             raise
-        self._work = None
 
     def _put(self, pieces: list[bytes]) -> None:
         if not self._blobs.has_room(sum(map(len, pieces))):
@@ -189,10 +198,16 @@ class BlobWriter:
         rest = deque(memoryview(piece) for piece in pieces)
         while rest:
             written = os.writev(self._descriptor, rest)
+            self._written += written
             while rest and written >= len(rest[0]):
                 written -= len(rest.popleft())
             if written:
                 rest[0] = rest[0][written:]
+        if self._written - self._begun >= WRITEBACK_BYTES and hasattr(os, "posix_fadvise"):
+            # Linux begins to write to disk what is dirty, so that fsync finds little left.
+            ready = self._written - self._begun
+            os.posix_fadvise(self._descriptor, self._begun, ready, os.POSIX_FADV_DONTNEED)
+            self._begun = self._written
 
     def _publish(self) -> None:
         os.fsync(self._descriptor)

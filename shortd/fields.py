@@ -22,7 +22,9 @@ PasswordHex = Annotated[
         description="The password as the client derived it: 64 hex digits.",
     ),
 ]
-Name = Annotated[str, Meta(min_length=1, max_length=254)]
+Name = Annotated[
+    str, Meta(min_length=1, max_length=254, description="A username or an e-mail address.")
+]
 Email = Annotated[str, Meta(min_length=1, max_length=320, description="An e-mail address.")]
 Username = Annotated[str, Meta(max_length=128, description="At most 64 printable characters.")]
 UrlText = Annotated[
@@ -43,9 +45,14 @@ CodeV2 = Annotated[
     ),
 ]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Tag = Annotated[
+    int, Meta(ge=-(2**63), le=2**63 - 1, description="64 bits, each a mark of the owner's own.")
+]
 Utime = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, description="Unix time in microseconds.")]
 ClickLimit = Annotated[
     int, Meta(ge=0, le=2**63 - 1, description="Redirects allowed in all; 0 is no limit.")
 ]
-EntryCount = Annotated[int, Meta(ge=1, le=1000)]
-StartIndex = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+EntryCount = Annotated[int, Meta(ge=1, le=1000, description="How many entries, at most.")]
+StartIndex = Annotated[
+    int, Meta(ge=0, le=2**63 - 1, description="Where to begin; 0 is the newest entry.")
+]

@@ -7,11 +7,12 @@ does not answer goes through uvicorn's own callbacks unchanged.
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shortd.lane import Lane
+from shortd.sendfile import EXTENSION, SendFile
 
 HEADER_SECONDS = 10.0
 """A connection that has sent half a request gets this long for the rest of its headers."""
@@ -60,6 +61,8 @@ class PatientProtocol(HttpToolsProtocol):
         self.patience = BODY_SECONDS
         self.unparsed = 0
         super().on_headers_complete()
+        extensions: dict[str, Any] = {EXTENSION: SendFile(self.cycle, self.transport)}
+        self.scope["extensions"] = extensions
         if self.parser.should_upgrade():
             # The parser reads nothing behind an upgrade that we do not make (h2c from Java).
             self.cycle.keep_alive = False

@@ -19,7 +19,7 @@ LAYERS = {
     "mechanisms": {
         *("store", "journal", "limits", "throttle", "hooks"),
         *("passwords", "qr", "destinations", "visitors", "proxies", "blobs", "frames"),
-        *("manifests", "signing", "cache"),
+        *("manifests", "signing", "cache", "sendfile"),
     },
     # Speaks to servers from outside.
     "client": {"client"},
@@ -38,7 +38,7 @@ HEIGHT = {name: height for height, layer in enumerate(LAYERS.values()) for name 
 # Which of our modules may import a library, by the beginning of their names.
 ONLY = {
     "litestar": ("api", "web", "app", "testing"),
-    "uvicorn": ("server", "protocol"),
+    "uvicorn": ("server", "protocol", "sendfile"),
     "lmdb": ("store",),
 }
 

@@ -107,7 +107,7 @@ def send(
         parcel = Parcel(content, shared_name, filetype or "", key)
         progress = stack.enter_context(Progress(quiet=quiet))
         given = Credentials(userid, token or "") if userid else login
-        place = None if file == "-" else Path(file).resolve()
+        place = Path(file).resolve() if file != "-" and Path(file).is_file() else None
         with interruptible(goes_on=place is not None):
             short_url = asyncio.run(
                 send_parcel(server, given, parcel, terms, place, patience, progress)

@@ -15,7 +15,13 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 import httpx
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential_jitter
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    wait_exponential,
+    wait_random,
+)
 
 from shortd import __version__
 from shortd.client.failures import ClientFailure, Refused, Unreachable
@@ -32,7 +38,7 @@ TIMEOUT = httpx.Timeout(60, connect=10)
 ERROR_BYTES = 1 << 16
 """Most that is read of a refusal."""
 
-_grow = wait_exponential_jitter(initial=0.2, max=10, jitter=0.2)
+_grow = wait_exponential(multiplier=0.2, max=10) + wait_random(0, 0.2)
 
 
 class Connection:

@@ -9,11 +9,11 @@ import secrets
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, unquote
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from tests.browser.sealing import (
     Derivation,
@@ -47,6 +47,19 @@ def share(site: ServerProcess, userid: str) -> Share:
     return share
 
 
+class WatchOfDownloads(Watch):
+    """Does not mind a download that is given up, as the page does once it cannot be whole."""
+
+    def _note_failure(self, request: Request) -> None:
+        if not ("/-/files/" in request.url and "ERR_ABORTED" in (request.failure or "")):
+            super()._note_failure(request)
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return WatchOfDownloads()
+
+
 @pytest.fixture
 def visitor(tab: Page, site: ServerProcess) -> Visitor:
     return Downloader(tab, site)
@@ -77,8 +90,10 @@ def digest(data: bytes) -> str:
 
 
 class TestWhole:
-    @pytest.mark.parametrize("derive", [double_sha256, pbkdf2])
-    @pytest.mark.parametrize("sizes", [None, [1000, 1], [0, 4096, 0]])
+    @pytest.mark.parametrize(
+        ("derive", "sizes"),
+        [(double_sha256, None), (double_sha256, [0, 4096, 1, 0]), (pbkdf2, [4096])],
+    )
     def test_the_file_arrives_as_it_was(
         self, either: Visitor, share: Share, derive: Derivation, sizes: Sequence[int] | None
     ) -> None:
@@ -93,22 +108,28 @@ class TestWhole:
 
     @pytest.mark.parametrize("sizes", [[], [0], [0, 0]])
     def test_an_empty_file_is_a_file(
-        self, either: Visitor, share: Share, sizes: Sequence[int]
+        self, visitor: Visitor, share: Share, sizes: Sequence[int]
     ) -> None:
-        either.open(share(b"", sizes=sizes))
-        either.enter(PASSWORD)
-        expect(either.tab.locator("#size")).to_have_text("0 bytes")
-        either.save()
-        assert either.saved_sha256() == digest(b"")
+        visitor.open(share(b"", sizes=sizes))
+        visitor.enter(PASSWORD)
+        expect(visitor.tab.locator("#size")).to_have_text("0 bytes")
+        visitor.save()
+        assert visitor.saved_sha256() == digest(b"")
 
-    @pytest.mark.parametrize("sizes", [None, [1_000_003]])
-    def test_a_large_file(self, either: Visitor, share: Share, sizes: Sequence[int] | None) -> None:
+    def test_a_large_file_in_frames(self, either: Visitor, share: Share) -> None:
         data = secrets.token_bytes(30_000_000)
-        either.open(share(data, sizes=sizes))
+        either.open(share(data, sizes=[1_000_003]))
         either.enter(PASSWORD)
         expect(either.tab.locator("#size")).to_have_text("30.0 MB")
         either.save()
         assert either.saved_sha256() == digest(data)
+
+    def test_a_large_file_in_one_frame(self, visitor: Visitor, share: Share) -> None:
+        data = secrets.token_bytes(30_000_000)
+        visitor.open(share(data))
+        visitor.enter(PASSWORD)
+        visitor.save()
+        assert visitor.saved_sha256() == digest(data)
 
     @pytest.mark.parametrize("chunk", [1, 3, 29])
     def test_frames_may_be_cut_anywhere(self, visitor: Visitor, share: Share, chunk: int) -> None:
@@ -260,7 +281,7 @@ def spellings_of(secret: bytes) -> list[str]:
 
 
 class TestBroken:
-    @pytest.mark.parametrize("at", [4, 15, 16, 600, -1])
+    @pytest.mark.parametrize("at", [4, 600, -1])
     def test_a_changed_byte_leaves_nothing(self, either: Visitor, share: Share, at: int) -> None:
         def flip(body: bytearray) -> None:
             body[at] ^= 1
@@ -292,15 +313,15 @@ class TestBroken:
         ],
     )
     def test_a_body_that_does_not_add_up_leaves_nothing(
-        self, either: Visitor, share: Share, body: Callable[[Sealed], bytes]
+        self, visitor: Visitor, share: Share, body: Callable[[Sealed], bytes]
     ) -> None:
         sealed = share(bytes(1000), sizes=[500])
-        either.tab.route(DOWNLOADS, lambda route: route.fulfill(body=body(sealed)))
-        either.open(sealed)
-        either.enter(PASSWORD)
-        either.save()
-        expect(either.status).to_contain_text("damaged")
-        assert either.left_behind() == []
+        visitor.tab.route(DOWNLOADS, lambda route: route.fulfill(body=body(sealed)))
+        visitor.open(sealed)
+        visitor.enter(PASSWORD)
+        visitor.save()
+        expect(visitor.status).to_contain_text("damaged")
+        assert visitor.left_behind() == []
 
     def test_a_download_that_ends_early_leaves_nothing(
         self, either: Visitor, watch: Watch, site: ServerProcess, share: Share
@@ -332,8 +353,6 @@ class TestBroken:
             either.tab.get_by_role("button", name="Cancel").click()
         expect(either.status).to_have_text("Cancelled. Nothing was saved.")
         assert either.left_behind() == []
-        assert all("ERR_ABORTED" in complaint for complaint in watch.complaints)
-        watch.complaints.clear()
         network.detach()
         either.save()
         assert either.saved_sha256() == digest(data)
@@ -352,7 +371,6 @@ class TestBroken:
         assert asked.value.type == "beforeunload"
         with visitor.tab.expect_event("close"):
             asked.value.accept()
-        watch.complaints.clear()
 
     def test_a_full_disk_is_told(self, tab: Page, site: ServerProcess, share: Share) -> None:
         visitor = Visitor(tab, site)
@@ -529,13 +547,10 @@ class TestAddress:
         "query",
         [
             "",
-            "shorturl=https://s.example/abcdef",
             f"signature={'a' * 88}",
             f"shorturl=https://s.example/abcdef&signature={'a' * 87}",
-            f"shorturl=https://s.example/abcdef&signature={'g' * 88}",
             f"shorturl=javascript:alert(1)&signature={'a' * 88}",
             f"shorturl=https://s.example/-/login&signature={'a' * 88}",
-            f"shorturl=https://u@s.example/abcdef&signature={'a' * 88}",
             f"shorturl={quote('https://s.example/abcdef; rm -r x')}&signature={'a' * 88}",
             f"shorturl={quote('<img src=x onerror=alert(1)>')}&signature={quote('<b>x</b>')}",
         ],
@@ -574,7 +589,7 @@ class TestAddress:
 
 
 def test_on_a_page_that_is_not_secure_it_says_how_else(
-    tab: Page, site: ServerProcess, share: Share
+    tab: Page, watch: Watch, site: ServerProcess, share: Share
 ) -> None:
     def forward(route: Route) -> None:
         at_home = route.request.url.replace("http://shortd.test", site.url, 1)
@@ -582,7 +597,9 @@ def test_on_a_page_that_is_not_secure_it_says_how_else(
 
     tab.route("http://shortd.test/**", forward)
     sealed = share()
-    tab.goto(sealed.page("http://shortd.test"))
+    # Of the headers, too, the browser takes only what it takes on such pages.
+    with complaint(watch, tab, "Cross-Origin-Opener-Policy header has been ignored"):
+        tab.goto(sealed.page("http://shortd.test"))
     assert tab.evaluate("isSecureContext") is False
     expect(tab.get_by_role("status")).to_contain_text("secure pages (https)")
     expect(tab.get_by_text(f"shortd fetch {sealed.shorturl}")).to_be_visible()
@@ -600,17 +617,17 @@ def test_without_scripts_it_says_how_else(chromium: Browser, share: Share) -> No
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 360, 1100])
-def test_every_step_fits_and_can_be_read(
-    visitor: Visitor, share: Share, width: int, scheme: Any
-) -> None:
+def test_every_step_fits_and_can_be_read(visitor: Visitor, share: Share, width: int) -> None:
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
     def look() -> None:
-        assert visitor.tab.evaluate("document.documentElement.scrollWidth") == width
-        assert visitor.tab.evaluate(FAINT) == []
+        for scheme in schemes:
+            visitor.tab.emulate_media(color_scheme=scheme)
+            assert visitor.tab.evaluate("document.documentElement.scrollWidth") == width
+            assert visitor.tab.evaluate(FAINT) == []
 
     visitor.tab.set_viewport_size({"width": width, "height": 800})
-    visitor.tab.emulate_media(color_scheme=scheme)
     visitor.open(share(name=f"{'long' * 50}.pdf"))
     expect(visitor.password).to_be_focused()
     look()
@@ -622,9 +639,7 @@ def test_every_step_fits_and_can_be_read(
     look()
 
 
-def test_an_encrypted_file_and_a_link_by_the_hand_of_the_document(
-    visitor: Visitor, share: Share
-) -> None:
+def test_a_file_made_as_the_document_makes_it(visitor: Visitor, share: Share) -> None:
     """One frame, double SHA-256, as the document's example makes them."""
     sealed = share(b"text", password="TestPassword")
     length = int.from_bytes(sealed.body[:4], "little")

@@ -215,7 +215,8 @@ def test_the_largest_body(site: Site) -> None:
 
 def test_head_has_the_length_and_no_body(site: Site) -> None:
     with site.connect() as wire:
-        for target in (f"/{site.code}", f"/{site.code}+", f"/{site.code}.svg", "/nosuchcode"):
+        links = (f"/{site.code}", f"/{site.code}+", f"/{site.code}.svg", "/nosuchcode")
+        for target in (*links, "/", "/robots.txt", "/-/health", "/-/docs", "/favicon.ico"):
             wire.send(request(target, method="HEAD"))
             head = wire.response(head_only=True)
             answer = wire.ask(request(target))

@@ -249,6 +249,14 @@ def test_integers_are_integers_of_64_bits(world: World, number: bytes) -> None:
                     assert (error["code"], error["field"]) == ("invalid_field", field.encode_name)
 
 
+@pytest.mark.parametrize("inner", [b'{"\xff":1}', b'{"\\ud800":1}', b'{"a":}', b'{"a" 1}'])
+def test_names_inside_qr_that_are_no_unicode(world: World, inner: bytes) -> None:
+    with nothing_changes(world):
+        for name in ("url", "urls", "get_entry", "get_entries"):
+            body = json.dumps({**world.good(CALLS[name]), "qr": "@"}).encode()
+            assert refused(world, CALLS[name], body.replace(b'"@"', inner))["code"] == "bad_json"
+
+
 def test_the_last_of_duplicate_names_counts(wild: World) -> None:
     text = json.dumps({**wild.owner.credentials, "url": "https://example.com/", "tag": 1}).encode()
     response = wild.app.post("url", text[:-1] + b',"tag":2,"tag":3}')
@@ -314,7 +322,7 @@ def test_any_json_gets_an_envelope(wild: World, call: Call) -> None:
         near = near.filter(lambda body: body["password"] != right["password"])
 
     @settings(
-        max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )
     @given(body=near | st.dictionaries(st.text(max_size=8), json_values, max_size=4) | json_values)
     def check(body: Any) -> None:

@@ -11,6 +11,7 @@ import httpx
 from shortd.app import App
 from shortd.testing import RunningApp, open_app
 from tests.conftest import GENEROUS
+from tests.v2.envelopes import check_envelope
 from tests.v2.people import (
     DESTINATION,
     PASSWORD,
@@ -20,16 +21,20 @@ from tests.v2.people import (
 )
 
 
-def at_once(app: RunningApp, requests: list[httpx.Request]) -> list[int]:
-    """The statuses of requests that are all under way together."""
+def send_all(app: RunningApp, requests: list[httpx.Request]) -> list[httpx.Response]:
+    """The responses to requests that are all under way together."""
 
-    async def send() -> list[int]:
+    async def send() -> list[httpx.Response]:
         transport = httpx.ASGITransport(cast(Any, App(app.services)))
         async with httpx.AsyncClient(transport=transport) as client:
-            responses = await asyncio.gather(*(client.send(request) for request in requests))
-            return [response.status_code for response in responses]
+            return await asyncio.gather(*(client.send(request) for request in requests))
 
     return app.run(send())
+
+
+def at_once(app: RunningApp, requests: list[httpx.Request]) -> list[int]:
+    """Their statuses."""
+    return [response.status_code for response in send_all(app, requests)]
 
 
 def post(name: str, inputs: dict[str, Any]) -> httpx.Request:
@@ -93,3 +98,18 @@ def test_a_click_limit_is_exact(app: RunningApp, guest: Person) -> None:
     assert sorted(statuses) == [302] * 7 + [410] * 33
     app.drain()
     assert guest.entry(entry["shorturl"])["count"] == 7
+
+
+def test_more_passwords_than_can_be_checked(app: RunningApp, member: Person) -> None:
+    """Two are being checked and 32 may wait; the others are told to come back."""
+    inputs = {"username_email": "Member", "password": double_sha256(PASSWORD)}
+    responses = send_all(app, [post("login", inputs)] * 50)
+    refused = [response for response in responses if response.status_code == 503]
+    assert 1 <= len(refused) <= 50 - 34
+    for response in refused:
+        check_envelope(response.json(), "login")
+        assert response.json()["error"]["code"] == "busy"
+        assert response.headers["retry-after"] == "1"
+    for response in responses:
+        assert response.status_code in (200, 503)
+    assert member.entries() == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from shortd.api.v2.registry import CALLS, Call
@@ -124,9 +125,16 @@ class TestWarnings:
         assert envelope["status"] == "success"
         assert envelope["warnings"] == ["unknown field: typo", "unknown field: ütf\0"]
 
+    def test_inside_qr(self, guest: Person) -> None:
+        response = guest.post("url", url="https://example.com/", qr={"colour": "#123456"}, x=1)
+        assert checked(response, "url")["warnings"] == [
+            "unknown field: x",
+            "unknown field: qr.colour",
+        ]
+
     def test_no_field_of_the_call_is_unknown(self, world: World) -> None:
         for call in JSON_CALLS.values():
-            given = dict.fromkeys(call.field_names)
+            given = dict.fromkeys(call.shape.names, msgspec.Raw(b"null"))
             assert call.unknown_fields(given) == []
 
 

@@ -47,7 +47,7 @@ SCHEMA = schema_of(JSON_CALLS)
 OWN_SCHEMA = schema_of(
     name
     for name, call in JSON_CALLS.items()
-    if "userid" in call.field_names and name not in ("signup", "logout", "change_password")
+    if "userid" in call.shape.names and name not in ("signup", "logout", "change_password")
 )
 """Of the calls that an account can make again and again."""
 # What is covered systematically is covered once, without an account.

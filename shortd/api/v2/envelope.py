@@ -103,13 +103,14 @@ async def run(
         if call.form and form is None:
             raise errors.BAD_FORM("This call takes a form of its own.")
         raw = body if body is not None else {**(broadcast or {}), **given}
-        output = await call.run(ctx, call.parse(raw))
+        args = call.parse(raw)
+        unknown = call.unknown_fields(given)
+        output = await call.run(ctx, args)
     except errors.ShortdError as error:
         return refused(call_name, error, ctx.now, ctx.charged)
     except Exception:
         log.exception("call_failed", call=call_name)
         return refused(call_name, errors.INTERNAL(), ctx.now, ctx.charged)
-    unknown = call.unknown_fields(given)
     return Answer(
         Envelope(
             output=output,

@@ -12,7 +12,7 @@ from shortd.api.v2.entries import EntryOutput, QrInput, show
 from shortd.api.v2.link_calls import place
 from shortd.api.v2.registry import Context, Credentials, Input, Output, call
 from shortd.destinations import Destination
-from shortd.fields import ClickLimit, CodeV2, HostName, Int64, ShortUrl, Utime
+from shortd.fields import ClickLimit, CodeV2, HostName, ShortUrl, Tag, Utime
 from shortd.files import Description, Secrecy, allowance
 from shortd.links import Address, NewLink
 from shortd.models import NEVER, Encryption
@@ -59,7 +59,7 @@ class Terms(Credentials, frozen=True, kw_only=True):
     challenge: Challenge | None = None
     signature: Signature | None = None
     expiration_utime: Utime = NEVER
-    tag: Int64 = 0
+    tag: Tag = 0
     expiration_count: ClickLimit = 0
     host: HostName | None = None
     code: CodeV2 | None = None

@@ -19,6 +19,7 @@ from shortd.fields import (
     Int64,
     ShortUrl,
     StartIndex,
+    Tag,
     UrlText,
     Utime,
 )
@@ -34,7 +35,7 @@ class Terms(Credentials, frozen=True, kw_only=True):
     """What any new entry can be given."""
 
     expiration_utime: Utime = NEVER
-    tag: Int64 = 0
+    tag: Tag = 0
     expiration_count: ClickLimit = 0
     host: HostName | None = None
     qr: QrInput = None
@@ -64,7 +65,7 @@ class SetEnabled(OneEntry, frozen=True, kw_only=True):
 
 
 class SetTag(OneEntry, frozen=True, kw_only=True):
-    tag: Int64
+    tag: Tag
 
 
 class SetExpirationCount(OneEntry, frozen=True, kw_only=True):
@@ -79,9 +80,9 @@ class GetEntries(Credentials, frozen=True, kw_only=True):
     start: StartIndex = 0
     count: EntryCount = 3
     qr: QrInput = None
-    tag: Int64 | None = None
-    tagmask_and: Int64 | None = None
-    tagmask_or: Int64 | None = None
+    tag: Annotated[Int64, Meta(description="Entries with this tag alone.")] | None = None
+    tagmask_and: Annotated[Int64, Meta(description="Entries with all these bits.")] | None = None
+    tagmask_or: Annotated[Int64, Meta(description="Entries with any of these bits.")] | None = None
 
 
 @call("url", weight=1000)

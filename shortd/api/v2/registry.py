@@ -21,6 +21,7 @@ import msgspec
 
 from shortd import errors
 from shortd.api.v2.forms import Form
+from shortd.api.v2.shapes import Shape, shape_of
 from shortd.fields import TokenText, UserId
 from shortd.models import Account
 from shortd.services import Services
@@ -124,7 +125,7 @@ class Call(msgspec.Struct, frozen=True):
     form: bool
     """Comes as a form, with a file beside the input."""
     decode: Callable[[bytes], Input]
-    field_names: frozenset[str]
+    shape: Shape
 
     @property
     def summary(self) -> str:
@@ -135,13 +136,18 @@ class Call(msgspec.Struct, frozen=True):
         try:
             return self.decode(raw if isinstance(raw, bytes) else msgspec.json.encode(raw))
         except msgspec.ValidationError as fault:
-            raise _field_error(str(fault)) from None
+            raise _field_error(str(fault), self.shape.wishes) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise errors.BAD_JSON() from None
 
-    def unknown_fields(self, given: Mapping[str, object]) -> list[str]:
-        """Fields of the input that the call does not have."""
-        return [name for name in given if name not in self.field_names]
+    def unknown_fields(self, given: JsonObject) -> list[str]:
+        """Fields of the input that the call does not have, `qr.colour` among them. BAD_JSON."""
+        unknown = [name for name in given if name not in self.shape.names]
+        for name, known in self.shape.inner.items():
+            if name in given and bytes(given[name]).lstrip()[:1] == b"{":
+                inner = parse_object(bytes(given[name]))
+                unknown += [f"{name}.{key}" for key in inner if key not in known]
+        return unknown
 
     async def run(self, ctx: Context, args: Input) -> Output:
         """Authenticates, charges and runs the call."""
@@ -187,9 +193,7 @@ def call(
             handler=function,
             form=form,
             decode=msgspec.json.Decoder(input_type).decode,
-            field_names=frozenset(
-                field.encode_name for field in msgspec.structs.fields(input_type)
-            ),
+            shape=shape_of(input_type),
         )
         return function
 
@@ -204,7 +208,7 @@ def parse_object(body: bytes) -> JsonObject:
         raise errors.BAD_JSON() from None
 
 
-def _field_error(message: str) -> errors.ShortdError:
+def _field_error(message: str, wishes: Mapping[str, str]) -> errors.ShortdError:
     """msgspec's message as a catalogued error that names the field."""
     match = _LOCATION.match(message)
     reason, path = (match["reason"], match["path"] or "") if match else (message, "")
@@ -214,4 +218,7 @@ def _field_error(message: str) -> errors.ShortdError:
         return errors.MISSING_FIELD(f"{reason}.", field=field)
     if not path:
         return errors.BAD_JSON()
+    wish = wishes.get(path.partition("[")[0])
+    if wish and "matching regex" in reason:
+        return errors.INVALID_FIELD(f"Expected: {wish}", field=path)
     return errors.INVALID_FIELD(f"{reason}.", field=path)
