@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,9 +95,8 @@ def measure(
         speeds: dict[str, list[float]] = {}
         for _ in range(rounds):
             for title, site in sites.items():
-                address = site.address()
-                down = run(lambda _: download(site.port, address), connections, times)  # noqa: B023
-                up = run(lambda name: send(site.port, payload, site.upload(name)), connections, times)
+                down = run(partial(download, site.port, site.address(), size), connections, times)
+                up = run(partial(upload, site, payload), connections, times)
                 speeds.setdefault(f"{title} down", []).append(down * size)
                 speeds.setdefault(f"{title} up", []).append(up * size)
                 site.clear()
@@ -161,24 +161,18 @@ def shortd_site(server: ServerProcess, payload: Path) -> Site:
     return Site(server.port, request, address, clear)
 
 
-def run(
-    work: Callable[[Site, Path, str], None],
-    site: Site,
-    payload: Path,
-    connections: int,
-    times: int,
-) -> float:
-    """Bytes a second, over all connections."""
+def run(transfer: Callable[[str], None], connections: int, times: int) -> float:
+    """Files a second, over all connections; each transfer gets a name of its own."""
 
     def several(connection: int) -> None:
         for number in range(times):
-            work(site, payload, f"{connection}-{number}")
+            transfer(f"{connection}-{number}")
 
     with ThreadPoolExecutor(connections) as threads:
         start = time.perf_counter()
         list(threads.map(several, range(connections)))
         seconds = time.perf_counter() - start
-    return connections * times * payload.stat().st_size / seconds
+    return connections * times / seconds
 
 
 def upload(site: Site, payload: Path, name: str) -> None:
@@ -201,16 +195,16 @@ def send(port: int, payload: Path, request: Request) -> bytes:
     return answer.partition(b"\r\n\r\n")[2]
 
 
-def download(site: Site, payload: Path, name: str) -> None:
+def download(port: int, path: str, size: int, _name: str) -> None:
     """Fetches the whole file and throws it away."""
     buffer = bytearray(RECEIVE_BYTES)
-    with socket.create_connection(("127.0.0.1", site.port)) as connection:
-        head = f"GET {site.address()} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
         connection.sendall(head.encode())
         received = 0
-        while size := connection.recv_into(buffer):
-            received += size
-    if received < payload.stat().st_size:
+        while piece := connection.recv_into(buffer):
+            received += piece
+    if received < size:
         raise SystemExit(f"a download is short: {received} bytes")
 
 

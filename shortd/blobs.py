@@ -52,7 +52,7 @@ class Blobs:
     """
 
     def __init__(self, directory: Path, *, reserve: int = 0, threads: int = 4) -> None:
-        self._directory = directory
+        self.directory = directory
         self._reserve = reserve
         self._unfinished = directory / "unfinished"
         for folder in (directory, self._unfinished):
@@ -69,7 +69,7 @@ class Blobs:
         """Where a blob is. ValueError for anything that `create` cannot have named."""
         if not _NAME.fullmatch(name):
             raise ValueError(f"not a blob's name: {name!r}")
-        return self._directory / name[:2] / name
+        return self.directory / name[:2] / name
 
     async def open(self, name: str) -> FileIO:
         """A blob to be read by `run`; close it. OSError if it cannot be."""
@@ -79,19 +79,9 @@ class Blobs:
         """Removes a blob; one that is gone already is fine. OSError if it cannot be."""
         await self.run(lambda: self.path(name).unlink(missing_ok=True))
 
-    def names(self) -> Iterator[tuple[str, float]]:
-        """Every finished blob with its time of change (Unix seconds)."""
-        for folder in self._directory.glob("[0-9a-f][0-9a-f]"):
-            for entry in os.scandir(folder):
-                if not _NAME.fullmatch(entry.name):
-                    # Not ours: `path` would not have it, and it is not for us to delete.
-                    continue
-                with suppress(FileNotFoundError):
-                    yield entry.name, entry.stat().st_mtime
-
     def has_room(self, size: int) -> bool:
         """Whether the file system could take so many bytes more without our reserve."""
-        status = os.statvfs(self._directory)
+        status = os.statvfs(self.directory)
         return status.f_bavail * status.f_frsize >= size + self._reserve
 
     async def run(self, work: Callable[[], T]) -> T:
@@ -225,6 +215,16 @@ class BlobWriter:
             os.close(self._descriptor)
             self._descriptor = -1
         self._path.unlink(missing_ok=True)
+
+
+def stored_blobs(directory: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Every finished blob in a folder of `Blobs`. Blocking."""
+    for folder in directory.glob("[0-9a-f][0-9a-f]"):
+        for entry in os.scandir(folder):
+            # What has another name is not ours, and not for us to delete.
+            if _NAME.fullmatch(entry.name):
+                with suppress(FileNotFoundError):
+                    yield entry.name, entry.stat()
 
 
 def _sync_directory(path: Path) -> None:

@@ -157,13 +157,15 @@ def check(config_file: Path | None, data_dir: Path | None) -> None:
 def doctor(config_file: Path | None, data_dir: Path | None) -> None:
     """Check what is stored against itself. The server must be stopped."""
     settings = load(config_file, data_dir=data_dir, environ=os.environ)
+    from shortd.blobs import stored_blobs
     from shortd.store import Store
     from shortd.store.check import faults
 
     store = Store(settings.data_dir, map_bytes=settings.storage.map_bytes)
+    blobs = {name: status.st_size for name, status in stored_blobs(settings.data_dir / "files")}
     try:
         with store.read() as txn:
-            found = list(faults(txn))
+            found = list(faults(txn, blobs))
     finally:
         store.close()
     if found:

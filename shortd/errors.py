@@ -60,6 +60,7 @@ UNKNOWN_CALL = ErrorKind("unknown_call", 404, "There is no call of this name.")
 NOT_FOUND = ErrorKind("not_found", 404, "There is nothing here.")
 METHOD_NOT_ALLOWED = ErrorKind("method_not_allowed", 405, "This method is not allowed here.")
 BODY_TOO_LARGE = ErrorKind("body_too_large", 413, "The request body is too large.")
+NOT_ALLOWED = ErrorKind("not_allowed", 403, "This address may not look here.")
 BAD_REQUEST = ErrorKind("bad_request", 400, "The request cannot be understood.")
 
 # Who is asking

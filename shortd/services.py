@@ -24,6 +24,7 @@ from shortd.files import Files
 from shortd.hosts import Hosts, register
 from shortd.journal import Journal
 from shortd.links import Links
+from shortd.metrics import Metrics
 from shortd.models import Position
 from shortd.owners import Owners
 from shortd.passwords import PasswordHasher
@@ -65,6 +66,7 @@ class Services:
     clicks: Clicks
     visits: Visits
     sweeper: Sweeper
+    metrics: Metrics
     proxies: Proxies
     drawing: ThreadPoolExecutor
     """Draws QR codes: one thread, so that a list of them cannot starve everything else."""
@@ -118,7 +120,8 @@ async def open_services(
     owners = Owners(budgets)
     hasher = PasswordHasher()
     resolver = Resolver(store, owners, clicks, budgets)
-    visits = Visits(resolver, clicks, budgets, settings.clicks.ip)
+    metrics = Metrics(store, journal, settings.server.metrics_from)
+    visits = Visits(resolver, clicks, budgets, metrics, settings.clicks.ip)
     links = Links(store, hosts, random)
     blobs = Blobs(settings.data_dir / "files", reserve=settings.files.min_free_bytes)
     files = Files(store, blobs, links, settings.limits, random)
@@ -139,6 +142,7 @@ async def open_services(
         clicks=clicks,
         visits=visits,
         sweeper=Sweeper(store, owners, budgets, settings.clicks, clock),
+        metrics=metrics,
         proxies=Proxies(settings.server.trusted_proxies),
         drawing=ThreadPoolExecutor(max_workers=1, thread_name_prefix="shortd-qr"),
     )

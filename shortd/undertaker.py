@@ -13,6 +13,7 @@ from itertools import islice
 
 import structlog
 
+from shortd.blobs import stored_blobs
 from shortd.clock import SECOND, Clock
 from shortd.files import Files
 from shortd.store import Store
@@ -83,8 +84,8 @@ class Undertaker:
     async def find_orphans(self) -> None:
         """Deletes the blobs that no row names and that are old enough."""
         before = self._clock.now() / SECOND - ORPHAN_SECONDS
-        blobs = await self._blobs.run(lambda: list(self._blobs.names()))
-        old = [name for name, changed in blobs if changed < before]
+        blobs = await self._blobs.run(lambda: list(stored_blobs(self._blobs.directory)))
+        old = [name for name, status in blobs if status.st_mtime < before]
         orphans = []
         for start in range(0, len(old), BATCH):
             orphans += self._unclaimed(old[start : start + BATCH])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from shortd.budgets import Budgets
 from shortd.clicks import Clicks
+from shortd.metrics import Metrics
 from shortd.models import QR_LOAD, QR_VISIT, VISIT, Click
 from shortd.resolver import Decision, Outcome, Resolver, Visitor
 from shortd.visitors import kept_address
@@ -22,11 +23,17 @@ class Visits:
     """Applies decisions: charges, counts, journals."""
 
     def __init__(
-        self, resolver: Resolver, clicks: Clicks, budgets: Budgets, address_mode: str
+        self,
+        resolver: Resolver,
+        clicks: Clicks,
+        budgets: Budgets,
+        metrics: Metrics,
+        address_mode: str,
     ) -> None:
         self.resolve = resolver.resolve
         self._clicks = clicks
         self._budgets = budgets
+        self._metrics = metrics
         self._address_mode = address_mode
 
     def answer(self, host: int, code: str, visitor: Visitor) -> Decision:
@@ -38,10 +45,12 @@ class Visits:
 
     def apply(self, decision: Decision, visitor: Visitor) -> None:
         """Charges and counts a visit as decided, in the same tick as it was; flush follows."""
+        if decision.outcome is Outcome.REDIRECT:
+            self._metrics.redirects += 1
+        else:
+            self._metrics.visits[decision.outcome.value] += 1
         link, owner = decision.link, decision.owner
-        if link is None or owner is None or not visitor.is_get:
-            return
-        if not decision.is_alive:
+        if link is None or owner is None or not visitor.is_get or not decision.is_alive:
             return
         self._budgets.buckets.charge(owner.bucket, owner.limit, decision.weight, visitor.utime)
         if decision.outcome is not Outcome.HIDDEN and visitor.counts:

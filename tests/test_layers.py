@@ -25,7 +25,7 @@ LAYERS = {
     "client": {"client"},
     "services": {
         *("accounts", "links", "files", "clicks", "teams", "mail"),
-        *("budgets", "owners", "hosts", "tally", "sweeper", "undertaker"),
+        *("budgets", "owners", "hosts", "tally", "sweeper", "undertaker", "metrics"),
     },
     "deciding": {"resolver", "plugins", "visits", "unlocking"},
     "wiring": {"services"},

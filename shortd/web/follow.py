@@ -155,23 +155,23 @@ class Follow:
 def link_request(services: Services, scope: HTTPScope) -> LinkRequest:
     """Reads an ASGI scope."""
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-    client = scope["client"]
     return LinkRequest(
         method=scope["method"],
         host=headers.get(b"host", ""),
         query=scope["query_string"],
         accept=headers.get(b"accept", ""),
         purpose=headers.get(b"sec-purpose") or headers.get(b"purpose", ""),
-        address=client_address(services, scope, client[0] if client else ""),
+        address=client_address(services, scope),
         user_agent=headers.get(b"user-agent", ""),
         referrer=headers.get(b"referer", ""),
         language=headers.get(b"accept-language", ""),
     )
 
 
-def client_address(services: Services, scope: HTTPScope, peer: str) -> str:
+def client_address(services: Services, scope: HTTPScope) -> str:
     """The client's address, as far as it can be believed."""
-    return services.proxies.of_headers(peer, scope["headers"])
+    client = scope["client"]
+    return services.proxies.of_headers(client[0] if client else "", scope["headers"])
 
 
 def with_query(location: str, query: bytes) -> str:

@@ -7,10 +7,12 @@ from functools import partial
 from litestar import Request, Response, route
 from litestar.datastructures import State
 from litestar.enums import HttpMethod
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from shortd import __version__, errors
 from shortd.services import Services
 from shortd.web.answers import Answer, json_answer, page
+from shortd.web.follow import client_address
 from shortd.web.pages import Pages, static_file
 
 ROBOTS = b"User-agent: *\nDisallow: /\nAllow: /$\n"
@@ -63,10 +65,33 @@ async def static(request: AnyRequest) -> Response[bytes]:
 
 @look("/-/health")
 async def health(request: AnyRequest) -> Response[bytes]:
-    """200 once ready; `status` says "degraded" while clicks cannot be made durable."""
-    journal = services_of(request).clicks.journal.status()
-    status = "ok" if journal.fault is None else "degraded"
-    return response(json_answer({"status": status, "version": __version__, "journal": journal}))
+    """200 once ready; `status` says "degraded" while clicks cannot be made durable.
+
+    `files` has what keeps unclaimed files from being deleted, or null.
+    """
+    services = services_of(request)
+    journal = services.clicks.journal.status()
+    health = {
+        "status": "ok" if journal.fault is None else "degraded",
+        "version": __version__,
+        "journal": journal,
+        "files": {"complaint": services.undertaker.complaint},
+    }
+    return response(json_answer(health))
+
+
+@look("/-/metrics")
+async def metrics(request: AnyRequest) -> Response[bytes]:
+    """For Prometheus. Answers loopback and `[server] metrics_from` alone."""
+    services = services_of(request)
+    address = client_address(services, request.scope)
+    if "x-forwarded-for" in request.headers and address == (request.scope["client"] or [""])[0]:
+        # Through a proxy that nobody told us to trust: loopback is the proxy, not who asks.
+        raise errors.NOT_ALLOWED()
+    if not services.metrics.may_read(address):
+        raise errors.NOT_ALLOWED()
+    headers = [(b"content-type", CONTENT_TYPE_LATEST.encode()), (b"cache-control", b"no-store")]
+    return response(Answer(200, headers, services.metrics.text()))
 
 
 def _asset(name: str, caching: tuple[bytes, bytes]) -> Answer:
@@ -83,4 +108,4 @@ def _asset(name: str, caching: tuple[bytes, bytes]) -> Answer:
     return Answer(200, headers, body)
 
 
-HANDLERS = (home, robots, favicon, static, health)
+HANDLERS = (home, robots, favicon, static, health, metrics)

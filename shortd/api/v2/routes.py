@@ -12,6 +12,7 @@ from litestar.exceptions import InternalServerException
 
 from shortd import errors
 from shortd.api.v2 import envelope
+from shortd.api.v2.registry import CALLS
 from shortd.services import Services
 from shortd.web.answers import retry_after_header
 from shortd.web.follow import client_address
@@ -28,7 +29,7 @@ async def v2_call(request: Request[Any, Any, State]) -> Response[bytes]:
     name: str = request.path_params["name"]
     services: Services = request.app.state.services
     body = await request.body()
-    return render(await envelope.answer(services, name, body, _address(request)))
+    return _answered(request, await envelope.answer(services, name, body, _address(request)))
 
 
 @post(["/v2/file", "/v2/file_part_upload"], request_max_body_size=None, status_code=200)
@@ -36,9 +37,10 @@ async def v2_form(request: Request[Any, Any, State]) -> Response[bytes]:
     services: Services = request.app.state.services
     name = request.scope["path"].removeprefix(PREFIX).strip("/")
     content_type = request.headers.get("content-type", "")
-    return render(
-        await envelope.answer_form(services, name, content_type, _body(request), _address(request))
+    answer = await envelope.answer_form(
+        services, name, content_type, _body(request), _address(request)
     )
+    return _answered(request, answer)
 
 
 async def _body(request: Request[Any, Any, State]) -> AsyncIterator[bytes]:
@@ -51,8 +53,14 @@ async def _body(request: Request[Any, Any, State]) -> AsyncIterator[bytes]:
 
 
 def _address(request: Request[Any, Any, State]) -> str:
-    peer = request.scope["client"]
-    return client_address(request.app.state.services, request.scope, peer[0] if peer else "")
+    return client_address(request.app.state.services, request.scope)
+
+
+def _answered(request: Request[Any, Any, State], answer: envelope.Answer) -> Response[bytes]:
+    services: Services = request.app.state.services
+    name = answer.envelope.type if answer.envelope.type in CALLS else "unknown"
+    services.metrics.calls[name, answer.http_status] += 1
+    return render(answer)
 
 
 def render(answer: envelope.Answer) -> Response[bytes]:

@@ -1,0 +1,84 @@
+"""What `/-/metrics` shows, in the Prometheus text format.
+
+Hot paths add to plain integers; everything else is read when somebody asks. No label ever
+carries a code, an address or an account.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from shortd.journal import Journal
+from shortd.store import Store
+from shortd.store.schema import ACCOUNTS, FILES, LINKS, UPLOADS
+from shortd.store.table import Table
+
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+
+
+class Metrics(Collector):
+    """The counters of one server."""
+
+    def __init__(self, store: Store, journal: Journal, readers: Sequence[str]) -> None:
+        self.redirects = 0
+        self.visits: Counter[str] = Counter()
+        """Visits that ended in anything but a redirect, by outcome."""
+        self.calls: Counter[tuple[str, int]] = Counter()
+        """API calls, by name and HTTP status; unknown names are "unknown"."""
+        self._readers = [ip_network(network) for network in (*LOOPBACK, *readers)]
+        self._store = store
+        self._journal = journal
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        ProcessCollector(registry=self._registry)
+
+    def may_read(self, address: str) -> bool:
+        """Whether a client of this address may look: loopback and the configured networks."""
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            return False
+        parsed = (parsed.version == 6 and parsed.ipv4_mapped) or parsed
+        return any(parsed in network for network in self._readers)
+
+    def text(self) -> bytes:
+        """Everything, as `text/plain; version=0.0.4`."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        visits = CounterMetricFamily("shortd_visits", "Visits to links.", labels=["outcome"])
+        for outcome, count in {"redirect": self.redirects, **self.visits}.items():
+            visits.add_metric([outcome], count)
+        yield visits
+        calls = CounterMetricFamily("shortd_calls", "API calls.", labels=["call", "status"])
+        for (name, status), count in self.calls.items():
+            calls.add_metric([name, str(status)], count)
+        yield calls
+        rows = GaugeMetricFamily("shortd_rows", "Rows in the database.", labels=["table"])
+        tables: tuple[Table[Any, Any], ...] = (ACCOUNTS, LINKS, FILES, UPLOADS)
+        with self._store.read() as txn:
+            for table in tables:
+                rows.add_metric([table.name], table.count(txn))
+        yield rows
+        journal = self._journal.status()
+        yield GaugeMetricFamily(
+            "shortd_journal_segments", "Segments of the click journal.", value=journal.segments
+        )
+        yield GaugeMetricFamily(
+            "shortd_journal_buffered_bytes",
+            "Clicks that wait for a disk that takes them.",
+            value=journal.buffered_bytes,
+        )
+        yield CounterMetricFamily(
+            "shortd_journal_dropped", "Clicks for which there was no room.", value=journal.dropped
+        )
+        yield CounterMetricFamily(
+            "shortd_journal_faults", "Failed journal writes and syncs.", value=journal.faults
+        )
