@@ -11,10 +11,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from shortd.clock import SECOND
 from shortd.errors import ErrorKind
@@ -163,24 +164,11 @@ class DocsPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pages:
-    """All templates, compiled once."""
+    """All pages of a server."""
 
     def __init__(self, public_url: str) -> None:
-        environment = Environment(
-            loader=FileSystemLoader(_HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            auto_reload=False,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.globals["public_url"] = public_url
-        environment.globals["site"] = public_url.partition("://")[2]
-        environment.globals["asset"] = asset_path
-        environment.filters["utc"] = _utc
-        self._templates = {
-            name: environment.get_template(name) for name in environment.list_templates()
-        }
+        self._site = {"public_url": public_url, "site": public_url.partition("://")[2]}
+        self._templates = _templates()
 
     def render(self, template: str, **context: object) -> str:
         """A whole HTML document, to be sent as UTF-8 with `SECURITY_HEADERS`.
@@ -188,7 +176,23 @@ class Pages:
         `template` is a file name such as "preview.html"; KeyError for an unknown one,
         jinja2.UndefinedError when the context lacks a name.
         """
-        return self._templates[template].render(context)
+        return self._templates[template].render(self._site, **context)
+
+
+@cache
+def _templates() -> dict[str, Template]:
+    """All templates, compiled once a process: that takes longer than opening everything else."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["asset"] = asset_path
+    environment.filters["utc"] = _utc
+    return {name: environment.get_template(name) for name in environment.list_templates()}
 
 
 def _utc(utime: int) -> str:

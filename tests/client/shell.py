@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[2]
 class Shell:
     """Runs `shortd` in a folder, with a state folder of its own and no terminal."""
 
+    command = (sys.executable, "-m", "shortd")
+
     def __init__(self, folder: Path, server: str) -> None:
         self.folder = folder
         self.server = server
@@ -62,7 +64,7 @@ class Shell:
     def start(self, *arguments: object, password: str | None = None) -> subprocess.Popen[str]:
         """Starts a command in a process of its own, without a terminal to ask at."""
         return subprocess.Popen(
-            [sys.executable, "-m", "shortd", *map(str, arguments)],
+            [*self.command, *map(str, arguments)],
             cwd=self.folder,
             env={**os.environ, **self.environ(password)},
             stdin=subprocess.DEVNULL,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import subprocess
 import sys
 import threading
@@ -37,18 +38,22 @@ class Terminal:
             text=True,
             start_new_session=True,
         )
-        self.shown = b""
         self._slave = slave
+        self.shown = b""
+        self._answered = 0
+        """How much had been shown at the last answer."""
 
     def answer(self, prompt: str, text: str) -> None:
         """Waits for a prompt, and types."""
-        while not self.shown.endswith(prompt.encode()):
-            self.shown += os.read(self._master, 1)
+        while prompt.encode() not in self.shown[self._answered :]:
+            assert select.select([self._master], [], [], 60)[0], self.shown
+            self.shown += os.read(self._master, 1 << 10)
+        self._answered = len(self.shown)
         os.write(self._master, text.encode() + b"\n")
 
     def end(self) -> tuple[int, str]:
         """Reads all that is shown: the exit status and standard output."""
-        reader = threading.Thread(target=self._read)
+        reader = threading.Thread(target=self._read, daemon=True)
         reader.start()
         output, _ = self._process.communicate(timeout=60)
         # The last end of the terminal on this side: reading ends with it.
@@ -77,7 +82,7 @@ def test_passwords_are_asked_for_and_not_shown(shell: Shell) -> None:
 
     fetching = Terminal(shell, "fetch", short_url.strip(), "-o", "back")
     fetching.answer("Password of the file: ", "wrong")
-    fetching.answer("\r\nPassword of the file: ", "pass word")
+    fetching.answer("Password of the file: ", "pass word")
     assert fetching.end() == (0, "back\n")
     assert Path("back").read_text() == "secret"
 

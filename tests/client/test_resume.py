@@ -1,0 +1,257 @@
+"""Interrupted transfers go on: after a killed client, a killed server, a broken connection."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from shortd.client.crypto import double_sha256
+from tests.client.relay import Flow, Relay
+from tests.client.shell import Shell, ended
+from tests.server_process import ServerProcess
+
+MIB = 1 << 20
+PASSWORD = "a password to look for"
+SECRECY = pytest.mark.parametrize("password", [None, PASSWORD], ids=["plain", "encrypted"])
+Relayed = tuple[Relay, ServerProcess]
+
+
+@pytest.fixture
+def shell(folder: Path, relay: Relayed, noise: bytes) -> Shell:
+    """The client, with a file of three parts to send through the relay."""
+    (folder / "file").write_bytes(noise)
+    return Shell(folder, relay[1].environ["SHORTD_PUBLIC_URL"])
+
+
+def interrupted(
+    flow: Flow, size: int, start: Callable[[], subprocess.Popen[str]]
+) -> subprocess.Popen[str]:
+    """A process that is stuck once `size` bytes have gone."""
+    flow.hold_after(size)
+    process = start()
+    assert flow.held.wait(60)
+    return process
+
+
+def sending(shell: Shell, password: str | None) -> subprocess.Popen[str]:
+    flags = ["--password"] if password else []
+    return shell.start("send", "file", *flags, password=password)
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    status, output, _ = ended(process)
+    assert (status, output) == (-signal.SIGKILL, "")
+
+
+@SECRECY
+def test_a_killed_send_goes_on(
+    shell: Shell, relay: Relayed, noise: bytes, password: str | None
+) -> None:
+    up = relay[0].up
+    # Two parts of 8 MiB go at once: the third has begun, so one is acknowledged at least.
+    kill(interrupted(up, 18 * MIB, lambda: sending(shell, password)))
+    (ledger,) = shell.transfers()
+    up.release()
+    short_url = shell.send("file", password=password)
+    assert up.passed < 13 * MIB
+    assert shell.transfers() == []
+    assert shell.fetch(short_url, "-o", "back", password=password).read_bytes() == noise
+
+
+def test_nothing_secret_is_kept(shell: Shell, relay: Relayed) -> None:
+    up = relay[0].up
+    kill(interrupted(up, 18 * MIB, lambda: sending(shell, PASSWORD)))
+    up.release()
+    key = double_sha256(PASSWORD)
+    kept = [path.read_bytes() for path in shell.state.rglob("*") if path.is_file()]
+    assert any(b"signature" in text for text in kept)
+    for text in kept:
+        for secret in (PASSWORD.encode(), key, key.hex().encode()):
+            assert secret not in text
+
+
+def test_parts_under_two_passwords_are_never_mixed(
+    shell: Shell, relay: Relayed, noise: bytes
+) -> None:
+    up = relay[0].up
+    kill(interrupted(up, 18 * MIB, lambda: sending(shell, PASSWORD)))
+    up.release()
+    result = shell.run("send", "file", "--password", password="another")
+    assert "This is not the password of last time" in result.stderr
+    assert up.passed > 20 * MIB
+    short_url = result.stdout.strip()
+    assert shell.fetch(short_url, "-o", "back", password="another").read_bytes() == noise
+
+
+def test_ctrl_c_says_how_to_go_on(shell: Shell, relay: Relayed, noise: bytes) -> None:
+    flows = relay[0]
+    process = interrupted(flows.up, 18 * MIB, lambda: sending(shell, None))
+    process.send_signal(signal.SIGINT)
+    line = "shortd: Interrupted. The same command goes on from here.\n"
+    assert ended(process) == (1, "", line)
+    flows.up.release()
+    short_url = shell.send("file")
+    assert flows.up.passed < 13 * MIB
+    process = interrupted(
+        flows.down, 12 * MIB, lambda: shell.start("fetch", short_url, "-o", "back")
+    )
+    process.send_signal(signal.SIGINT)
+    assert ended(process) == (1, "", line)
+    flows.down.release()
+    assert shell.fetch(short_url, "-o", "back").read_bytes() == noise
+    assert flows.down.passed < 10 * MIB
+
+
+@SECRECY
+def test_a_send_outlives_its_server(
+    shell: Shell, relay: Relayed, noise: bytes, password: str | None
+) -> None:
+    flows, server = relay
+    process = interrupted(flows.up, 18 * MIB, lambda: sending(shell, password))
+    server.kill()
+    flows.up.release()
+    server.start()
+    status, output, _ = ended(process)
+    assert status == 0
+    assert shell.fetch(output.strip(), "-o", "back", password=password).read_bytes() == noise
+
+
+def test_a_server_that_stays_away_ends_a_send_that_a_later_one_goes_on_with(
+    shell: Shell, relay: Relayed, noise: bytes
+) -> None:
+    flows, server = relay
+    process = interrupted(
+        flows.up, 18 * MIB, lambda: shell.start("send", "file", "--patience", 0.5)
+    )
+    server.kill()
+    flows.up.release()
+    status, output, error = ended(process)
+    assert (status, output) == (1, "")
+    assert error.startswith(f"shortd: {shell.server} does not answer: ")
+    server.start()
+    flows.up.release()
+    short_url = shell.send("file")
+    assert flows.up.passed < 13 * MIB
+    assert shell.fetch(short_url, "-o", "back").read_bytes() == noise
+
+
+def test_a_refused_code_costs_no_second_upload(shell: Shell, relay: Relayed) -> None:
+    flows, server = relay
+    mine = {"userid": server.call("temporary_account")["userid"], "code": "taken1"}
+    server.call("url", url="https://example.com/", **mine)
+    assert shell.refused("send", "file", "--code", "taken1") == "This code is in use."
+    flows.up.release()
+    assert shell.send("file", "--code", "free01") == f"{shell.server}/free01"
+    assert flows.up.passed < MIB
+
+
+def test_a_lost_answer_makes_no_second_link(shell: Shell, relay: Relayed, folder: Path) -> None:
+    flows, server = relay
+    (folder / "file").write_bytes(b"small")
+    # The last answer is the link's; without it nobody knows whether it was made.
+    first = shell.send("file")
+    flows.down.release()
+    shell.send("file")
+    whole = flows.down.passed
+    process = interrupted(flows.down, whole - 100, lambda: sending(shell, None))
+    flows.cut()
+    flows.down.release()
+    status, output, error = ended(process)
+    assert (status, error) == (0, "")
+    account = next((shell.state / "shortd/accounts").iterdir()).read_text()
+    userid = account.partition('"userid":"')[2][:32]
+    entries = server.call("get_entries", userid=userid, count=10)["entries"]
+    assert len(entries) == 3
+    assert (entries[0]["shorturl"], entries[2]["shorturl"]) == (output.strip(), first)
+
+
+def test_an_upload_that_the_server_forgot_begins_anew(
+    shell: Shell, relay: Relayed, folder: Path
+) -> None:
+    flows, _ = relay
+    kill(interrupted(flows.up, 18 * MIB, lambda: sending(shell, None)))
+    flows.up.release()
+    (ledger,) = shell.transfers()
+    rows = ledger.read_text().splitlines(keepends=True)
+    key = rows[0].partition('"filekey":"')[2][:32]
+    ledger.write_text("".join(rows).replace(key, "A" * 32))
+    assert shell.send("file").startswith(shell.server)
+    assert flows.up.passed > 20 * MIB
+
+
+@SECRECY
+def test_a_killed_fetch_goes_on(
+    shell: Shell, relay: Relayed, noise: bytes, password: str | None
+) -> None:
+    down = relay[0].down
+    short_url = shell.send("file", password=password)
+    Path("there").mkdir()
+    kill(
+        interrupted(
+            down,
+            14 * MIB,
+            lambda: shell.start("fetch", short_url, "-o", "there", password=password),
+        )
+    )
+    assert not Path("there/file").exists()
+    down.release()
+    assert shell.fetch(short_url, "-o", "there", password=password).read_bytes() == noise
+    assert down.passed < 9 * MIB
+    assert [path.name for path in Path("there").iterdir()] == ["file"]
+    assert shell.transfers() == []
+
+
+@SECRECY
+@pytest.mark.parametrize("output", ["back", "-"])
+def test_a_fetch_outlives_a_broken_connection(
+    shell: Shell, relay: Relayed, noise: bytes, password: str | None, output: str
+) -> None:
+    flows, server = relay
+    # One visit is enough.
+    short_url = shell.send("file", "--count", 1, password=password)
+    flows.down.hold_after(14 * MIB)
+    # What goes to standard output goes on to a file: a pipe would fill up.
+    command = shlex.join([*shell.command, "fetch", short_url, "-o", output])
+    process = subprocess.Popen(
+        f"{command} > read",
+        shell=True,
+        env={**os.environ, **shell.environ(password)},
+        start_new_session=True,
+    )
+    assert flows.down.held.wait(60)
+    flows.cut()
+    flows.down.release()
+    assert process.wait(60) == 0
+    assert Path("read" if output == "-" else "back").read_bytes() == noise
+    assert flows.down.passed < 9 * MIB
+    assert httpx.get(short_url).status_code == 410
+
+
+def test_two_fetches_of_one_file_do_not_meet(shell: Shell, relay: Relayed) -> None:
+    flows, _ = relay
+    short_url = shell.send("file")
+    process = interrupted(flows.down, 8 * MIB, lambda: shell.start("fetch", short_url, "-o", "one"))
+    flows.down.release()
+    flows.down.hold_after(MIB)
+    process.send_signal(signal.SIGSTOP)
+    flows.down.release()
+    refusal = shell.refused("fetch", short_url, "-o", "two")
+    process.send_signal(signal.SIGCONT)
+    assert refusal == "Another shortd is at this very transfer already."
+    assert ended(process) == (0, "one\n", "")
+
+
+def test_a_file_that_changed_is_sent_anew(shell: Shell, relay: Relayed) -> None:
+    up = relay[0].up
+    kill(interrupted(up, 18 * MIB, lambda: sending(shell, None)))
+    up.release()
+    Path("file").write_bytes(b"something else")
+    assert shell.fetch(shell.send("file"), "-o", "back").read_bytes() == b"something else"
