@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -64,7 +64,7 @@ class RunningApp:
         method: str,
         path: str,
         *,
-        content: bytes | str | None = None,
+        content: bytes | str | AsyncIterator[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         address: str = "127.0.0.1",
     ) -> httpx.Response:

@@ -47,8 +47,12 @@ async def run_load(
     await asyncio.wait([goal, *tasks], return_when=asyncio.FIRST_COMPLETED)
     if goal.done():
         end()
+    else:
+        # A worker saw something wrong: without it the others would go on for ever.
+        for task in tasks:
+            task.cancel()
     for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-        if not isinstance(outcome, ConnectionError):
+        if not isinstance(outcome, ConnectionError | asyncio.CancelledError):
             raise outcome or AssertionError("a worker ended by itself")
     for wire in wires:
         wire.close()
