@@ -6,21 +6,25 @@ address. Levels live in memory and are saved with `save`, so that a restart gran
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
+from itertools import islice
+
 from shortd import errors
 from shortd.clock import SECOND
-from shortd.limits import Buckets, Limit, client_key
+from shortd.limits import UNIT, Buckets, Limit, client_key
 from shortd.models import Account, AccountType, Balance, File
 from shortd.settings import LimitSettings
 from shortd.store import Store
 from shortd.store.schema import ACCOUNTS, BALANCES
-from shortd.store.table import WriteTxn
+from shortd.store.table import Txn, WriteTxn
 
 REDIRECT_WEIGHT = 1000
 """Weight units a redirect takes from its owner's link bucket."""
-
-
 FILE_MEGABYTE_WEIGHT = 100
 """Weight units for each whole megabyte (10^6 bytes) of a file."""
+ROWS_PER_STEP = 1000
+"""Balances that a sweep looks at before it lets the event loop go on."""
 
 
 class Budgets:
@@ -83,30 +87,34 @@ class Budgets:
 
     async def sweep(self, now: int) -> None:
         """Deletes the stored balances that time has filled up again."""
-        with self._store.read() as txn:
-            stale = [key for (key,), row in BALANCES.scan(txn) if self._is_full(key, row, now)]
-        for start in range(0, len(stale), 1000):
-            chunk = stale[start : start + 1000]
+        after: tuple[str] | None = None
+        while True:
+            with self._store.read() as txn:
+                rows = list(islice(BALANCES.scan(txn, after=after), ROWS_PER_STEP))
+                full = [key for (key,), row in rows if self._is_full(txn, key, row, now)]
+            if full:
+                await self._store.write(partial(self._delete_full, keys=full, now=now))
+            if len(rows) < ROWS_PER_STEP:
+                return
+            after = rows[-1][0]
+            await asyncio.sleep(0)
 
-            def delete(txn: WriteTxn, chunk: list[str] = chunk) -> None:
-                for key in chunk:
-                    row = BALANCES.get(txn, (key,))
-                    if row is not None and self._is_full(key, row, now):
-                        BALANCES.delete(txn, (key,))
+    def _delete_full(self, txn: WriteTxn, keys: list[str], now: int) -> None:
+        for key in keys:
+            row = BALANCES.get(txn, (key,))
+            if row is not None and self._is_full(txn, key, row, now):
+                BALANCES.delete(txn, (key,))
 
-            await self._store.write(delete)
-
-    def _is_full(self, key: str, row: Balance, now: int) -> bool:
+    def _is_full(self, txn: Txn, key: str, row: Balance, now: int) -> bool:
         family, _, name = key.partition(":")
         if family == "client":
             limit = self._api["client"]
         else:
-            with self._store.read() as txn:
-                account = ACCOUNTS.get(txn, (name,))
+            account = ACCOUNTS.get(txn, (name,))
             if account is None:
                 return True
             limit = (self._api if family == "api" else self._link)[account.type]
-        return row.level + (now - row.utime) * limit.refill_rate >= limit.capacity * SECOND
+        return row.level + (now - row.utime) * limit.refill_rate >= limit.capacity * UNIT
 
     def _load(self, key: str) -> Balance | None:
         with self._store.read() as txn:

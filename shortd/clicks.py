@@ -9,6 +9,8 @@ one event loop without an await between them, click limits are exact.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -23,8 +25,15 @@ from shortd.store.table import Txn, WriteTxn
 from shortd.tally import Tally
 
 JOURNAL = ("journal",)
-REPLAY_BYTES = 4 << 20
-"""Journal bytes read at a time."""
+REPLAY_BYTES = 1 << 18
+"""Journal bytes read at a time, and in a transaction of the drain after a crash."""
+GENERATION_CLICKS = 2000
+"""Clicks drained in one transaction (some 40 ms); other writes wait behind it."""
+BACKLOG_CLICKS = 250_000
+"""So many undrained clicks may wait for a quieter moment; a crash replays them in a second."""
+EASY_REST = 9.0
+BRISK_REST = 0.5
+"""Rest after a transaction of the drain, as a multiple of the time it took."""
 
 _NO_COUNTS = Counts()
 _START = Position()
@@ -44,8 +53,31 @@ class LiveCounts(msgspec.Struct, frozen=True):
     """Time of the last visit in µs; 0 if there was none."""
 
 
+class _Generation:
+    """Clicks that one transaction will drain, and what they come to."""
+
+    __slots__ = ("clicks", "pending", "until")
+
+    def __init__(self) -> None:
+        self.pending: Pending = {}
+        self.clicks = 0
+        self.until = _START
+        """End of its last record in the journal, once it is sealed."""
+
+    def add(self, click: Click) -> None:
+        self.clicks += 1
+        counts = self.pending.get(click.link_id)
+        if counts is None:
+            counts = self.pending[click.link_id] = [0, 0, 0]
+        if click.kind != QR_LOAD:
+            counts[0] += 1
+            counts[2] = click.utime
+        if click.kind == QR_VISIT or click.kind == QR_LOAD:
+            counts[1] += 1
+
+
 class Clicks:
-    """The click counter. `record` and the counts belong to the event loop."""
+    """The click counter. All but the drain's transactions belongs to the event loop."""
 
     def __init__(self, store: Store, journal: Journal, settings: ClickSettings) -> None:
         self.journal = journal
@@ -53,116 +85,133 @@ class Clicks:
         self._settings = settings
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Click).decode
-        self._current: Pending = {}
-        self._lost: Pending = {}
-        self._draining: Pending = {}
-        self._draining_until = _START
+        self._current = _Generation()
+        self._sealed: deque[_Generation] = deque()
+        self._lost = _Generation()
         self._wake = asyncio.Event()
+        self._draining = asyncio.Lock()
 
     def record(self, click: Click) -> None:
         """Counts a click and puts it into the journal; `flush` before answering."""
-        # A full journal loses the click, but a click limit must not: it stays in the live count.
-        generation = self._current if self.journal.append(self._encode(click)) else self._lost
-        pending = generation.get(click.link_id)
-        if pending is None:
-            pending = generation[click.link_id] = [0, 0, 0]
-        if click.kind != QR_LOAD:
-            pending[0] += 1
-            pending[2] = click.utime
-        if click.kind == QR_VISIT or click.kind == QR_LOAD:
-            pending[1] += 1
+        if self.journal.append(self._encode(click)):
+            self._current.add(click)
+        else:
+            # A full journal loses the click, but a click limit must not.
+            self._lost.add(click)
         self._wake.set()
 
     def flush(self) -> None:
         """Hands the recorded clicks to the operating system: from here kill -9 loses none."""
-        self.journal.flush()
+        if self.journal.flush() and self._current.clicks >= GENERATION_CLICKS:
+            self._seal(self.journal.end())
 
     def live(self, txn: Txn, link_id: int) -> LiveCounts:
         """The counts of a link, up to the click recorded last."""
         stored = COUNTS.get(txn, (link_id,)) or _NO_COUNTS
         count, count_qr, last_utime = stored.count, stored.count_qr, stored.last_utime
         generations = [self._current, self._lost]
-        if self._draining and (POSITIONS.get(txn, JOURNAL) or _START) < self._draining_until:
-            generations.append(self._draining)
+        if self._sealed:
+            drained = POSITIONS.get(txn, JOURNAL) or _START
+            generations += [sealed for sealed in self._sealed if sealed.until > drained]
         for generation in generations:
-            pending = generation.get(link_id)
+            pending = generation.pending.get(link_id)
             if pending is not None:
                 count += pending[0]
                 count_qr += pending[1]
                 last_utime = max(last_utime, pending[2])
         return LiveCounts(count, count_qr, last_utime)
 
+    @property
+    def backlog(self) -> int:
+        """Clicks that are journalled and not drained."""
+        return self._current.clicks + sum(sealed.clicks for sealed in self._sealed)
+
     async def run(self) -> None:
-        """Drains whenever there is something to drain, at most every `sync_ms`."""
+        """Syncs the journal every `sync_ms` and drains it, at a pace, until cancelled."""
+        loop = asyncio.get_running_loop()
+        rested_at = 0.0
         while True:
             await self._wake.wait()
             await asyncio.sleep(self._settings.sync_ms / 1000)
+            self._wake.clear()
             try:
-                await self.drain()
+                await self._store.write(lambda txn: self.journal.sync())
+                while loop.time() >= rested_at:
+                    start = loop.time()
+                    if not await self._drain_oldest():
+                        break
+                    # Redirects come first: a burst of them is drained when it is over, unless
+                    # it lasts. Waiting costs no click, only time to replay after a crash.
+                    rest = BRISK_REST if self.backlog > BACKLOG_CLICKS else EASY_REST
+                    rested_at = loop.time() + rest * (loop.time() - start)
             except Exception as fault:
                 # The clicks stay in the journal and in the live counts; the next round retries.
                 log.warning("drain_failed", error=str(fault))
-                await asyncio.sleep(1)
+                rested_at = loop.time() + 1
+            if self.backlog:
+                self._wake.set()
 
     async def drain(self) -> None:
         """Moves everything journalled so far into the tables."""
-        self._wake.clear()
-        if not self.journal.flush():
-            self._wake.set()
-            return
-        if not self._current:
-            return
-        self._draining, self._current = self._current, {}
-        self._draining_until = self.journal.end()
-        try:
-            await self._drain_until(self._draining_until, chunk_bytes=None)
-        except BaseException:
-            self._current = _merge(self._draining, self._current)
-            self._wake.set()
-            raise
-        finally:
-            self._draining = {}
+        while await self._drain_oldest():
+            pass
 
     async def replay(self) -> None:
-        """Counts what a killed process left in the journal. Before serving, once."""
-        await self._drain_until(self.journal.end(), chunk_bytes=REPLAY_BYTES)
-
-    async def _drain_until(self, until: Position, chunk_bytes: int | None) -> None:
-        """One transaction, or one for each chunk where nobody reads live counts yet."""
-
-        def drain(txn: WriteTxn) -> Position:
-            # A position must not outlive the records it stands behind.
-            self.journal.sync()
+        """Takes what a killed process left in the journal into the live counts. Once, first."""
+        with self._store.read() as txn:
             position = POSITIONS.get(txn, JOURNAL) or _START
-            # This far an earlier transaction has come: nobody will read that part again.
-            with suppress(OSError):
-                self.journal.release(position)
-            tally = Tally(self._settings.visits_per_link)
-            while position < until:
-                payloads, position = self.journal.read(position, until, REPLAY_BYTES)
-                unreadable = 0
-                for payload in payloads:
-                    try:
-                        tally.add(self._decode(payload))
-                    except msgspec.DecodeError:
-                        unreadable += 1
-                if unreadable:
-                    log.error("clicks_unreadable", count=unreadable, before=position)
-                if chunk_bytes is not None:
-                    break
-            tally.write(txn)
-            POSITIONS.put(txn, JOURNAL, position)
-            return position
-
-        position = await self._store.write(drain)
+        until = self.journal.end()
         while position < until:
-            position = await self._store.write(drain)
+            payloads, position = self.journal.read(position, until, REPLAY_BYTES)
+            for click in self._readable(payloads, position):
+                self._current.add(click)
+            if self._current.clicks:
+                self._seal(position)
+            await asyncio.sleep(0)
+        if self._sealed:
+            self._wake.set()
 
+    def _seal(self, until: Position) -> None:
+        self._current.until = until
+        self._sealed.append(self._current)
+        self._current = _Generation()
 
-def _merge(older: Pending, newer: Pending) -> Pending:
-    for link_id, (count, count_qr, last_utime) in newer.items():
-        pending = older.setdefault(link_id, [0, 0, 0])
-        pending[0] += count
-        pending[1] += count_qr
-        pending[2] = max(pending[2], last_utime)
-    return older
+    async def _drain_oldest(self) -> bool:
+        """Drains one generation in one transaction; False if there was none."""
+        async with self._draining:
+            if not self._sealed and self._current.clicks and self.journal.flush():
+                self._seal(self.journal.end())
+            if not self._sealed:
+                return False
+            until = self._sealed[0].until
+            with self._store.read() as txn:
+                committed = POSITIONS.get(txn, JOURNAL) or _START
+            await self._store.write(lambda txn: self._write(txn, committed, until))
+            self._sealed.popleft()
+            return True
+
+    def _write(self, txn: WriteTxn, committed: Position, until: Position) -> None:
+        """The drain's transaction: adds up what the journal holds, and moves its position."""
+        # A position must not outlive the records it stands behind.
+        self.journal.sync()
+        # Nobody will read this part again.
+        with suppress(OSError):
+            self.journal.release(committed)
+        position = committed
+        tally = Tally(self._settings.visits_per_link)
+        while position < until:
+            payloads, position = self.journal.read(position, until, REPLAY_BYTES)
+            for click in self._readable(payloads, position):
+                tally.add(click)
+        tally.write(txn)
+        POSITIONS.put(txn, JOURNAL, position)
+
+    def _readable(self, payloads: Sequence[bytes], before: Position) -> Iterator[Click]:
+        unreadable = 0
+        for payload in payloads:
+            try:
+                yield self._decode(payload)
+            except msgspec.DecodeError:
+                unreadable += 1
+        if unreadable:
+            log.error("clicks_unreadable", count=unreadable, before=before)

@@ -16,7 +16,7 @@ import re
 from http import HTTPStatus
 from typing import Protocol
 
-from shortd.resolver import Outcome, Visitor
+from shortd.resolver import Visitor
 from shortd.services import Services
 
 Header = tuple[bytes, bytes]
@@ -43,6 +43,10 @@ class Lane:
         self._loop = loop
         self._now = services.clock.now
         self._hosts = services.hosts
+        # Host numbers by the usual spelling of the Host header.
+        self._numbers = {
+            name.encode(): self._hosts.of_header(name).number for name in self._hosts.names
+        }
         self._visits = services.visits
         self._clicks = services.clicks
         self._proxies = services.proxies
@@ -88,11 +92,13 @@ class Lane:
             get(b"referer", b"").decode("latin-1"),
             get(b"accept-language", b"").decode("latin-1"),
         )
-        host = self._hosts.of_header(get(b"host", b"").decode("latin-1"))
-        decision = self._visits.resolve(host.number, code.decode(), visitor)
-        if decision.outcome is not Outcome.REDIRECT:
+        name = get(b"host", b"")
+        number = self._numbers.get(name)
+        if number is None:
+            number = self._hosts.of_header(name.decode("latin-1")).number
+        decision = self._visits.redirect((number, code.decode()), visitor)
+        if decision is None:
             return None
-        self._visits.apply(decision, visitor)
         if default_headers is not self._default_headers:
             # uvicorn makes a new list each second, with the new date.
             self._default_headers = default_headers

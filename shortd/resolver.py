@@ -74,9 +74,10 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
         return self.outcome in _ALIVE
 
 
-class _Settled(msgspec.Struct, frozen=True, gc=False):
+class Settled(msgspec.Struct, frozen=True, gc=False):
     """A redirect that nothing but time, its owner or a write can change."""
 
+    link: Link
     decision: Decision
     owner: Owner
     until: int
@@ -98,23 +99,26 @@ class Resolver:
         self._budgets = budgets
         # Reading and decoding a row cost a quarter of a redirect. Never stale: the writer
         # drops what it changed before it acknowledges the change.
-        self._settled: Cache[Address, _Settled] = Cache(SETTLED_LINKS)
+        self._settled: Cache[Address, Settled] = Cache(SETTLED_LINKS)
         store.watch(self._settled.drop)
 
     def resolve(self, host: int, code: str, visitor: Visitor) -> Decision:
         """Decides a visit to `/<code>`. `host` is a short host's number."""
         address = (host, code)
+        known = self.settled(address, visitor.utime)
+        if known is None:
+            return self._decide(address, visitor)
+        owner = known.owner
+        if visitor.is_get and self._is_short(owner, REDIRECT_WEIGHT, visitor):
+            return Decision(Outcome.LIMITED, known.decision.link, owner, weight=REDIRECT_WEIGHT)
+        return known.decision
+
+    def settled(self, address: Address, now: int) -> Settled | None:
+        """The redirect that an address is known to be; whether its owner can pay is not asked."""
         known = self._settled.get(address)
-        if (
-            known is not None
-            and known.until > visitor.utime
-            and self._owners.is_current(known.owner)
-        ):
-            decision, owner = known.decision, known.owner
-            if visitor.is_get and self._is_short(owner, REDIRECT_WEIGHT, visitor):
-                return Decision(Outcome.LIMITED, decision.link, owner, weight=REDIRECT_WEIGHT)
-            return decision
-        return self._decide(address, visitor)
+        if known is None or known.until <= now or not self._owners.is_current(known.owner):
+            return None
+        return known
 
     def _decide(self, address: Address, visitor: Visitor) -> Decision:
         with self._store.read() as txn:
@@ -143,7 +147,7 @@ class Resolver:
         )
         if not link.expiration_count:
             until = min(link.expiration_utime, owner.expiration_utime)
-            self._settled.put(address, _Settled(decision, owner, until))
+            self._settled.put(address, Settled(link, decision, owner, until))
         return decision
 
     def _is_short(self, owner: Owner, weight: int, visitor: Visitor) -> bool:

@@ -6,7 +6,7 @@ also moves the journal position. It never reads a visit back and never draws a c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import lru_cache
 
 from shortd.clock import DAY
 from shortd.models import QR_LOAD, QR_VISIT, Click, Counts, DayStats, Visit
@@ -19,7 +19,6 @@ VALUES_PER_DIMENSION = 200
 OTHER = "Other"
 
 _NO_COUNTS = Counts()
-_NO_STATS = DayStats()
 
 
 class _LinkTally:
@@ -90,33 +89,42 @@ class Tally:
         )
         COUNTS.put(txn, (link_id,), counts)
         for day, clicks in link.days.items():
-            stats = DAY_STATS.get(txn, (link_id, day)) or _NO_STATS
+            stats = DAY_STATS.get(txn, (link_id, day))
             DAY_STATS.put(txn, (link_id, day), _add_to_day(stats, clicks))
 
 
-def _add_to_day(stats: DayStats, clicks: list[Click]) -> DayStats:
-    dimensions = {name: dict(values) for name, values in stats.dimensions.items()}
+def _add_to_day(stats: DayStats | None, clicks: list[Click]) -> DayStats:
+    """Adds a day's clicks to its row, whose dictionaries it takes over."""
+    stats = stats or DayStats(dimensions={})
+    dimensions = stats.dimensions
     total, qr_loads = stats.total, stats.qr_loads
     for click in clicks:
         if click.kind == QR_LOAD:
             qr_loads += 1
             continue
         total += 1
-        for name, value in _dimensions(click):
-            values = dimensions.setdefault(name, {})
+        for name, value in _dimensions(click.user_agent, click.referrer, click.language):
+            values = dimensions.get(name)
+            if values is None:
+                values = dimensions[name] = {}
             if value not in values and len(values) >= VALUES_PER_DIMENSION:
                 value = OTHER
             values[value] = values.get(value, 0) + 1
     return DayStats(total, qr_loads, dimensions)
 
 
-def _dimensions(click: Click) -> Iterator[tuple[str, str]]:
-    agent = parse_agent(click.user_agent)
-    yield "source", referrer_host(click.referrer)
-    yield "device", agent.device
-    yield "os", agent.system + PART + agent.system_version
-    yield "browser", agent.browser + PART + agent.browser_version
-    yield "brand", agent.brand + PART + agent.model
-    yield "language", primary_language(click.language)
+@lru_cache(maxsize=8192)
+def _dimensions(user_agent: str, referrer: str, language: str) -> tuple[tuple[str, str], ...]:
+    """A click's dimensions and its values in them."""
+    agent = parse_agent(user_agent)
+    values = [
+        ("source", referrer_host(referrer)),
+        ("device", agent.device),
+        ("os", agent.system + PART + agent.system_version),
+        ("browser", agent.browser + PART + agent.browser_version),
+        ("brand", agent.brand + PART + agent.model),
+        ("language", primary_language(language)),
+    ]
     if agent.bot:
-        yield "bot", agent.browser
+        values.append(("bot", agent.browser))
+    return tuple(values)

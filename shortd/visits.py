@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from shortd.budgets import Budgets
 from shortd.clicks import Clicks
+from shortd.links import Address
 from shortd.metrics import Metrics
 from shortd.models import QR_LOAD, QR_VISIT, VISIT, Click
 from shortd.resolver import Decision, Outcome, Resolver, Visitor
@@ -31,6 +32,7 @@ class Visits:
         address_mode: str,
     ) -> None:
         self.resolve = resolver.resolve
+        self._settled = resolver.settled
         self._clicks = clicks
         self._budgets = budgets
         self._metrics = metrics
@@ -55,6 +57,29 @@ class Visits:
         self._budgets.buckets.charge(owner.bucket, owner.limit, decision.weight, visitor.utime)
         if decision.outcome is not Outcome.HIDDEN and visitor.counts:
             self._record(link.id, QR_VISIT if visitor.is_qr else VISIT, visitor)
+
+    def redirect(self, address: Address, visitor: Visitor) -> Decision | None:
+        """Answers a visit if it is a redirect; None, with nothing changed, if not. Flush follows.
+
+        The lane's way: `resolve` and `apply` in one for what is settled.
+        """
+        known = self._settled(address, visitor.utime)
+        if known is None:
+            decision = self.resolve(*address, visitor)
+            if decision.outcome is not Outcome.REDIRECT:
+                return None
+            self.apply(decision, visitor)
+            return decision
+        decision, owner = known.decision, known.owner
+        if visitor.is_get:
+            if self._budgets.buckets.charge(
+                owner.bucket, owner.limit, decision.weight, visitor.utime
+            ):
+                return None
+            if not visitor.is_prefetch:
+                self._record(known.link.id, QR_VISIT if visitor.is_qr else VISIT, visitor)
+        self._metrics.redirects += 1
+        return decision
 
     def look(self, host: int, code: str, utime: int) -> Decision:
         """Decides a look that is no visit (a preview page); costs and counts nothing.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
+from itertools import islice
 from random import Random
 
 import pytest
@@ -16,6 +18,7 @@ from shortd.ids import (
     DRAWN_IDS,
     base62_decode,
     base62_encode,
+    drawn_ids,
     random_text,
     token_digest,
 )
@@ -54,6 +57,21 @@ def test_what_does_not_fit_is_refused(number: int) -> None:
 def test_other_characters_are_refused(code: str) -> None:
     with pytest.raises(KeyError):
         base62_decode(code)
+
+
+def test_drawn_ids_spell_codes_of_six_and_spread_over_all_of_them() -> None:
+    drawn = list(islice(drawn_ids(Random(4)), 20_000))
+    assert len(set(drawn)) > 19_990
+    assert all(0 <= number < DRAWN_IDS for number in drawn)
+    firsts = Counter(base62_encode(number)[0] for number in drawn)
+    assert set(firsts) == set(ALPHABET)
+    # About 323 each; six standard deviations to either side.
+    assert all(215 < count < 431 for count in firsts.values())
+
+
+def test_drawn_ids_follow_their_source() -> None:
+    one, same, other = (list(islice(drawn_ids(Random(seed)), 2000)) for seed in (1, 1, 2))
+    assert one == same != other
 
 
 def test_random_texts_use_the_whole_alphabet_and_follow_their_source() -> None:

@@ -477,6 +477,8 @@ def test_a_visited_link_goes_on_when_its_account_signs_up(
     path = owner.link()
     assert [app.get(path).status_code for _ in range(2)] == [302, 429]
     app.call("signup", userid=owner.userid, email="a@example.com", password="ab" * 32)
+    app.clock.advance(5)
+    assert [app.get(path).status_code for _ in range(6)] == [302] * 5 + [429]
     app.clock.advance(31 * 86_400)
     assert [app.get(path).status_code for _ in range(10)] == [302] * 9 + [429]
 

@@ -302,6 +302,10 @@ class TestBroken:
             pytest.param(lambda sealed: sealed.body[: 32 + 500], id="the last frame is missing"),
             pytest.param(lambda sealed: sealed.body[:-1], id="the last byte is missing"),
             pytest.param(lambda sealed: sealed.body + b"\0", id="a byte too many"),
+            pytest.param(
+                lambda sealed: sealed.body + (28).to_bytes(4, "little"),
+                id="the length of one frame more",
+            ),
             pytest.param(lambda sealed: sealed.body * 2, id="twice"),
             pytest.param(lambda sealed: sealed.body[: 32 + 500] * 3, id="a frame three times"),
             pytest.param(lambda sealed: bytes(4) + sealed.body, id="a frame without an IV"),

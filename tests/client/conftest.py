@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.client.relay import Relay
-from tests.client.shell import Shell, hidden
+from tests.client.shell import ROOT, Shell, hidden
 from tests.conftest import GENEROUS
 from tests.server_process import ServerProcess, free_port
 
@@ -29,7 +29,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Relay, ServerProcess]]:
     """A relay, and a server that takes the relay's address for its own."""
     port = free_port()
-    environ = GENEROUS | {"SHORTD_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+    environ = GENEROUS | {
+        "SHORTD_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        # It is started again from the client's folder.
+        "PYTHONPATH": str(ROOT),
+    }
     process = ServerProcess(tmp_path_factory.mktemp("relayed") / "data", environ)
     process.start()
     with ExitStack() as stack:

@@ -31,23 +31,21 @@ class Flow:
             self._open.clear()
 
     def release(self) -> None:
-        """Lets everything pass, counted from 0."""
+        """Lets everything pass, counted from 0. Connections that were held break."""
         with self._lock:
             self.passed = 0
             self._limit = None
             self._open.set()
 
-    def take(self, size: int) -> None:
-        """Waits until so many bytes may pass."""
+    def take(self, size: int) -> bool:
+        """Whether so many bytes may pass; if not, once they are released."""
         with self._lock:
-            is_over = self._limit is not None and self.passed + size > self._limit
-            if not is_over:
+            if self._limit is None or self.passed + size <= self._limit:
                 self.passed += size
-        if is_over:
-            self.held.set()
-            self._open.wait()
-            with self._lock:
-                self.passed += size
+                return True
+        self.held.set()
+        self._open.wait()
+        return False
 
 
 class Relay:
@@ -59,13 +57,7 @@ class Relay:
         self.down = Flow()
         self._server = ("127.0.0.1", server_port)
         self._listener = socket.create_server(("127.0.0.1", port))
-        self._sockets: set[socket.socket] = set()
-
-    def cut(self) -> None:
-        """Ends every connection at once."""
-        for one in list(self._sockets):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+        self._ends: set[socket.socket] = set()
 
     def __enter__(self) -> Relay:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -79,7 +71,8 @@ class Relay:
     ) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self.cut()
+        for end in list(self._ends):
+            _shut(end)
         self.up.release()
         self.down.release()
 
@@ -101,16 +94,19 @@ class Relay:
             for pump in pumps:
                 pump.start()
             threading.Thread(target=_close, args=(pumps, client, server), daemon=True).start()
-            self._sockets |= {client, server}
+            self._ends |= {client, server}
 
     def _pump(self, source: socket.socket, target: socket.socket, flow: Flow) -> None:
         with contextlib.suppress(OSError):
-            while data := source.recv(CHUNK):
-                flow.take(len(data))
+            while (data := source.recv(CHUNK)) and flow.take(len(data)):
                 target.sendall(data)
-        for one in (source, target):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+        _shut(source)
+        _shut(target)
+
+
+def _shut(end: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
 
 
 def _close(pumps: list[threading.Thread], *ends: socket.socket) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 from click.testing import CliRunner, Result
 
@@ -61,14 +63,19 @@ class Shell:
         assert status == 2 or result.stderr == f"{line}\n"
         return line.removeprefix("shortd: ")
 
-    def start(self, *arguments: object, password: str | None = None) -> subprocess.Popen[str]:
+    def start(
+        self,
+        *arguments: object,
+        password: str | None = None,
+        stdout: int | IO[bytes] = subprocess.PIPE,
+    ) -> subprocess.Popen[str]:
         """Starts a command in a process of its own, without a terminal to ask at."""
         return subprocess.Popen(
             [*self.command, *map(str, arguments)],
             cwd=self.folder,
             env={**os.environ, **self.environ(password)},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
@@ -78,6 +85,12 @@ class Shell:
         """The ledgers of transfers that did not end."""
         folder = self.state / "shortd/transfers"
         return list(folder.iterdir()) if folder.exists() else []
+
+    def kept(self) -> list[int]:
+        """How many bytes each fetch that did not end has noted."""
+        texts = [path.read_text() for path in self.transfers()]
+        found = [re.findall(r'"written":(\d+)', text) for text in texts]
+        return [int(numbers[-1]) for numbers in found if numbers]
 
     @staticmethod
     def line(result: Result) -> str:

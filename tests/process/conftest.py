@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +24,18 @@ class Launch(Protocol):
         prelude: str = "",
         log_file: Path | None = None,
     ) -> ServerProcess: ...
+
+
+@contextmanager
+def running(server: ServerProcess) -> Iterator[ServerProcess]:
+    """Starts a server that several tests share. In the end it stops well, without a traceback."""
+    server.start()
+    try:
+        yield server
+        assert server.stop() == 0
+    finally:
+        server.kill()
+    assert "Traceback" not in server.log
 
 
 @pytest.fixture

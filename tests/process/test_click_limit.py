@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
 from itertools import cycle
 
 import pytest
 
-from tests.process.conftest import Launch
+from tests.conftest import GENEROUS
+from tests.process.conftest import running
 from tests.process.wire import AsyncWire, follow, request
 from tests.server_process import ServerProcess
 
 
-@pytest.fixture(params=["true", "false"], ids=["lane", "pages"])
-def server(launch: Launch, request: pytest.FixtureRequest) -> ServerProcess:
+@pytest.fixture(scope="module", params=["true", "false"], ids=["lane", "pages"])
+def server(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[ServerProcess]:
+    folder = tmp_path_factory.mktemp("limits")
     # Clicks are drained all the time.
-    return launch(
-        {"SHORTD_SERVER__FAST_LANE": request.param, "SHORTD_CLICKS__SYNC_MS": "1"},
-    )
+    environ = {"SHORTD_SERVER__FAST_LANE": request.param, "SHORTD_CLICKS__SYNC_MS": "1"}
+    with running(ServerProcess(folder / "data", {**GENEROUS, **environ})) as server:
+        yield server
 
 
 class LimitedLink:

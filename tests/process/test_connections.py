@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import GENEROUS
+from tests.process.conftest import running
 from tests.process.wire import HOST, Wire, call, request
 from tests.server_process import ServerProcess
 
@@ -44,14 +45,9 @@ def site(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("connections")
-    server = ServerProcess(folder / "data", {**GENEROUS, "SHORTD_SERVER__FAST_LANE": request.param})
-    server.start()
-    try:
+    environ = {**GENEROUS, "SHORTD_SERVER__FAST_LANE": request.param}
+    with running(ServerProcess(folder / "data", environ)) as server:
         yield Site(server)
-        assert server.stop() == 0
-    finally:
-        server.kill()
-    assert "Traceback" not in server.log
 
 
 @pytest.fixture(autouse=True)

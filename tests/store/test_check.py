@@ -6,29 +6,47 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from shortd.models import Account, AccountType, Counts, DayStats, Link, Visit
+from shortd.models import (
+    Account,
+    AccountType,
+    Counts,
+    DayStats,
+    File,
+    FilePart,
+    Link,
+    Upload,
+    Visit,
+)
 from shortd.store import Store
 from shortd.store.check import faults
 from shortd.store.schema import (
     ACCOUNTS,
     COUNTS,
     DAY_STATS,
+    DEAD_BLOBS,
+    FILE_PARTS,
+    FILES,
     LINKS,
     LINKS_BY_ID,
     LINKS_BY_OWNER,
+    STORED_BYTES,
+    UPLOADS,
     VISITS,
 )
 from shortd.store.table import WriteTxn
 from tests.store.things import write
 
+BLOB = "b" * 32
 LINK = Link(7, "owner", 0, "abcdef", "https://example.com/", 1)
 OTHER = Link(8, "owner", 0, "ghijkl", "https://example.com/", 2)
+SHARE = Link(9, "owner", 0, "mnopqr", "name", 3, filekey="file")
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    """An account with two links, one of them visited."""
+    """An account with two links, one of them visited, a file that it shares, and an upload."""
 
     def furnish(txn: WriteTxn) -> None:
         ACCOUNTS.put(txn, ("owner",), Account("owner", AccountType.TEMPORARY, 0))
@@ -37,6 +55,11 @@ def store(tmp_path: Path) -> Iterator[Store]:
         COUNTS.put(txn, (7,), Counts(1, 0, 1, 1))
         DAY_STATS.put(txn, (7, 0), DayStats(1))
         VISITS.put(txn, (7, 0), Visit(5, 0, "", "", "", ""))
+        LINKS.put(txn, (SHARE.host, SHARE.code), SHARE)
+        FILES.put(txn, ("file",), File("owner", "name", 5, "", 5))
+        FILE_PARTS.put(txn, ("file", 0), FilePart(BLOB, 5, b""))
+        UPLOADS.put(txn, ("upload",), Upload("upload", "owner", "name", 9, "", 0, 9))
+        STORED_BYTES.put(txn, ("owner",), 5)
 
     opened = Store(tmp_path)
     write(opened, furnish)
@@ -88,7 +111,48 @@ def lose_account(txn: WriteTxn) -> None:
             ["index links_by_owner holds ('owner', 9, 9, 9), which is no row's"],
         ),
         (misdirect_entry, ["index links_by_id points (8,) to another row"]),
-        (lose_account, ["link 7 belongs to no account", "link 8 belongs to no account"]),
+        (
+            lose_account,
+            [
+                "link 7 belongs to no account",
+                "link 8 belongs to no account",
+                "link 9 belongs to no account",
+                "file or upload upload belongs to no account",
+                "file or upload file belongs to no account",
+                "bytes are charged to an account that does not exist",
+            ],
+        ),
+        (
+            lambda txn: LINKS.delete(txn, (0, "mnopqr")),
+            ["file file has 0 links"],
+        ),
+        (
+            lambda txn: LINKS.put(txn, (0, "ghijkl"), replace(OTHER, filekey="gone")),
+            ["a link shares gone, which is no file"],
+        ),
+        (
+            lambda txn: UPLOADS.put(txn, ("file",), Upload("file", "owner", "", 9, "", 0, 9)),
+            ["file is both a file and an upload"],
+        ),
+        (
+            lambda txn: DEAD_BLOBS.put(txn, (BLOB,), True),
+            ["part 0 of file is listed to be deleted"],
+        ),
+        (
+            lambda txn: FILE_PARTS.put(txn, ("gone", 1), FilePart("c" * 32, 3, b"")),
+            ["part 1 belongs to gone, which does not exist"],
+        ),
+        (
+            lambda txn: FILE_PARTS.put(txn, ("file", 0), FilePart(BLOB, 4, b"")),
+            [
+                "file file has 4 bytes in parts, not 5",
+                "an account stores 4 bytes and is charged with 5",
+            ],
+        ),
+        (
+            lambda txn: STORED_BYTES.delete(txn, ("owner",)),
+            ["an account stores 5 bytes and is charged with 0"],
+        ),
         (
             lambda txn: COUNTS.put(txn, (1234,), Counts()),
             ["counts holds a row of link 1234, which does not exist"],
@@ -102,13 +166,28 @@ def lose_account(txn: WriteTxn) -> None:
             ["visits holds a row of link 1234, which does not exist"],
         ),
     ],
-    ids=["lost", "invented", "misdirected", "ownerless", "counts", "day stats", "visits"],
 )
 def test_damage_is_told_a_line_for_each_contradiction(
     store: Store, damage: Callable[[WriteTxn], None], lines: list[str]
 ) -> None:
     write(store, damage)
     assert found(store) == lines
+
+
+@pytest.mark.parametrize(
+    ("blobs", "lines"),
+    [
+        ({BLOB: 5, "d" * 32: 7}, []),
+        ({}, ["part 0 of file is not on disk"]),
+        ({BLOB: 3}, ["part 0 of file has 3 bytes, not 5"]),
+    ],
+    ids=["whole", "missing", "cut off"],
+)
+def test_the_disk_is_checked_where_it_is_given(
+    store: Store, blobs: dict[str, int], lines: list[str]
+) -> None:
+    with store.read() as txn:
+        assert list(faults(txn, blobs)) == lines
 
 
 def test_checking_repairs_nothing(store: Store) -> None:

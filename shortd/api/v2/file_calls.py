@@ -209,12 +209,12 @@ def _public_address(ctx: Context, shorturl: str) -> Address:
 
 
 def _description(args: Described | SendFile) -> Description:
-    filename = args.filename.strip()
+    filename = args.filename.strip(" ")
     if not filename or filename in (".", "..") or _FORBIDDEN.search(filename):
         raise errors.INVALID_FIELD(
             "A file name has no slashes and no control characters.", field="filename"
         )
-    filetype = (args.filetype or "").strip()
+    filetype = (args.filetype or "").strip(" ")
     if filetype and not _TYPE.fullmatch(filetype):
         raise errors.INVALID_FIELD("This is not a MIME type.", field="filetype")
     return Description(filename, args.filesize, filetype)

@@ -8,6 +8,7 @@ query and a chunk.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from copy import copy
 from typing import TypeAlias
 
 from multipart import (
@@ -130,7 +131,18 @@ async def _events(boundary: str, body: AsyncIterator[bytes]) -> AsyncGenerator[E
             async for chunk in body:
                 for event in parser.parse(chunk):
                     yield event
-                if parser.closed:
+                # What follows the last boundary means nothing, least of all its line break, which
+                # may come by itself; a strict parser would refuse it.
+                if _is_complete(parser):
                     return
     except MultipartError as fault:
         raise errors.BAD_FORM(f"The form cannot be read: {fault.args[0]}.") from None
+
+
+def _is_complete(parser: PushMultipartParser) -> bool:
+    """Whether the last boundary has come. The parser tells only when it is closed, so a copy is."""
+    try:
+        copy(parser).close()
+    except MultipartError:
+        return False
+    return True
