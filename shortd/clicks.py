@@ -194,10 +194,11 @@ class Clicks:
         """The drain's transaction: adds up what the journal holds, and moves its position."""
         # A position must not outlive the records it stands behind.
         self.journal.sync()
-        # Nobody will read this part again.
+        # `committed` is on disk: nobody will read that part again. `position` may be further, by
+        # a drain in this same commit, which can still fail: count from there, release no more.
         with suppress(OSError):
             self.journal.release(committed)
-        position = committed
+        position = POSITIONS.get(txn, JOURNAL) or _START
         tally = Tally(self._settings.visits_per_link)
         while position < until:
             payloads, position = self.journal.read(position, until, REPLAY_BYTES)

@@ -410,6 +410,33 @@ def test_drained_segments_are_deleted(world: World, tmp_path: Path) -> None:
     assert len(list((tmp_path / "copy2" / "journal").iterdir())) == 1
 
 
+def test_a_drain_that_was_cancelled_and_the_next_one_count_once(world: World) -> None:
+    """The writer runs what was queued, whether or not anybody still waits for it."""
+    link = world.link("abcdef")
+    world.visit(link)
+    tasks: list[asyncio.Task[None]] = []
+
+    async def cancel_and_drain() -> None:
+        cancelled = asyncio.create_task(world.services.clicks.drain())
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        await asyncio.gather(cancelled, return_exceptions=True)
+        world.visit(link)
+        tasks.append(asyncio.create_task(world.services.clicks.drain()))
+        await asyncio.sleep(0)
+
+    async def finish() -> None:
+        await tasks[0]
+
+    with world.busy_writer():
+        world.runner.run(cancel_and_drain())
+        assert world.live(link) == (2, 0)
+    world.runner.run(finish())
+    assert world.live(link) == (2, 0)
+    assert world.stored(link).count == 2
+    assert len(world.kept(link)) == 2
+
+
 def test_a_commit_of_two_drains_that_fails_loses_nothing(world: World) -> None:
     """At a stop the cancelled drain and the last one may meet in one commit."""
     link = world.link("abcdef")

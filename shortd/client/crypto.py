@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import AEADDecryptionContext, Cipher
@@ -56,13 +57,15 @@ def open_signature(key: bytes, signature: str) -> str | None:
 
     `Damaged` for what cannot be a signature.
     """
-    try:
+    sealed = b""
+    with suppress(ValueError):
         sealed = bytes.fromhex(signature)
+    if len(sealed) != IV_BYTES + CHALLENGE_BYTES + TAG_BYTES:
+        raise Damaged("The server gave a signature that cannot be one.")
+    try:
         return AESGCM(key).decrypt(sealed[:IV_BYTES], sealed[IV_BYTES:], None).hex()
     except InvalidTag:
         return None
-    except ValueError:
-        raise Damaged("The server gave a signature that cannot be one.") from None
 
 
 def seal_frame(key: bytes, plain: bytes | memoryview) -> bytes:

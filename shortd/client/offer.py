@@ -7,7 +7,7 @@ blindly. A link that leads anywhere but to a file of the same server is refused.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import httpx
 import msgspec
@@ -125,8 +125,8 @@ class Visitor:
             if origin(location) == origin(url) and there.path.startswith(FILES):
                 return location
             if origin(location) == origin(url) and there.path == UNLOCK:
-                query = parse_qs(there.query)
-                return Lock(origin(url), query["shorturl"][0], query["signature"][0])
+                query = dict(parse_qsl(there.query))
+                return Lock(origin(url), query.get("shorturl", ""), query.get("signature", ""))
             if (there.hostname, there.path) != (here.hostname, here.path):
                 raise ClientFailure(f"{self._short_url} leads to {location}, and to no file.")
             # From http to https, say.

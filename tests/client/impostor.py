@@ -53,6 +53,8 @@ class Impostor:
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(body)
+                    # What was promised and is missing never comes.
+                    self.close_connection = "Content-Length" in headers
 
             do_GET = do_HEAD = do_POST = answer
 

@@ -6,7 +6,7 @@ import hashlib
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shortd.client.crypto import (
@@ -45,6 +45,7 @@ def cut_frames(draw: st.DrawFn) -> tuple[list[bytes], bytes, list[int]]:
     return frames, data, draw(st.lists(st.integers(0, len(data)), max_size=9))
 
 
+@settings(deadline=None)
 @given(cut_frames())
 def test_frames_open_however_they_are_cut(case: tuple[list[bytes], bytes, list[int]]) -> None:
     frames, data, cuts = case
@@ -52,6 +53,7 @@ def test_frames_open_however_they_are_cut(case: tuple[list[bytes], bytes, list[i
     assert len(data) == sum(len(frame) + FRAME_OVERHEAD for frame in frames)
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=3), st.data())
 def test_no_bit_can_change_unnoticed(frames: list[bytes], data: st.DataObject) -> None:
     stream = bytearray(b"".join(seal_frame(KEY, frame) for frame in frames))
@@ -61,6 +63,7 @@ def test_no_bit_can_change_unnoticed(frames: list[bytes], data: st.DataObject) -
         opened(bytes(stream), [])
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=3), st.data())
 def test_no_end_can_be_cut_off_within_a_frame(frames: list[bytes], data: st.DataObject) -> None:
     sealed = [seal_frame(KEY, frame) for frame in frames]

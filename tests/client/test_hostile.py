@@ -100,7 +100,7 @@ def test_a_hostile_name_stays_in_its_folder(shell: Shell) -> None:
     with Impostor(encrypted(seal_frame(double_sha256(PASSWORD), b"x"), 1, "/../.ssh")) as server:
         shell.fetch(f"{server.url}/code", "-o", "there", password=PASSWORD)
     found = sorted(path.name for path in Path("there").iterdir())
-    assert found == ["_.._.profile[2J".replace("_.._.", "_.._."), "_.._.ssh"[0:1] + ".._.ssh"]
+    assert found == ["_.._.profile[2J", "_.._.ssh"]
 
 
 def test_messages_cannot_play_with_the_terminal(shell: Shell) -> None:
@@ -138,10 +138,7 @@ def test_a_link_that_leads_to_itself_is_left(shell: Shell) -> None:
 def test_a_lock_that_is_none_is_refused(shell: Shell, query: str) -> None:
     with Impostor(lambda _: Say(302, {"Location": f"/-/unlock{query}"})) as server:
         line = shell.refused("fetch", f"{server.url}/code", password=PASSWORD)
-    assert line in (
-        "The server gave a signature that cannot be one.",
-        "This is not the file's password.",
-    )
+    assert line == "The server gave a signature that cannot be one."
 
 
 def leftovers() -> list[str]:

@@ -26,7 +26,7 @@ CHALLENGE = "284932ca2ea3595cf6d106ef51ca3826"
 SIGNATURE = (
     "8d0734a61bc0cc213c062f3a95a01c751a4fe5f2f99e55285e24bcb459b10441a5d8aa012338edea2978b467"
 )
-SECRECY = {"encryption": 1, "challenge": CHALLENGE, "signature": SIGNATURE}
+SECRECY: dict[str, Any] = {"encryption": 1, "challenge": CHALLENGE, "signature": SIGNATURE}
 """What a client says of a file that it has encrypted (the document's sample)."""
 
 Json = dict[str, Any]
