@@ -12,6 +12,7 @@ from typing import NamedTuple
 from bench.servers import LOAD_CORE
 
 _SCRIPT = """
+local pause = tonumber(os.getenv("SHORTD_BENCH_PAUSE_MS"))
 local requests = {}
 local at = 0
 function init()
@@ -23,6 +24,9 @@ end
 function request()
   at = at % #requests + 1
   return requests[at]
+end
+function delay()
+  return pause
 end
 function done(summary, latency)
   io.write(string.format(
@@ -47,9 +51,18 @@ class Result(NamedTuple):
 
 
 def load(
-    url: str, paths: Sequence[str], directory: Path, *, seconds: int, connections: int = 64
+    url: str,
+    paths: Sequence[str],
+    directory: Path,
+    *,
+    seconds: int,
+    connections: int = 64,
+    pause_ms: float = 0,
 ) -> Result:
-    """Requests the paths one after the other, from `connections` at a time."""
+    """Requests the paths one after the other, from `connections` at a time.
+
+    Each connection pauses that long before each request.
+    """
     wrk = shutil.which("wrk")
     if wrk is None:
         raise SystemExit("wrk is needed: apt-get install wrk")
@@ -60,7 +73,7 @@ def load(
     command += [f"-d{seconds}s", "-s", str(script), url]
     output = subprocess.run(
         command,
-        env={"SHORTD_BENCH_PATHS": str(listing)},
+        env={"SHORTD_BENCH_PATHS": str(listing), "SHORTD_BENCH_PAUSE_MS": str(pause_ms)},
         check=True,
         capture_output=True,
         text=True,

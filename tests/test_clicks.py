@@ -626,12 +626,15 @@ class ClicksMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.directory = Path(tempfile.mkdtemp())
+        self.small = patch("shortd.clicks.GENERATION_CLICKS", 3)
+        self.small.start()
         self.world = World(self.directory)
         self.expected: dict[str, Expected] = {}
 
     def teardown(self) -> None:
         self.drain()
         self.world.end()
+        self.small.stop()
         shutil.rmtree(self.directory)
 
     @initialize()
@@ -692,6 +695,24 @@ class ClicksMachine(RuleBasedStateMachine):
         self.world.drain()
         self.check_tables()
 
+    @rule()
+    def drain_one_generation(self) -> None:
+        self.world.runner.run(self.world.services.clicks._drain_oldest())
+
+    @rule(codes=st.lists(codes, max_size=2))
+    def cancel_a_drain(self, codes: list[str]) -> None:
+        async def cancel() -> None:
+            drain = asyncio.create_task(self.world.services.clicks.drain())
+            await asyncio.sleep(0)
+            drain.cancel()
+            await asyncio.gather(drain, return_exceptions=True)
+
+        with self.world.busy_writer():
+            self.world.runner.run(cancel())
+            for code in codes:
+                self.visit(code, "visit")
+            self.live_counts_are_exact()
+
     @rule(failure=st.sampled_from(FAILURES))
     def drain_in_vain(self, failure: Failure) -> None:
         with failure(self.world):
@@ -739,4 +760,4 @@ class ClicksMachine(RuleBasedStateMachine):
 
 
 TestClicksMachine = ClicksMachine.TestCase
-TestClicksMachine.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+TestClicksMachine.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import time
 from typing import TypeAlias
 
@@ -110,6 +111,8 @@ class Sender:
             self._ledger.clear()
             short_url = await self._send()
         self._ledger.forget()
+        if not re.fullmatch(r"https?://[!-~]+", short_url):
+            raise ClientFailure("The server gave a short URL that cannot be one.")
         return short_url
 
     async def _send(self) -> str:

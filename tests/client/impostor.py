@@ -27,6 +27,11 @@ class Say(NamedTuple):
     body: bytes = b""
 
 
+def headers_of(handler: BaseHTTPRequestHandler) -> dict[str, str]:
+    """A request's headers, by their names in lower case."""
+    return {name.lower(): value for name, value in handler.headers.items()}
+
+
 Behaviour = Callable[[Asked], Say]
 
 
@@ -42,9 +47,7 @@ class Impostor:
 
             def answer(self) -> None:
                 length = int(self.headers.get("content-length", 0))
-                asked = Asked(
-                    self.command, self.path, dict(self.headers.items()), self.rfile.read(length)
-                )
+                asked = Asked(self.command, self.path, headers_of(self), self.rfile.read(length))
                 impostor.asked.append(asked)
                 status, headers, body = behaviour(asked)
                 self.send_response(status)

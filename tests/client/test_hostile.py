@@ -45,7 +45,7 @@ def encrypted(body: bytes, size: int, name: str = "file") -> Behaviour:
         if asked.method == "POST":
             given = json.loads(asked.body)
             assert given == {"shorturl": "x/code", "challenge": open_signature(key, signature)}
-            url = f"http://{asked.headers['Host']}/-/files/key"
+            url = f"http://{asked.headers['host']}/-/files/key"
             return envelope(filename=name, filesize=size, url=url)
         return Say(200, {"ETag": ETAG}, body)
 
@@ -186,7 +186,7 @@ def test_an_answer_from_elsewhere_in_the_file_is_not_glued_on(shell: Shell) -> N
     content = bytes(range(256)) * 8192
 
     def behave(asked: Asked) -> Say:
-        wanted = asked.headers.get("Range")
+        wanted = asked.headers.get("range")
         if asked.path == "/code" or wanted is None:
             length = {"Content-Length": str(len(content))}
             if asked.method == "GET" and not gone:
@@ -210,7 +210,7 @@ def test_another_file_under_the_same_address_is_fetched_whole(shell: Shell) -> N
         length = {"Content-Length": str(len(first))}
         if asked.path == "/code" or asked.method == "HEAD":
             return plain(first, **length)(asked)
-        if "Range" in asked.headers:
+        if "range" in asked.headers:
             return Say(200, {"ETag": '"other"'}, second)
         return plain(first[: 2 << 20], **length)(asked)
 

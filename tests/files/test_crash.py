@@ -246,7 +246,9 @@ STAGES = {
 PRELUDE = """
 import functools, inspect, os, signal
 from pathlib import Path
-from shortd import {module} as module
+from shortd import undertaker, {module} as module
+
+undertaker.DEAD_SECONDS = 0.1
 
 def die():
     if Path({armed!r}).exists():

@@ -1,0 +1,87 @@
+"""Redirect latency at half load, while links are made and people log in: `python -m bench.latency`.
+
+First the most redirects a second that the server answers, then half as many, with 8 clients
+that make links and one that logs in ten times a second. nginx is given the same number of
+requests a second on the same core; its latency is what the machine itself adds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+import tempfile
+import threading
+from pathlib import Path
+
+import click
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from bench.create import load as create
+from bench.load import Result, load
+from bench.servers import Nginx, fill, start_shortd
+from tests.server_process import ServerProcess
+
+CONNECTIONS = 64
+PASSWORD = hashlib.sha256(hashlib.sha256(b"a password").digest()).hexdigest()
+
+
+def log_in(server: ServerProcess, stop: threading.Event) -> None:
+    """Ten logins a second, one Argon2id each."""
+    query = {"username_email": "someone@example.com", "password": PASSWORD}
+    with httpx.Client() as client:
+        while not stop.wait(0.1):
+            client.post(f"{server.url}/v2/login", json=query).raise_for_status()
+
+
+@click.command()
+@click.option("--links", default=100_000, show_default=True)
+@click.option("--rounds", default=3, show_default=True)
+@click.option("--seconds", default=5, show_default=True)
+def main(links: int, rounds: int, seconds: int) -> None:
+    """Measures p50 and p99 at half load, with everything else going on."""
+    with tempfile.TemporaryDirectory(prefix="shortd-bench") as name:
+        directory = Path(name)
+        nginx, server = Nginx(), start_shortd(directory / "data")
+        try:
+            userid, codes = fill(server, links)
+            server.call("signup", email="someone@example.com", password=PASSWORD)
+            paths = [f"/{code}" for code in codes]
+            results: dict[str, list[Result]] = {}
+            for _ in range(rounds):
+                full = load(server.url, paths, directory, seconds=seconds)
+                results.setdefault("shortd, full load", []).append(full)
+                pause = 1000 * CONNECTIONS / (full.per_second / 2)
+                calm = load(nginx.url, paths, directory, seconds=seconds, pause_ms=pause)
+                results.setdefault("nginx, as many as below", []).append(calm)
+                stop = threading.Event()
+                inputs: dict[str, object] = {"userid": userid, "url": "https://example.com/"}
+                work = [
+                    threading.Thread(target=log_in, args=(server, stop)),
+                    threading.Thread(target=create, args=(server.port, "url", inputs, 8, seconds)),
+                ]
+                for thread in work:
+                    thread.start()
+                half = load(server.url, paths, directory, seconds=seconds, pause_ms=pause)
+                stop.set()
+                for thread in work:
+                    thread.join()
+                title = "shortd, half load, creates and logins"
+                results.setdefault(title, []).append(half)
+        finally:
+            nginx.stop()
+            server.stop()
+    table = Table("what", "requests/s", "p50 ms", "p99 ms")
+    for title, runs in results.items():
+        table.add_row(
+            title,
+            f"{statistics.median(run.per_second for run in runs):,.0f}",
+            f"{statistics.median(run.p50 for run in runs) / 1000:.2f}",
+            f"{statistics.median(run.p99 for run in runs) / 1000:.2f}",
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
