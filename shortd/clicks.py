@@ -88,6 +88,8 @@ class Clicks:
         self._current = _Generation()
         self._sealed: deque[_Generation] = deque()
         self._lost = _Generation()
+        self.fault: str | None = None
+        """Why the last drain failed; the clicks wait in the journal and in the live counts."""
         self._wake = asyncio.Event()
         self._draining = asyncio.Lock()
 
@@ -144,9 +146,11 @@ class Clicks:
                     # it lasts. Waiting costs no click, only time to replay after a crash.
                     rest = BRISK_REST if self.backlog > BACKLOG_CLICKS else EASY_REST
                     rested_at = loop.time() + rest * (loop.time() - start)
+                    self.fault = None
             except Exception as fault:
                 # The clicks stay in the journal and in the live counts; the next round retries.
-                log.warning("drain_failed", error=str(fault))
+                self.fault = str(fault) or type(fault).__name__
+                log.warning("drain_failed", error=self.fault)
                 rested_at = loop.time() + 1
             if self.backlog:
                 self._wake.set()

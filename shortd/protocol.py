@@ -7,8 +7,11 @@ does not answer goes through uvicorn's own callbacks unchanged.
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any, ClassVar
 
+import structlog
+from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shortd.lane import Lane
@@ -26,6 +29,8 @@ HEAD_BYTES = 64 * 1024
 """The most of a request's head that may follow its first piece. The parser copies a header
 again with every piece of it, so an endless one would take all of the server's time."""
 
+log = structlog.get_logger(__name__)
+
 
 class PatientProtocol(HttpToolsProtocol):
     """uvicorn's protocol, closing connections that make no progress.
@@ -40,14 +45,21 @@ class PatientProtocol(HttpToolsProtocol):
     patience = HEADER_SECONDS
     unparsed = 0
     """Bytes that came since the parser last got somewhere."""
+    _data = b""
+    """What the parser is reading, and what it is to read again."""
+    _again = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.waiting_since = self.loop.time()
 
     def data_received(self, data: bytes) -> None:
-        self.unparsed += len(data)
-        super().data_received(data)
+        while data:
+            self._data, self._again = data, b""
+            self.unparsed += len(data)
+            super().data_received(data)
+            data = self._again
+        self._data = b""
         if self.unparsed > HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("Request head too large.")
 
@@ -60,12 +72,11 @@ class PatientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self.patience = BODY_SECONDS
         self.unparsed = 0
+        if self._asks_for_upgrade():
+            return
         super().on_headers_complete()
         extensions: dict[str, Any] = {EXTENSION: SendFile(self.cycle, self.transport)}
         self.scope["extensions"] = extensions
-        if self.parser.should_upgrade():
-            # The parser reads nothing behind an upgrade that we do not make (h2c from Java).
-            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         self.waiting_since = self.loop.time()
@@ -74,7 +85,26 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self.waiting_since = None
-        super().on_message_complete()
+        if not self._asks_for_upgrade():
+            super().on_message_complete()
+
+    def _asks_for_upgrade(self) -> bool:
+        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Has a request that asks for an upgrade read again, as one that does not.
+
+        Java and curl ask for h2c in any first request. The parser has stopped behind the head,
+        taking even the request's own body for the other protocol.
+        """
+        stop = sys.exception()
+        assert isinstance(stop, HttpParserUpgrade)
+        fields = [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        head = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(fields))
+        self._again = head + self._data[stop.args[0] :]
+        self.parser = HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
 
     def overdue(self, now: float, limit: float = KEEP_ALIVE_SECONDS) -> bool:
         """Whether the client has kept us waiting for too long, or for more than `limit`, s.
@@ -116,14 +146,19 @@ class LaneProtocol(PatientProtocol):
         if (self.cycle is None or self.cycle.response_complete) and not self.flow.write_paused:
             parser = self.parser
             keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
-            response = self.lane.answer(
-                parser.get_method(),
-                self.url,
-                self.headers,
-                self.client[0] if self.client else "",
-                self.server_state.default_headers,
-                keep_alive,
-            )
+            try:
+                response = self.lane.answer(
+                    parser.get_method(),
+                    self.url,
+                    self.headers,
+                    self.client[0] if self.client else "",
+                    self.server_state.default_headers,
+                    keep_alive,
+                )
+            except Exception:
+                # Out of a parser's callback it would look like a bad request.
+                log.exception("lane_failed")
+                response = None
             if response is not None:
                 self.in_lane = True
                 self.closing = not keep_alive

@@ -54,7 +54,7 @@ class World:
         self.account = self.create_account()
 
     def _open(self) -> Services:
-        environ = {"SHORTD_CLICKS__VISITS_PER_LINK": str(KEPT)}
+        environ = {"SHORTD_CLICKS__VISITS_PER_LINK": str(KEPT), "SHORTD_CLICKS__SYNC_MS": "1"}
         config = load(data_dir=self._directory, environ=environ)
         return self.runner.run(open_services(config, self.clock, self.random))
 
@@ -570,28 +570,55 @@ def test_the_time_of_the_last_visit(world: World) -> None:
     assert last() == world.clock.now()
 
 
-def test_clicks_drain_by_themselves(world: World) -> None:
+@pytest.mark.parametrize("failures", [0, 1])
+def test_clicks_drain_by_themselves_to_the_last(world: World, failures: int) -> None:
     link = world.link("abcdef")
+    clicks = world.services.clicks
+    drain_oldest, results = clicks._drain_oldest, [errors.STORAGE_FULL()] * failures
 
     async def work() -> None:
-        clicks = world.services.clicks
-        drained, drain = asyncio.Event(), clicks._drain_oldest
+        drained = asyncio.Event()
 
         async def drain_and_tell() -> bool:
-            found = await drain()
-            if found:
+            if results:
+                raise results.pop()
+            found = await drain_oldest()
+            if not clicks.backlog:
                 drained.set()
             return found
 
         with patch.object(clicks, "_drain_oldest", drain_and_tell):
             background = asyncio.create_task(clicks.run())
-            world.visit(link)
-            await asyncio.wait_for(drained.wait(), 10)
+            for _ in range(7):
+                world.visit(link)
+            await asyncio.wait_for(drained.wait(), 20)
             background.cancel()
             await asyncio.gather(background, return_exceptions=True)
 
-    world.runner.run(work())
-    assert world.stored(link).count == 1
+    with patch("shortd.clicks.GENERATION_CLICKS", 2):
+        world.runner.run(work())
+    assert world.stored(link).count == 7
+    assert world.live(link) == (7, 0)
+
+
+def test_drains_at_the_same_time_take_turns(world: World) -> None:
+    link = world.link("abcdef")
+
+    async def work() -> None:
+        drains = [asyncio.create_task(world.services.clicks.drain()) for _ in range(3)]
+        for _ in range(5):
+            await asyncio.sleep(0)
+            world.visit(link)
+        await asyncio.gather(*drains)
+
+    with patch("shortd.clicks.GENERATION_CLICKS", 2):
+        for _ in range(5):
+            world.visit(link)
+        world.runner.run(work())
+    assert world.live(link) == (10, 0)
+    world.drain()
+    assert world.live(link) == (10, 0)
+    assert world.stored(link).count == 10
 
 
 # Everything at once, against a model

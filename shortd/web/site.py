@@ -70,11 +70,12 @@ async def health(request: AnyRequest) -> Response[bytes]:
     `files` has what keeps unclaimed files from being deleted, or null.
     """
     services = services_of(request)
-    journal = services.clicks.journal.status()
+    journal, drain = services.clicks.journal.status(), services.clicks.fault
     health = {
-        "status": "ok" if journal.fault is None else "degraded",
+        "status": "ok" if journal.fault is None and drain is None else "degraded",
         "version": __version__,
         "journal": journal,
+        "clicks": {"backlog": services.clicks.backlog, "fault": drain},
         "files": {"complaint": services.undertaker.complaint},
     }
     return response(json_answer(health))

@@ -1,4 +1,4 @@
-"""Fixtures: one server for a module's tests, and the client in a folder of its own."""
+"""Fixtures: one server for all tests, and the client in a folder of its own for each."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.conftest import GENEROUS
 from tests.server_process import ServerProcess, free_port
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A real `shortd serve` on loopback, for all tests of a module."""
+    """A real `shortd serve` on loopback, for all tests of the client."""
     process = ServerProcess(tmp_path_factory.mktemp("server") / "data", GENEROUS)
     process.start()
     yield process

@@ -23,7 +23,7 @@ class Say(NamedTuple):
     """An answer. Its Content-Length is true unless there is one in `headers`."""
 
     status: int = 200
-    headers: Mapping[str, str] = {}  # noqa: RUF012
+    headers: Mapping[str, str] = {}
     body: bytes = b""
 
 
@@ -44,6 +44,7 @@ class Impostor:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def answer(self) -> None:
                 length = int(self.headers.get("content-length", 0))
@@ -68,7 +69,8 @@ class Impostor:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Impostor:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        # It looks for its end this often (seconds).
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
     def __exit__(

@@ -57,10 +57,10 @@ def upload(server: ServerProcess, content: bytes, key: bytes) -> str:
         "encryption": 1,
     }
     framed = int.to_bytes(len(body), 4, "little") + body
-    form = {
-        "query": (None, json.dumps(query), "application/json"),
-        "sample-image.png": ("sample-image.png", framed, "image/png"),
-    }
+    form = [
+        ("query", (None, json.dumps(query).encode(), "application/json")),
+        ("sample-image.png", ("sample-image.png", framed, "image/png")),
+    ]
     answer = httpx.post(f"{server.url}/v2/file", files=form).json()
     return str(answer["output"]["entry"]["shorturl"])
 

@@ -38,7 +38,7 @@ def test_a_file_comes_back(shell: Shell, noise: bytes, size: int, password: str 
     streamed = shell.run("fetch", short_url, "-o", "-", password=password)
     assert (streamed.exit_code, streamed.stdout_bytes, streamed.stderr) == (0, content, "")
     assert shell.transfers() == []
-    assert sorted(os.listdir("there")) == ["a file é.bin"]
+    assert list(Path("there").iterdir()) == [path]
 
 
 @pytest.mark.parametrize("password", [None, PASSWORD], ids=["plain", "encrypted"])
@@ -150,7 +150,7 @@ def test_an_output_that_is_there_is_kept_unless_forced(shell: Shell) -> None:
     # That was no visit; without -o the name is only known after one.
     assert shell.refused("fetch", short_url) == taken
     assert Path("file").read_text() == "old"
-    assert os.listdir() == ["file", "state"] or sorted(os.listdir()) == ["file", "state"]
+    assert sorted(path.name for path in Path().iterdir()) == ["file", "state"]
     shell.fetch(short_url, "-o", "file", "--force")
     assert Path("file").read_text() == "new"
     Path("pipe").mkdir()

@@ -36,7 +36,7 @@ from tests.server_process import ServerProcess
 from tests.v2.people import path_of
 
 ENVIRON = {**GENEROUS, "SHORTD_PUBLIC_URL": "http://127.0.0.1:8080"}
-ROUNDS = 6
+ROUNDS = 5
 WORKERS = 4
 
 
@@ -151,7 +151,7 @@ def test_nothing_is_ever_half_done(server: ServerProcess) -> None:
                 Client(server, userid, ledger, Random(chance.random())) for _ in range(WORKERS)
             ]
             running = [threads.submit(client.run) for client in clients]
-            for _ in range(chance.randint(20, 150)):
+            for _ in range(chance.randint(20, 100)):
                 assert ledger.steps.acquire(timeout=30)
             server.kill()
             for client in running:

@@ -240,7 +240,7 @@ class Uploads(RuleBasedStateMachine):
 
 
 TestUploads = Uploads.TestCase
-TestUploads.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestUploads.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
 
 
 class TestWhatIsWrong:

@@ -218,16 +218,15 @@ def test_within_ten_seconds(server: ServerProcess, how: str) -> None:
     """On a real server, with nobody's help."""
     site = Site(server)
     files = len(on_disk(server.data_dir))
-    began = time.monotonic()
     actions: dict[str, Callable[[], object]] = {
         "delete": lambda: site.call("delete", shorturl=site.shorturl),
         "replace": lambda: site.call("url", shorturl=site.shorturl, url="https://example.com/"),
         "resend": lambda: resend(site),
     }
-    actions[how]()
+    with site.http:
+        actions[how]()
     left = files + 1 if how == "resend" else 0
     wait_for(lambda: len(on_disk(server.data_dir)) == left, seconds=10)
-    assert time.monotonic() - began < 10
 
 
 def resend(site: Site) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import GENEROUS
 from tests.files.sharing import (
-    BOUNDARY,
+    FORM_TYPE,
     cut,
     faults_in,
     file_form,
@@ -38,6 +38,7 @@ class Site:
 
     def __init__(self, server: ServerProcess) -> None:
         self.server = server
+        self.http = httpx.Client(base_url=server.url, timeout=30)
         self.userid = server.call("temporary_account")["userid"]
         self.shorturl = self.share_in_parts(cut(DATA, SIZES))
 
@@ -52,21 +53,20 @@ class Site:
         return shorturl
 
     def call(self, name: str, **inputs: Any) -> Any:
-        return self.server.call(name, userid=self.userid, **inputs)
+        return output(self.http.post(f"/v2/{name}", json={"userid": self.userid, **inputs}))
 
     def form(self, name: str, query: Any, data: bytes) -> Any:
-        response = httpx.post(
-            f"{self.server.url}/v2/{name}",
+        response = self.http.post(
+            f"/v2/{name}",
             content=file_form({"userid": self.userid, **query}, data),
-            headers={"content-type": f"multipart/form-data; boundary={BOUNDARY}"},
-            timeout=30,
+            headers={"content-type": FORM_TYPE},
         )
         return output(response)
 
     def target(self, shorturl: str | None = None) -> str:
         """Path and query of the download."""
         path = urlsplit(shorturl or self.shorturl).path
-        return httpx.get(self.server.url + path).headers["location"]
+        return self.http.get(path).headers["location"]
 
     def wire(self) -> Wire:
         return Wire(self.server.port)
@@ -76,7 +76,7 @@ def upload_head(length: int) -> bytes:
     """Of a `file` request."""
     return request(
         "/v2/file",
-        f"Content-Type: multipart/form-data; boundary={BOUNDARY}",
+        f"Content-Type: {FORM_TYPE}",
         f"Content-Length: {length}",
         method="POST",
     )
@@ -99,7 +99,9 @@ def site(
     lane = {"SHORTD_SERVER__FAST_LANE": str(request.param == "fast lane").lower()}
     server = ServerProcess(tmp_path_factory.mktemp("transfers") / "data", {**GENEROUS, **lane})
     server.start()
-    yield Site(server)
+    opened = Site(server)
+    with opened.http:
+        yield opened
     assert server.stop() == 0
     assert "Traceback" not in server.log
     assert "ASGI" not in server.log

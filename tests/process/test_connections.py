@@ -223,6 +223,31 @@ def test_head_has_the_length_and_no_body(site: Site) -> None:
         assert wire.ask(site.follow()).status == 302
 
 
+@pytest.mark.parametrize(
+    "upgrade",
+    [
+        ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk"],
+        ["Connection: upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"],
+    ],
+    ids=["h2c", "websocket"],
+)
+def test_an_upgrade_is_ignored(site: Site, upgrade: list[str]) -> None:
+    """Java's client asks for h2c with its first request, be it a POST; curl does with --http2."""
+    body = site.get_entry.partition(b"\r\n\r\n")[2]
+    length = f"Content-Length: {len(body)}"
+    head = request("/v2/get_entry", length, *upgrade, method="POST")
+    with site.connect() as wire:
+        assert wire.ask(head + body).status == 200
+        assert wire.ask(head, body[:10], body[10:]).status == 200
+        assert wire.ask(*(head[at : at + 1] for at in range(len(head))), body).status == 200
+        chunked = request("/v2/get_entry", CHUNKED, *upgrade, method="POST")
+        assert wire.ask(chunked, b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)).status == 200
+        assert wire.ask(site.follow(*upgrade)).status == 302
+        wire.send((site.follow() + site.follow(*upgrade) + head + body) * 500 + site.follow())
+        statuses = [wire.response().status for _ in range(1501)]
+        assert statuses == [302, 302, 200] * 500 + [302]
+
+
 def test_shapes_of_a_target(site: Site) -> None:
     code = site.code
     with site.connect() as wire:
