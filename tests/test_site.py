@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from typing import Any
 from unittest.mock import patch
@@ -11,7 +12,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from shortd import __version__
+from shortd import __version__, errors
 from shortd.testing import RunningApp, open_app
 from shortd.web.pages import SECURITY_HEADERS
 from tests.conftest import GENEROUS
@@ -130,6 +131,30 @@ def test_health_while_clicks_cannot_be_made_durable(app: RunningApp) -> None:
     app.drain()
     assert app.get("/-/health").json()["status"] == "ok"
     assert app.call("get_entry", userid=userid, shorturl=entry["shorturl"])["entry"]["count"] == 1
+
+
+def test_health_while_clicks_cannot_be_drained(app: RunningApp) -> None:
+    userid = app.call("temporary_account")["userid"]
+    entry = app.call("url", userid=userid, url="https://example.com/")["entry"]
+    assert app.get(entry["shorturl"]).status_code == 302
+    clicks = app.services.clicks
+
+    async def drain_until(outcome: Callable[[], bool]) -> None:
+        background = asyncio.create_task(clicks.run())
+        async with asyncio.timeout(10):
+            while not outcome():
+                await asyncio.sleep(0)
+        background.cancel()
+        await asyncio.gather(background, return_exceptions=True)
+
+    with patch("shortd.tally.Tally.write", side_effect=errors.STORAGE_FULL()):
+        app.run(drain_until(lambda: clicks.fault is not None))
+    health = app.get("/-/health").json()
+    assert health["status"] == "degraded"
+    assert health["clicks"]["backlog"] == 1
+    assert "storage" in health["clicks"]["fault"]
+    app.run(drain_until(lambda: clicks.fault is None))
+    assert app.get("/-/health").json()["status"] == "ok"
 
 
 def test_the_reference_lists_every_call(site: RunningApp) -> None:
