@@ -31,6 +31,8 @@ GENERATION_CLICKS = 2000
 """Clicks drained in one transaction (some 40 ms); other writes wait behind it."""
 BACKLOG_CLICKS = 250_000
 """So many undrained clicks may wait for a quieter moment; a crash replays them in a second."""
+SEALED_GENERATIONS = 1000
+"""Generations kept apart; what comes later joins the last of them."""
 EASY_REST = 9.0
 BRISK_REST = 0.5
 """Rest after a transaction of the drain, as a multiple of the time it took."""
@@ -74,6 +76,16 @@ class _Generation:
             counts[2] = click.utime
         if click.kind == QR_VISIT or click.kind == QR_LOAD:
             counts[1] += 1
+
+    def merge(self, later: _Generation) -> None:
+        """Takes in the clicks that follow its own."""
+        self.clicks += later.clicks
+        self.until = later.until
+        for link_id, (count, count_qr, last_utime) in later.pending.items():
+            counts = self.pending.setdefault(link_id, [0, 0, 0])
+            counts[0] += count
+            counts[1] += count_qr
+            counts[2] = max(counts[2], last_utime)
 
 
 class Clicks:
@@ -177,7 +189,11 @@ class Clicks:
 
     def _seal(self, until: Position) -> None:
         self._current.until = until
-        self._sealed.append(self._current)
+        if len(self._sealed) < SEALED_GENERATIONS:
+            self._sealed.append(self._current)
+        else:
+            # Nothing has been drained for long: memory is then bounded by links, not clicks.
+            self._sealed[-1].merge(self._current)
         self._current = _Generation()
 
     async def _drain_oldest(self) -> bool:

@@ -129,6 +129,8 @@ class Resolver:
             if owner is None or owner.expiration_utime <= visitor.utime:
                 return _NOT_FOUND
             file = FILES.get(txn, (link.filekey,)) if link.filekey else None
+            if link.filekey and file is None:
+                return _NOT_FOUND
             used_up = (
                 link.expiration_count
                 and self._clicks.live(txn, link.id).count >= link.expiration_count

@@ -108,6 +108,14 @@ async def open_services(
     clock = clock or SystemClock()
     random = random or SystemRandom()
     store = Store(settings.data_dir, map_bytes=settings.storage.map_bytes)
+    try:
+        return await _wire(settings, clock, random, store)
+    except BaseException:
+        store.close()
+        raise
+
+
+async def _wire(settings: Settings, clock: Clock, random: Random, store: Store) -> Services:
     hosts = await register(store, settings.public_url, settings.hosts)
     with store.read() as txn:
         drained = POSITIONS.get(txn, JOURNAL) or Position()

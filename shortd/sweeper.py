@@ -35,7 +35,6 @@ from shortd.store.schema import (
 from shortd.store.table import WriteTxn
 
 SWEEP_SECONDS = 600
-LINKS_PER_WRITE = 50
 ROWS_PER_WRITE = 1000
 
 log = structlog.get_logger(__name__)
@@ -121,13 +120,15 @@ def _clear(txn: WriteTxn, userid: str, now: int) -> bool:
     account: Account | None = ACCOUNTS.get(txn, (userid,))
     if account is None or account.expiration_utime > now:
         return True
-    keys = list(islice(LINKS_BY_OWNER.keys(txn, (userid,)), LINKS_PER_WRITE))
-    for _, _, link_id, _ in keys:
+    rows = 0
+    for _, _, link_id, _ in list(islice(LINKS_BY_OWNER.keys(txn, (userid,)), ROWS_PER_WRITE)):
         link = LINKS_BY_ID.get(txn, (link_id,))
+        counts = COUNTS.get(txn, (link_id,))
+        rows += 1 + (counts.visits if counts else 0)
         if link is not None:
             delete_link(txn, link)
-    if len(keys) == LINKS_PER_WRITE:
-        return False
+        if rows >= ROWS_PER_WRITE:
+            return False
     for _, filekey in list(UPLOADS_BY_OWNER.keys(txn, (userid,))):
         drop_file(txn, filekey)
     for key in [key for key, _ in TOKENS.scan(txn, (userid,))]:

@@ -22,7 +22,7 @@ from shortd.store.schema import (
     VISITS,
 )
 from shortd.store.table import Table, WriteTxn
-from shortd.sweeper import LINKS_PER_WRITE, ROWS_PER_WRITE
+from shortd.sweeper import ROWS_PER_WRITE
 from shortd.testing import RunningApp
 
 PASSWORD = "ab" * 32
@@ -78,7 +78,7 @@ def test_a_temporary_account_goes_with_everything_that_was_its(app: RunningApp) 
     assert sound(app)
 
 
-@pytest.mark.parametrize("links", [LINKS_PER_WRITE - 1, LINKS_PER_WRITE, 2 * LINKS_PER_WRITE + 1])
+@pytest.mark.parametrize("links", [ROWS_PER_WRITE - 1, ROWS_PER_WRITE, 2 * ROWS_PER_WRITE + 1])
 def test_an_account_of_many_links_goes_in_several_steps(app: RunningApp, links: int) -> None:
     guest(app, links)
     app.clock.advance(31 * 86_400)

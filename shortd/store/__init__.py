@@ -62,12 +62,15 @@ class Store:
                     mode=0o600,
                 )
                 undo.callback(self._environment.close)
-                self._databases = {
+                # A newer database is left exactly as it is.
+                self._databases = {META.name: self._environment.open_db(META.name.encode())}
+                version = self._version()
+                self._databases |= {
                     name: self._environment.open_db(name.encode())
                     for table in TABLES
                     for name in (table.name, *(index.name for index in table.indexes))
                 }
-                self._migrate(migrations.STEPS)
+                self._migrate(version, migrations.STEPS)
             except (lmdb.Error, OSError) as fault:
                 raise StoreError(f"cannot open the database in {directory}: {fault}") from fault
             undo.pop_all()
@@ -93,16 +96,22 @@ class Store:
         self._environment.close()
         os.close(self._lock)
 
-    def _migrate(self, steps: Mapping[int, Callable[[WriteTxn], None]]) -> None:
+    def _version(self) -> int | None:
+        """The schema of the database, None for a new one. Raises SchemaTooNew."""
         with self.read() as txn:
             version = META.get(txn, VERSION_KEY)
-        if version == SCHEMA_VERSION:
-            return
         if version is not None and version > SCHEMA_VERSION:
             raise SchemaTooNew(
                 f"{self.directory} was written by a newer shortd"
                 f" (schema {version}, this one reads up to {SCHEMA_VERSION})"
             )
+        return version
+
+    def _migrate(
+        self, version: int | None, steps: Mapping[int, Callable[[WriteTxn], None]]
+    ) -> None:
+        if version == SCHEMA_VERSION:
+            return
         if version is not None:
             backup = self.directory / f"db-before-schema-{SCHEMA_VERSION}"
             backup.mkdir(mode=0o700, exist_ok=True)

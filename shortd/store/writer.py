@@ -117,8 +117,9 @@ class Writer:
                 txn = WriteTxn(child, self._databases)
                 job.result = job.function(txn)
             job.touched = txn.touched
-        except Exception as fault:
-            job.error = _refusal(fault)
+        except BaseException as fault:
+            # Whatever it is, the thread goes on: everybody's writes depend on it.
+            job.error = _refusal(fault) if isinstance(fault, Exception) else fault
 
     def _resolve(self, batch: list[_Job]) -> None:
         # In one callback of the event loop, so that nobody reads what a write has changed

@@ -42,9 +42,15 @@ class Stumbling:
 
 
 @pytest.mark.parametrize(
-    "call", ["temporary_account", "file_part_initialize", "file_part_upload", "file_part_finalize"]
+    ("call", "status"),
+    [
+        ("temporary_account", 429),
+        ("file_part_initialize", 502),
+        ("file_part_upload", 507),
+        ("file_part_finalize", 503),
+        ("file_part_finalize", 504),
+    ],
 )
-@pytest.mark.parametrize("status", [429, 502, 503, 504, 507])
 def test_passing_refusals_are_waited_out(shell: Shell, call: str, status: int) -> None:
     again = Say(status, {"Retry-After": "0"}, b"<p>not even an envelope")
     with Impostor(Stumbling(call, again, again)) as server:
@@ -85,7 +91,7 @@ def _limited(message: str) -> Say:
     return say._replace(headers={"Retry-After": "86400"})
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 500])
+@pytest.mark.parametrize("status", [400, 401, 404, 409, 500])
 def test_lasting_refusals_are_not_repeated(shell: Shell, status: int) -> None:
     with Impostor(Stumbling("file_part_finalize", refusal(status, "code", "Never."))) as server:
         shell.server = server.url

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -223,7 +224,7 @@ def test_within_ten_seconds(server: ServerProcess, how: str) -> None:
         "replace": lambda: site.call("url", shorturl=site.shorturl, url="https://example.com/"),
         "resend": lambda: resend(site),
     }
-    with site.http:
+    with closing(site.http):
         actions[how]()
     left = files + 1 if how == "resend" else 0
     wait_for(lambda: len(on_disk(server.data_dir)) == left, seconds=10)

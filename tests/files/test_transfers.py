@@ -100,7 +100,7 @@ def site(
     server = ServerProcess(tmp_path_factory.mktemp("transfers") / "data", {**GENEROUS, **lane})
     server.start()
     opened = Site(server)
-    with opened.http:
+    with closing(opened.http):
         yield opened
     assert server.stop() == 0
     assert "Traceback" not in server.log
