@@ -51,7 +51,7 @@ class Blobs:
     `reserve` bytes of the disk are left to others.
     """
 
-    def __init__(self, directory: Path, *, reserve: int = 0, threads: int = 4) -> None:
+    def __init__(self, directory: Path, *, reserve: int = 0, threads: int = 8) -> None:
         self.directory = directory
         self._reserve = reserve
         self._unfinished = directory / "unfinished"

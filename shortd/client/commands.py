@@ -7,6 +7,7 @@ other commands should not have to wait for it.
 from __future__ import annotations
 
 import mimetypes
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, aclosing, contextmanager, suppress
@@ -102,7 +103,8 @@ def send(
             content = stack.enter_context(spooled(sys.stdin.buffer))
         else:
             content = stack.enter_context(opened(Path(file)))
-        shared_name = name or Path(file).name
+        # Neither JSON nor other machines have names that are no text.
+        shared_name = os.fsencode(name or Path(file).name).decode(errors="replace")
         filetype, _ = mimetypes.guess_type(shared_name)
         parcel = Parcel(content, shared_name, filetype or "", key)
         progress = stack.enter_context(Progress(quiet=quiet))
@@ -195,7 +197,8 @@ def fetch(
         finally:
             runner.run(connection.aclose())
     if path is not None:
-        click.echo(path)
+        # As bytes: a path need not be text.
+        click.echo(os.fsencode(path))
 
 
 @contextmanager

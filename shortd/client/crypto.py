@@ -68,7 +68,7 @@ def open_signature(key: bytes, signature: str) -> str | None:
         return None
 
 
-def seal_frame(key: bytes, plain: bytes | memoryview) -> bytes:
+def seal_frame(key: bytes, plain: bytes) -> bytes:
     """One whole frame. Sealed again, the same bytes make another frame that opens alike."""
     sealed = _seal(AESGCM(key), plain)
     return len(sealed).to_bytes(LENGTH_BYTES, "little") + sealed
@@ -136,6 +136,6 @@ class FrameOpener:
         return Cipher(self._algorithm, GCM(iv)).decryptor()
 
 
-def _seal(cipher: AESGCM, plain: bytes | memoryview) -> bytes:
+def _seal(cipher: AESGCM, plain: bytes) -> bytes:
     iv = secrets.token_bytes(IV_BYTES)
     return iv + cipher.encrypt(iv, plain, None)

@@ -6,6 +6,7 @@ runs. Parts are whole frames; the file must not change meanwhile, which is check
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
@@ -58,15 +59,13 @@ class Parcel:
     def part(self, number: int, part_bytes: int) -> bytes:
         """The part as it is sent. Blocking. ClientFailure if the file has changed."""
         start = number * part_bytes
-        plain = memoryview(os.pread(self._descriptor, min(part_bytes, self.size - start), start))
+        stop = min(start + part_bytes, self.size)
+        body = io.BytesIO()
+        for at in range(start, stop, FRAME_BYTES) or (start,):
+            plain = os.pread(self._descriptor, min(FRAME_BYTES, stop - at), at)
+            body.write(plain if self.key is None else seal_frame(self.key, plain))
         self.check_unchanged()
-        if self.key is None:
-            return plain.tobytes()
-        frames = (
-            plain[frame * FRAME_BYTES : (frame + 1) * FRAME_BYTES]
-            for frame in range(_frame_count(len(plain)))
-        )
-        return b"".join(seal_frame(self.key, frame) for frame in frames)
+        return body.getvalue()
 
     def check_unchanged(self) -> None:
         """ClientFailure if the file is no longer what it was."""

@@ -146,13 +146,19 @@ class PartialFile(Sink):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._path.exists():
-            self.rewind()
-            if self.kept.received and self._ledger.is_kept:
-                self._note()
-            else:
-                self.discard()
-        self._file.close()
+        try:
+            if self._path.exists():
+                self._leave()
+        finally:
+            self._file.close()
+
+    def _leave(self) -> None:
+        """What was kept stays for a later run, if there can be one."""
+        self.rewind()
+        if self.kept.received and self._ledger.is_kept:
+            self._note()
+        else:
+            self.discard()
 
     def _note(self) -> None:
         self._ledger.append(self.kept)

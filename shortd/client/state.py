@@ -145,7 +145,7 @@ class Account(msgspec.Struct):
 
 def digest(*identity: object) -> str:
     """A name for a file that stands for these values."""
-    return hashlib.sha256(msgspec.json.encode([str(value) for value in identity])).hexdigest()[:32]
+    return hashlib.sha256(repr([str(value) for value in identity]).encode()).hexdigest()[:32]
 
 
 def _remove_stale(folder: Path) -> None:

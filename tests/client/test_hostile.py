@@ -127,6 +127,14 @@ def test_redirects_to_elsewhere_are_not_followed(shell: Shell, location: str) ->
         assert len(server.asked) == 1
 
 
+def test_a_link_may_move_to_another_port(shell: Shell) -> None:
+    with (
+        Impostor(plain(b"content")) as server,
+        Impostor(lambda asked: Say(301, {"Location": f"{server.url}{asked.path}"})) as before,
+    ):
+        assert shell.fetch(f"{before.url}/code", "-o", "back").read_bytes() == b"content"
+
+
 def test_a_link_that_leads_to_itself_is_left(shell: Shell) -> None:
     with Impostor(lambda asked: Say(301, {"Location": asked.path})) as server:
         assert shell.refused("fetch", f"{server.url}/code").endswith("leads in a circle.")

@@ -81,6 +81,15 @@ def test_the_server_never_gets_plain_bytes_of_an_encrypted_file(
     assert not any(b"attack" in content or PASSWORD.encode() in content for content in stored)
 
 
+def test_a_name_that_is_no_text_is_no_obstacle(shell: Shell) -> None:
+    odd = os.fsdecode(b"caf\xe9.txt")
+    Path(odd).write_text("x")
+    short_url = shell.send(odd)
+    assert shell.fetch(short_url).name == "caf\ufffd.txt"
+    result = shell.run("fetch", short_url, "-o", odd, "--force")
+    assert (result.exit_code, result.stdout_bytes) == (0, b"caf\xe9.txt\n")
+
+
 def test_standard_input_is_sent_under_a_name(shell: Shell) -> None:
     result = shell.run("send", "-", "--name", "notes.txt", stdin=b"from a pipe\n")
     path = shell.fetch(shell.line(result))

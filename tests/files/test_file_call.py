@@ -14,6 +14,7 @@ from tests.conftest import GENEROUS
 from tests.files.sharing import (
     FORM_TYPE,
     SECRECY,
+    Json,
     Sharer,
     assert_nothing_kept,
     assert_sound,
@@ -129,6 +130,45 @@ class TestTerms:
         # What the last visitor was given still works.
         assert owner.app.get(address).content == b"data"
         assert owner.entry(entry["shorturl"])["count"] == limit
+
+
+class TestVisits:
+    def test_what_is_no_click(self, app: RunningApp, owner: Sharer) -> None:
+        entry = owner.share(b"data")
+        path = path_of(entry)
+        for method, headers in (
+            ("HEAD", {}),
+            ("GET", {"sec-purpose": "prefetch"}),
+            ("HEAD", {"user-agent": "Slackbot-LinkExpanding 1.0"}),
+        ):
+            response = app.request(method, path, headers=headers)
+            assert response.status_code == 302
+            assert app.request(method, response.headers["location"]).status_code == 200
+        assert owner.entry(entry["shorturl"])["count"] == 0
+        assert owner.follow({"shorturl": entry["shorturl"] + "?qr"}).status_code == 302
+        shown = owner.entry(entry["shorturl"])
+        assert (shown["count"], shown["count_qr"]) == (1, 1)
+
+    @pytest.mark.parametrize("secrecy", [{}, SECRECY], ids=["plain", "encrypted"])
+    def test_a_limited_file_is_no_robots_business(
+        self, app: RunningApp, owner: Sharer, secrecy: Json
+    ) -> None:
+        data = frames(4) if secrecy else b"data"
+        name = "salaries.pdf"
+        entry = owner.share(data, filename=name, filesize=4, expiration_count=1, **secrecy)
+        path = path_of(entry)
+        for method, headers in (
+            ("HEAD", {}),
+            ("GET", {"sec-purpose": "prefetch"}),
+            ("GET", {"user-agent": "Slackbot-LinkExpanding 1.0"}),
+        ):
+            response = app.request(method, path, headers={"accept": "text/html", **headers})
+            assert response.status_code == 200
+            assert "location" not in response.headers
+            for secret in (name, "/-/files/", entry["filekey"], "/-/unlock"):
+                assert secret not in response.text
+        assert owner.entry(entry["shorturl"])["count"] == 0
+        assert owner.address(entry)
 
 
 class TestChanges:

@@ -7,7 +7,9 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +20,7 @@ from tests.conftest import GENEROUS
 from tests.files.sharing import (
     FORM_TYPE,
     cut,
+    error,
     faults_in,
     file_form,
     on_disk,
@@ -269,6 +272,54 @@ def test_chunked(site: Site) -> None:
         assert response.status == 200
         shorturl = response.json["output"]["entry"]["shorturl"]
         assert wire.ask(request(site.target(shorturl))).body == DATA
+
+
+def test_many_want_the_same(site: Site) -> None:
+    """One upload, finished by one of eight; one part, sent by all of them."""
+    filekey = site.call("file_part_initialize", filename="f", filesize=MIB)["filekey"]
+    bodies = [bytes([number]) * MIB for number in range(8)]
+    query = {"filekey": filekey, "partnumber": 0, "partsize": MIB}
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(partial(site.form, "file_part_upload", query), bodies))
+
+        def finish(_: int) -> httpx.Response:
+            inputs = {"userid": site.userid, "filekey": filekey}
+            return site.http.post("/v2/file_part_finalize", json=inputs)
+
+        answers = list(threads.map(finish, range(8)))
+    [winner] = [answer for answer in answers if answer.status_code == 200]
+    # The others come too late, or while it is being finished.
+    refused = {error(answer)[:2] for answer in answers if answer is not winner}
+    assert refused <= {(404, "upload_not_found"), (400, "bad_file")}
+    with closing(site.wire()) as wire:
+        shorturl = output(winner)["entry"]["shorturl"]
+        assert wire.ask(request(site.target(shorturl))).body in bodies
+
+
+def test_a_quota_is_one_for_all(tmp_path: Path) -> None:
+    """Uploads that come at the same time fit one by one, but not together."""
+    quota = {"SHORTD_LIMITS__TEMPORARY__STORAGE_BYTES": str(3 * MIB)}
+    server = ServerProcess(tmp_path / "data", {**GENEROUS, **quota})
+    server.start()
+    try:
+        userid = server.call("temporary_account")["userid"]
+        query = {"userid": userid, "filename": "f", "filesize": MIB}
+        body = file_form(query, bytes(MIB))
+        barrier = Barrier(8)
+
+        def send(_: int) -> int:
+            with closing(Wire(server.port)) as wire:
+                wire.send(upload_head(len(body)), body[: len(body) // 2])
+                barrier.wait()
+                return wire.ask(body[len(body) // 2 :]).status
+
+        with ThreadPoolExecutor(8) as threads:
+            answers = sorted(threads.map(send, range(8)))
+        assert answers == [200] * 3 + [403] * 5
+        wait_for(lambda: len(on_disk(server.data_dir)) == 3)
+    finally:
+        server.stop()
+    assert faults_in(server.data_dir) == []
 
 
 def test_uploads_side_by_side(site: Site) -> None:
