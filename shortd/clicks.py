@@ -16,6 +16,7 @@ from contextlib import suppress
 import msgspec
 import structlog
 
+from shortd import errors
 from shortd.journal import Journal
 from shortd.models import QR_LOAD, QR_VISIT, Click, Counts, Position
 from shortd.settings import ClickSettings
@@ -25,13 +26,14 @@ from shortd.store.table import Txn, WriteTxn
 from shortd.tally import Tally
 
 JOURNAL = ("journal",)
-REPLAY_BYTES = 1 << 18
+REPLAY_BYTES = 1 << 15
 """Journal bytes read at a time, and in a transaction of the drain after a crash."""
-GENERATION_CLICKS = 2000
-"""Clicks drained in one transaction (some 40 ms); other writes wait behind it."""
+GENERATION_CLICKS = 256
+"""Clicks drained in one transaction: some 4 ms, for which redirects hardly get the interpreter
+and other writes wait."""
 BACKLOG_CLICKS = 250_000
 """So many undrained clicks may wait for a quieter moment; a crash replays them in a second."""
-SEALED_GENERATIONS = 1000
+SEALED_GENERATIONS = 4000
 """Generations kept apart; what comes later joins the last of them."""
 EASY_REST = 9.0
 BRISK_REST = 0.5
@@ -87,6 +89,16 @@ class _Generation:
             counts[1] += count_qr
             counts[2] = max(counts[2], last_utime)
 
+    def remove(self, earlier: _Generation) -> None:
+        """Gives up clicks that were merged."""
+        self.clicks -= earlier.clicks
+        for link_id, (count, count_qr, _) in earlier.pending.items():
+            counts = self.pending[link_id]
+            counts[0] -= count
+            counts[1] -= count_qr
+            if not counts[0] and not counts[1]:
+                del self.pending[link_id]
+
 
 class Clicks:
     """The click counter. All but the drain's transactions belongs to the event loop."""
@@ -99,10 +111,13 @@ class Clicks:
         self._decode = msgspec.msgpack.Decoder(Click).decode
         self._current = _Generation()
         self._sealed: deque[_Generation] = deque()
+        self._waiting = _Generation()
+        """All sealed generations together: counts are asked for more often than drained."""
         self._lost = _Generation()
         self.fault: str | None = None
         """Why the last drain failed; the clicks wait in the journal and in the live counts."""
-        self._wake = asyncio.Event()
+        self._unsynced = asyncio.Event()
+        self._undrained = asyncio.Event()
         self._draining = asyncio.Lock()
 
     def record(self, click: Click) -> None:
@@ -112,7 +127,8 @@ class Clicks:
         else:
             # A full journal loses the click, but a click limit must not.
             self._lost.add(click)
-        self._wake.set()
+        self._unsynced.set()
+        self._undrained.set()
 
     def flush(self) -> None:
         """Hands the recorded clicks to the operating system: from here kill -9 loses none."""
@@ -123,49 +139,64 @@ class Clicks:
         """The counts of a link, up to the click recorded last."""
         stored = COUNTS.get(txn, (link_id,)) or _NO_COUNTS
         count, count_qr, last_utime = stored.count, stored.count_qr, stored.last_utime
-        generations = [self._current, self._lost]
-        if self._sealed:
-            drained = POSITIONS.get(txn, JOURNAL) or _START
-            generations += [sealed for sealed in self._sealed if sealed.until > drained]
-        for generation in generations:
+        for generation in (self._current, self._waiting, self._lost):
             pending = generation.pending.get(link_id)
             if pending is not None:
                 count += pending[0]
                 count_qr += pending[1]
                 last_utime = max(last_utime, pending[2])
+        if self._sealed:
+            # The oldest may be in the tables already, and we have not heard of it yet.
+            oldest = self._sealed[0]
+            pending = oldest.pending.get(link_id)
+            if pending is not None and oldest.until <= (POSITIONS.get(txn, JOURNAL) or _START):
+                count -= pending[0]
+                count_qr -= pending[1]
         return LiveCounts(count, count_qr, last_utime)
 
     @property
     def backlog(self) -> int:
         """Clicks that are journalled and not drained."""
-        return self._current.clicks + sum(sealed.clicks for sealed in self._sealed)
+        return self._current.clicks + self._waiting.clicks
 
     async def run(self) -> None:
-        """Syncs the journal every `sync_ms` and drains it, at a pace, until cancelled."""
-        loop = asyncio.get_running_loop()
-        rested_at = 0.0
+        """Keeps the journal synced and drains it, until cancelled."""
+        await asyncio.gather(self._keep_synced(), self._keep_draining())
+
+    async def _keep_synced(self) -> None:
+        """Makes clicks survive power loss within `sync_ms`."""
         while True:
-            await self._wake.wait()
+            await self._unsynced.wait()
             await asyncio.sleep(self._settings.sync_ms / 1000)
-            self._wake.clear()
-            try:
+            self._unsynced.clear()
+            # A failure shows in the journal's status, and in the next drain's.
+            with suppress(errors.ShortdError):
                 await self._store.write(lambda txn: self.journal.sync())
-                while loop.time() >= rested_at:
-                    start = loop.time()
-                    if not await self._drain_oldest():
-                        break
-                    # Redirects come first: a burst of them is drained when it is over, unless
-                    # it lasts. Waiting costs no click, only time to replay after a crash.
-                    rest = BRISK_REST if self.backlog > BACKLOG_CLICKS else EASY_REST
-                    rested_at = loop.time() + rest * (loop.time() - start)
-                    self.fault = None
+
+    async def _keep_draining(self) -> None:
+        """Drains at a pace: redirects come first.
+
+        A burst of them is drained when it is over, unless it lasts. Waiting costs no click,
+        only time to replay after a crash.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._undrained.wait()
+            start = loop.time()
+            try:
+                drained = await self._drain_oldest()
+                self.fault = None
             except Exception as fault:
                 # The clicks stay in the journal and in the live counts; the next round retries.
                 self.fault = str(fault) or type(fault).__name__
                 log.warning("drain_failed", error=self.fault)
-                rested_at = loop.time() + 1
-            if self.backlog:
-                self._wake.set()
+                await asyncio.sleep(1)
+                continue
+            if not drained and not self.backlog:
+                self._undrained.clear()
+            rest = BRISK_REST if self.backlog > BACKLOG_CLICKS else EASY_REST
+            gather = 0 if self._sealed else self._settings.sync_ms / 1000
+            await asyncio.sleep(max(gather, rest * (loop.time() - start)))
 
     async def drain(self) -> None:
         """Moves everything journalled so far into the tables."""
@@ -185,10 +216,11 @@ class Clicks:
                 self._seal(position)
             await asyncio.sleep(0)
         if self._sealed:
-            self._wake.set()
+            self._undrained.set()
 
     def _seal(self, until: Position) -> None:
         self._current.until = until
+        self._waiting.merge(self._current)
         if len(self._sealed) < SEALED_GENERATIONS:
             self._sealed.append(self._current)
         else:
@@ -207,7 +239,7 @@ class Clicks:
             with self._store.read() as txn:
                 committed = POSITIONS.get(txn, JOURNAL) or _START
             await self._store.write(lambda txn: self._write(txn, committed, until))
-            self._sealed.popleft()
+            self._waiting.remove(self._sealed.popleft())
             return True
 
     def _write(self, txn: WriteTxn, committed: Position, until: Position) -> None:

@@ -20,7 +20,7 @@ from shortd.client.crypto import Damaged, FrameOpener
 from shortd.client.failures import ClientFailure, Refused
 from shortd.client.offer import AS_STORED, Offer, Visitor
 from shortd.client.progress import Progress
-from shortd.client.sinks import PartialFile, Sink, StreamSink, taken
+from shortd.client.sinks import Kept, PartialFile, Sink, StreamSink, taken
 from shortd.client.state import Ledger, State, digest
 
 RENEWAL_SECONDS = 30
@@ -131,9 +131,10 @@ class Transfer:
         if kept.received and kept.etag:
             headers |= {"range": f"bytes={kept.received}-", "if-range": kept.etag}
         async with self._connection.stream(self._offer.address, headers) as answer:
-            start = kept.received
-            if not (start and _goes_on(answer, start, kept.etag)):
-                start = 0
+            start = kept.received if answer.status_code == 206 else 0
+            if answer.status_code == 206 and not _goes_on(answer, kept):
+                raise Damaged("The server sent another part of the file than the one asked for.")
+            if not start:
                 self._sink.restart()
             etag, chunks = answer.headers.get("etag", ""), answer.aiter_raw()
             if self._offer.key is None:
@@ -163,9 +164,9 @@ class Transfer:
         opener.finish()
 
 
-def _goes_on(answer: httpx.Response, start: int, etag: str) -> bool:
-    """Whether an answer's body is what comes behind the first `start` bytes."""
-    if answer.status_code != 206 or answer.headers.get("etag", "") != etag:
-        return False
+def _goes_on(answer: httpx.Response, kept: Kept) -> bool:
+    """Whether the body of a partial answer is what comes behind the bytes that are kept."""
     content = parse_content_range_header(answer.headers.get("content-range", ""))
-    return content is not None and content.units == "bytes" and content.start == start
+    if content is None or answer.headers.get("etag", "") != kept.etag:
+        return False
+    return content.units == "bytes" and content.start == kept.received

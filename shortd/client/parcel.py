@@ -64,13 +64,9 @@ class Parcel:
         for at in range(start, stop, FRAME_BYTES) or (start,):
             plain = os.pread(self._descriptor, min(FRAME_BYTES, stop - at), at)
             body.write(plain if self.key is None else seal_frame(self.key, plain))
-        self.check_unchanged()
-        return body.getvalue()
-
-    def check_unchanged(self) -> None:
-        """ClientFailure if the file is no longer what it was."""
         if self._now() != self._status:
             raise ClientFailure(f"{self.name} has changed while it was being sent.")
+        return body.getvalue()
 
     def _now(self) -> tuple[int, int]:
         status = os.fstat(self._descriptor)

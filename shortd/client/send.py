@@ -126,7 +126,6 @@ class Sender:
         there = sum(size for number, size in sizes.items() if number in done)
         self._progress.start(parcel.name, sum(sizes.values()), there)
         await self._send_parts(begun, [number for number in sizes if number not in done])
-        parcel.check_unchanged()
         return await self._finish(begun)
 
     def _begun(self) -> Begun | None:

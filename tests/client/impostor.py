@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,6 +36,14 @@ def headers_of(handler: BaseHTTPRequestHandler) -> dict[str, str]:
 Behaviour = Callable[[Asked], Say]
 
 
+class Listener(ThreadingHTTPServer):
+    """Clients may leave when they please."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Impostor:
     """Serves on loopback until the end of the block. `asked` are the requests so far."""
 
@@ -65,7 +74,7 @@ class Impostor:
             def log_message(self, format: str, *args: Any) -> None:
                 return
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = Listener(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Impostor:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
+import certifi
 from click.testing import CliRunner, Result
 
 from shortd.cli import main
@@ -26,10 +27,16 @@ class Shell:
         self.folder = folder
         self.server = server
         self.state = folder / "state"
+        self._authority = folder / "state/authority.pem"
+        self._authority.parent.mkdir(exist_ok=True)
+        end = "-----END CERTIFICATE-----\n"
+        self._authority.write_text(certifi.contents().partition(end)[0] + end)
 
     def environ(self, password: str | None = None) -> dict[str, str]:
         """The variables that the client gets, besides those of this process."""
         variables = {
+            # One authority: to read all of them takes longer than most of these commands.
+            "SSL_CERT_FILE": str(self._authority),
             "XDG_STATE_HOME": str(self.state),
             "SHORTD_SERVER_URL": self.server,
             "PYTHONPATH": str(ROOT),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shortd.client.progress import Progress
 from tests.client.impostor import Asked, Impostor, Say, envelope, refusal
 from tests.client.shell import Shell
 
@@ -59,12 +60,15 @@ def test_passing_refusals_are_waited_out(shell: Shell, call: str, status: int) -
         assert sum(asked.path.endswith(call) for asked in server.asked) == 3
 
 
-def test_a_part_is_sent_whole_again(shell: Shell) -> None:
+def test_a_part_is_sent_whole_again(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[int] = []
+    monkeypatch.setattr(Progress, "advance", lambda _, size: shown.append(size))
     with Impostor(Stumbling("file_part_upload", refusal(503, "busy", Retry_After="0"))) as server:
         shell.server = server.url
         shell.send("file")
         parts = [asked.body for asked in server.asked if asked.path.endswith("file_part_upload")]
     assert len(parts) == 2
+    assert (sum(shown), max(shown)) == (len("content"), len("content"))
     assert all(b"\r\n\r\ncontent\r\n" in part for part in parts)
 
 
