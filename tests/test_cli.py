@@ -92,6 +92,13 @@ def test_file_and_directory_may_come_from_the_environment(
     assert (settings.server.port, settings.data_dir) == (9000, Path("d"))
 
 
+def test_the_clients_variables_are_no_settings(runner: CliRunner, served: list[Settings]) -> None:
+    names = ("SERVER_URL", "USERID", "TOKEN", "FILE_PASSWORD")
+    env = {f"SHORTD_{name}": "x" for name in names}
+    assert runner.invoke(main, ["serve"], env=env).exit_code == 0
+    assert served == [Settings()]
+
+
 def test_a_bad_setting_is_one_line_and_status_2(runner: CliRunner, served: list[Settings]) -> None:
     Path("my.toml").write_text("server.port = 'x'")
     result = runner.invoke(main, ["serve", "--config", "my.toml"])
