@@ -8,14 +8,14 @@ from typing import Annotated
 from msgspec import Meta
 
 from shortd import errors
-from shortd.api.v2.entries import EntryOutput, QrInput, show
-from shortd.api.v2.link_calls import place
+from shortd.api.v2.entries import EntryOutput, show
+from shortd.api.v2.link_calls import Terms, place
 from shortd.api.v2.registry import Context, Credentials, Input, Output, call
 from shortd.destinations import Destination
-from shortd.fields import ClickLimit, CodeV2, HostName, ShortUrl, Tag, Utime
+from shortd.fields import CodeV2, ShortUrl
 from shortd.files import Description, Secrecy, allowance
 from shortd.links import Address, NewLink
-from shortd.models import NEVER, Encryption
+from shortd.models import Encryption
 
 PART_WEIGHT = 1250
 MEGABYTE_WEIGHT = 100
@@ -52,22 +52,17 @@ class Described(Credentials, frozen=True, kw_only=True):
     filetype: FileType | None = None
 
 
-class Terms(Credentials, frozen=True, kw_only=True):
+class FileTerms(Terms, frozen=True, kw_only=True):
     """The terms of a file's link, and how the file is encrypted."""
 
     encryption: EncryptionInput = 0
     challenge: Challenge | None = None
     signature: Signature | None = None
-    expiration_utime: Utime = NEVER
-    tag: Tag = 0
-    expiration_count: ClickLimit = 0
-    host: HostName | None = None
     code: CodeV2 | None = None
     shorturl: ShortUrl | None = None
-    qr: QrInput = None
 
 
-class SendFile(Terms, frozen=True, kw_only=True):
+class SendFile(FileTerms, frozen=True, kw_only=True):
     filename: FileName
     filesize: FileSize
     filetype: FileType | None = None
@@ -79,7 +74,7 @@ class UploadPart(Credentials, frozen=True, kw_only=True):
     partsize: FileSize
 
 
-class Finalize(Terms, frozen=True, kw_only=True):
+class Finalize(FileTerms, frozen=True, kw_only=True):
     filekey: FileKey
 
 
@@ -220,7 +215,7 @@ def _description(args: Described | SendFile) -> Description:
     return Description(filename, args.filesize, filetype)
 
 
-def _secrecy(args: Terms) -> Secrecy:
+def _secrecy(args: FileTerms) -> Secrecy:
     encryption = Encryption(args.encryption)
     if encryption is Encryption.NONE:
         return Secrecy()
@@ -231,7 +226,7 @@ def _secrecy(args: Terms) -> Secrecy:
     return Secrecy(encryption, args.challenge.lower(), args.signature.lower())
 
 
-def _new_link(ctx: Context, args: Terms) -> NewLink:
+def _new_link(ctx: Context, args: FileTerms) -> NewLink:
     host, code = place(ctx, args.shorturl, args.host, args.code)
     return NewLink(
         # The file's name takes this place when its link is made.
