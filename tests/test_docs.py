@@ -234,6 +234,46 @@ class TestOperations:
             server.stop()
         assert [visit.address for visit in stored_visits(server.data_dir)] == ["127.0.0.2"]
 
+    def test_nginx_sends_files_and_keeps_them_harmless(self, tmp_path: Path) -> None:
+        front, back = free_port(), free_port()
+        handed = block("docs/operations.md", "nginx", "internal").replace(
+            "/var/lib/shortd/", f"{tmp_path}/data/"
+        )
+        site = (
+            f"server {{ listen 127.0.0.1:{front}; {handed}"
+            f"location / {{ proxy_pass http://127.0.0.1:{back}; }} }}"
+        )
+        environ = {"SHORTD_FILES__HANDOVER": "x-accel-redirect"}
+        server = ServerProcess(tmp_path / "data", environ, port=back)
+        server.start()
+        try:
+            userid = server.call("temporary_account")["userid"]
+            content = b"<script>alert(1)</script>"
+            query = {
+                "userid": userid,
+                "filename": "page.html",
+                "filesize": len(content),
+                "filetype": "text/html",
+            }
+            form: dict[str, tuple[str | None, bytes]] = {
+                "query": (None, json.dumps(query).encode()),
+                "file": ("page.html", content),
+            }
+            entry = httpx.post(f"{server.url}/v2/file", files=form).json()["output"]["entry"]
+            location = httpx.get(entry["shorturl"]).headers["location"]
+            direct = httpx.get(server.url + location)
+            assert (direct.content, "x-accel-redirect" in direct.headers) == (b"", True)
+            with nginx(site, tmp_path):
+                file = httpx.get(f"http://127.0.0.1:{front}{location}")
+                blob = httpx.get(f"http://127.0.0.1:{front}{direct.headers['x-accel-redirect']}")
+        finally:
+            server.stop()
+        assert (file.status_code, file.content) == (200, content)
+        assert blob.status_code == 404, "nobody asks for a blob by himself"
+        assert file.headers["content-disposition"].startswith("attachment;")
+        for name in ("content-security-policy", "x-content-type-options", "referrer-policy"):
+            assert file.headers[name] == direct.headers[name]
+
 
 def stored_visits(data_dir: Path) -> list[Visit]:
     """All visits a stopped server has kept."""
