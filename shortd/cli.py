@@ -141,6 +141,9 @@ def config() -> None:
 def check(config_file: Path | None, data_dir: Path | None) -> None:
     """Check the settings, and show what follows from them."""
     settings = load(config_file, data_dir=data_dir, environ=os.environ)
+    from shortd.plugins.discovery import check_all
+
+    check_all(settings)
     _show(
         {
             "settings": config_file or "no file: defaults and environment",
@@ -171,6 +174,24 @@ def doctor(config_file: Path | None, data_dir: Path | None) -> None:
     if found:
         fail(found)
     click.echo("Everything stored agrees with itself.")
+
+
+@main.group(invoke_without_command=True)
+@settings_options
+@click.pass_context
+def plugins(ctx: click.Context, config_file: Path | None, data_dir: Path | None) -> None:
+    """List the plugins: what they do, their hooks, and why one cannot be used.
+
+    A running server shows at /-/health which of them it has switched off.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    settings = load(config_file, data_dir=data_dir, environ=os.environ)
+    from shortd.plugins.discovery import discover
+    from shortd.plugins.listing import lines
+
+    for line in lines(discover(settings)):
+        click.echo(line)
 
 
 def _example() -> str:
