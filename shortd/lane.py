@@ -91,6 +91,7 @@ class Lane:
             get(b"user-agent", b"").decode("latin-1"),
             get(b"referer", b"").decode("latin-1"),
             get(b"accept-language", b"").decode("latin-1"),
+            get(b"dnt") == b"1" or get(b"sec-gpc") == b"1",
         )
         name = get(b"host", b"")
         number = self._numbers.get(name)

@@ -16,12 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shortd.destinations import with_query
 from shortd.models import NEVER
 from shortd.qr import QrOptions, render
 from shortd.store.schema import VISITS
 from shortd.testing import RunningApp, open_app
 from shortd.visits import LANGUAGE_LIMIT, REFERRER_LIMIT, USER_AGENT_LIMIT
-from shortd.web.follow import is_link_path, with_query
+from shortd.web.follow import is_link_path
 from tests.conftest import GENEROUS
 
 TARGET = "https://target.example/some/path?with=query#and-fragment"

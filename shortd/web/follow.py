@@ -16,18 +16,18 @@ from litestar.types import HTTPScope
 
 from shortd import errors
 from shortd.clock import DAY, SECOND
+from shortd.destinations import with_query
 from shortd.models import Encryption, Link
 from shortd.qr import QrOptions, render
 from shortd.resolver import Decision, Outcome, Visitor
 from shortd.services import Services
-from shortd.web.answers import NO_STORE, Answer, Headers, error_answer, page
+from shortd.web.answers import NO_STORE, Answer, Headers, error_answer, interstitial, page
 from shortd.web.pages import Pages, PreviewFile, PreviewPage
 
 _PATH = re.compile(r"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?P<suffix>\+|\.svg|\.png)?", re.ASCII)
 UNCOUNTED = b"preview"
 """The query of images that preview pages show: nobody has loaded the link's QR code."""
 _IMAGE_TYPES = {".svg": b"image/svg+xml", ".png": b"image/png"}
-_QUERY_SAFE = "!$&'()*+,;=:@/?%-._~"
 
 
 def is_link_path(path: str) -> bool:
@@ -50,6 +50,9 @@ class LinkRequest(msgspec.Struct, frozen=True):
     user_agent: str
     referrer: str
     language: str
+    do_not_track: bool
+    forwarded: str
+    """The query where it goes on to the destination; else empty."""
 
     def visitor(self, utime: int) -> Visitor:
         return Visitor(
@@ -60,7 +63,9 @@ class LinkRequest(msgspec.Struct, frozen=True):
             address=self.address,
             user_agent=self.user_agent,
             referrer=self.referrer,
-            language=self.language,
+            accept_language=self.language,
+            do_not_track=self.do_not_track,
+            query=self.forwarded,
         )
 
 
@@ -71,7 +76,6 @@ class Follow:
         self._services = services
         self._pages = pages
         self._status = services.settings.links.redirect_status
-        self._forward_query = services.settings.links.forward_query
 
     async def answer(self, scope: HTTPScope) -> Answer:
         """The whole response to a request whose path `is_link_path`."""
@@ -89,9 +93,9 @@ class Follow:
         if suffix is None:
             return self._visit(visits.answer(host.number, code, request.visitor(now)), request)
         if suffix == "+":
-            return self._preview(visits.look(host.number, code, now), request)
+            return self._preview(visits.look(host.number, code, request.visitor(now)), request)
         if request.query == UNCOUNTED:
-            decision = visits.look(host.number, code, now)
+            decision = visits.look(host.number, code, request.visitor(now))
         else:
             decision = visits.load_qr(host.number, code, request.visitor(now))
         return await self._image(decision, suffix, request)
@@ -99,9 +103,11 @@ class Follow:
     def _visit(self, decision: Decision, request: LinkRequest) -> Answer:
         if decision.outcome is Outcome.REDIRECT:
             location = decision.location
-            if self._forward_query and request.query not in (b"", b"qr"):
+            if request.forwarded:
                 location = with_query(location, request.query)
             return Answer(self._status, [(b"location", location.encode("ascii")), NO_STORE])
+        if decision.page is not None:
+            return interstitial(decision.page)
         if decision.outcome is Outcome.FILE:
             location = self._file_location(decision, request)
             return Answer(302, [(b"location", location.encode("ascii")), NO_STORE])
@@ -155,16 +161,20 @@ class Follow:
 def link_request(services: Services, scope: HTTPScope) -> LinkRequest:
     """Reads an ASGI scope."""
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    query = scope["query_string"]
+    forwards = services.settings.links.forward_query and query not in (b"", b"qr")
     return LinkRequest(
         method=scope["method"],
         host=headers.get(b"host", ""),
-        query=scope["query_string"],
+        query=query,
         accept=headers.get(b"accept", ""),
         purpose=headers.get(b"sec-purpose") or headers.get(b"purpose", ""),
         address=client_address(services, scope),
         user_agent=headers.get(b"user-agent", ""),
         referrer=headers.get(b"referer", ""),
         language=headers.get(b"accept-language", ""),
+        do_not_track=headers.get(b"dnt") == "1" or headers.get(b"sec-gpc") == "1",
+        forwarded=query.decode("latin-1") if forwards else "",
     )
 
 
@@ -172,13 +182,6 @@ def client_address(services: Services, scope: HTTPScope) -> str:
     """The client's address, as far as it can be believed."""
     client = scope["client"]
     return services.proxies.of_headers(client[0] if client else "", scope["headers"])
-
-
-def with_query(location: str, query: bytes) -> str:
-    """The destination with the visitor's query behind its own, in front of the fragment."""
-    extra = quote(query, safe=_QUERY_SAFE)
-    address, separator, fragment = location.partition("#")
-    return f"{address}{'&' if '?' in address else '?'}{extra}{separator}{fragment}"
 
 
 def _preview_file(decision: Decision) -> PreviewFile | None:
