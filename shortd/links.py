@@ -149,6 +149,21 @@ class Links:
 
         return await self._store.write(update)
 
+    async def set_plugin(
+        self, account: Account, address: Address, name: str, data: bytes | None
+    ) -> Link:
+        """Keeps a plugin's data in the link's row; None removes what is there."""
+
+        def update(txn: WriteTxn) -> Link:
+            link = self._own(txn, account, address)
+            plugins = {**(link.plugins or {}), name: data}
+            kept = {one: raw for one, raw in plugins.items() if raw is not None}
+            changed = msgspec.structs.replace(link, plugins=kept or None)
+            LINKS.put(txn, address, changed)
+            return changed
+
+        return await self._store.write(update)
+
     async def move(self, account: Account, old: Address, new: Address) -> Link:
         """Gives a link another address; id, counts and statistics stay. CODE_TAKEN."""
 

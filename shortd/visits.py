@@ -36,6 +36,7 @@ class Visits:
         address_mode: str,
     ) -> None:
         self.resolve = resolver.resolve
+        self.explain = resolver.explain
         self._settled = resolver.settled
         self._choose = resolver.choose
         self._may_see_page = resolver.may_see_page

@@ -21,7 +21,7 @@ import msgspec
 import pluggy
 
 from shortd.config import ConfigError, Settings, plugin_settings
-from shortd.hookspecs import HOOKS, PROJECT, Hookspecs
+from shortd.hookspecs import DECIDE, HOOKS, PROJECT, Hookspecs
 from shortd.plugin import Plugin
 from shortd.plugin_types import NAME_PATTERN
 
@@ -201,6 +201,11 @@ def _flaw(name: str, kind: object) -> str:
             msgspec.msgpack.Decoder(struct)
         except Exception as fault:
             return f"{field} cannot be used: {one_line(fault)}"
+        if struct.__struct_config__.array_like:
+            return f"{field} is array_like, which has no names for its fields"
+    unheard = [hook for hook in implemented(kind) if hook in DECIDE]
+    if unheard and kind.Data is None and not kind.everywhere:
+        return f"{unheard[0]} is never asked: give the plugin Data, or everywhere = True"
     return next((flaw for name in dir(kind) if (flaw := _hook_flaw(kind, name))), "")
 
 

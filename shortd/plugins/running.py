@@ -38,6 +38,7 @@ class Running:
         self.plugin = plugin
         self.guard = guard
         self.check = guard.call("check", plugin.check)
+        """Counts what `check` raises besides refusals; it is called by itself."""
         data = plugin.Data
         self.decode: Callable[[bytes], Any] | None = None
         if data is not None:

@@ -30,6 +30,8 @@ _EXAMPLES = {
     "enabled": False,
     "tag": 32776,
     "expiration_count": 100,
+    "plugin": "ab",
+    "data": {"variants": [{"url": "https://example.com/b", "weight": 50}]},
     "call_queries": [{"type": "temporary_account", "broadcast": True}],
 }
 
