@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 
 import click
 from rich.console import Console
@@ -21,8 +20,8 @@ from shortd import __version__
 from shortd.client.commands import fetch, send
 from shortd.client.failures import ClientFailure
 from shortd.config import ConfigError, load
-
-CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
+from shortd.options import fail, settings_options
+from shortd.plugin_commands import import_links, plugins, x
 
 EXAMPLE = "config.example.toml"
 
@@ -48,36 +47,6 @@ class Commands(click.Group):
             fail([f"{error.filename}: {reason}" if error.filename else reason])
 
 
-def fail(problems: Iterable[str], *, status: int = 1) -> NoReturn:
-    """Ends the command with one line for each problem."""
-    for problem in problems:
-        click.echo(f"shortd: {problem}", err=True)
-    raise SystemExit(status)
-
-
-def settings_options(command: CommandFunction) -> CommandFunction:
-    """Gives a command `config_file` and `data_dir`, as `config.load` takes them."""
-    config = click.option(
-        "--config",
-        "config_file",
-        envvar="SHORTD_CONFIG",
-        show_envvar=True,
-        metavar="FILE",
-        type=click.Path(path_type=Path),
-        help="Settings in TOML; without it the defaults hold.",
-    )
-    data = click.option(
-        "--data",
-        "data_dir",
-        envvar="SHORTD_DATA",
-        show_envvar=True,
-        metavar="DIR",
-        type=click.Path(path_type=Path),
-        help="The data directory, instead of the one in the settings.",
-    )
-    return config(data(command))
-
-
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="shortd %(version)s")
 def main() -> None:
@@ -87,6 +56,9 @@ def main() -> None:
 # The client: settings and data directory are the server's own affair.
 main.add_command(send)
 main.add_command(fetch)
+main.add_command(plugins)
+main.add_command(x)
+main.add_command(import_links)
 
 
 @main.command()
@@ -174,24 +146,6 @@ def doctor(config_file: Path | None, data_dir: Path | None) -> None:
     if found:
         fail(found)
     click.echo("Everything stored agrees with itself.")
-
-
-@main.group(invoke_without_command=True)
-@settings_options
-@click.pass_context
-def plugins(ctx: click.Context, config_file: Path | None, data_dir: Path | None) -> None:
-    """List the plugins: what they do, their hooks, and why one cannot be used.
-
-    A running server shows at /-/health which of them it has switched off.
-    """
-    if ctx.invoked_subcommand is not None:
-        return
-    settings = load(config_file, data_dir=data_dir, environ=os.environ)
-    from shortd.plugins.discovery import discover
-    from shortd.plugins.listing import lines
-
-    for line in lines(discover(settings)):
-        click.echo(line)
 
 
 def _example() -> str:

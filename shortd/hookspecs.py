@@ -116,12 +116,16 @@ class Hookspecs(Generic[DataT]):
 
     @hookspec
     def commands(self) -> Sequence[click.Command]:
-        """Commands for `shortd x NAME …`."""
+        """Commands for `shortd x NAME …`. The plugin has its settings there; it is not started, and
+        has no secret.
+        """
         return ()
 
     @hookspec
     def routes(self) -> Sequence[Any]:
-        """Litestar route handlers, served below `/-/x/NAME/`."""
+        """Litestar route handlers, served below `/-/x/NAME/`. They run on the event loop, on this
+        server's own origin: what they answer is theirs to escape.
+        """
         return ()
 
     @hookspec
@@ -131,5 +135,7 @@ class Hookspecs(Generic[DataT]):
 
     @hookspec
     def importers(self) -> Mapping[str, Callable[[Path], Iterator[ImportedLink]]]:
-        """Readers of files for `shortd import FORMAT FILE`, by format."""
+        """Readers of files for `shortd import FORMAT FILE`, by format. One that meets a line it
+        cannot read raises ValueError and says which.
+        """
         return {}

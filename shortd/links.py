@@ -52,6 +52,7 @@ class NewLink(msgspec.Struct, frozen=True):
     expiration_count: int = 0
     filekey: str = ""
     """The file it shares; then the destination is the file's name."""
+    enabled: bool = True
 
 
 class TagFilter(msgspec.Struct, frozen=True):
@@ -223,6 +224,7 @@ class Links:
                 url=new.destination.url,
                 utime=utime,
                 tag=new.tag,
+                enabled=new.enabled,
                 expiration_utime=new.expiration_utime,
                 expiration_count=new.expiration_count,
                 ascii_url="" if location == new.destination.url else location,

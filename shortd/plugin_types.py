@@ -209,5 +209,7 @@ class ImportedLink(Struct, frozen=True):
     enabled: bool = True
     expiration_utime: int = 576_460_752_303_423_487
     expiration_count: int = 0
+    utime: int = 0
+    """When it was made; 0 is now."""
     line: int = 0
     """Where it stands in the file, for messages; 0 if lines mean nothing there."""

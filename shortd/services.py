@@ -24,6 +24,7 @@ from shortd.clock import Clock, SystemClock
 from shortd.files import Files
 from shortd.hosts import Hosts, register
 from shortd.ids import random_text
+from shortd.importing import Importing
 from shortd.journal import Journal
 from shortd.links import Links
 from shortd.metrics import Metrics
@@ -68,6 +69,7 @@ class Services:
     hasher: PasswordHasher
     accounts: Accounts
     links: Links
+    importing: Importing
     files: Files
     unlocking: Unlocking
     undertaker: Undertaker
@@ -170,6 +172,7 @@ async def _wire(
         hasher=hasher,
         accounts=Accounts(store, settings, hasher, owners, random),
         links=links,
+        importing=Importing(store, hosts, links),
         files=files,
         unlocking=Unlocking(store, visits, clicks, signer),
         undertaker=Undertaker(store, files, clock),

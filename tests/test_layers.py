@@ -26,13 +26,23 @@ LAYERS = {
     "client": {"client"},
     "services": {
         *("accounts", "links", "files", "clicks", "teams", "mail"),
-        *("budgets", "owners", "hosts", "tally", "sweeper", "undertaker", "metrics"),
+        *("budgets", "owners", "hosts", "tally", "sweeper", "undertaker", "metrics", "importing"),
     },
     "deciding": {"resolver", "plugins", "visits", "unlocking"},
     "wiring": {"services"},
     "surfaces": {"api", "web"},
     "app": {"app"},
-    "programs": {"lane", "protocol", "server", "cli", "logs", "testing", "__main__"},
+    "programs": {
+        "lane",
+        "protocol",
+        "server",
+        "cli",
+        "logs",
+        "testing",
+        "options",
+        "plugin_commands",
+        "__main__",
+    },
 }
 HEIGHT = {name: height for height, layer in enumerate(LAYERS.values()) for name in layer}
 

@@ -17,12 +17,15 @@ from typing import Any
 import structlog
 
 from shortd.clock import SECOND
-from shortd.hookspecs import DECIDE
+from shortd.hookspecs import DECIDE, OBSERVE
 from shortd.plugins.discovery import one_line
 
 STRIKES = 5
 WITHIN = 60 * SECOND
 """So many failures in so short a time (µs) switch a plugin off."""
+BREAKING = frozenset((*DECIDE, *OBSERVE))
+"""Hooks whose failures switch a plugin off. The others are called because somebody asks for
+them, and a stranger who asks for trouble is not to switch anything off for visitors."""
 CALLS_PER_OVERRUN = 100
 """Overruns rarer than this are put down to the machine."""
 DECIDE_NANOSECONDS = 5_000_000
@@ -63,7 +66,8 @@ class Guard:
         """Takes note of a failure that the visit or the call went on without."""
         now = self._now()
         with self._lock:
-            self._failures.append(now)
+            if hook in BREAKING:
+                self._failures.append(now)
             if len(self._failures) == STRIKES and now - self._failures[0] <= WITHIN:
                 self._switch_off(f"{hook} failed {STRIKES} times in a minute")
             self._tell("plugin_failed", hook, now, exc_info=fault)

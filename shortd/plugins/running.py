@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -115,6 +115,13 @@ def start_plugins(
             log.error("plugin_left_out", plugin=one.name, origin=one.origin, fault=one.fault)
         plugins.found.append(one)
     return plugins
+
+
+def unstarted(prepared: Prepared, public_url: str) -> Iterator[tuple[str, AnyPlugin]]:
+    """All usable plugins by name, for the command line: not started, and without a secret."""
+    for one in prepared.found:
+        if one.kind is not None:
+            yield one.name, one.kind(prepared.settings[one.name], Server(public_url, (), b""))
 
 
 def _in_order_of_spec(hook: str, implementation: pluggy.HookImpl) -> Callable[..., Any]:
