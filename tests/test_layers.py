@@ -33,15 +33,8 @@ LAYERS = {
     "surfaces": {"api", "web"},
     "app": {"app"},
     "programs": {
-        "lane",
-        "protocol",
-        "server",
-        "cli",
-        "logs",
-        "testing",
-        "options",
-        "plugin_commands",
-        "__main__",
+        *("lane", "protocol", "server", "cli", "logs", "testing", "__main__"),
+        *("options", "plugin_commands"),
     },
 }
 HEIGHT = {name: height for height, layer in enumerate(LAYERS.values()) for name in layer}
