@@ -53,11 +53,14 @@ class Found(msgspec.Struct, frozen=True):
         return () if self.kind is None else implemented(self.kind)
 
 
-def discover(settings: Settings) -> list[Found]:
-    """All plugins, in the order of their names; of two with one name, the first one found."""
+def discover(settings: Settings, given: Sequence[type[AnyPlugin]] = ()) -> list[Found]:
+    """All plugins, in the order of their names; of two with one name, the first one found.
+
+    Classes that are `given` (by a test) come before entry points, and those before files.
+    """
     found: dict[str, Found] = {}
     faulty = []
-    for plugin in (*_installed(settings), *_dropped(settings)):
+    for plugin in (*_given(settings, given), *_installed(settings), *_dropped(settings)):
         first = found.setdefault(plugin.name, plugin)
         if first is not plugin:
             fault = f"the name is taken by {first.origin}"
@@ -122,6 +125,12 @@ def _own_settings(settings: Settings, name: str, kind: type[AnyPlugin]) -> Any:
     return None
 
 
+def _given(settings: Settings, kinds: Sequence[type[AnyPlugin]]) -> Iterator[Found]:
+    for kind in kinds:
+        name = getattr(kind, "name", kind.__name__)
+        yield _usable(settings, name, f"{kind.__module__}:{kind.__qualname__}", kind)
+
+
 def _installed(settings: Settings) -> Iterator[Found]:
     points = entry_points(group=PROJECT)
     # A checkout that is also installed names its plugins twice.
@@ -140,11 +149,17 @@ def _dropped(settings: Settings) -> Iterator[Found]:
             yield _usable(settings, file.stem, str(file), file)
 
 
-def _usable(settings: Settings, name: str, origin: str, source: EntryPoint | Path) -> Found:
+def _usable(
+    settings: Settings, name: str, origin: str, source: EntryPoint | Path | type[AnyPlugin]
+) -> Found:
     if name in settings.plugins.disabled:
         return Found(name, origin, disabled=True)
     try:
-        kind: Any = _of_file(source) if isinstance(source, Path) else source.load()
+        kind: Any = source
+        if isinstance(source, Path):
+            kind = _of_file(source)
+        elif isinstance(source, EntryPoint):
+            kind = source.load()
     # A module that ends the process when imported must not end the server.
     except (Exception, SystemExit) as fault:
         return Found(name, origin, fault=f"cannot be imported: {one_line(fault)}")

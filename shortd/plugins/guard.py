@@ -9,9 +9,9 @@ machine may hold up any call now and then.
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
+from time import perf_counter_ns as _timer
 from typing import Any
 
 import structlog
@@ -132,13 +132,13 @@ class GuardedCall:
     def __call__(self, *arguments: Any) -> Any:
         if self.guard.off:
             return None
-        start = time.perf_counter_ns()
+        start = _timer()
         try:
             answer = self.function(*arguments)
         except Exception as fault:
             self.fail(fault)
             return None
-        took = time.perf_counter_ns() - start
+        took = _timer() - start
         self.calls += 1
         self.nanoseconds += took
         if took > self.limit:
