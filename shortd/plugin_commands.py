@@ -91,6 +91,9 @@ def import_links(
     Links go in by the thousand, all of a batch or none; a code that is in use is never replaced.
     """
     settings = load(config_file, data_dir=data_dir, environ=os.environ)
+    from shortd import logs
+
+    logs.configure()
     done = asyncio.run(_import(settings, owner, format_name, file))
     click.echo(f"{done} links were imported.")
 

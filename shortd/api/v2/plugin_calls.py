@@ -92,6 +92,8 @@ class PretendedVisitor(msgspec.Struct, frozen=True, kw_only=True):
     referrer: Header = ""
     address: Annotated[str, Meta(max_length=64)] = ""
     """Empty: the caller's own."""
+    country: Annotated[str, Meta(max_length=2)] = ""
+    """Empty: that of the address, if it is known."""
     qr: bool = False
     head: bool = False
     prefetch: bool = False
@@ -205,6 +207,7 @@ async def explain(ctx: Context, args: Explain) -> Explanation:
         referrer=pretended.referrer,
         accept_language=pretended.accept_language,
         do_not_track=pretended.do_not_track,
+        country=pretended.country,
     )
     decision, steps = ctx.services.visits.explain(host, code, visit)
     return Explanation(
