@@ -51,7 +51,7 @@ class PluginGroups(click.Group):
 
     def _groups(self, ctx: click.Context) -> dict[str, click.Command]:
         from shortd.hookspecs import PROJECT
-        from shortd.plugins.discovery import one_line
+        from shortd.plugins.flaws import one_line
         from shortd.plugins.running import prepare, unstarted
 
         settings = _settings(ctx.params.get("config_file"), ctx.params.get("data_dir"))
@@ -99,7 +99,7 @@ def import_links(
 
 
 async def _import(settings: Settings, owner: str, format_name: str, file: Path) -> int:
-    from shortd.plugins.discovery import one_line
+    from shortd.plugins.flaws import one_line
     from shortd.services import open_services
 
     services = await open_services(settings)

@@ -21,7 +21,8 @@ from shortd.links import Address
 from shortd.models import File, Link
 from shortd.owners import Owner, Owners
 from shortd.plugin_types import Visit
-from shortd.plugins.deciding import Deciders, LinkDeciders, Page
+from shortd.plugins.deciding import Deciders, LinkDeciders
+from shortd.plugins.pages import Page
 from shortd.plugins.steps import Step, Steps
 from shortd.store import Store
 from shortd.store.schema import FILES, LINKS

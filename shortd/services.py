@@ -34,9 +34,9 @@ from shortd.models import Position
 from shortd.owners import Owners
 from shortd.passwords import PasswordHasher
 from shortd.plugins.deciding import Deciders
-from shortd.plugins.discovery import AnyPlugin
 from shortd.plugins.events import Events
 from shortd.plugins.figures import PluginMetrics
+from shortd.plugins.flaws import AnyPlugin
 from shortd.plugins.running import Plugins, Prepared, prepare, start_plugins
 from shortd.proxies import Proxies
 from shortd.resolver import Resolver

@@ -24,7 +24,7 @@ import httpx
 from shortd.app import App
 from shortd.clock import SECOND
 from shortd.config import load
-from shortd.plugins.discovery import AnyPlugin
+from shortd.plugins.flaws import AnyPlugin
 from shortd.services import Services, open_services
 
 T = TypeVar("T")
