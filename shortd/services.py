@@ -24,6 +24,7 @@ from shortd.files import Files
 from shortd.hosts import Hosts, register
 from shortd.journal import Journal
 from shortd.links import Links
+from shortd.logins import Logins
 from shortd.metrics import Metrics
 from shortd.models import Position
 from shortd.owners import Owners
@@ -58,6 +59,7 @@ class Services:
     budgets: Budgets
     hasher: PasswordHasher
     accounts: Accounts
+    logins: Logins
     links: Links
     files: Files
     unlocking: Unlocking
@@ -142,6 +144,7 @@ async def _wire(settings: Settings, clock: Clock, random: Random, store: Store) 
         budgets=budgets,
         hasher=hasher,
         accounts=Accounts(store, settings, hasher, owners, random),
+        logins=Logins(store, settings.limits, hasher, random),
         links=links,
         files=files,
         unlocking=Unlocking(store, visits, clicks, signer),
