@@ -7,6 +7,7 @@ cheaply, and once inside the write transaction, which is what decides.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from random import Random
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
@@ -128,6 +129,10 @@ class Accounts:
 
 def find_account(txn: Txn, name: str) -> Account | None:
     """The account of that username or e-mail address, in any case."""
+    if "@" in name:
+        # As it is stored, however it is typed: xn--… and the name it stands for are one.
+        with suppress(errors.ShortdError):
+            name = normalize_email(name)
     key = (name.casefold(),)
     if not name or not name.isprintable() or len(key[0].encode()) > NAME_BYTES:
         return None

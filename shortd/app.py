@@ -18,6 +18,7 @@ from shortd.services import Services
 from shortd.web.answers import error_answer
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
 from shortd.web.follow import Follow, is_link_path
+from shortd.web.mailed import HANDLERS as MAILED_HANDLERS
 from shortd.web.pages import Pages
 from shortd.web.site import HANDLERS as SITE_HANDLERS
 from shortd.web.site import response
@@ -49,6 +50,7 @@ class App:
             route_handlers=[
                 *v2.HANDLERS,
                 *DOWNLOAD_HANDLERS,
+                *MAILED_HANDLERS,
                 *REFERENCE_HANDLERS,
                 *SITE_HANDLERS,
                 *UNLOCK_HANDLERS,

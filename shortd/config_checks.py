@@ -67,6 +67,7 @@ def smtp_url(text: str) -> str:
         or url.path not in ("", "/")
         or url.fragment
         or options not in ([], [("starttls", "0")], [("starttls", "1")])
+        or (url.scheme == "smtps" and options == [("starttls", "1")])
         or not text.isprintable()
         or " " in text
     ):

@@ -10,9 +10,10 @@ import msgspec
 
 from shortd import errors
 from shortd.accounts import ID_LENGTH, find_account
+from shortd.codes import end_code
 from shortd.ids import random_text, token_digest
 from shortd.limits import client_key
-from shortd.models import Account, AccountType
+from shortd.models import Account, AccountType, MailPurpose
 from shortd.passwords import PasswordHasher
 from shortd.settings import LimitSettings
 from shortd.store import Store
@@ -105,6 +106,8 @@ class Logins:
                 raise errors.BAD_CREDENTIALS(field="password")
             ACCOUNTS.put(txn, (account.userid,), msgspec.structs.replace(current, password=new))
             end_tokens(txn, account.userid, keep=token)
+            # A link that was mailed for the old password must not open the account any more.
+            end_code(txn, account.userid, MailPurpose.RESET)
 
         await self._store.write(change)
 

@@ -25,6 +25,8 @@ from shortd.hosts import Hosts, register
 from shortd.journal import Journal
 from shortd.links import Links
 from shortd.logins import Logins
+from shortd.mail import Delivery, Messages, Outbox, transport_of
+from shortd.mailboxes import Mailboxes
 from shortd.metrics import Metrics
 from shortd.models import Position
 from shortd.owners import Owners
@@ -60,6 +62,8 @@ class Services:
     hasher: PasswordHasher
     accounts: Accounts
     logins: Logins
+    mailboxes: Mailboxes
+    delivery: Delivery
     links: Links
     files: Files
     unlocking: Unlocking
@@ -74,12 +78,13 @@ class Services:
     """Draws QR codes: one thread, so that a list of them cannot starve everything else."""
 
     async def work(self) -> None:
-        """Drains clicks, saves balances and sweeps, until cancelled."""
+        """Drains clicks, saves balances, sweeps and sends mail, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.clicks.run())
             tasks.create_task(self._save_balances())
             tasks.create_task(self.sweeper.run())
             tasks.create_task(self.undertaker.run())
+            tasks.create_task(self.delivery.run())
 
     async def _save_balances(self) -> None:
         while True:
@@ -130,7 +135,10 @@ async def _wire(settings: Settings, clock: Clock, random: Random, store: Store) 
     owners = Owners(budgets)
     hasher = PasswordHasher()
     resolver = Resolver(store, owners, clicks, budgets)
-    metrics = Metrics(store, journal, settings.server.metrics_from)
+    messages = Messages(settings.public_url, settings.mail.sender)
+    transport = transport_of(settings, messages.domain)
+    delivery = Delivery(Outbox(store), messages, transport, clock)
+    metrics = Metrics(store, journal, delivery, settings.server.metrics_from)
     visits = Visits(resolver, clicks, budgets, metrics, settings.clicks.ip)
     links = Links(store, hosts, random)
     blobs = Blobs(settings.data_dir / "files", reserve=settings.files.min_free_bytes)
@@ -145,6 +153,8 @@ async def _wire(settings: Settings, clock: Clock, random: Random, store: Store) 
         hasher=hasher,
         accounts=Accounts(store, settings, hasher, owners, random),
         logins=Logins(store, settings.limits, hasher, random),
+        mailboxes=Mailboxes(store, settings.limits, hasher, owners, random),
+        delivery=delivery,
         links=links,
         files=files,
         unlocking=Unlocking(store, visits, clicks, signer),

@@ -24,7 +24,18 @@ LAYERS = {
     # Speaks to servers from outside.
     "client": {"client"},
     "services": {
-        *("accounts", "tokens", "logins", "links", "files", "clicks", "teams", "mail"),
+        *(
+            "accounts",
+            "tokens",
+            "logins",
+            "codes",
+            "mailboxes",
+            "links",
+            "files",
+            "clicks",
+            "teams",
+            "mail",
+        ),
         *("budgets", "owners", "hosts", "tally", "sweeper", "undertaker", "metrics"),
     },
     "deciding": {"resolver", "plugins", "visits", "unlocking"},
