@@ -39,8 +39,10 @@ class PostOffice:
         self.recipients: list[str] = []
         self.sessions: set[str] = set()
         """What clients called themselves."""
+        self.taking = threading.Event()
+        """Set once a mail was taken, be it answered or not."""
         self.release: threading.Event | None = None
-        """What a mail that is being taken waits for."""
+        """What the answer to a mail waits for."""
         self._mails: queue.Queue[EmailMessage] = queue.Queue()
         self._options = options
         self._controller: Controller | None = None
@@ -75,14 +77,15 @@ class PostOffice:
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        if self.release is not None:
-            await server.loop.run_in_executor(None, self.release.wait, SECONDS)
         if self.data_refusal:
             return self.data_refusal
         self.encrypted.append(session.ssl is not None)
         self.recipients += envelope.rcpt_tos
         self.sessions.add(str(session.host_name))
         self._mails.put(parsed(cast(bytes, envelope.original_content)))
+        self.taking.set()
+        if self.release is not None:
+            await server.loop.run_in_executor(None, self.release.wait, SECONDS)
         return "250 OK"
 
     def authenticate(
