@@ -70,11 +70,19 @@ class Mailboxes:
 
     async def mail_reset(self, name: str, now: int) -> None:
         """Mails the account of that username or address a code for a new password, if there is
-        one and it was not sent too many. Nothing tells which it was."""
+        one and it was not sent too many. Nothing tells which it was.
+
+        INVALID_FIELD for what can be nobody's name.
+        """
+        name = name.strip()
+        if not name or not name.isprintable():
+            raise errors.INVALID_FIELD(
+                "This is neither a username nor an e-mail address.", field="username_email"
+            )
         mail = self._new_mail(MailPurpose.RESET, now)
 
         def queue(txn: WriteTxn) -> None:
-            account = find_account(txn, name.strip())
+            account = find_account(txn, name)
             email = account.email if account else NOBODY
             wait = take_mail(txn, email, mail.purpose, now)
             wanted = account is not None and bool(email) and not wait
