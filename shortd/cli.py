@@ -204,7 +204,7 @@ def doctor(config_file: Path | None, data_dir: Path | None) -> None:
     finally:
         store.close()
     if outbox.oldest_utime is not None:
-        click.echo(f"{outbox.waiting} mails wait, the oldest since {_utc(outbox.oldest_utime)}.")
+        click.echo(f"Mail waiting: {outbox.waiting}, the oldest since {_utc(outbox.oldest_utime)}.")
     for row in lost:
         click.echo(
             f"A mail to {row.recipient} ({row.purpose}) was given up at {_utc(row.given_up_utime)}"

@@ -335,6 +335,7 @@ def test_mail_servers(file: Path, url: str) -> None:
         "smtp://mail.example?starttls",
         "smtp://mail.example?tls=1",
         "smtp://mail.example#x",
+        "smtps://mail.example?starttls=1",
         "smtp://mail .example",
     ],
 )

@@ -11,6 +11,7 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Sequence
+from email.message import EmailMessage
 
 import structlog
 
@@ -22,6 +23,8 @@ from shortd.mail.transports import DeliveryFailure, Send, Transport
 from shortd.models import Mail
 
 POLL_SECONDS = 1.0
+TROUBLED_SECONDS = 15.0
+"""Until the next round after one that could not write down how it ended."""
 PER_ROUND = 50
 """Mails of one session with the server."""
 
@@ -37,26 +40,31 @@ class Delivery:
         self.outbox = outbox
         self.outcomes = Counter({"delivered": 0, "postponed": 0, "given_up": 0, "unwanted": 0})
         """What became of mails since the start."""
+        self.transport = transport
         self._messages = messages
-        self._transport = transport
         self._clock = clock
+        self._delivered: set[str] = set()
+        """Ids of mails whose rows could not be removed when they were delivered."""
 
     async def run(self) -> None:
         """Delivers now and then, until cancelled; what is cut off is sent after the next start."""
         while True:
+            pause = POLL_SECONDS
             try:
                 await self.deliver()
             except Exception as fault:
-                log.warning("mail_not_looked_at", error=str(fault))
-            await asyncio.sleep(POLL_SECONDS)
+                log.warning("mail_held_up", error=str(fault))
+                pause = TROUBLED_SECONDS
+            await asyncio.sleep(pause)
 
     async def deliver(self) -> None:
-        """One round over what is due."""
+        """One round over what is due. Raises STORAGE_FULL and the like; what was delivered is not
+        delivered again for that."""
         mails = [mail for mail in self._due() if await self._is_wanted(mail)]
         if not mails:
             return
         try:
-            async with self._transport.open() as send:
+            async with self.transport.open() as send:
                 for mail in mails:
                     if not await self._deliver(mail, send):
                         return
@@ -69,6 +77,9 @@ class Delivery:
 
     async def _is_wanted(self, mail: Mail) -> bool:
         now = self._clock.now()
+        if mail.id in self._delivered:
+            await self._remove(mail)
+            return False
         if self.outbox.is_wanted(mail, now):
             return True
         if mail.create_utime + LIFETIME[mail.purpose] <= now:
@@ -81,22 +92,33 @@ class Delivery:
     async def _deliver(self, mail: Mail, send: Send) -> bool:
         """Whether the session is good for another."""
         try:
-            message = self._messages.compose(mail)
-        except ValueError as fault:
-            await self._give_up(mail, str(fault))
-            return True
-        try:
-            where = await send(message)
+            where = await send(self._compose(mail))
         except DeliveryFailure as failure:
             if failure.permanent:
                 await self._give_up(mail, str(failure))
             else:
                 await self._postpone([mail], failure)
             return False
+        except Exception as fault:
+            # A fault of ours or of a library's must not have it tried every second.
+            log.error("mail_failed", mail=mail.id, exc_info=fault)
+            await self._postpone([mail], DeliveryFailure(type(fault).__name__))
+            return False
+        self._delivered.add(mail.id)
         self.outcomes["delivered"] += 1
         log.info("mail_delivered", mail=mail.id, purpose=mail.purpose.value, to=where)
-        await self.outbox.remove(mail)
+        await self._remove(mail)
         return True
+
+    def _compose(self, mail: Mail) -> EmailMessage:
+        try:
+            return self._messages.compose(mail)
+        except ValueError as fault:
+            raise DeliveryFailure(str(fault), permanent=True) from None
+
+    async def _remove(self, mail: Mail) -> None:
+        await self.outbox.remove(mail)
+        self._delivered.discard(mail.id)
 
     async def _postpone(self, mails: Sequence[Mail], failure: DeliveryFailure) -> None:
         now = self._clock.now()

@@ -34,8 +34,8 @@ class PostOffice:
         self.data_refusal: str | None = None
         """What DATA is answered, if not yes."""
         self.logins: list[tuple[bytes, bytes]] = []
-        self.encrypted: list[bool] = []
-        """Of each mail, whether it came over TLS."""
+        self.upgraded: list[bool] = []
+        """Of each mail, whether it came after STARTTLS."""
         self.recipients: list[str] = []
         self.sessions: set[str] = set()
         """What clients called themselves."""
@@ -79,7 +79,7 @@ class PostOffice:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if self.data_refusal:
             return self.data_refusal
-        self.encrypted.append(session.ssl is not None)
+        self.upgraded.append(session.ssl is not None)
         self.recipients += envelope.rcpt_tos
         self.sessions.add(str(session.host_name))
         self._mails.put(parsed(cast(bytes, envelope.original_content)))

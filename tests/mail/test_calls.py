@@ -463,6 +463,23 @@ class TestVerifyEmail:
             assert (info["api_capacity"], info["link_capacity"]) == (777_000, 888_000)
             assert member.call("check_credentials")["email_verified"] is True
 
+    def test_the_new_limits_hold_for_the_links_at_once(
+        self, app_with: AppWith, office: PostOffice
+    ) -> None:
+        limits = {
+            "LIMITS__REGISTERED__LINK_CAPACITY": "1000",
+            "LIMITS__REGISTERED__LINK_REFILL_RATE": "0",
+            "LIMITS__VERIFIED__LINK_REFILL_RATE": "1000",
+        }
+        with app_with(MAIL__SMTP_URL=office.url, **limits) as app:
+            member = registered(app)
+            shorturl = member.shorten()["shorturl"]
+            assert [app.get(shorturl).status_code for _ in range(2)] == [302, 429]
+            member.call("verify_email")
+            press(app, mailed(app, office))
+            app.clock.advance(1)
+            assert [app.get(shorturl).status_code for _ in range(2)] == [302, 429]
+
     def test_custom_stays_custom(self, app: RunningApp, office: PostOffice, member: Person) -> None:
         account_changed(app, member.userid, type=AccountType.CUSTOM)
         member.call("verify_email")

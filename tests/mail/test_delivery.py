@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from shortd import errors
 from shortd.clock import SECOND
 from shortd.mail import outbox, transports
 from shortd.mail.outbox import OutboxStatus
@@ -75,7 +76,7 @@ class TestTls:
     def test_starttls(self, app_with: AppWith, authority: Authority) -> None:
         with post_office(tls_context=authority.context(), require_starttls=True) as office:
             assert self.sent(app_with, f"{office.url}?starttls=1") == ""
-            assert office.encrypted == [True]
+            assert office.upgraded == [True]
 
     def test_implicit_tls(self, app_with: AppWith, authority: Authority) -> None:
         with post_office(ssl_context=authority.context()) as office:
@@ -142,7 +143,7 @@ class TestTls:
             url = office.url.replace("//", "//me%40nowhere.example:pa%3Ass@")
             assert self.sent(app_with, f"{url}?starttls=1") == ""
             assert office.logins == [(b"me@nowhere.example", b"pa:ss")]
-            assert office.encrypted == [True]
+            assert office.upgraded == [True]
         finally:
             office.close()
 
@@ -339,6 +340,46 @@ class TestFailures:
             app.clock.advance(15)
             app.deliver()
             assert waiting(app) == 0
+
+    def test_a_full_disk_does_not_have_a_mail_sent_again_and_again(
+        self,
+        app: RunningApp,
+        office: PostOffice,
+        member: Person,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        async def full(_mail: object) -> None:
+            raise errors.STORAGE_FULL()
+
+        forgot(app)
+        with monkeypatch.context() as patch:
+            patch.setattr(app.services.delivery.outbox, "remove", full)
+            for _ in range(5):
+                with pytest.raises(errors.ShortdError):
+                    app.deliver()
+        app.deliver()
+        assert len(office.all()) == 1
+        assert waiting(app) == 0
+
+    def test_an_unforeseen_fault_is_waited_out_as_well(
+        self,
+        app: RunningApp,
+        office: PostOffice,
+        member: Person,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def broken(*_: object, **__: object) -> None:
+            raise IndexError("some library's")
+
+        forgot(app)
+        with monkeypatch.context() as patch:
+            patch.setattr("aiosmtplib.SMTP.send_message", broken)
+            app.deliver()
+        ((_, mail),) = everything(app)["outbox"]
+        assert (mail.reason, mail.next_utime) == ("IndexError", app.clock.now() + 15 * SECOND)
+        app.clock.advance(15)
+        app.deliver()
+        assert link_of(office.next())
 
 
 def _greet(listener: socket.socket) -> None:

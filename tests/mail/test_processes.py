@@ -21,6 +21,7 @@ from shortd.models import Account, AccountType
 from shortd.store import Store
 from shortd.store.schema import ACCOUNTS, OUTBOX
 from tests.conftest import GENEROUS
+from tests.mail.authority import Authority
 from tests.mail.post_office import PostOffice, parsed, post_office, query_of
 from tests.server_process import ServerProcess, free_port
 from tests.v2.people import PASSWORD, double_sha256
@@ -165,6 +166,31 @@ def test_known_and_unknown_accounts_answer_alike_and_as_fast(tmp_path: Path) -> 
     assert 0.75 < known / strange < 1.33, (known, strange)
 
 
+@pytest.mark.parametrize("how", ["starttls", "smtps"])
+def test_tls_works_in_the_loop_of_the_server(
+    tmp_path: Path, authority: Authority, how: str
+) -> None:
+    """And SSL_CERT_FILE names whom to trust, for a server as it is started."""
+    context = authority.context()
+    options = {"tls_context": context} if how == "starttls" else {"ssl_context": context}
+    with post_office(**options) as office:
+        url = f"{office.url}?starttls=1" if how == "starttls" else f"smtps{office.url[4:]}"
+        environ = {
+            **GENEROUS,
+            "SHORTD_MAIL__SMTP_URL": url,
+            "SSL_CERT_FILE": str(authority.file),
+        }
+        server = ServerProcess(tmp_path / "data", environ)
+        server.start()
+        try:
+            server.call("signup", email="me@nowhere.example", password=double_sha256(PASSWORD))
+            server.call("forgot_password", username_email="me@nowhere.example")
+            assert query_of(office.next())["email"] == "me@nowhere.example"
+            assert office.upgraded == [how == "starttls"]
+        finally:
+            assert server.stop() == 0
+
+
 class TestCommands:
     def run(
         self, folder: Path, *arguments: str, **environ: str
@@ -234,7 +260,7 @@ class TestCommands:
         done = self.run(tmp_path, "doctor")
         assert done.returncode == 0, done.stderr
         waits, lost, fine = done.stdout.splitlines()
-        assert re.fullmatch(r"1 mails? waits?, the oldest since .* UTC\.", waits)
+        assert re.fullmatch(r"Mail waiting: 1, the oldest since .* UTC\.", waits)
         assert lost.startswith("A mail to me@nowhere.example (reset) was given up at 20")
         assert lost.endswith("after 1 attempts: 550 5.1.1 No such user")
         assert fine == "Everything stored agrees with itself."
