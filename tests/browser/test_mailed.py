@@ -94,12 +94,16 @@ class TestVerify:
         expect(tab.get_by_role("heading", level=1)).to_have_text("Your address is verified")
         assert somebody.type() == "verified"
 
-    def test_a_double_click_is_no_mistake(self, tab: Page, somebody: Somebody) -> None:
+    def test_a_double_click_is_no_mistake(
+        self, tab: Page, watch: Watch, somebody: Somebody
+    ) -> None:
         tab.goto(somebody.verify_link())
         tab.get_by_role("button", name="Verify").dblclick()
         expect(tab.get_by_role("heading", level=1)).to_have_text("Your address is verified")
         tab.reload()
         expect(tab.get_by_role("heading", level=1)).to_have_text("Your address is verified")
+        # The second click calls the first request off.
+        watch.complaints[:] = [one for one in watch.complaints if "ERR_ABORTED" not in one]
 
     def test_without_scripts(self, plain_tab: Page, somebody: Somebody) -> None:
         plain_tab.goto(somebody.verify_link())
@@ -149,11 +153,11 @@ class TestReset:
         type_in(tab, PASSWORD)
         expect(tab.get_by_text(DONE)).to_be_visible()
         tab.goto(link)
-        type_in(tab, "another")
-        expect(tab.get_by_role("status")).to_have_text("This code has been used already.")
         # The browser complains of the 403 that the call was answered with.
-        (complaint,) = watch.complaints
-        assert "403" in complaint
+        with tab.expect_console_message(lambda message: "403" in message.text):
+            type_in(tab, "another")
+        expect(tab.get_by_role("status")).to_have_text("This code has been used already.")
+        assert len(watch.complaints) == 1
         watch.complaints.clear()
         somebody.opens(pbkdf2(PASSWORD))
 
