@@ -16,13 +16,9 @@ import re
 from http import HTTPStatus
 from typing import Protocol
 
-import msgspec
-
 from shortd.cache import Cache
-from shortd.resolver import Visitor
+from shortd.heads import Head, Header
 from shortd.services import Services
-
-Header = tuple[bytes, bytes]
 
 # A query that is forwarded, escapes and other shapes are the pages' business.
 _TARGET = re.compile(rb"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?:\?(?P<query>[!-~]*))?")
@@ -35,19 +31,6 @@ KNOWN_HEADS = 1024
 HEAD_BYTES = 2048
 _SLOW = frozenset((b"content-length", b"transfer-encoding", b"upgrade", b"expect"))
 """Headers of requests that are more than a plain redirect."""
-
-
-class Head(msgspec.Struct, frozen=True, gc=False):
-    """What a request's headers say of the visit: all but its target."""
-
-    host: int
-    """Number of the short host."""
-    is_prefetch: bool
-    user_agent: str
-    referrer: str
-    language: str
-    forwarded: list[Header] | None
-    """The headers, if they say for whom a proxy asks."""
 
 
 class Connection(Protocol):
@@ -64,14 +47,9 @@ class Lane:
     def __init__(self, services: Services, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._now = services.clock.now
-        self._hosts = services.hosts
-        # Host numbers by the usual spelling of the Host header.
-        self._numbers = {
-            name.encode(): self._hosts.of_header(name).number for name in self._hosts.names
-        }
         self._visits = services.visits
         self._clicks = services.clicks
-        self._proxies = services.proxies
+        self._heads = services.heads
         self._forward_query = services.settings.links.forward_query
         status = services.settings.links.redirect_status
         self._status_line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
@@ -87,19 +65,7 @@ class Lane:
         fields = dict(headers)
         if not _SLOW.isdisjoint(fields):
             return None
-        get = fields.get
-        name = get(b"host", b"")
-        number = self._numbers.get(name)
-        if number is None:
-            number = self._hosts.of_header(name.decode("latin-1")).number
-        return Head(
-            number,
-            b"prefetch" in (get(b"sec-purpose") or get(b"purpose", b"")),
-            get(b"user-agent", b"").decode("latin-1"),
-            get(b"referer", b"").decode("latin-1"),
-            get(b"accept-language", b"").decode("latin-1"),
-            headers if b"x-forwarded-for" in fields else None,
-        )
+        return self._heads.read(fields, headers)
 
     def answer(
         self,
@@ -158,18 +124,7 @@ class Lane:
         default_headers: list[Header],
         keep_alive: bool,
     ) -> bytes | None:
-        if head.forwarded is not None:
-            peer = self._proxies.of_headers(peer, head.forwarded)
-        visitor = Visitor(
-            self._now(),
-            is_get,
-            head.is_prefetch,
-            is_qr,
-            peer,
-            head.user_agent,
-            head.referrer,
-            head.language,
-        )
+        visitor = self._heads.visitor(head, peer, self._now(), is_get=is_get, is_qr=is_qr)
         decision = self._visits.redirect((head.host, code.decode()), visitor)
         if decision is None:
             return None

@@ -14,7 +14,8 @@ import structlog
 from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from shortd.lane import Head, Lane
+from shortd.heads import Head
+from shortd.lane import Lane
 from shortd.sendfile import EXTENSION, SendFile
 
 HEADER_SECONDS = 10.0

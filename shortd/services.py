@@ -21,6 +21,7 @@ from shortd.budgets import Budgets
 from shortd.clicks import JOURNAL, Clicks
 from shortd.clock import Clock, SystemClock
 from shortd.files import Files
+from shortd.heads import Heads
 from shortd.hosts import Hosts, register
 from shortd.journal import Journal
 from shortd.links import Links
@@ -68,6 +69,7 @@ class Services:
     sweeper: Sweeper
     metrics: Metrics
     proxies: Proxies
+    heads: Heads
     drawing: ThreadPoolExecutor
     """Draws QR codes: one thread, so that a list of them cannot starve everything else."""
 
@@ -133,6 +135,7 @@ async def _wire(settings: Settings, clock: Clock, random: Random, store: Store) 
     links = Links(store, hosts, random)
     blobs = Blobs(settings.data_dir / "files", reserve=settings.files.min_free_bytes)
     files = Files(store, blobs, links, settings.limits, random)
+    proxies = Proxies(settings.server.trusted_proxies)
     signer = Signer(await _secret(store, "file_addresses"))
     return Services(
         settings=settings,
@@ -151,7 +154,8 @@ async def _wire(settings: Settings, clock: Clock, random: Random, store: Store) 
         visits=visits,
         sweeper=Sweeper(store, owners, budgets, settings.clicks, clock),
         metrics=metrics,
-        proxies=Proxies(settings.server.trusted_proxies),
+        proxies=proxies,
+        heads=Heads(hosts, proxies),
         drawing=ThreadPoolExecutor(max_workers=1, thread_name_prefix="shortd-qr"),
     )
 

@@ -27,7 +27,7 @@ LAYERS = {
         *("accounts", "links", "files", "clicks", "teams", "mail"),
         *("budgets", "owners", "hosts", "tally", "sweeper", "undertaker", "metrics"),
     },
-    "deciding": {"resolver", "plugins", "visits", "unlocking"},
+    "deciding": {"resolver", "plugins", "visits", "heads", "unlocking"},
     "wiring": {"services"},
     "surfaces": {"api", "web"},
     "app": {"app"},
