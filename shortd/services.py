@@ -124,7 +124,7 @@ async def _wire(settings: Settings, clock: Clock, random: Random, store: Store) 
     journal = Journal(settings.data_dir / "journal", after=drained)
     clicks = Clicks(store, journal, settings.clicks)
     await clicks.replay()
-    # The first parse compiles thousands of patterns (0.12 s); visitors should not wait for it.
+    # The first parse compiles thousands of patterns (0.1 s); visitors should not wait for it.
     parse_agent("")
     budgets = Budgets(store, settings.limits)
     owners = Owners(budgets)
