@@ -21,6 +21,7 @@ from shortd.budgets import Budgets
 from shortd.clicks import JOURNAL, Clicks
 from shortd.clock import Clock, SystemClock
 from shortd.files import Files
+from shortd.heads import Heads
 from shortd.hosts import Hosts, register
 from shortd.journal import Journal
 from shortd.links import Links
@@ -74,6 +75,7 @@ class Services:
     sweeper: Sweeper
     metrics: Metrics
     proxies: Proxies
+    heads: Heads
     drawing: ThreadPoolExecutor
     """Draws QR codes: one thread, so that a list of them cannot starve everything else."""
 
@@ -129,7 +131,7 @@ async def _wire(settings: Settings, clock: Clock, random: Random, store: Store) 
     journal = Journal(settings.data_dir / "journal", after=drained)
     clicks = Clicks(store, journal, settings.clicks)
     await clicks.replay()
-    # The first parse compiles thousands of patterns (0.12 s); visitors should not wait for it.
+    # The first parse compiles thousands of patterns (0.1 s); visitors should not wait for it.
     parse_agent("")
     budgets = Budgets(store, settings.limits)
     owners = Owners(budgets)
@@ -143,6 +145,7 @@ async def _wire(settings: Settings, clock: Clock, random: Random, store: Store) 
     links = Links(store, hosts, random)
     blobs = Blobs(settings.data_dir / "files", reserve=settings.files.min_free_bytes)
     files = Files(store, blobs, links, settings.limits, random)
+    proxies = Proxies(settings.server.trusted_proxies)
     signer = Signer(await _secret(store, "file_addresses"))
     return Services(
         settings=settings,
@@ -164,7 +167,8 @@ async def _wire(settings: Settings, clock: Clock, random: Random, store: Store) 
         visits=visits,
         sweeper=Sweeper(store, owners, budgets, settings.clicks, clock),
         metrics=metrics,
-        proxies=Proxies(settings.server.trusted_proxies),
+        proxies=proxies,
+        heads=Heads(hosts, proxies),
         drawing=ThreadPoolExecutor(max_workers=1, thread_name_prefix="shortd-qr"),
     )
 

@@ -11,13 +11,8 @@ from shortd.clicks import Clicks
 from shortd.links import Address
 from shortd.metrics import Metrics
 from shortd.models import QR_LOAD, QR_VISIT, VISIT, Click
-from shortd.resolver import Decision, Outcome, Resolver, Visitor
+from shortd.resolver import Decision, Outcome, Resolver, Settled, Visitor
 from shortd.visitors import kept_address
-
-USER_AGENT_LIMIT = 512
-REFERRER_LIMIT = 1024
-LANGUAGE_LIMIT = 64
-"""Characters of a header that a click keeps."""
 
 
 class Visits:
@@ -40,8 +35,11 @@ class Visits:
 
     def answer(self, host: int, code: str, visitor: Visitor) -> Decision:
         """Decides a visit and applies it; the click is journalled on return."""
-        decision = self.resolve(host, code, visitor)
-        self.apply(decision, visitor)
+        known = self._settled((host, code), visitor.utime)
+        decision = None if known is None else self._take(known, visitor)
+        if decision is None:
+            decision = self.resolve(host, code, visitor)
+            self.apply(decision, visitor)
         self._clicks.flush()
         return decision
 
@@ -59,17 +57,18 @@ class Visits:
             self._record(link.id, QR_VISIT if visitor.is_qr else VISIT, visitor)
 
     def redirect(self, address: Address, visitor: Visitor) -> Decision | None:
-        """Answers a visit if it is a redirect; None, with nothing changed, if not. Flush follows.
-
-        The lane's way: `resolve` and `apply` in one for what is settled.
-        """
+        """Answers a visit if it is a redirect; None, nothing changed, if not. Flush follows."""
         known = self._settled(address, visitor.utime)
-        if known is None:
-            decision = self.resolve(*address, visitor)
-            if decision.outcome is not Outcome.REDIRECT:
-                return None
-            self.apply(decision, visitor)
-            return decision
+        if known is not None:
+            return self._take(known, visitor)
+        decision = self.resolve(*address, visitor)
+        if decision.outcome is not Outcome.REDIRECT:
+            return None
+        self.apply(decision, visitor)
+        return decision
+
+    def _take(self, known: Settled, visitor: Visitor) -> Decision | None:
+        """`resolve` and `apply` in one for what is settled; None if the owner cannot pay."""
         decision, owner = known.decision, known.owner
         if visitor.is_get:
             if self._budgets.buckets.charge(
@@ -103,8 +102,8 @@ class Visits:
                 visitor.utime,
                 kind,
                 kept_address(visitor.address, self._address_mode),
-                visitor.user_agent[:USER_AGENT_LIMIT],
-                visitor.referrer[:REFERRER_LIMIT],
-                visitor.language[:LANGUAGE_LIMIT],
+                visitor.user_agent,
+                visitor.referrer,
+                visitor.language,
             )
         )

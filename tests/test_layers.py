@@ -38,7 +38,7 @@ LAYERS = {
         ),
         *("budgets", "owners", "hosts", "tally", "sweeper", "undertaker", "metrics"),
     },
-    "deciding": {"resolver", "plugins", "visits", "unlocking"},
+    "deciding": {"resolver", "plugins", "visits", "heads", "unlocking"},
     "wiring": {"services"},
     "surfaces": {"api", "web"},
     "app": {"app"},
