@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from email.message import EmailMessage
 
+import msgspec
 import structlog
 
 from shortd.clock import SECOND, Clock
@@ -70,7 +71,8 @@ class Delivery:
                         return
         except DeliveryFailure as failure:
             log.warning("mail_server_unreachable", waiting=len(mails), reason=str(failure))
-            await self._postpone(mails, failure)
+            tried = [msgspec.structs.replace(mail, attempts=mail.attempts + 1) for mail in mails]
+            await self._postpone(tried, failure)
 
     def _due(self) -> list[Mail]:
         return self.outbox.due(self._clock.now(), PER_ROUND)
@@ -91,6 +93,10 @@ class Delivery:
 
     async def _deliver(self, mail: Mail, send: Send) -> bool:
         """Whether the session is good for another."""
+        if not self.outbox.is_wanted(mail, self._clock.now()):
+            # Since it was found due; the next round sees to its row.
+            return True
+        mail = msgspec.structs.replace(mail, attempts=mail.attempts + 1)
         try:
             where = await send(self._compose(mail))
         except DeliveryFailure as failure:

@@ -87,7 +87,8 @@ class Outbox:
         await self._store.write(remove)
 
     async def postpone(self, mails: Sequence[Mail], reason: str, now: int) -> list[Mail]:
-        """Has mails tried again later; the rows, of which some may be given up instead."""
+        """Has mails, their last attempt counted, tried again later; the rows, of which some may
+        be given up instead."""
         rows = [_postponed(mail, reason, now) for mail in mails]
         await self._replace(rows)
         return rows
@@ -142,7 +143,7 @@ def _is_there(txn: Txn, mail: Mail) -> bool:
 
 
 def _postponed(mail: Mail, reason: str, now: int) -> Mail:
-    delay = min(FIRST_DELAY << min(mail.attempts, 16), LONGEST_DELAY)
+    delay = min(FIRST_DELAY << min(mail.attempts - 1, 16), LONGEST_DELAY)
     lifetime = min(GIVE_UP_AFTER, LIFETIME[mail.purpose])
     last = mail.create_utime + lifetime - TIME_TO_READ
     if now >= last:
@@ -150,7 +151,6 @@ def _postponed(mail: Mail, reason: str, now: int) -> Mail:
     return msgspec.structs.replace(
         mail,
         next_utime=min(now + delay, last),
-        attempts=mail.attempts + 1,
         reason=_harmless(mail, reason),
     )
 
@@ -159,7 +159,6 @@ def _given_up(mail: Mail, reason: str, now: int) -> Mail:
     return msgspec.structs.replace(
         mail,
         code="",
-        attempts=mail.attempts + 1,
         reason=_harmless(mail, reason),
         given_up_utime=now,
     )

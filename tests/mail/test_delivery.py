@@ -262,7 +262,7 @@ class TestFailures:
         app.deliver()
         ((_, mail),) = everything(app)["outbox"]
         assert mail.given_up_utime
-        assert mail.reason == refusal
+        assert (mail.reason, mail.attempts) == (refusal, 1)
 
     def test_a_text_refused_for_good_is_given_up_at_once(
         self, app: RunningApp, office: PostOffice, member: Person
@@ -406,6 +406,23 @@ class TestUnwanted:
         (mail,) = office.all()
         app.call("reset_password", **_inputs(query_of(mail)))
 
+    def test_a_mail_is_looked_at_once_more_before_it_goes(
+        self, app: RunningApp, office: PostOffice, member: Person
+    ) -> None:
+        forgot(app)
+
+        async def overtake() -> None:
+            delivering = asyncio.ensure_future(app.services.delivery.deliver())
+            # The row has been read, and the server is being connected to.
+            await asyncio.sleep(0)
+            await app.services.mailboxes.mail_reset("Member", app.clock.now())
+            await delivering
+
+        app.run(overtake())
+        app.deliver()
+        (mail,) = office.all()
+        app.call("reset_password", **_inputs(query_of(mail)))
+
     def test_a_mail_on_its_way_does_not_take_a_newer_one_along(
         self, app: RunningApp, office: PostOffice, member: Person
     ) -> None:
@@ -414,8 +431,7 @@ class TestUnwanted:
 
         async def overtake() -> None:
             delivering = asyncio.ensure_future(app.services.delivery.deliver())
-            # Once the server is asked for, the row has been read.
-            await asyncio.sleep(0)
+            await asyncio.to_thread(office.taking.wait, 20)
             await app.services.mailboxes.mail_reset("Member", app.clock.now())
             assert office.release is not None
             office.release.set()
