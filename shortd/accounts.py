@@ -211,6 +211,11 @@ class Accounts:
             raise errors.BAD_CREDENTIALS(field="password")
         self._throttle.succeeded(name, address, now)
 
+    def named(self, name: str) -> Account | None:
+        """The account of that userid, username or e-mail address."""
+        with self._store.read() as txn:
+            return ACCOUNTS.get(txn, (name,)) or self._find(txn, name.strip())
+
     def _find(self, txn: Txn, name: str) -> Account | None:
         key = (name.casefold(),)
         if not name or not name.isprintable() or len(key[0].encode()) > NAME_BYTES:

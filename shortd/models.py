@@ -85,6 +85,9 @@ class Link(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The Location header where `url` itself cannot be one; else empty."""
     filekey: str = ""
     """The file a link shares; then `url` is the file's name."""
+    plugins: dict[str, bytes] | None = None
+    """Data of plugins by their names, each a msgpack map of the plugin's own Struct: a row can
+    be read without the plugin. None where there is none."""
 
 
 class Encryption(IntEnum):
@@ -144,6 +147,8 @@ class Click(msgspec.Struct, array_like=True, frozen=True, gc=False):
     user_agent: str = ""
     referrer: str = ""
     language: str = ""
+    choice: str = ""
+    """"plugin:choice" of who decided where the visit went; mostly empty."""
 
 
 VISIT = 0
@@ -165,6 +170,8 @@ class Counts(msgspec.Struct, array_like=True, frozen=True):
     """Serial of the next visit row."""
     last_utime: int = 0
     """When the last visit was."""
+    choices: dict[str, int] | None = None
+    """Visits by `Click.choice`; None where there are none."""
 
 
 class Visit(msgspec.Struct, array_like=True, frozen=True):

@@ -11,6 +11,7 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from random import Random, SystemRandom
 
 import structlog
@@ -23,12 +24,18 @@ from shortd.clock import Clock, SystemClock
 from shortd.files import Files
 from shortd.heads import Heads
 from shortd.hosts import Hosts, register
+from shortd.ids import random_text
+from shortd.importing import Importing
 from shortd.journal import Journal
 from shortd.links import Links
 from shortd.metrics import Metrics
 from shortd.models import Position
 from shortd.owners import Owners
 from shortd.passwords import PasswordHasher
+from shortd.plugins.deciding import Deciders
+from shortd.plugins.events import Events
+from shortd.plugins.figures import PluginMetrics
+from shortd.plugins.running import Plugins, Prepared, prepare, start_plugins
 from shortd.proxies import Proxies
 from shortd.resolver import Resolver
 from shortd.settings import Settings
@@ -45,6 +52,9 @@ from shortd.visits import Visits
 SAVE_SECONDS = 1.0
 """How often changed balances are written; a kill forgets at most this much spending."""
 
+NONCE_LENGTH = 22
+"""Base-62 characters of a page's nonce: 131 bits."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -60,12 +70,15 @@ class Services:
     hasher: PasswordHasher
     accounts: Accounts
     links: Links
+    importing: Importing
     files: Files
     unlocking: Unlocking
     undertaker: Undertaker
     owners: Owners
     clicks: Clicks
     visits: Visits
+    plugins: Plugins
+    events: Events
     sweeper: Sweeper
     metrics: Metrics
     proxies: Proxies
@@ -99,6 +112,8 @@ class Services:
         self.drawing.shutdown(cancel_futures=True)
         self.files.blobs.close()
         self.store.close()
+        self.events.close()
+        self.plugins.stop()
         # The writer thread syncs and reads the journal: it has to have ended first.
         self.clicks.journal.close()
 
@@ -106,18 +121,23 @@ class Services:
 async def open_services(
     settings: Settings, clock: Clock | None = None, random: Random | None = None
 ) -> Services:
-    """Opens the data directory. Raises StoreError if it cannot be used."""
+    """Opens the data directory. Raises StoreError if it cannot be used, ConfigError for settings
+    of plugins.
+    """
     clock = clock or SystemClock()
     random = random or SystemRandom()
+    prepared = prepare(settings)
     store = Store(settings.data_dir, map_bytes=settings.storage.map_bytes)
     try:
-        return await _wire(settings, clock, random, store)
+        return await _wire(settings, clock, random, store, prepared)
     except BaseException:
         store.close()
         raise
 
 
-async def _wire(settings: Settings, clock: Clock, random: Random, store: Store) -> Services:
+async def _wire(
+    settings: Settings, clock: Clock, random: Random, store: Store, prepared: Prepared
+) -> Services:
     hosts = await register(store, settings.public_url, settings.hosts)
     with store.read() as txn:
         drained = POSITIONS.get(txn, JOURNAL) or Position()
@@ -129,10 +149,19 @@ async def _wire(settings: Settings, clock: Clock, random: Random, store: Store) 
     budgets = Budgets(store, settings.limits)
     owners = Owners(budgets)
     hasher = PasswordHasher()
-    resolver = Resolver(store, owners, clicks, budgets)
-    metrics = Metrics(store, journal, settings.server.metrics_from)
-    visits = Visits(resolver, clicks, budgets, metrics, settings.clicks.ip)
     links = Links(store, hosts, random)
+    plugin_secret = await _secret(store, "plugins")
+    plugins = start_plugins(prepared, settings.public_url, hosts.names, plugin_secret, clock)
+    deciders = Deciders(plugins, hosts.names, links.short_url)
+    events = Events(plugins, links.short_url)
+    if events.hear_changes:
+        store.watch(events.changed)
+    resolver = Resolver(
+        store, owners, clicks, budgets, deciders, partial(random_text, random, NONCE_LENGTH)
+    )
+    metrics = Metrics(store, journal, settings.server.metrics_from)
+    metrics.register(PluginMetrics(plugins, events))
+    visits = Visits(resolver, clicks, budgets, metrics, events, settings.clicks.ip)
     blobs = Blobs(settings.data_dir / "files", reserve=settings.files.min_free_bytes)
     files = Files(store, blobs, links, settings.limits, random)
     proxies = Proxies(settings.server.trusted_proxies)
@@ -146,12 +175,15 @@ async def _wire(settings: Settings, clock: Clock, random: Random, store: Store) 
         hasher=hasher,
         accounts=Accounts(store, settings, hasher, owners, random),
         links=links,
+        importing=Importing(store, hosts, links),
         files=files,
         unlocking=Unlocking(store, visits, clicks, signer),
         undertaker=Undertaker(store, files, clock),
         owners=owners,
         clicks=clicks,
         visits=visits,
+        plugins=plugins,
+        events=events,
         sweeper=Sweeper(store, owners, budgets, settings.clicks, clock),
         metrics=metrics,
         proxies=proxies,

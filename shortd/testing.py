@@ -105,6 +105,11 @@ class RunningApp:
         """Moves journalled clicks into the tables, as happens every `sync_ms`."""
         self.run(self.services.clicks.drain())
 
+    def observe(self) -> None:
+        """Waits until the plugins' observe hooks have heard of everything so far."""
+        if not self.services.events.settle():
+            raise AssertionError("an observe hook does not return")
+
     def sweep(self) -> None:
         """Removes what time has ended, as happens every ten minutes."""
         self.run(self.services.sweeper.sweep())

@@ -65,7 +65,8 @@ class TestReadme:
             server.stop()
 
     def test_its_counts_of_calls_are_right(self) -> None:
-        words = f"Working: {len(CALLS)} of the {len(CALLS) + len(missing_calls())} calls"
+        documented = len(CALLS.keys() - OURS)
+        words = f"Working: {documented} of the {documented + len(missing_calls())} calls"
         assert words in " ".join(text_of("README.md").split())
 
 
@@ -109,6 +110,10 @@ class TestSessions:
         assert read_session(document) == [("one -d '\n  two'", "out\n\nput\n"), ("me=1", "")]
 
 
+OURS = {"set_plugin", "get_plugin", "get_plugins", "get_panels", "explain"}
+"""Calls that no document has."""
+
+
 def missing_calls() -> set[str]:
     """The calls that docs/api.md admits are not there."""
     (admission,) = re.findall(r"^Not there yet: (.*?)\.$", text_of("docs/api.md"), re.M | re.S)
@@ -125,7 +130,7 @@ class TestApi:
     def test_calls_that_are_not_there_are_admitted(self) -> None:
         assert not missing_calls() & set(CALLS)
         # The document of ww7 v2 has this many.
-        assert len(missing_calls()) + len(CALLS) == 26
+        assert len(missing_calls()) + len(CALLS.keys() - OURS) == 26
 
     def test_every_error_is_listed(self) -> None:
         listed = [

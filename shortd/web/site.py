@@ -10,6 +10,7 @@ from litestar.enums import HttpMethod
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from shortd import __version__, errors
+from shortd.plugins.figures import states
 from shortd.services import Services
 from shortd.web.answers import Answer, json_answer, page
 from shortd.web.follow import client_address
@@ -67,7 +68,8 @@ async def static(request: AnyRequest) -> Response[bytes]:
 async def health(request: AnyRequest) -> Response[bytes]:
     """200 once ready; `status` says "degraded" while clicks cannot be made durable.
 
-    `files` has what keeps unclaimed files from being deleted, or null.
+    A plugin that is switched off degrades nothing: redirects go on. `files` has what keeps
+    unclaimed files from being deleted, or null.
     """
     services = services_of(request)
     journal, drain = services.clicks.journal.status(), services.clicks.fault
@@ -77,6 +79,10 @@ async def health(request: AnyRequest) -> Response[bytes]:
         "journal": journal,
         "clicks": {"backlog": services.clicks.backlog, "fault": drain},
         "files": {"complaint": services.undertaker.complaint},
+        "plugins": {
+            "states": states(services.plugins),
+            "events": {"waiting": services.events.waiting, "dropped": services.events.dropped},
+        },
     }
     return response(json_answer(health))
 

@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
-from shortd.api.v2 import account_calls, file_calls, link_calls, multi_call, password_calls
+from shortd.api.v2 import (
+    account_calls,
+    file_calls,
+    link_calls,
+    multi_call,
+    password_calls,
+    plugin_calls,
+)
 
-__all__ = ["account_calls", "file_calls", "link_calls", "multi_call", "password_calls"]
+__all__ = [
+    "account_calls",
+    "file_calls",
+    "link_calls",
+    "multi_call",
+    "password_calls",
+    "plugin_calls",
+]
