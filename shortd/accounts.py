@@ -110,6 +110,11 @@ class Accounts:
         self._owners.forget(account.userid)
         return Login(account, token)
 
+    def named(self, name: str) -> Account | None:
+        """The account of that userid, username or e-mail address."""
+        with self._store.read() as txn:
+            return ACCOUNTS.get(txn, (name,)) or find_account(txn, name.strip())
+
     def _check_free(self, txn: Txn, email: str, username: str) -> None:
         if ACCOUNTS_BY_EMAIL.has(txn, (email.casefold(),)):
             raise errors.EMAIL_TAKEN(field="email")

@@ -18,6 +18,7 @@ from shortd.api.v2.reference import HANDLERS as REFERENCE_HANDLERS
 from shortd.services import Services
 from shortd.web.answers import error_answer
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
+from shortd.web.extensions import plugin_routes
 from shortd.web.follow import LINK_PATH, Follow
 from shortd.web.mailed import HANDLERS as MAILED_HANDLERS
 from shortd.web.pages import Pages
@@ -55,6 +56,7 @@ class App:
                 *REFERENCE_HANDLERS,
                 *SITE_HANDLERS,
                 *UNLOCK_HANDLERS,
+                *plugin_routes(services.plugins, _render_exception),
             ],
             exception_handlers={Exception: _render_exception},
             openapi_config=None,

@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -23,12 +22,12 @@ from shortd import __version__
 from shortd.client.commands import fetch, send
 from shortd.client.failures import ClientFailure
 from shortd.config import ConfigError, load
+from shortd.options import fail, settings_options
+from shortd.plugin_commands import import_links, plugins, x
 
 if TYPE_CHECKING:
     from shortd.mail import Transport
     from shortd.settings import Settings
-
-CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
 EXAMPLE = "config.example.toml"
 
@@ -54,36 +53,6 @@ class Commands(click.Group):
             fail([f"{error.filename}: {reason}" if error.filename else reason])
 
 
-def fail(problems: Iterable[str], *, status: int = 1) -> NoReturn:
-    """Ends the command with one line for each problem."""
-    for problem in problems:
-        click.echo(f"shortd: {problem}", err=True)
-    raise SystemExit(status)
-
-
-def settings_options(command: CommandFunction) -> CommandFunction:
-    """Gives a command `config_file` and `data_dir`, as `config.load` takes them."""
-    config = click.option(
-        "--config",
-        "config_file",
-        envvar="SHORTD_CONFIG",
-        show_envvar=True,
-        metavar="FILE",
-        type=click.Path(path_type=Path),
-        help="Settings in TOML; without it the defaults hold.",
-    )
-    data = click.option(
-        "--data",
-        "data_dir",
-        envvar="SHORTD_DATA",
-        show_envvar=True,
-        metavar="DIR",
-        type=click.Path(path_type=Path),
-        help="The data directory, instead of the one in the settings.",
-    )
-    return config(data(command))
-
-
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="shortd %(version)s")
 def main() -> None:
@@ -93,6 +62,9 @@ def main() -> None:
 # The client: settings and data directory are the server's own affair.
 main.add_command(send)
 main.add_command(fetch)
+main.add_command(plugins)
+main.add_command(x)
+main.add_command(import_links)
 
 
 @main.command()
@@ -147,6 +119,9 @@ def config() -> None:
 def check(config_file: Path | None, data_dir: Path | None) -> None:
     """Check the settings, and show what follows from them."""
     settings = load(config_file, data_dir=data_dir, environ=os.environ)
+    from shortd.plugins.discovery import check_all
+
+    check_all(settings)
     _show(
         {
             "settings": config_file or "no file: defaults and environment",

@@ -24,7 +24,7 @@ from shortd.settings import ClickSettings
 from shortd.store import Store
 from shortd.store.schema import COUNTS, POSITIONS
 from shortd.store.table import Txn, WriteTxn
-from shortd.tally import Tally
+from shortd.tally import Tally, add_choice, merged_choices
 
 JOURNAL = ("journal",)
 REPLAY_BYTES = 1 << 15
@@ -56,6 +56,7 @@ class _Counts(msgspec.Struct, gc=False):
     count: int = 0
     count_qr: int = 0
     last_utime: int = 0
+    choices: dict[str, int] | None = None
 
 
 Pending = dict[int, _Counts]
@@ -69,6 +70,8 @@ class LiveCounts(msgspec.Struct, frozen=True):
     count_qr: int = 0
     last_utime: int = 0
     """Time of the last visit in µs; 0 if there was none."""
+    choices: dict[str, int] | None = None
+    """Visits by choice of a plugin; None where there are none."""
 
 
 class _Generation:
@@ -92,6 +95,8 @@ class _Generation:
             counts.last_utime = click.utime
         if click.kind == QR_VISIT or click.kind == QR_LOAD:
             counts.count_qr += 1
+        if click.choice:
+            counts.choices = add_choice(counts.choices, click.choice)
 
     def merge(self, later: _Generation) -> None:
         """Takes in the clicks that follow its own."""
@@ -102,6 +107,8 @@ class _Generation:
             counts.count += more.count
             counts.count_qr += more.count_qr
             counts.last_utime = max(counts.last_utime, more.last_utime)
+            if more.choices:
+                counts.choices = merged_choices(counts.choices, more.choices)
 
 
 class Clicks:
@@ -142,6 +149,7 @@ class Clicks:
         """The counts of a link, up to the click recorded last."""
         stored = COUNTS.get(txn, (link_id,)) or _NO_COUNTS
         count, count_qr, last_utime = stored.count, stored.count_qr, stored.last_utime
+        choices = stored.choices
         # The oldest may be in the tables already, and we have not heard of it yet.
         drained = (POSITIONS.get(txn, JOURNAL) or _START) if self._sealed else _START
         waiting = dropwhile(lambda generation: generation.until <= drained, self._sealed)
@@ -151,7 +159,9 @@ class Clicks:
                 count += pending.count
                 count_qr += pending.count_qr
                 last_utime = max(last_utime, pending.last_utime)
-        return LiveCounts(count, count_qr, last_utime)
+                if pending.choices:
+                    choices = merged_choices(choices, pending.choices)
+        return LiveCounts(count, count_qr, last_utime, choices)
 
     @property
     def backlog(self) -> int:

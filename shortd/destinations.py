@@ -13,6 +13,7 @@ import re
 from collections.abc import Collection
 from functools import lru_cache
 from typing import NamedTuple
+from urllib.parse import quote
 
 import ada_url
 
@@ -26,6 +27,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
 _SPACE = re.compile(r"\s")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _INVISIBLE = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+_QUERY_SAFE = "!$&'()*+,;=:@/?%-._~"
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "::1", "::"})
 
 
@@ -60,6 +62,13 @@ def parse_destination(url: str, own_hosts: Collection[str], *, field: str = "url
         if host_key(own) == key:
             raise errors.URL_LOOPS(field=field)
     return Destination(url, url if is_plain else parsed.href)
+
+
+def with_query(location: str, query: bytes) -> str:
+    """The destination with the visitor's query behind its own, in front of the fragment."""
+    extra = quote(query, safe=_QUERY_SAFE)
+    address, separator, fragment = location.partition("#")
+    return f"{address}{'&' if '?' in address else '?'}{extra}{separator}{fragment}"
 
 
 @lru_cache(maxsize=1024)

@@ -84,6 +84,10 @@ ENTRY_NOT_FOUND = ErrorKind("entry_not_found", 404, "You have no entry at this a
 LINK_NOT_FOUND = ErrorKind("link_not_found", 404, "There is no link at this address.")
 LINK_EXPIRED = ErrorKind("link_expired", 410, "This link has expired.")
 
+# Plugins
+UNKNOWN_PLUGIN = ErrorKind("unknown_plugin", 404, "There is no plugin of this name.")
+PLUGIN_FAILED = ErrorKind("plugin_failed", 503, "A plugin of this server failed.")
+
 # Files
 BAD_FORM = ErrorKind("bad_form", 400, "The body is not a form with one `query` and one file.")
 BAD_FILE = ErrorKind("bad_file", 400, "The file is not what its description says.")

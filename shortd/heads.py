@@ -32,6 +32,8 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     user_agent: str
     referrer: str
     language: str
+    do_not_track: bool
+    """DNT or Sec-GPC says so."""
     forwarded: list[Header] | None
     """The lines that say for whom a proxy asks; None if there are none."""
 
@@ -61,11 +63,17 @@ class Heads:
             get(b"user-agent", b"").decode("latin-1")[:USER_AGENT_LIMIT],
             get(b"referer", b"").decode("latin-1")[:REFERRER_LIMIT],
             get(b"accept-language", b"").decode("latin-1")[:LANGUAGE_LIMIT],
+            get(b"dnt") == b"1" or get(b"sec-gpc") == b"1",
             forwarded,
         )
 
-    def visitor(self, head: Head, peer: str, utime: int, *, is_get: bool, is_qr: bool) -> Visitor:
-        """Who asks, over a connection from `peer`, at `utime` (µs)."""
+    def visitor(
+        self, head: Head, peer: str, utime: int, *, is_get: bool, is_qr: bool, query: str = ""
+    ) -> Visitor:
+        """Who asks, over a connection from `peer`, at `utime` (µs).
+
+        `query` is what of the request's goes on to the destination.
+        """
         if head.forwarded is not None:
             peer = self._proxies.of_headers(peer, head.forwarded)
         return Visitor(
@@ -77,4 +85,6 @@ class Heads:
             head.user_agent,
             head.referrer,
             head.language,
+            head.do_not_track,
+            query,
         )

@@ -52,6 +52,7 @@ class NewLink(msgspec.Struct, frozen=True):
     expiration_count: int = 0
     filekey: str = ""
     """The file it shares; then the destination is the file's name."""
+    enabled: bool = True
 
 
 class TagFilter(msgspec.Struct, frozen=True):
@@ -149,6 +150,21 @@ class Links:
 
         return await self._store.write(update)
 
+    async def set_plugin(
+        self, account: Account, address: Address, name: str, data: bytes | None
+    ) -> Link:
+        """Keeps a plugin's data in the link's row; None removes what is there."""
+
+        def update(txn: WriteTxn) -> Link:
+            link = self._own(txn, account, address)
+            plugins = {**(link.plugins or {}), name: data}
+            kept = {one: raw for one, raw in plugins.items() if raw is not None}
+            changed = msgspec.structs.replace(link, plugins=kept or None)
+            LINKS.put(txn, address, changed)
+            return changed
+
+        return await self._store.write(update)
+
     async def move(self, account: Account, old: Address, new: Address) -> Link:
         """Gives a link another address; id, counts and statistics stay. CODE_TAKEN."""
 
@@ -208,6 +224,7 @@ class Links:
                 url=new.destination.url,
                 utime=utime,
                 tag=new.tag,
+                enabled=new.enabled,
                 expiration_utime=new.expiration_utime,
                 expiration_count=new.expiration_count,
                 ascii_url="" if location == new.destination.url else location,

@@ -44,6 +44,10 @@ class Metrics(Collector):
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
 
+    def register(self, more: Collector) -> None:
+        """Shows the figures of another collector as well."""
+        self._registry.register(more)
+
     def may_read(self, address: str) -> bool:
         """Whether a client of this address may look: loopback and the configured networks."""
         try:

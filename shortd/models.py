@@ -112,6 +112,31 @@ class Host(msgspec.Struct, array_like=True, frozen=True):
     base_url: str
 
 
+class LinkExtras(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What a link of Shorten World v1 or sqwish has beyond those of ww7 v2."""
+
+    team: str = ""
+    """Id of the team it belongs to; empty: its owner's own team."""
+    campaign: str = ""
+    """Id of its campaign, if any."""
+    title: str = ""
+    tags: str = ""
+    """As v1 has them: one string."""
+    hidden: bool = False
+    password: PasswordHash | None = None
+    """A visitor has to name it first."""
+    unique_minutes: int = 0
+    """A visitor's clicks within so many minutes count as one (`clickType` 1); 0: all count."""
+    utm: tuple[str, str, str, str, str] | None = None
+    """utm_source, utm_medium, utm_campaign, utm_term, utm_content; empty ones are not set."""
+    date_fallback: str = ""
+    """Where visits go once `expiration_utime` has come; empty: nowhere."""
+    count_fallback: str = ""
+    """Where visits go once `expiration_count` is reached."""
+    counts_unique: bool = False
+    """`expiration_count` counts unique clicks."""
+
+
 class Link(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A short link, stored under (host number, code)."""
 
@@ -131,6 +156,11 @@ class Link(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The Location header where `url` itself cannot be one; else empty."""
     filekey: str = ""
     """The file a link shares; then `url` is the file's name."""
+    plugins: dict[str, bytes] | None = None
+    """Data of plugins by their names, each a msgpack map of the plugin's own Struct: a row can
+    be read without the plugin. None where there is none."""
+    extras: LinkExtras | None = None
+    """None where there are none, as with all links of ww7 v2."""
 
 
 class Encryption(IntEnum):
@@ -190,6 +220,8 @@ class Click(msgspec.Struct, array_like=True, frozen=True, gc=False):
     user_agent: str = ""
     referrer: str = ""
     language: str = ""
+    choice: str = ""
+    """"plugin:choice" of who decided where the visit went; mostly empty."""
 
 
 VISIT = 0
@@ -211,6 +243,8 @@ class Counts(msgspec.Struct, array_like=True, frozen=True):
     """Serial of the next visit row."""
     last_utime: int = 0
     """When the last visit was."""
+    choices: dict[str, int] | None = None
+    """Visits by `Click.choice`; None where there are none."""
 
 
 class Visit(msgspec.Struct, array_like=True, frozen=True):

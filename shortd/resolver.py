@@ -7,18 +7,25 @@ NOTES "Order of a visit".
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from enum import Enum
 
 import msgspec
+from msgspec import structs
 
 from shortd.budgets import REDIRECT_WEIGHT, Budgets, file_weight
 from shortd.cache import Cache
 from shortd.clicks import Clicks
+from shortd.destinations import with_query
 from shortd.links import Address
 from shortd.models import File, Link
 from shortd.owners import Owner, Owners
+from shortd.plugin_types import Visit
+from shortd.plugins.deciding import Deciders, LinkDeciders, Page
+from shortd.plugins.steps import Step, Steps
 from shortd.store import Store
 from shortd.store.schema import FILES, LINKS
+from shortd.store.table import Change
 from shortd.visitors import is_link_preview
 
 
@@ -26,6 +33,8 @@ class Outcome(Enum):
     """How a visit is answered."""
 
     REDIRECT = "redirect"
+    INTERSTITIAL = "interstitial"
+    """A plugin's page, which leads on."""
     FILE = "file"
     """On to the file's download, or to the page that unlocks it."""
     HIDDEN = "hidden"
@@ -35,26 +44,11 @@ class Outcome(Enum):
     LIMITED = "limited"
 
 
-_ALIVE = (Outcome.REDIRECT, Outcome.FILE, Outcome.HIDDEN)
+_ALIVE = (Outcome.REDIRECT, Outcome.INTERSTITIAL, Outcome.FILE, Outcome.HIDDEN)
 
-
-class Visitor(msgspec.Struct, frozen=True, gc=False):
-    """Who visits, and how. A look that is no visit (a preview page) has `is_get` False."""
-
-    utime: int
-    is_get: bool = True
-    is_prefetch: bool = False
-    is_qr: bool = False
-    """Comes from a tracked QR code."""
-    address: str = ""
-    user_agent: str = ""
-    referrer: str = ""
-    language: str = ""
-
-    @property
-    def counts(self) -> bool:
-        """Whether the visit is a click: an answered GET that is no prefetch."""
-        return self.is_get and not self.is_prefetch
+Visitor = Visit
+"""Who visits, and how: what plugins are shown of it. A look that is no visit (a preview page) has
+`is_get` False."""
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
@@ -67,6 +61,9 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     file: File | None = None
     weight: int = 0
     """What answering takes from the owner's link bucket, in weight units."""
+    choice: str = ""
+    """What the click keeps of a plugin's decision."""
+    page: Page | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -82,6 +79,8 @@ class Settled(msgspec.Struct, frozen=True, gc=False):
     owner: Owner
     until: int
     """Unix time in µs."""
+    deciders: LinkDeciders | None = None
+    """Plugins that each visit is put to; then `decision` has the link's own destination."""
 
 
 _NOT_FOUND = Decision(Outcome.NOT_FOUND)
@@ -92,15 +91,26 @@ SETTLED_LINKS = 1 << 16
 class Resolver:
     """Decides visits from one database snapshot and the live counts."""
 
-    def __init__(self, store: Store, owners: Owners, clicks: Clicks, budgets: Budgets) -> None:
+    def __init__(
+        self,
+        store: Store,
+        owners: Owners,
+        clicks: Clicks,
+        budgets: Budgets,
+        deciders: Deciders,
+        nonce: Callable[[], str],
+    ) -> None:
+        """`nonce` makes one for a page of a plugin: random, unlike any other."""
         self._store = store
         self._owners = owners
         self._clicks = clicks
         self._budgets = budgets
+        self._deciders = deciders
+        self._nonce = nonce
         # Reading and decoding a row cost a quarter of a redirect. Never stale: the writer
         # drops what it changed before it acknowledges the change.
         self._settled: Cache[Address, Settled] = Cache(SETTLED_LINKS)
-        store.watch(self._settled.drop)
+        store.watch(self._drop)
 
     def resolve(self, host: int, code: str, visitor: Visitor) -> Decision:
         """Decides a visit to `/<code>`. `host` is a short host's number."""
@@ -111,7 +121,14 @@ class Resolver:
         owner = known.owner
         if visitor.is_get and self._is_short(owner, REDIRECT_WEIGHT, visitor):
             return Decision(Outcome.LIMITED, known.decision.link, owner, weight=REDIRECT_WEIGHT)
-        return known.decision
+        if known.deciders is None:
+            return known.decision
+        return self.choose(known.decision, known.deciders, visitor)
+
+    def explain(self, host: int, code: str, visitor: Visitor) -> tuple[Decision, list[Step]]:
+        """What `resolve` would decide, with the questions on the way there and their answers."""
+        steps = Steps()
+        return self._decide((host, code), visitor, steps), steps.taken
 
     def settled(self, address: Address, now: int) -> Settled | None:
         """The redirect that an address is known to be; whether its owner can pay is not asked."""
@@ -120,38 +137,102 @@ class Resolver:
             return None
         return known
 
-    def _decide(self, address: Address, visitor: Visitor) -> Decision:
+    def choose(
+        self,
+        decision: Decision,
+        deciders: LinkDeciders,
+        visitor: Visitor,
+        steps: Steps | None = None,
+    ) -> Decision:
+        """A redirect as the link's plugins want it for this visit."""
+        place = deciders.place(visitor, steps)
+        if self.may_see_page(deciders, visitor):
+            location = place.location
+            if visitor.query:
+                location = with_query(location, visitor.query.encode("latin-1"))
+            page = deciders.page(visitor, location, self._nonce(), steps)
+            if page is not None:
+                return structs.replace(
+                    decision,
+                    outcome=Outcome.INTERSTITIAL,
+                    location=place.location,
+                    choice=place.choice,
+                    page=page,
+                )
+        return Decision(
+            Outcome.REDIRECT,
+            decision.link,
+            decision.owner,
+            place.location,
+            None,
+            decision.weight,
+            place.choice,
+        )
+
+    def may_see_page(self, deciders: LinkDeciders, visitor: Visitor) -> bool:
+        """Whether plugins are asked for a page: for a click by anything but a link preview."""
+        return bool(deciders.pages) and visitor.counts and not visitor.is_link_preview
+
+    def _decide(self, address: Address, visitor: Visitor, steps: Steps | None = None) -> Decision:
+        note = _keep_silent if steps is None else steps.note
         with self._store.read() as txn:
             link = LINKS.get(txn, address)
             if link is None or not link.enabled:
+                note("is there such a link, enabled", "no")
                 return _NOT_FOUND
+            note("is there such a link, enabled", "yes")
             owner = self._owners.get(txn, link.owner)
             if owner is None or owner.expiration_utime <= visitor.utime:
+                note("does its account exist", "no")
                 return _NOT_FOUND
+            note("does its account exist", "yes")
             file = FILES.get(txn, (link.filekey,)) if link.filekey else None
             if link.filekey and file is None:
+                note("does its file exist", "no")
                 return _NOT_FOUND
-            used_up = (
-                link.expiration_count
-                and self._clicks.live(txn, link.id).count >= link.expiration_count
-            )
-            if used_up or link.expiration_utime <= visitor.utime:
+            if link.expiration_utime <= visitor.utime:
+                note("has its time come", "yes")
                 return Decision(Outcome.EXPIRED, link, file=file)
+            note("has its time come", "no")
+            if link.expiration_count:
+                if self._clicks.live(txn, link.id).count >= link.expiration_count:
+                    note("are its clicks used up", "yes")
+                    return Decision(Outcome.EXPIRED, link, file=file)
+                note("are its clicks used up", "no")
         weight = REDIRECT_WEIGHT if file is None else file_weight(file)
-        if visitor.is_get and self._is_short(owner, weight, visitor):
-            return Decision(Outcome.LIMITED, link, owner, file=file, weight=weight)
+        if visitor.is_get:
+            if self._is_short(owner, weight, visitor):
+                note("can its account pay for the visit", "no")
+                return Decision(Outcome.LIMITED, link, owner, file=file, weight=weight)
+            note("can its account pay for the visit", "yes")
         if link.expiration_count and (not visitor.counts or is_link_preview(visitor.user_agent)):
+            note("is this a visitor to whom a limited link is shown", "no")
             return Decision(Outcome.HIDDEN, link, owner, file=file, weight=weight)
         if file is not None:
+            note("is it a file", "yes")
             return Decision(Outcome.FILE, link, owner, file=file, weight=weight)
         decision = Decision(
             Outcome.REDIRECT, link, owner, link.ascii_url or link.url, weight=weight
         )
-        if not link.expiration_count:
+        deciders = None
+        if link.plugins or self._deciders.everywhere:
+            deciders = self._deciders.of_link(link, steps)
+        if not link.expiration_count and steps is None:
             until = min(link.expiration_utime, owner.expiration_utime)
-            self._settled.put(address, Settled(link, decision, owner, until))
+            self._settled.put(address, Settled(link, decision, owner, until, deciders))
+        if deciders is not None:
+            return self.choose(decision, deciders, visitor, steps)
         return decision
+
+    def _drop(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            if change.table == LINKS.name:
+                self._settled.drop(change.key)
 
     def _is_short(self, owner: Owner, weight: int, visitor: Visitor) -> bool:
         balance = self._budgets.buckets.balance(owner.bucket, owner.limit, visitor.utime)
         return balance < weight
+
+
+def _keep_silent(question: str, answer: str) -> None:
+    pass

@@ -11,6 +11,7 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from random import Random, SystemRandom
 
 import structlog
@@ -23,6 +24,8 @@ from shortd.clock import Clock, SystemClock
 from shortd.files import Files
 from shortd.heads import Heads
 from shortd.hosts import Hosts, register
+from shortd.ids import random_text
+from shortd.importing import Importing
 from shortd.journal import Journal
 from shortd.links import Links
 from shortd.logins import Logins
@@ -32,6 +35,10 @@ from shortd.metrics import Metrics
 from shortd.models import Position
 from shortd.owners import Owners
 from shortd.passwords import PasswordHasher
+from shortd.plugins.deciding import Deciders
+from shortd.plugins.events import Events
+from shortd.plugins.figures import PluginMetrics
+from shortd.plugins.running import Plugins, Prepared, prepare, start_plugins
 from shortd.proxies import Proxies
 from shortd.resolver import Resolver
 from shortd.settings import Settings
@@ -47,6 +54,9 @@ from shortd.visits import Visits
 
 SAVE_SECONDS = 1.0
 """How often changed balances are written; a kill forgets at most this much spending."""
+
+NONCE_LENGTH = 22
+"""Base-62 characters of a page's nonce: 131 bits."""
 
 log = structlog.get_logger(__name__)
 
@@ -66,12 +76,15 @@ class Services:
     mailboxes: Mailboxes
     delivery: Delivery
     links: Links
+    importing: Importing
     files: Files
     unlocking: Unlocking
     undertaker: Undertaker
     owners: Owners
     clicks: Clicks
     visits: Visits
+    plugins: Plugins
+    events: Events
     sweeper: Sweeper
     metrics: Metrics
     proxies: Proxies
@@ -106,6 +119,8 @@ class Services:
         self.drawing.shutdown(cancel_futures=True)
         self.files.blobs.close()
         self.store.close()
+        self.events.close()
+        self.plugins.stop()
         # The writer thread syncs and reads the journal: it has to have ended first.
         self.clicks.journal.close()
 
@@ -113,18 +128,23 @@ class Services:
 async def open_services(
     settings: Settings, clock: Clock | None = None, random: Random | None = None
 ) -> Services:
-    """Opens the data directory. Raises StoreError if it cannot be used."""
+    """Opens the data directory. Raises StoreError if it cannot be used, ConfigError for settings
+    of plugins.
+    """
     clock = clock or SystemClock()
     random = random or SystemRandom()
+    prepared = prepare(settings)
     store = Store(settings.data_dir, map_bytes=settings.storage.map_bytes)
     try:
-        return await _wire(settings, clock, random, store)
+        return await _wire(settings, clock, random, store, prepared)
     except BaseException:
         store.close()
         raise
 
 
-async def _wire(settings: Settings, clock: Clock, random: Random, store: Store) -> Services:
+async def _wire(
+    settings: Settings, clock: Clock, random: Random, store: Store, prepared: Prepared
+) -> Services:
     hosts = await register(store, settings.public_url, settings.hosts)
     with store.read() as txn:
         drained = POSITIONS.get(txn, JOURNAL) or Position()
@@ -136,13 +156,22 @@ async def _wire(settings: Settings, clock: Clock, random: Random, store: Store) 
     budgets = Budgets(store, settings.limits)
     owners = Owners(budgets)
     hasher = PasswordHasher()
-    resolver = Resolver(store, owners, clicks, budgets)
     messages = Messages(settings.public_url, settings.mail.sender)
     transport = transport_of(settings, messages.domain)
     delivery = Delivery(Outbox(store), messages, transport, clock)
-    metrics = Metrics(store, journal, delivery, settings.server.metrics_from)
-    visits = Visits(resolver, clicks, budgets, metrics, settings.clicks.ip)
     links = Links(store, hosts, random)
+    plugin_secret = await _secret(store, "plugins")
+    plugins = start_plugins(prepared, settings.public_url, hosts.names, plugin_secret, clock)
+    deciders = Deciders(plugins, hosts.names, links.short_url)
+    events = Events(plugins, links.short_url)
+    if events.hear_changes:
+        store.watch(events.changed)
+    resolver = Resolver(
+        store, owners, clicks, budgets, deciders, partial(random_text, random, NONCE_LENGTH)
+    )
+    metrics = Metrics(store, journal, delivery, settings.server.metrics_from)
+    metrics.register(PluginMetrics(plugins, events))
+    visits = Visits(resolver, clicks, budgets, metrics, events, settings.clicks.ip)
     blobs = Blobs(settings.data_dir / "files", reserve=settings.files.min_free_bytes)
     files = Files(store, blobs, links, settings.limits, random)
     proxies = Proxies(settings.server.trusted_proxies)
@@ -159,12 +188,15 @@ async def _wire(settings: Settings, clock: Clock, random: Random, store: Store) 
         mailboxes=Mailboxes(store, settings.limits, hasher, owners, random),
         delivery=delivery,
         links=links,
+        importing=Importing(store, hosts, links),
         files=files,
         unlocking=Unlocking(store, visits, clicks, signer),
         undertaker=Undertaker(store, files, clock),
         owners=owners,
         clicks=clicks,
         visits=visits,
+        plugins=plugins,
+        events=events,
         sweeper=Sweeper(store, owners, budgets, settings.clicks, clock),
         metrics=metrics,
         proxies=proxies,

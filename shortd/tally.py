@@ -6,6 +6,7 @@ also moves the journal position. It never reads a visit back and never draws a c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from shortd.clock import DAY
@@ -17,6 +18,8 @@ from shortd.visitors import PART, parse_agent, primary_language, referrer_host
 VALUES_PER_DIMENSION = 200
 """Distinct values a dimension keeps a day; the rest go under "Other"."""
 OTHER = "Other"
+CHOICES_PER_LINK = 64
+"""Distinct choices a link keeps; clicks with further ones go under "plugin:other"."""
 
 _NO_COUNTS = Counts()
 
@@ -24,7 +27,7 @@ _NO_COUNTS = Counts()
 class _LinkTally:
     """What one link's clicks of this drain add up to."""
 
-    __slots__ = ("count", "count_qr", "days", "last_utime", "visits")
+    __slots__ = ("choices", "count", "count_qr", "days", "last_utime", "visits")
 
     def __init__(self) -> None:
         self.count = 0
@@ -32,6 +35,7 @@ class _LinkTally:
         self.last_utime = 0
         self.days: dict[int, list[Click]] = {}
         self.visits: list[Click] = []
+        self.choices: dict[str, int] | None = None
 
 
 class Tally:
@@ -54,6 +58,8 @@ class Tally:
                 del link.visits[0]
         if click.kind in (QR_VISIT, QR_LOAD):
             link.count_qr += 1
+        if click.choice:
+            link.choices = add_choice(link.choices, click.choice)
         link.days.setdefault(click.utime // DAY, []).append(click)
 
     def write(self, txn: WriteTxn) -> None:
@@ -88,11 +94,32 @@ class Tally:
             visits=serial - kept_from,
             visit_serial=serial,
             last_utime=max(old.last_utime, link.last_utime),
+            choices=merged_choices(old.choices, link.choices),
         )
         COUNTS.put(txn, (link_id,), counts)
         for day, clicks in link.days.items():
             stats = DAY_STATS.get(txn, (link_id, day))
             DAY_STATS.put(txn, (link_id, day), _add_to_day(stats, clicks))
+
+
+def add_choice(choices: dict[str, int] | None, choice: str, clicks: int = 1) -> dict[str, int]:
+    """Counts clicks of a choice in a dictionary, or in a new one, which is bounded."""
+    if choices is None:
+        choices = {}
+    if choice not in choices and len(choices) >= CHOICES_PER_LINK:
+        choice = choice.partition(":")[0] + ":" + OTHER.lower()
+    choices[choice] = choices.get(choice, 0) + clicks
+    return choices
+
+
+def merged_choices(
+    one: Mapping[str, int] | None, other: Mapping[str, int] | None
+) -> dict[str, int] | None:
+    """Both added up, within the same bounds; None for none."""
+    total = dict(one) if one else None
+    for choice, clicks in (other or {}).items():
+        total = add_choice(total, choice, clicks)
+    return total
 
 
 def _add_to_day(stats: DayStats | None, clicks: list[Click]) -> DayStats:

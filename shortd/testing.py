@@ -109,6 +109,11 @@ class RunningApp:
         """Sends the mails that are due, as happens every second."""
         self.run(self.services.delivery.deliver())
 
+    def observe(self) -> None:
+        """Waits until the plugins' observe hooks have heard of everything so far."""
+        if not self.services.events.settle():
+            raise AssertionError("an observe hook does not return")
+
     def sweep(self) -> None:
         """Removes what time has ended, as happens every ten minutes."""
         self.run(self.services.sweeper.sweep())

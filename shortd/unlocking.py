@@ -17,7 +17,7 @@ from shortd.clock import SECOND
 from shortd.limits import client_key
 from shortd.links import Address
 from shortd.models import Encryption, File
-from shortd.resolver import Decision, Outcome
+from shortd.resolver import Decision, Outcome, Visitor
 from shortd.signing import Signer
 from shortd.store import Store
 from shortd.throttle import LoginThrottle
@@ -67,7 +67,7 @@ class Unlocking:
 
     def signature(self, address: Address, now: int) -> str:
         """What a visitor has to decrypt. LINK_NOT_FOUND, LINK_EXPIRED, NOT_A_FILE."""
-        return self._encrypted(self._visits.look(*address, now)).signature
+        return self._encrypted(self._visits.look(*address, Visitor(now))).signature
 
     async def unlock(self, address: Address, challenge: str, client: str, now: int) -> Unlocked:
         """The file behind a link, for its challenge.
@@ -75,7 +75,7 @@ class Unlocking:
         WRONG_CHALLENGE, ever slower for an address that goes on guessing; LINK_NOT_FOUND,
         LINK_EXPIRED, NOT_A_FILE.
         """
-        decision = self._visits.look(*address, now)
+        decision = self._visits.look(*address, Visitor(now))
         link = decision.link
         file = self._encrypted(decision, grace_at=now)
         assert link is not None, "an encrypted file has a link"

@@ -1,7 +1,8 @@
 """What a visitor's headers say about him: device, system, browser, source, language, robot.
 
 Parsing an unseen user agent takes about 0.2 ms, so it happens at drain time, behind a cache,
-and never on the way to a redirect. Only `is_link_preview`, a substring check, is used there.
+and never on the way to a plain redirect: only substring checks are used there
+(`is_link_preview`, `platform_of`, `is_mobile_agent`).
 """
 
 from __future__ import annotations
@@ -57,6 +58,42 @@ def is_link_preview(user_agent: str) -> bool:
     """Whether the agent fetches a link to show a card of it in a chat or feed."""
     lowered = user_agent.lower()
     return any(name in lowered for name in _LINK_PREVIEWS)
+
+
+@lru_cache(maxsize=8192)
+def platform_of(user_agent: str) -> str:
+    """ios, android, windows, macos, linux or other; no parsing. iPads are ios.
+
+    An iPad whose browser asks for desktop pages calls itself a Macintosh, and passes for one.
+    """
+    lowered = user_agent.lower()
+    return next((platform for mark, platform in _PLATFORMS if mark in lowered), "other")
+
+
+# In order: phones with Windows call themselves Android and iPhone as well, and Android is a Linux.
+_PLATFORMS = (
+    ("windows phone", "windows"),
+    ("iphone", "ios"),
+    ("ipad", "ios"),
+    ("ipod", "ios"),
+    ("android", "android"),
+    ("windows", "windows"),
+    ("macintosh", "macos"),
+    ("mac os x", "macos"),
+    ("linux", "linux"),
+    ("x11", "linux"),
+)
+
+
+@lru_cache(maxsize=8192)
+def is_mobile_agent(user_agent: str) -> bool:
+    """Whether the agent runs on a phone or a tablet; no parsing."""
+    lowered = user_agent.lower()
+    return (
+        platform_of(user_agent) in ("ios", "android")
+        or "mobile" in lowered
+        or ("tablet" in lowered and "tablet pc" not in lowered)
+    )
 
 
 class Agent(msgspec.Struct, frozen=True):

@@ -6,11 +6,14 @@ no two visits can take the same last click. Both lanes answer through here.
 
 from __future__ import annotations
 
+import msgspec
+
 from shortd.budgets import Budgets
 from shortd.clicks import Clicks
 from shortd.links import Address
 from shortd.metrics import Metrics
-from shortd.models import QR_LOAD, QR_VISIT, VISIT, Click
+from shortd.models import QR_LOAD, QR_VISIT, VISIT, Click, Link
+from shortd.plugins.events import Events
 from shortd.resolver import Decision, Outcome, Resolver, Settled, Visitor
 from shortd.visitors import kept_address
 
@@ -24,10 +27,15 @@ class Visits:
         clicks: Clicks,
         budgets: Budgets,
         metrics: Metrics,
+        events: Events,
         address_mode: str,
     ) -> None:
         self.resolve = resolver.resolve
+        self.explain = resolver.explain
         self._settled = resolver.settled
+        self._choose = resolver.choose
+        self._may_see_page = resolver.may_see_page
+        self._events = events
         self._clicks = clicks
         self._budgets = budgets
         self._metrics = metrics
@@ -54,7 +62,7 @@ class Visits:
             return
         self._budgets.buckets.charge(owner.bucket, owner.limit, decision.weight, visitor.utime)
         if decision.outcome is not Outcome.HIDDEN and visitor.counts:
-            self._record(link.id, QR_VISIT if visitor.is_qr else VISIT, visitor)
+            self._record(link, QR_VISIT if visitor.is_qr else VISIT, visitor, decision.choice)
 
     def redirect(self, address: Address, visitor: Visitor) -> Decision | None:
         """Answers a visit if it is a redirect; None, nothing changed, if not. Flush follows."""
@@ -68,42 +76,56 @@ class Visits:
         return decision
 
     def _take(self, known: Settled, visitor: Visitor) -> Decision | None:
-        """`resolve` and `apply` in one for what is settled; None if the owner cannot pay."""
-        decision, owner = known.decision, known.owner
+        """`resolve` and `apply` in one for a settled redirect.
+
+        None, with nothing changed, if the owner cannot pay, or a page may stand in its place.
+        """
+        decision, owner, deciders = known.decision, known.owner, known.deciders
+        if deciders is not None and self._may_see_page(deciders, visitor):
+            return None
         if visitor.is_get:
             if self._budgets.buckets.charge(
                 owner.bucket, owner.limit, decision.weight, visitor.utime
             ):
                 return None
+            if deciders is not None:
+                decision = self._choose(decision, deciders, visitor)
             if not visitor.is_prefetch:
-                self._record(known.link.id, QR_VISIT if visitor.is_qr else VISIT, visitor)
+                kind = QR_VISIT if visitor.is_qr else VISIT
+                self._record(known.link, kind, visitor, decision.choice)
+        elif deciders is not None:
+            decision = self._choose(decision, deciders, visitor)
         self._metrics.redirects += 1
         return decision
 
-    def look(self, host: int, code: str, utime: int) -> Decision:
+    def look(self, host: int, code: str, visitor: Visitor) -> Decision:
         """Decides a look that is no visit (a preview page); costs and counts nothing.
 
-        One that may be shown `is_alive`; HIDDEN, if its destination may not.
+        One that may be shown `is_alive`; HIDDEN, if its destination may not. It shows where this
+        visitor would go.
         """
-        return self.resolve(host, code, Visitor(utime, is_get=False))
+        return self.resolve(host, code, msgspec.structs.replace(visitor, is_get=False))
 
     def load_qr(self, host: int, code: str, visitor: Visitor) -> Decision:
         """Decides a load of the link's QR image, and counts it."""
-        decision = self.resolve(host, code, Visitor(visitor.utime, is_get=False))
+        decision = self.look(host, code, visitor)
         if decision.is_alive and decision.link is not None and visitor.counts:
-            self._record(decision.link.id, QR_LOAD, visitor)
+            self._record(decision.link, QR_LOAD, visitor)
             self._clicks.flush()
         return decision
 
-    def _record(self, link_id: int, kind: int, visitor: Visitor) -> None:
+    def _record(self, link: Link, kind: int, visitor: Visitor, choice: str = "") -> None:
         self._clicks.record(
             Click(
-                link_id,
+                link.id,
                 visitor.utime,
                 kind,
                 kept_address(visitor.address, self._address_mode),
                 visitor.user_agent,
                 visitor.referrer,
-                visitor.language,
+                visitor.accept_language,
+                choice,
             )
         )
+        if self._events.hear_clicks and kind != QR_LOAD:
+            self._events.click(link, visitor, choice)

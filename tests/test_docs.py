@@ -65,7 +65,7 @@ class TestReadme:
             server.stop()
 
     def test_its_count_of_calls_is_right(self) -> None:
-        words = f"Working: all {len(CALLS)} calls of the ww7 v2 API"
+        words = f"Working: all {len(CALLS.keys() - OURS)} calls of the ww7 v2 API"
         assert words in " ".join(text_of("README.md").split())
 
 
@@ -109,6 +109,10 @@ class TestSessions:
         assert read_session(document) == [("one -d '\n  two'", "out\n\nput\n"), ("me=1", "")]
 
 
+OURS = {"set_plugin", "get_plugin", "get_plugins", "get_panels", "explain"}
+"""Calls that no document has."""
+
+
 class TestApi:
     def test_every_call_is_listed_with_its_weight(self) -> None:
         listed = {name.strip("`"): weight for name, weight, _ in rows("docs/api.md", "Calls")}
@@ -118,7 +122,7 @@ class TestApi:
 
     def test_all_calls_of_the_document_are_there(self) -> None:
         # It has this many.
-        assert len(CALLS) == 26
+        assert len(CALLS.keys() - OURS) == 26
 
     def test_every_error_is_listed(self) -> None:
         listed = [

@@ -20,29 +20,23 @@ LAYERS = {
         *("store", "journal", "limits", "throttle", "hooks"),
         *("passwords", "qr", "destinations", "visitors", "proxies", "blobs", "frames"),
         *("manifests", "signing", "cache", "sendfile"),
+        *("plugin", "plugin_types", "hookspecs"),
     },
     # Speaks to servers from outside.
     "client": {"client"},
     "services": {
-        *(
-            "accounts",
-            "tokens",
-            "logins",
-            "codes",
-            "mailboxes",
-            "links",
-            "files",
-            "clicks",
-            "teams",
-            "mail",
-        ),
-        *("budgets", "owners", "hosts", "tally", "sweeper", "undertaker", "metrics"),
+        *("accounts", "tokens", "logins", "codes", "mailboxes", "mail"),
+        *("links", "files", "clicks", "teams"),
+        *("budgets", "owners", "hosts", "tally", "sweeper", "undertaker", "metrics", "importing"),
     },
     "deciding": {"resolver", "plugins", "visits", "heads", "unlocking"},
     "wiring": {"services"},
     "surfaces": {"api", "web"},
     "app": {"app"},
-    "programs": {"lane", "protocol", "server", "cli", "logs", "testing", "__main__"},
+    "programs": {
+        *("lane", "protocol", "server", "cli", "logs", "testing", "__main__"),
+        *("options", "plugin_commands"),
+    },
 }
 HEIGHT = {name: height for height, layer in enumerate(LAYERS.values()) for name in layer}
 

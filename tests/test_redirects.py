@@ -16,12 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shortd.destinations import with_query
 from shortd.heads import LANGUAGE_LIMIT, REFERRER_LIMIT, USER_AGENT_LIMIT
 from shortd.models import NEVER
 from shortd.qr import QrOptions, render
 from shortd.store.schema import VISITS
 from shortd.testing import RunningApp, open_app
-from shortd.web.follow import LINK_PATH, with_query
+from shortd.web.follow import LINK_PATH
 from tests.conftest import GENEROUS
 
 TARGET = "https://target.example/some/path?with=query#and-fragment"

@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import lmdb
 
 from shortd.store import migrations
 from shortd.store.schema import META, SCHEMA_VERSION, TABLES
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.table import Change, Txn, WriteTxn
 from shortd.store.writer import Writer
 
 T = TypeVar("T")
@@ -84,11 +84,11 @@ class Store:
         """See `Writer.write`."""
         return await self._writer.write(function)
 
-    def watch(self, on_change: Callable[[Any], None]) -> None:
-        """Calls `on_change` on the event loop with the key of every changed row of the watched
-        table: after the commit, and before any write in it returns.
+    def watch(self, watcher: Callable[[Sequence[Change]], None]) -> None:
+        """Calls `watcher` on the event loop with what each write did to rows of watched tables:
+        after the commit, and before any write in it returns. It must be quick.
         """
-        self._writer.on_change = on_change
+        self._writer.watchers.append(watcher)
 
     def close(self) -> None:
         """Commits what waits, then gives the directory free."""

@@ -55,6 +55,7 @@ ACCOUNTS: Table[tuple[str], Account] = Table(
     Key(TEXT),
     Account,
     (ACCOUNTS_BY_EMAIL, ACCOUNTS_BY_USERNAME, ACCOUNTS_BY_EXPIRATION),
+    watched=True,
 )
 """By userid."""
 
@@ -103,7 +104,7 @@ UPLOADS_BY_OWNER: Index[tuple[str, str], Upload] = Index(
 UPLOADS: Table[tuple[str], Upload] = Table("uploads", Key(TEXT), Upload, (UPLOADS_BY_OWNER,))
 """Files that are still coming, by filekey."""
 
-FILES: Table[tuple[str], File] = Table("files", Key(TEXT), File)
+FILES: Table[tuple[str], File] = Table("files", Key(TEXT), File, watched=True)
 """Finished files, by filekey."""
 
 FILE_PARTS_BY_BLOB: Index[tuple[str], FilePart] = Index(
@@ -122,7 +123,8 @@ STORED_BYTES: Table[tuple[str], int] = Table("stored_bytes", Key(TEXT), int)
 """Bytes on disk of all parts of an account, by userid."""
 
 SECRETS: Table[tuple[str], bytes] = Table("secrets", Key(TEXT), bytes)
-"""`("file_addresses",)`: the key that signs download addresses."""
+"""`("file_addresses",)`: the key that signs download addresses. `("plugins",)`: what each plugin's
+own secret is derived from."""
 
 COUNTS: Table[tuple[int], Counts] = Table("counts", Key(U64), Counts)
 """By link id."""

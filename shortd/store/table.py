@@ -8,7 +8,7 @@ This module knows no row by name and never opens a transaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import lmdb
 import msgspec
@@ -46,15 +46,25 @@ class Txn:
         self.raw.abort()
 
 
+class Change(NamedTuple):
+    """What a put or a delete did to a row of a watched table."""
+
+    table: str
+    key: tuple[Any, ...]
+    before: Any
+    """The row; None if there was none."""
+    after: Any
+
+
 class WriteTxn(Txn):
     """A write transaction, made by the writer thread alone; it reads its own writes."""
 
-    __slots__ = ("touched",)
+    __slots__ = ("changes",)
 
     def __init__(self, raw: lmdb.Transaction, databases: dict[str, Any]) -> None:
         super().__init__(raw, databases)
-        self.touched: list[tuple[Any, ...]] = []
-        """Keys of the watched table's rows that were put or deleted."""
+        self.changes: list[Change] = []
+        """To rows of watched tables, in their order."""
 
 
 class Table(Generic[K, V]):
@@ -70,7 +80,7 @@ class Table(Generic[K, V]):
         watched: bool = False,
     ) -> None:
         self.watched = watched
-        """Whether `Store.watch` hears of its changes; for one table only."""
+        """Whether `Store.watch` hears of its changes."""
         self.name = name
         self.key = key
         self.indexes = tuple(indexes)
@@ -89,11 +99,12 @@ class Table(Generic[K, V]):
         UniqueViolation, with nothing changed, if another row holds an index key.
         """
         raw_key, raw_row = self.key.encode(key), _encode(row)
-        if self.watched:
-            txn.touched.append(key)
-        if self.indexes:
-            old = txn.raw.get(raw_key, db=txn.databases[self.name])
-            self._reindex(txn, raw_key, None if old is None else self.decode(old), row)
+        if self.indexes or self.watched:
+            raw_old = txn.raw.get(raw_key, db=txn.databases[self.name])
+            old = None if raw_old is None else self.decode(raw_old)
+            self._reindex(txn, raw_key, old, row)
+            if self.watched:
+                txn.changes.append(Change(self.name, key, old, row))
         txn.raw.put(raw_key, raw_row, db=txn.databases[self.name])
 
     def insert(self, txn: WriteTxn, key: K, row: V) -> bool:
@@ -102,8 +113,6 @@ class Table(Generic[K, V]):
         Cheaper than `put` where rows are made by the thousand: nothing is read first.
         """
         raw_key, raw_row = self.key.encode(key), _encode(row)
-        if self.watched:
-            txn.touched.append(key)
         puts = [(raw_key, raw_row, txn.databases[self.name])]
         for index in self.indexes:
             entry = index.entry(row)
@@ -114,18 +123,20 @@ class Table(Generic[K, V]):
                 for undone, _, database in puts[:done]:
                     txn.raw.delete(undone, db=database)
                 return False
+        if self.watched:
+            txn.changes.append(Change(self.name, key, None, row))
         return True
 
     def delete(self, txn: WriteTxn, key: K) -> V | None:
         """Removes a row and returns it, or None if there was none."""
-        if self.watched:
-            txn.touched.append(key)
         raw_key = self.key.encode(key)
         raw = txn.raw.pop(raw_key, db=txn.databases[self.name])
         if raw is None:
             return None
         row = self.decode(raw)
         self._reindex(txn, raw_key, row, None)
+        if self.watched:
+            txn.changes.append(Change(self.name, key, row, None))
         return row
 
     def scan(

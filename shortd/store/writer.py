@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ import lmdb
 import structlog
 
 from shortd import errors
-from shortd.store.table import WriteTxn
+from shortd.store.table import Change, WriteTxn
 
 T = TypeVar("T")
 BATCH_LIMIT = 256
@@ -30,14 +30,14 @@ log = structlog.get_logger(__name__)
 class _Job:
     """A function that waits for its turn, and what became of it."""
 
-    __slots__ = ("error", "function", "future", "result", "touched")
+    __slots__ = ("changes", "error", "function", "future", "result")
 
     def __init__(self, function: Callable[[WriteTxn], Any], future: asyncio.Future[Any]) -> None:
         self.function = function
         self.future = future
         self.result: Any = None
         self.error: BaseException | None = None
-        self.touched: list[tuple[Any, ...]] = []
+        self.changes: list[Change] = []
 
     def resolve(self) -> None:
         if self.future.done():
@@ -56,9 +56,9 @@ class Writer:
         self._databases = databases
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = False
-        self.on_change: Callable[[Any], None] = _ignore
-        """Called on the event loop with each changed key of the watched table, after the commit
-        and before any write of that commit returns."""
+        self.watchers: list[Callable[[Sequence[Change]], None]] = []
+        """Called on the event loop with the changes that one function made to watched tables, after
+        the commit and before any write of that commit returns."""
         self._thread = threading.Thread(target=self._run, name="shortd-writer", daemon=True)
         self._thread.start()
 
@@ -116,7 +116,7 @@ class Writer:
             with self._environment.begin(write=True, parent=parent) as child:
                 txn = WriteTxn(child, self._databases)
                 job.result = job.function(txn)
-            job.touched = txn.touched
+            job.changes = txn.changes
         except BaseException as fault:
             # Whatever it is, the thread goes on: everybody's writes depend on it.
             job.error = _refusal(fault) if isinstance(fault, Exception) else fault
@@ -125,14 +125,14 @@ class Writer:
         # In one callback of the event loop, so that nobody reads what a write has changed
         # from a cache once the write is acknowledged.
         for job in batch:
-            for key in job.touched:
-                self.on_change(key)
+            for watcher in self.watchers if job.changes and job.error is None else ():
+                try:
+                    watcher(job.changes)
+                except Exception:
+                    # The write is on disk, and whoever asked for it waits.
+                    log.exception("watcher_failed")
         for job in batch:
             job.resolve()
-
-
-def _ignore(key: object) -> None:
-    pass
 
 
 def _refusal(fault: Exception) -> Exception:

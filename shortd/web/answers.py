@@ -14,6 +14,7 @@ import msgspec
 from litestar.types import Send
 
 from shortd import errors
+from shortd.plugins.deciding import Page
 from shortd.web.pages import FORM_SCRIPT_HEADERS, SCRIPT_HEADERS, SECURITY_HEADERS, Pages
 
 Headers = list[tuple[bytes, bytes]]
@@ -67,6 +68,20 @@ def page(
     """An HTML page, not to be cached."""
     body = pages.render(template, **context).encode()
     return Answer(http_status, [*headers, NO_STORE], body)
+
+
+def interstitial(content: Page) -> Answer:
+    """A plugin's page, under the policy that was made for it."""
+    headers: Headers = [
+        _HTML,
+        (b"content-security-policy", content.policy.encode("ascii")),
+        (b"referrer-policy", content.referrer_policy.encode("ascii")),
+        (b"x-content-type-options", b"nosniff"),
+        (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+        (b"x-robots-tag", b"noindex"),
+        NO_STORE,
+    ]
+    return Answer(200, headers, content.body)
 
 
 def json_answer(

@@ -16,11 +16,12 @@ from litestar.types import HTTPScope
 
 from shortd import errors
 from shortd.clock import DAY, SECOND
+from shortd.destinations import with_query
 from shortd.models import Encryption, Link
 from shortd.qr import QrOptions, render
 from shortd.resolver import Decision, Outcome, Visitor
 from shortd.services import Services
-from shortd.web.answers import NO_STORE, Answer, Headers, error_answer, page
+from shortd.web.answers import NO_STORE, Answer, Headers, error_answer, interstitial, page
 from shortd.web.pages import Pages, PreviewFile, PreviewPage
 
 LINK_PATH = re.compile(r"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?P<suffix>\+|\.svg|\.png)?", re.ASCII)
@@ -28,7 +29,6 @@ LINK_PATH = re.compile(r"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?P<suffix>\+|\.svg|
 UNCOUNTED = b"preview"
 """The query of images that preview pages show: nobody has loaded the link's QR code."""
 _IMAGE_TYPES = {".svg": b"image/svg+xml", ".png": b"image/png"}
-_QUERY_SAFE = "!$&'()*+,;=:@/?%-._~"
 
 
 class LinkRequest(NamedTuple):
@@ -65,9 +65,9 @@ class Follow:
         if suffix is None:
             return self._visit(visits.answer(host, code, visitor), request)
         if suffix == "+":
-            return self._preview(visits.look(host, code, visitor.utime), request)
+            return self._preview(visits.look(host, code, visitor), request)
         if request.query == UNCOUNTED:
-            decision = visits.look(host, code, visitor.utime)
+            decision = visits.look(host, code, visitor)
         else:
             decision = visits.load_qr(host, code, visitor)
         return await self._image(decision, suffix, request)
@@ -77,6 +77,7 @@ class Follow:
         fields = dict(headers)
         method, query = scope["method"], scope["query_string"]
         head = self._heads.read(fields, headers)
+        forwards = self._forward_query and query not in (b"", b"qr")
         client = scope["client"]
         visitor = self._heads.visitor(
             head,
@@ -84,6 +85,7 @@ class Follow:
             self._services.clock.now(),
             is_get=method == "GET",
             is_qr=query == b"qr",
+            query=query.decode("latin-1") if forwards else "",
         )
         accept = fields.get(b"accept", b"").decode("latin-1")
         return LinkRequest(method, query, accept, head.host, visitor)
@@ -91,9 +93,11 @@ class Follow:
     def _visit(self, decision: Decision, request: LinkRequest) -> Answer:
         if decision.outcome is Outcome.REDIRECT:
             location = decision.location
-            if self._forward_query and request.query not in (b"", b"qr"):
+            if request.visitor.query:
                 location = with_query(location, request.query)
             return Answer(self._status, [(b"location", location.encode("ascii")), NO_STORE])
+        if decision.page is not None:
+            return interstitial(decision.page)
         if decision.outcome is Outcome.FILE:
             location = self._file_location(decision, request)
             return Answer(302, [(b"location", location.encode("ascii")), NO_STORE])
@@ -148,13 +152,6 @@ def client_address(services: Services, scope: HTTPScope) -> str:
     """The client's address, as far as it can be believed."""
     client = scope["client"]
     return services.proxies.of_headers(client[0] if client else "", scope["headers"])
-
-
-def with_query(location: str, query: bytes) -> str:
-    """The destination with the visitor's query behind its own, in front of the fragment."""
-    extra = quote(query, safe=_QUERY_SAFE)
-    address, separator, fragment = location.partition("#")
-    return f"{address}{'&' if '?' in address else '?'}{extra}{separator}{fragment}"
 
 
 def _preview_file(decision: Decision) -> PreviewFile | None:

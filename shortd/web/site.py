@@ -10,6 +10,7 @@ from litestar.enums import HttpMethod
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from shortd import __version__, errors
+from shortd.plugins.figures import states
 from shortd.services import Services
 from shortd.web.answers import Answer, json_answer, page
 from shortd.web.follow import client_address
@@ -67,8 +68,9 @@ async def static(request: AnyRequest) -> Response[bytes]:
 async def health(request: AnyRequest) -> Response[bytes]:
     """200 once ready; `status` says "degraded" while clicks cannot be made durable.
 
-    `files` has what keeps unclaimed files from being deleted, or null. `mail` is for readers of
-    the metrics alone: a mail that waits would tell a stranger that the account he named exists.
+    A plugin that is switched off degrades nothing: redirects go on. `files` has what keeps
+    unclaimed files from being deleted, or null. `mail` is for readers of the metrics alone: a
+    mail that waits would tell a stranger that the account he named exists.
     """
     services = services_of(request)
     journal, drain = services.clicks.journal.status(), services.clicks.fault
@@ -79,6 +81,10 @@ async def health(request: AnyRequest) -> Response[bytes]:
         "clicks": {"backlog": services.clicks.backlog, "fault": drain},
         "files": {"complaint": services.undertaker.complaint},
         "mail": services.delivery.outbox.status() if _may_look_inside(request) else None,
+        "plugins": {
+            "states": states(services.plugins),
+            "events": {"waiting": services.events.waiting, "dropped": services.events.dropped},
+        },
     }
     return response(json_answer(health))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from shortd import errors
 from shortd.models import Link
 from shortd.store import Store
 from shortd.store.schema import LINKS, META
-from shortd.store.table import WriteTxn
+from shortd.store.table import Change, WriteTxn
 from shortd.store.writer import BATCH_LIMIT, Writer
 from tests.store.things import open_store, write
 
@@ -326,11 +326,14 @@ def test_closing_commits_what_waits_and_takes_nothing_more(tmp_path: Path) -> No
 
 def test_changes_of_links_are_told_before_their_writes_return(store: Store) -> None:
     heard: list[object] = []
-    store.watch(heard.append)
+    kept = Link(1, "owner", 0, "kept", "https://example.com/", 1)
+    moved = Link(2, "owner", 0, "moved", "https://example.com/", 2)
+    store.watch(heard.extend)
 
     def change(txn: WriteTxn) -> None:
-        LINKS.put(txn, (0, "kept"), Link(1, "owner", 0, "kept", "https://example.com/", 1))
-        LINKS.put(txn, (0, "moved"), Link(2, "owner", 0, "moved", "https://example.com/", 2))
+        LINKS.put(txn, (0, "kept"), kept)
+        LINKS.insert(txn, (0, "moved"), moved)
+        LINKS.insert(txn, (0, "moved"), kept)
         LINKS.delete(txn, (0, "moved"))
         META.put(txn, ("unwatched",), 1)
 
@@ -345,4 +348,21 @@ def test_changes_of_links_are_told_before_their_writes_return(store: Store) -> N
         await asyncio.gather(task, failed, return_exceptions=True)
 
     asyncio.run(work())
-    assert heard == [(0, "kept"), (0, "moved"), (0, "moved"), "returned"]
+    assert heard == [
+        Change("links", (0, "kept"), None, kept),
+        Change("links", (0, "moved"), None, moved),
+        Change("links", (0, "moved"), moved, None),
+        "returned",
+    ]
+
+
+def test_a_watcher_that_fails_costs_nobody_his_answer(store: Store) -> None:
+    def fail(changes: Sequence[Change]) -> None:
+        raise RuntimeError(f"cannot take {len(changes)} changes")
+
+    heard: list[object] = []
+    store.watch(fail)
+    store.watch(heard.extend)
+    kept = Link(1, "owner", 0, "kept", "https://example.com/", 1)
+    write(store, lambda txn: LINKS.put(txn, (0, "kept"), kept))
+    assert heard == [Change("links", (0, "kept"), None, kept)]

@@ -9,6 +9,7 @@ from shortd.api.v2 import (
     mail_calls,
     multi_call,
     password_calls,
+    plugin_calls,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "mail_calls",
     "multi_call",
     "password_calls",
+    "plugin_calls",
 ]

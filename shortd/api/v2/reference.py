@@ -31,6 +31,8 @@ _EXAMPLES = {
     "enabled": False,
     "tag": 32776,
     "expiration_count": 100,
+    "plugin": "ab",
+    "data": {"variants": [{"url": "https://example.com/b", "weight": 50}]},
     "call_queries": [{"type": "temporary_account", "broadcast": True}],
 }
 
@@ -191,6 +193,9 @@ def _type_words(schema: Schema, components: dict[str, Schema]) -> str:
         return name if "properties" in components[name] else _type_words(components[name], {})
     if "enum" in schema:
         return " | ".join(json.dumps(value) for value in schema["enum"])
+    if "prefixItems" in schema:
+        words = [_type_words(item, components) for item in schema["prefixItems"]]
+        return f"[{', '.join(words)}]"
     if schema.get("type") == "array":
         return f"list of {_type_words(schema['items'], components)}"
     return str(schema.get("type", "any"))

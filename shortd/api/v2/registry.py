@@ -136,7 +136,7 @@ class Call(msgspec.Struct, frozen=True):
         try:
             return self.decode(raw if isinstance(raw, bytes) else msgspec.json.encode(raw))
         except msgspec.ValidationError as fault:
-            raise _field_error(str(fault), self.shape.wishes) from None
+            raise field_error(str(fault), self.shape.wishes) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise errors.BAD_JSON() from None
 
@@ -208,10 +208,14 @@ def parse_object(body: bytes) -> JsonObject:
         raise errors.BAD_JSON() from None
 
 
-def _field_error(message: str, wishes: Mapping[str, str]) -> errors.ShortdError:
-    """msgspec's message as a catalogued error that names the field."""
+def field_error(message: str, wishes: Mapping[str, str], *, below: str = "") -> errors.ShortdError:
+    """msgspec's message as a catalogued error that names the field; `below` is the field that
+    was read by itself.
+    """
     match = _LOCATION.match(message)
     reason, path = (match["reason"], match["path"] or "") if match else (message, "")
+    if below:
+        path = f"{below}.{path}" if path and not path.startswith("[") else below + path
     missing = _MISSING.match(reason)
     if missing:
         field = f"{path}.{missing['name']}" if path else missing["name"]

@@ -1,0 +1,267 @@
+"""The plugin calls (ours): set_plugin, get_plugin, get_plugins, get_panels, explain."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from shortd import errors
+from shortd.api.v2.link_calls import OneEntry, address_of
+from shortd.api.v2.registry import Context, Credentials, Empty, Output, call, field_error
+from shortd.hookspecs import DECIDE
+from shortd.models import Link
+from shortd.plugin import BadData
+from shortd.plugin_types import Counts, Panel, Visit
+from shortd.plugins.deciding import shown_link
+from shortd.plugins.figures import states
+from shortd.plugins.running import Running
+from shortd.plugins.steps import Step
+
+MAX_DATA_BYTES = 16 * 1024
+"""Most bytes of one plugin's data in a link's row, as msgpack."""
+
+PluginName = Annotated[
+    str, Meta(min_length=1, max_length=64, description="A plugin's name, as get_plugins has it.")
+]
+Header = Annotated[str, Meta(max_length=2048)]
+
+
+class SetPlugin(OneEntry, frozen=True, kw_only=True):
+    plugin: PluginName
+    data: Annotated[
+        dict[str, Any] | None,
+        Meta(description="As the plugin's schema has it; null removes what is there."),
+    ]
+
+
+class GetPlugin(OneEntry, frozen=True, kw_only=True):
+    plugin: PluginName
+
+
+class PluginData(Output, frozen=True, kw_only=True):
+    """A link's data of a plugin, and its clicks by the plugin's choices."""
+
+    data: dict[str, Any] | None
+    clicks: dict[str, int]
+
+
+class PluginInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin of this server."""
+
+    name: str
+    state: str
+    """on, or off until a restart."""
+    summary: str
+    hooks: list[str]
+    data: dict[str, Any] | None
+    """JSON Schema of a link's data; null where the plugin has none."""
+
+
+class PluginsOutput(Output, frozen=True, kw_only=True):
+    plugins: list[PluginInfo]
+    order: dict[str, list[str]]
+    """By decide hook, the plugins in the order in which they are asked."""
+
+
+class PanelInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plugin shows about a link."""
+
+    plugin: str
+    title: str
+    rows: list[tuple[str, str | int]]
+
+
+class PanelsOutput(Output, frozen=True, kw_only=True):
+    panels: list[PanelInfo]
+
+
+class PretendedVisitor(msgspec.Struct, frozen=True, kw_only=True):
+    """A visitor who is not there."""
+
+    user_agent: Header = ""
+    accept_language: Header = ""
+    referrer: Header = ""
+    address: Annotated[str, Meta(max_length=64)] = ""
+    """Empty: the caller's own."""
+    qr: bool = False
+    head: bool = False
+    prefetch: bool = False
+    do_not_track: bool = False
+    utime: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
+    """When; null is now."""
+
+
+class Explain(OneEntry, frozen=True, kw_only=True):
+    visitor: PretendedVisitor = PretendedVisitor()
+
+
+class Explanation(Output, frozen=True, kw_only=True):
+    """What a visit would get."""
+
+    outcome: str
+    """redirect, interstitial, file, hidden, not_found, expired or limited."""
+    location: str
+    """Where the visitor would be sent; empty if nowhere."""
+    choice: str
+    steps: list[Step]
+    """The questions on the way there, in order."""
+
+
+@call("set_plugin", weight=1000)
+async def set_plugin(ctx: Context, args: SetPlugin) -> Empty:
+    """Gives a link data for a plugin, in place of what it had; null removes it."""
+    links = ctx.services.links
+    address = address_of(ctx, args.shorturl)
+    link = links.get(ctx.account, address)
+    raw = None if args.data is None else _checked(ctx, link, args.plugin, args.data)
+    await links.set_plugin(ctx.account, address, args.plugin, raw)
+    return Empty()
+
+
+@call("get_plugin", weight=1000)
+async def get_plugin(ctx: Context, args: GetPlugin) -> PluginData:
+    """Shows a link's data for a plugin (null if none), and its clicks by choice."""
+    link = ctx.services.links.get(ctx.account, address_of(ctx, args.shorturl))
+    running = _running(ctx, args.plugin)
+    return PluginData(
+        data=msgspec.to_builtins(_data(running, link)),
+        clicks=_counts(ctx, link, running).choices,
+    )
+
+
+@call("get_plugins", weight=1000)
+async def get_plugins(ctx: Context, args: Credentials) -> PluginsOutput:
+    """Lists the plugins that can be set, with the JSON Schema of their data."""
+    plugins = ctx.services.plugins
+    state = states(plugins)
+    return PluginsOutput(
+        plugins=[
+            PluginInfo(
+                name=name,
+                state=state[name].state,
+                summary=running.found.summary,
+                hooks=list(running.found.hooks),
+                data=None
+                if running.plugin.Data is None
+                else msgspec.json.schema(running.plugin.Data),
+            )
+            for name, running in plugins.running.items()
+        ],
+        order={hook: [one.name for one, _ in plugins.of_hook(hook)] for hook in DECIDE},
+    )
+
+
+@call("get_panels", weight=1000)
+async def get_panels(ctx: Context, args: OneEntry) -> PanelsOutput:
+    """What plugins have to show about a link to its owner: titles and rows of plain text."""
+    link = ctx.services.links.get(ctx.account, address_of(ctx, args.shorturl))
+    shown = shown_link(link, ctx.services.links.short_url(link))
+    panels = []
+    for running, hook in ctx.services.plugins.of_hook("panel"):
+        try:
+            data = _data(running, link)
+        except errors.ShortdError:
+            continue
+        if data is None and running.plugin.Data is not None and not running.plugin.everywhere:
+            continue
+        panel = hook(shown, data, _counts(ctx, link, running))
+        if hook.takes(Panel, answer=panel):
+            try:
+                rows = msgspec.convert(panel.rows, list[tuple[str, str | int]])
+                title = msgspec.convert(panel.title, str)
+            except msgspec.ValidationError as fault:
+                hook.fail(fault)
+                continue
+            panels.append(PanelInfo(plugin=running.name, title=title, rows=rows))
+    return PanelsOutput(panels=panels)
+
+
+@call("explain", weight=1000)
+async def explain(ctx: Context, args: Explain) -> Explanation:
+    """What would happen to a visitor of your link, and why, step by step. Counts nothing."""
+    host, code = address_of(ctx, args.shorturl)
+    ctx.services.links.get(ctx.account, (host, code))
+    pretended = args.visitor
+    visit = Visit(
+        utime=ctx.now if pretended.utime is None else pretended.utime,
+        is_get=not pretended.head,
+        is_prefetch=pretended.prefetch,
+        is_qr=pretended.qr,
+        address=pretended.address or ctx.address,
+        user_agent=pretended.user_agent,
+        referrer=pretended.referrer,
+        accept_language=pretended.accept_language,
+        do_not_track=pretended.do_not_track,
+    )
+    decision, steps = ctx.services.visits.explain(host, code, visit)
+    return Explanation(
+        outcome=decision.outcome.value,
+        location=decision.location,
+        choice=decision.choice,
+        steps=steps,
+    )
+
+
+def _running(ctx: Context, name: str) -> Running:
+    running = ctx.services.plugins.running.get(name)
+    if running is None:
+        raise errors.UNKNOWN_PLUGIN(field="plugin")
+    return running
+
+
+def _checked(ctx: Context, link: Link, name: str, given: dict[str, Any]) -> bytes:
+    """Data as the row keeps it. INVALID_FIELD or MISSING_FIELD, with the field below `data`."""
+    running = _running(ctx, name)
+    kind = running.plugin.Data
+    if kind is None:
+        raise errors.INVALID_FIELD("This plugin keeps no data of a link.", field="plugin")
+    try:
+        # Through JSON, so that a plugin's field may be of any type that JSON can spell.
+        data = msgspec.json.decode(msgspec.json.encode(given), type=kind)
+    except msgspec.ValidationError as fault:
+        raise field_error(str(fault), {}, below="data") from None
+    try:
+        running.plugin.check(data, shown_link(link, ctx.services.links.short_url(link)))
+    except BadData as refusal:
+        field = f"data.{refusal.field}" if refusal.field else "data"
+        raise errors.INVALID_FIELD(str(refusal), field=field) from None
+    except ValueError as refusal:
+        raise errors.INVALID_FIELD(str(refusal) or None, field="data") from None
+    except Exception as fault:
+        running.check.fail(fault)
+        raise errors.PLUGIN_FAILED(field="plugin") from None
+    raw = msgspec.msgpack.encode(data)
+    if len(raw) > MAX_DATA_BYTES:
+        raise errors.INVALID_FIELD(
+            f"A link keeps at most {MAX_DATA_BYTES} bytes of a plugin's data.", field="data"
+        )
+    return raw
+
+
+def _data(running: Running, link: Link) -> Any:
+    """A link's data as the plugin's Struct; None if there is none. PLUGIN_FAILED if unreadable."""
+    raw = link.plugins.get(running.name) if link.plugins else None
+    if raw is None or running.decode is None:
+        return None
+    try:
+        return running.decode(raw)
+    except Exception as fault:
+        running.guard.cannot_read(fault)
+        raise errors.PLUGIN_FAILED(
+            "The plugin no longer accepts the data of this link; set it anew.", field="plugin"
+        ) from None
+
+
+def _counts(ctx: Context, link: Link, running: Running) -> Counts:
+    """The link's counts, with this plugin's choices alone."""
+    with ctx.services.store.read() as txn:
+        live = ctx.services.clicks.live(txn, link.id)
+    own = f"{running.name}:"
+    choices = {
+        choice.removeprefix(own): clicks
+        for choice, clicks in sorted((live.choices or {}).items())
+        if choice.startswith(own)
+    }
+    return Counts(live.count, live.count_qr, live.last_utime, choices)
