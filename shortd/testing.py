@@ -5,8 +5,8 @@
         entry = app.call("url", userid=userid, url="https://example.com/")["entry"]
         assert app.get("/" + entry["shorturl"][-6:]).status_code == 302
 
-Time stands still until `app.clock.advance`; background work happens only in `app.drain` and
-`app.sweep`. For crashes, signals, sockets and speed, test a real process instead.
+Time stands still until `app.clock.advance`; background work happens only in `app.drain`,
+`app.deliver` and `app.sweep`. For crashes, signals, sockets and speed, test a real process instead.
 """
 
 from __future__ import annotations
@@ -105,6 +105,10 @@ class RunningApp:
     def drain(self) -> None:
         """Moves journalled clicks into the tables, as happens every `sync_ms`."""
         self.run(self.services.clicks.drain())
+
+    def deliver(self) -> None:
+        """Sends the mails that are due, as happens every second."""
+        self.run(self.services.delivery.deliver())
 
     def observe(self) -> None:
         """Waits until the plugins' observe hooks have heard of everything so far."""
