@@ -1,8 +1,8 @@
 """Redirect latency at half load, while links are made and people log in: `python -m bench.latency`.
 
 First the most redirects a second that the server answers, then half as many, with 8 clients
-that make some 200 links a second and one that logs in ten times a second. nginx is given the same number of
-requests a second on the same core; its latency is what the machine itself adds.
+that make some 200 links a second and one that logs in ten times a second. nginx is given the
+same number of requests a second on the same core; its latency is what the machine itself adds.
 """
 
 from __future__ import annotations
