@@ -88,7 +88,8 @@ class Hookspecs(Generic[DataT]):
 
     @hookspec
     def click_recorded(self, link: Link, visit: Visit, choice: str) -> None:
-        """A click was counted. `choice` is "plugin:choice" of who decided, or empty.
+        """A click was counted. `choice` is "plugin:choice" of who decided, or empty; two of them,
+        with a space between, if another plugin showed a page on the way.
 
         `visit.address` is full whatever `[clicks] ip` says: keep no more of it than that.
         """
