@@ -165,7 +165,7 @@ PROVIDERS = {
     # www.twilio.com/docs/segment/connections/sources/catalog/libraries/server/pixel-tracking-api
     Name.SEGMENT: Provider(
         "Segment",
-        "a write key of letters and digits",
+        "aB3dE6gH9jK2mN5pQ8sT1vW4xY7zA0cD",
         (
             _form(
                 "[A-Za-z0-9]{10,64}",

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
+import tomllib
 from html.parser import HTMLParser
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -22,6 +26,9 @@ ANALYTICS = {"provider": "google_analytics", "id": "G-AB12CD34EF"}
 TAG_MANAGER = {"provider": "google_tag_manager", "id": "GTM-AB12CD3"}
 QUORA = "04cef90e73704e779a9e42d0a779889f"
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36"
+
+
+DOCUMENT = (Path(__file__).parents[2] / "docs/trackers.md").read_text(encoding="utf-8")
 
 
 class Page(HTMLParser):
@@ -209,6 +216,24 @@ class TestProviders:
                 for url in form.urls:
                     assert any(url.startswith(f"{origin}/") for origin in provider.origins)
 
+    def test_the_document_lists_them_all(self) -> None:
+        rows = [
+            f"| `{name}` | {provider.title} | `{provider.example}` "
+            f"| {', '.join(origin.removeprefix('https://') for origin in provider.origins)} |"
+            for name, provider in PROVIDERS.items()
+        ]
+        assert "\n".join(rows) in DOCUMENT
+        for provider in PROVIDERS.values():
+            assert provider.urls(provider.example)
+
+    def test_the_documents_examples_are_taken(self, plugins: PluginApp) -> None:
+        data = re.findall(r'"data":(\{.+?\})\}\'', DOCUMENT, re.DOTALL)[0]
+        track(plugins, *json.loads(data)["trackers"])
+        toml = re.findall(r"```toml\n(.+?)```", DOCUMENT, re.DOTALL)[0]
+        tables = tomllib.loads(toml)["plugins"]
+        assert tables.pop("disabled") == [TrackerPage.name]
+        assert msgspec.convert(tables["trackers"], TrackerPage.Settings).providers
+
 
 class TestPage:
     def test_it_says_where_it_leads(self, plugins: PluginApp) -> None:
@@ -316,6 +341,14 @@ class TestWhoIsNotTold:
             "invalid_field",
             "data.trackers[1].provider",
         )
+
+    def test_nobody_is_led_to_what_is_no_web_address(self) -> None:
+        visit, data = Visit(1, user_agent=CHROME), decoded(FACEBOOK)
+        pages = [
+            started().interstitial(LINK, visit, data, url, "n") is not None
+            for url in ("HTTPS://main.example/", "javascript:alert(1)//https://main.example/")
+        ]
+        assert pages == [True, False]
 
     def test_a_wrong_provider_in_the_settings_is_one_line(self, start: Start) -> None:
         with pytest.raises(ConfigError, match=r"plugins\.trackers\.providers"):
