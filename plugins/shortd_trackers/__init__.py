@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from secrets import token_hex
 from typing import Annotated, NamedTuple
 from uuid import uuid4
 
@@ -33,6 +34,8 @@ from shortd_trackers.providers import PROVIDERS, Name, fill
 
 WAIT_MS = 500
 """A visitor whose providers do not answer is led on after this time."""
+PAGES = 512
+"""Pages kept: some 3 kB each, 40 kB with the longest of destinations."""
 TOLD = "told"
 """The choice of visits that were given the page."""
 
@@ -66,11 +69,18 @@ class Trackers(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Told(NamedTuple):
-    """What is the same on all pages of links with the same trackers."""
+    """Who is told of a link's visits, and how."""
 
-    titles: str
-    images: tuple[str, ...]
-    frames: tuple[str, ...]
+    titles: list[str]
+    images: list[str]
+    frames: list[str]
+    sources: Sources
+
+
+class Prepared(NamedTuple):
+    """A page but for what is new in each response, where marks stand."""
+
+    html: str
     sources: Sources
 
 
@@ -86,8 +96,10 @@ class TrackerPage(Plugin[Allowed, Trackers]):
         environment = Environment(
             autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
-        self._page = environment.from_string(source)
-        self._told = lru_cache(maxsize=1024)(self._who_is_told)
+        self._template = environment.from_string(source)
+        # Nobody knows these, so that no destination can hold them.
+        self._nonce_mark, self._visitor_mark = token_hex(16), token_hex(16)
+        self._page = lru_cache(maxsize=PAGES)(self._prepared)
 
     def check(self, data: Trackers, link: Link) -> None:
         if link.is_file:
@@ -112,21 +124,14 @@ class TrackerPage(Plugin[Allowed, Trackers]):
     def interstitial(
         self, link: Link, visit: Visit, data: Trackers, destination: str, nonce: str
     ) -> Interstitial | None:
-        if visit.do_not_track or visit.is_bot or not _is_web(destination):
+        if visit.do_not_track or visit.is_bot:
             return None
-        told = self._told(data)
-        if not told.titles or carries_key(destination):
+        page = self._page(data, link.short_url, destination)
+        if page is None:
             return None
-        html = self._page.render(
-            destination=destination,
-            host=ada_url.URL(destination).host,
-            titles=told.titles,
-            images=[fill(url, link.short_url, str(uuid4())) for url in told.images],
-            frames=told.frames,
-            nonce=nonce,
-            wait=WAIT_MS,
-        )
-        return Interstitial(html, told.sources, choice=TOLD)
+        first, *others = page.html.replace(self._nonce_mark, nonce).split(self._visitor_mark)
+        html = first + "".join(str(uuid4()) + other for other in others)
+        return Interstitial(html, page.sources, choice=TOLD)
 
     @hookimpl
     def panel(self, link: Link, data: Trackers, counts: Counts) -> Panel:
@@ -138,7 +143,22 @@ class TrackerPage(Plugin[Allowed, Trackers]):
         ]
         return Panel("Trackers", (*rows, ("Visits told", counts.choices.get(TOLD, 0))))
 
-    def _who_is_told(self, data: Trackers) -> Told:
+    def _prepared(self, data: Trackers, short_url: str, destination: str) -> Prepared | None:
+        told = self._told(data)
+        if not told.titles or not _is_web(destination) or carries_key(destination):
+            return None
+        html = self._template.render(
+            destination=destination,
+            host=ada_url.URL(destination).host,
+            titles=_in_words(told.titles),
+            images=[fill(url, short_url, self._visitor_mark) for url in told.images],
+            frames=told.frames,
+            nonce=self._nonce_mark,
+            wait=WAIT_MS,
+        )
+        return Prepared(html, told.sources)
+
+    def _told(self, data: Trackers) -> Told:
         titles: dict[str, None] = {}
         images: list[str] = []
         frames: list[str] = []
@@ -152,7 +172,7 @@ class TrackerPage(Plugin[Allowed, Trackers]):
             (frames if provider.is_frame else images).extend(urls)
             origins[provider.is_frame].update(dict.fromkeys(provider.origins))
         sources = Sources(img=tuple(origins[False]), frame=tuple(origins[True]))
-        return Told(_in_words(list(titles)), tuple(images), tuple(frames), sources)
+        return Told(list(titles), images, frames, sources)
 
 
 def _is_web(url: str) -> bool:
@@ -161,5 +181,5 @@ def _is_web(url: str) -> bool:
 
 
 def _in_words(titles: list[str]) -> str:
-    *most, last = titles or [""]
+    *most, last = titles
     return f"{', '.join(most)} and {last}" if most else last

@@ -7,7 +7,6 @@ so that nothing of this leaks even where a key is not recognized.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from urllib.parse import unquote
 
 import ada_url
@@ -23,7 +22,6 @@ _RUN = re.compile(r"[A-Za-z0-9_+/=-]{16,}")
 _WORD = re.compile(r"[0-9]{0,15}|[A-Z]?[a-z]{0,24}|[A-Z]{1,12}")
 
 
-@lru_cache(maxsize=1024)
 def carries_key(url: str) -> bool:
     """Whether an http(s) URL seems to be that of a file or of a page that opens one."""
     parsed = ada_url.URL(url)
