@@ -71,7 +71,7 @@ def _form(pattern: str, *urls: str) -> Form:
 
 
 PROVIDERS = {
-    # developers.facebook.com/docs/meta-pixel/get-started, "Base code": its <noscript>.
+    # developers.facebook.com/docs/meta-pixel/get-started, base code: its <noscript>.
     Name.FACEBOOK: Provider(
         "Facebook",
         "121145523322155",
@@ -98,15 +98,16 @@ PROVIDERS = {
         ),
         ("https://www.google-analytics.com",),
     ),
-    # quoraadsupport.zendesk.com, "Install the Quora Pixel": its <noscript>.
+    # The code that Quora's Ads Manager gives out for a pixel: its <noscript>.
     Name.QUORA: Provider(
         "Quora",
         "04cef90e73704e779a9e42d0a779889f",
         (_form("[0-9a-f]{32}", "https://q.quora.com/_/ad/{id}/pixel?tag=ViewContent&noscript=1"),),
         ("https://q.quora.com",),
     ),
-    # business.x.com/en/help/campaign-measurement-and-analytics/conversion-tracking-for-websites:
-    # the <noscript> of the single event tag, which has an image on either domain.
+    # The <noscript> of the former single event tag, which had an image on either domain. Today's
+    # (business.x.com/en/help/campaign-measurement-and-analytics/conversion-tracking-for-websites)
+    # has none, and asks for the same address by script.
     Name.TWITTER: Provider(
         "X (Twitter)",
         "o1abc",
@@ -121,7 +122,7 @@ PROVIDERS = {
         ),
         ("https://analytics.twitter.com", "https://t.co"),
     ),
-    # developers.google.com/tag-platform/tag-manager/web, "Install": its <noscript>.
+    # developers.google.com/tag-platform/tag-manager/web, installation: its <noscript>.
     Name.GOOGLE_TAG_MANAGER: Provider(
         "Google Tag Manager",
         "GTM-AB12CD3",
@@ -129,7 +130,7 @@ PROVIDERS = {
         ("https://www.googletagmanager.com",),
         is_frame=True,
     ),
-    # www.linkedin.com/help/lms/answer/a418880, "Insight Tag": its <noscript>. Redirects by way of
+    # www.linkedin.com/help/lms/answer/a418880, Insight Tag: its <noscript>. Redirects by way of
     # linkedin.com, where its cookie is.
     Name.LINKEDIN: Provider(
         "LinkedIn",
@@ -141,8 +142,9 @@ PROVIDERS = {
             "https://www.linkedin.com",
         ),
     ),
-    # support.google.com/google-ads/answer/2476688, remarketing tag: its <noscript>. Redirects to
-    # google.com, from there to Google's domain in the visitor's country, which is not followed.
+    # The <noscript> of the former remarketing tag; today's has none, and asks for the same address
+    # by script. Redirects to google.com, from there to Google's domain in the visitor's country,
+    # which is not followed.
     Name.GOOGLE_ADS: Provider(
         "Google Ads",
         "AW-1066203895",
@@ -155,7 +157,7 @@ PROVIDERS = {
         ),
         ("https://googleads.g.doubleclick.net", "https://www.google.com"),
     ),
-    # developers.pinterest.com/docs/api-features/pinterest-tag, "Base code": its <noscript>.
+    # developers.pinterest.com/docs/api-features/pinterest-tag, base code: its <noscript>.
     Name.PINTEREST: Provider(
         "Pinterest",
         "2612695586321",
