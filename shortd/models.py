@@ -221,7 +221,8 @@ class Click(msgspec.Struct, array_like=True, frozen=True, gc=False):
     referrer: str = ""
     language: str = ""
     choice: str = ""
-    """"plugin:choice" of who decided where the visit went; mostly empty."""
+    """"plugin:choice" of who decided where the visit went, and after a space that of who showed a
+    page on the way; mostly empty."""
 
 
 VISIT = 0
@@ -244,7 +245,7 @@ class Counts(msgspec.Struct, array_like=True, frozen=True):
     last_utime: int = 0
     """When the last visit was."""
     choices: dict[str, int] | None = None
-    """Visits by `Click.choice`; None where there are none."""
+    """Visits by "plugin:choice"; None where there are none."""
 
 
 class Visit(msgspec.Struct, array_like=True, frozen=True):

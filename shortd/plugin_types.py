@@ -154,6 +154,8 @@ class Interstitial(Struct, frozen=True):
     """Whether it tells somebody about the visitor; then who sends DNT or Sec-GPC never gets it."""
     referrer_policy: str = "no-referrer"
     """One of the header's values. "origin" shows this server's name to the page's sources."""
+    choice: str = ""
+    """As a destination's; counted besides it, whichever plugin led the visit there."""
 
 
 class File(Struct, frozen=True):
