@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from shortd.models import Position
 from shortd.owners import Owners
 from shortd.passwords import PasswordHasher
 from shortd.plugins.deciding import Deciders
+from shortd.plugins.discovery import AnyPlugin
 from shortd.plugins.events import Events
 from shortd.plugins.figures import PluginMetrics
 from shortd.plugins.running import Plugins, Prepared, prepare, start_plugins
@@ -117,14 +119,17 @@ class Services:
 
 
 async def open_services(
-    settings: Settings, clock: Clock | None = None, random: Random | None = None
+    settings: Settings,
+    clock: Clock | None = None,
+    random: Random | None = None,
+    plugins: Sequence[type[AnyPlugin]] | None = None,
 ) -> Services:
     """Opens the data directory. Raises StoreError if it cannot be used, ConfigError for settings
-    of plugins.
+    of plugins. `plugins` (a test's own) take the place of all that are installed.
     """
     clock = clock or SystemClock()
     random = random or SystemRandom()
-    prepared = prepare(settings)
+    prepared = prepare(settings, plugins)
     store = Store(settings.data_dir, map_bytes=settings.storage.map_bytes)
     try:
         return await _wire(settings, clock, random, store, prepared)

@@ -39,8 +39,10 @@ LAYERS = {
         "cli",
         "logs",
         "testing",
+        "pytest_plugin",
         "options",
         "plugin_commands",
+        "skeleton",
         "__main__",
     },
 }
@@ -78,7 +80,7 @@ def faults(module: str, source: str) -> list[str]:
             found.append(f"{name}: only for {', '.join(ONLY[library])}")
         elif library != "shortd" or ours in ("", "__version__"):
             continue
-        elif ours == "testing":
+        elif ours == "testing" and module not in ("testing", "pytest_plugin"):
             found.append(f"{name}: only for tests")
         elif HEIGHT.get(ours, 0) > HEIGHT.get(module, 0):
             found.append(f"{name}: is above {module}")

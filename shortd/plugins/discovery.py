@@ -45,7 +45,7 @@ class Found(msgspec.Struct, frozen=True):
     @property
     def summary(self) -> str:
         """The first line of its docstring."""
-        return (inspect.getdoc(self.kind) or "").partition("\n")[0] if self.kind else ""
+        return inspect.cleandoc(self.kind.__doc__ or "").partition("\n")[0] if self.kind else ""
 
     @property
     def hooks(self) -> tuple[str, ...]:
@@ -53,11 +53,18 @@ class Found(msgspec.Struct, frozen=True):
         return () if self.kind is None else implemented(self.kind)
 
 
-def discover(settings: Settings) -> list[Found]:
-    """All plugins, in the order of their names; of two with one name, the first one found."""
+def discover(settings: Settings, kinds: Sequence[type[AnyPlugin]] | None = None) -> list[Found]:
+    """All plugins, in the order of their names; of two with one name, the first one found.
+
+    `kinds` (a test's own) take the place of all that are installed or dropped.
+    """
     found: dict[str, Found] = {}
     faulty = []
-    for plugin in (*_installed(settings), *_dropped(settings)):
+    if kinds is None:
+        plugins = [*_installed(settings), *_dropped(settings)]
+    else:
+        plugins = [_given(settings, kind) for kind in kinds]
+    for plugin in plugins:
         first = found.setdefault(plugin.name, plugin)
         if first is not plugin:
             fault = f"the name is taken by {first.origin}"
@@ -129,6 +136,15 @@ def _installed(settings: Settings) -> Iterator[Found]:
         yield _usable(settings, point.name, point.value, point)
 
 
+def _given(settings: Settings, kind: type[AnyPlugin]) -> Found:
+    name = getattr(kind, "name", kind.__name__)
+    origin = f"{kind.__module__}:{kind.__qualname__}"
+    if name in settings.plugins.disabled:
+        return Found(name, origin, disabled=True)
+    fault = flaw(name, kind)
+    return Found(name, origin, fault=fault) if fault else Found(name, origin, kind)
+
+
 def _dropped(settings: Settings) -> Iterator[Found]:
     if not settings.plugins.dir:
         return
@@ -148,8 +164,8 @@ def _usable(settings: Settings, name: str, origin: str, source: EntryPoint | Pat
     # A module that ends the process when imported must not end the server.
     except (Exception, SystemExit) as fault:
         return Found(name, origin, fault=f"cannot be imported: {one_line(fault)}")
-    flaw = kind if isinstance(kind, str) else _flaw(name, kind)
-    return Found(name, origin, fault=flaw) if flaw else Found(name, origin, kind)
+    problem = kind if isinstance(kind, str) else flaw(name, kind)
+    return Found(name, origin, fault=problem) if problem else Found(name, origin, kind)
 
 
 def _of_file(file: Path) -> type[AnyPlugin] | str:
@@ -182,7 +198,7 @@ def _load(file: Path) -> ModuleType:
     return module
 
 
-def _flaw(name: str, kind: object) -> str:
+def flaw(name: str, kind: object) -> str:
     """Why a class cannot be used as a plugin of that name; empty if it can."""
     if not isinstance(kind, type) or not issubclass(kind, Plugin):
         return "is no subclass of shortd.plugin.Plugin"
@@ -206,7 +222,7 @@ def _flaw(name: str, kind: object) -> str:
     unheard = [hook for hook in implemented(kind) if hook in DECIDE]
     if unheard and kind.Data is None and not kind.everywhere:
         return f"{unheard[0]} is never asked: give the plugin Data, or everywhere = True"
-    return next((flaw for name in dir(kind) if (flaw := _hook_flaw(kind, name))), "")
+    return next((found for name in dir(kind) if (found := _hook_flaw(kind, name))), "")
 
 
 def _hook_flaw(kind: type[AnyPlugin], name: str) -> str:

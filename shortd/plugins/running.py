@@ -87,9 +87,9 @@ class Prepared(NamedTuple):
     settings: dict[str, Any]
 
 
-def prepare(settings: Settings) -> Prepared:
+def prepare(settings: Settings, kinds: Sequence[type[AnyPlugin]] | None = None) -> Prepared:
     """Finds the plugins and reads their settings; raises ConfigError before anything starts."""
-    found = discover(settings)
+    found = discover(settings, kinds)
     return Prepared(found, read_settings(settings, found))
 
 
