@@ -33,17 +33,8 @@ LAYERS = {
     "surfaces": {"api", "web"},
     "app": {"app"},
     "programs": {
-        "lane",
-        "protocol",
-        "server",
-        "cli",
-        "logs",
-        "testing",
-        "pytest_plugin",
-        "options",
-        "plugin_commands",
-        "skeleton",
-        "__main__",
+        *("lane", "protocol", "server", "cli", "logs", "testing", "__main__"),
+        *("options", "plugin_commands", "skeleton", "pytest_plugin"),
     },
 }
 HEIGHT = {name: height for height, layer in enumerate(LAYERS.values()) for name in layer}

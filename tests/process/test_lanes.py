@@ -11,8 +11,9 @@ import re
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 
 import pytest
 
@@ -22,7 +23,28 @@ from tests.server_process import ServerProcess, free_port
 DATE = re.compile(rb"\r\ndate: [^\r]*")
 PUBLIC = "http://s.example"
 SECOND_HOST = "https://two.example:8443"
-AGENTS = ["curl/8.1", "Mozilla/5.0 (X11; Linux x86_64)", "Slackbot 1.0", "WhatsApp/2.21", ""]
+NONCE = re.compile(rb"(?<=nonce[-=])[A-Za-z0-9]{22}")
+AGENTS = [
+    *("curl/8.1", "Mozilla/5.0 (X11; Linux x86_64)", "Slackbot 1.0", "WhatsApp/2.21", ""),
+    *("Mozilla/5.0 (iPhone; CPU iPhone OS 18_5) Mobile/15E148", "Android 15 Mobile", "\xe4"),
+]
+PAGE = """
+from msgspec import Struct
+from shortd.plugin import Interstitial, Plugin, hookimpl
+
+class Data(Struct):
+    pass
+
+class Page(Plugin[None, Data]):
+    name = "page"
+    Data = Data
+
+    @hookimpl
+    def interstitial(self, destination, nonce, visit):
+        if visit.user_agent == "":
+            return None
+        return Interstitial(f"<script nonce={nonce}></script><p>{destination}")
+"""
 
 
 class Links:
@@ -44,15 +66,30 @@ class Links:
         self.both_there = self._make(
             host="two.example:8443", code="BothHosts", url="https://b.example/"
         )
+        split = {"variants": [{"url": f"https://{n}.example/ü", "weight": 33} for n in "xy"]}
+        phones = {"ios": "https://ios.example/?a=b#c", "mobile": "https://mobile.example/"}
+        self.split = self._make(plugins={"ab": split})
+        self.phones = self._make(plugins={"ab": split, "mobile": phones})
+        self.limited_split = self._make(expiration_count=20, plugins={"ab": split})
+        self.page = self._make(plugins={"page": {}, "ab": split})
+        self.limited_page = self._make(expiration_count=3, plugins={"page": {}})
 
     @property
     def codes(self) -> list[str]:
         made = (value for value in vars(self).values() if isinstance(value, str))
         return [value for value in made if value != self.userid]
 
-    def _make(self, url: str = "https://example.com/", **terms: object) -> str:
+    def _make(
+        self,
+        url: str = "https://example.com/",
+        plugins: Mapping[str, object] = MappingProxyType({}),
+        **terms: object,
+    ) -> str:
         entry = self._server.call("url", userid=self.userid, url=url, **terms)["entry"]
-        return str(entry["shorturl"].rpartition("/")[2])
+        code = str(entry["shorturl"].rpartition("/")[2])
+        for plugin, data in plugins.items():
+            self._server.call("set_plugin", **self._which(code), plugin=plugin, data=data)
+        return code
 
     def _which(self, code: str) -> dict[str, str]:
         return {"userid": self.userid, "shorturl": f"{PUBLIC}/{code}"}
@@ -69,7 +106,7 @@ class Pair:
     def compare(self, *requests: bytes) -> bytes:
         """Sends the requests, pipelined on one connection, to both; the lane's bytes."""
         answers = [exchange(server.port, b"".join(requests)) for server in (self.lane, self.pages)]
-        lane, pages = (DATE.sub(b"", answer) for answer in answers)
+        lane, pages = (NONCE.sub(b"", DATE.sub(b"", answer)) for answer in answers)
         assert lane == pages, b"".join(requests)
         return lane
 
@@ -80,6 +117,10 @@ def pair(
 ) -> Iterator[Pair]:
     directory = tmp_path_factory.mktemp("lanes")
     environ = {**GENEROUS, "SHORTD_PUBLIC_URL": PUBLIC, "SHORTD_HOSTS": SECOND_HOST}
+    plugins = directory / "plugins"
+    plugins.mkdir()
+    (plugins / "page.py").write_text(PAGE)
+    environ["SHORTD_PLUGINS__DIR"] = str(plugins)
     if request.param == "strange":
         environ |= {
             "SHORTD_LINKS__REDIRECT_STATUS": "308",
@@ -166,10 +207,19 @@ def test_hosts(pair: Pair) -> None:
         ["Connection: keep-alive, close"],
         ["Cookie: a=b"],
         ["Range: bytes=0-1"],
+        ["DNT: 1"],
+        ["DNT: 0", "Sec-GPC: 1"],
+        ["DNT:  1", "User-Agent: WhatsApp/2.21"],
+        ["User-Agent: Mozilla/5.0 (iPad; CPU OS 16_6)"],
+        ["User-Agent: curl", "DNT: 0", "DNT: 1"],
     ],
 )
 def test_headers(pair: Pair, headers: list[str]) -> None:
-    for code in (pair.links.plain, pair.links.limited, "nosuchcode"):
+    links = pair.links
+    for code in (
+        *(links.plain, links.limited, "nosuchcode"),
+        *(links.split, links.phones, links.page),
+    ):
         # The second request closes, where the first leaves the connection open.
         pair.compare(request(f"/{code}", *headers), request("/robots.txt", CLOSE))
         pair.compare(request(f"/{code}", *headers, CLOSE))
@@ -249,7 +299,8 @@ def test_pipelined_requests_keep_their_order(pair: Pair) -> None:
 def test_a_thousand_random_pipelines(pair: Pair) -> None:
     chance = random.Random(20)
     links = pair.links
-    codes = [*(code for code in links.codes if code != links.limited), "nosuchcode", "robots.txt"]
+    limited = (links.limited, links.limited_split, links.limited_page)
+    codes = [*(code for code in links.codes if code not in limited), "nosuchcode", "robots.txt"]
     for _ in range(1000):
         requests = []
         for _ in range(chance.randint(1, 6)):
@@ -268,7 +319,11 @@ def test_a_thousand_random_pipelines(pair: Pair) -> None:
 
 
 def test_both_count_the_same(pair: Pair) -> None:
-    for code in (pair.links.plain, pair.links.limited, pair.links.used_up, pair.links.fragment):
+    links = pair.links
+    for code in (
+        *(links.plain, links.limited, links.used_up, links.fragment),
+        *(links.split, links.limited_split, links.page, links.limited_page),
+    ):
         for server in (pair.lane, pair.pages):
             exchange(server.port, request(f"/{code}", CLOSE))
             exchange(server.port, request(f"/{code}?qr", CLOSE, "User-Agent: WhatsApp/2"))
@@ -278,6 +333,13 @@ def test_both_count_the_same(pair: Pair) -> None:
         )
         assert lane == pages
         assert lane["count"] > 0
+    for code in (links.split, links.phones, links.page, links.limited_split):
+        which = {"userid": links.userid, "shorturl": f"{PUBLIC}/{code}", "plugin": "ab"}
+        lane, pages = (
+            server.call("get_plugin", **which)["clicks"] for server in (pair.lane, pair.pages)
+        )
+        assert lane == pages
+        assert lane
 
 
 def test_a_split_request_is_one_request(pair: Pair) -> None:
