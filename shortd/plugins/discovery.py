@@ -24,6 +24,7 @@ from shortd.config import ConfigError, Settings, plugin_settings
 from shortd.hookspecs import DECIDE, HOOKS, PROJECT, Hookspecs
 from shortd.plugin import Plugin
 from shortd.plugin_types import NAME_PATTERN
+from shortd.settings import PluginSettings
 
 AnyPlugin = Plugin[Any, Any]
 _IMPL = f"{PROJECT}_impl"
@@ -198,12 +199,24 @@ def _load(file: Path) -> ModuleType:
     return module
 
 
+def name_flaw(name: str) -> str:
+    """Why no plugin can have this name; empty if one can."""
+    if not NAME_PATTERN.fullmatch(name):
+        return "a name has up to 32 of a-z, 0-9 and _, and begins with a letter"
+    # Its settings could not be told from those of [plugins] itself.
+    return (
+        f"{name} is the name of a setting"
+        if name in PluginSettings.__struct_encode_fields__
+        else ""
+    )
+
+
 def flaw(name: str, kind: object) -> str:
     """Why a class cannot be used as a plugin of that name; empty if it can."""
     if not isinstance(kind, type) or not issubclass(kind, Plugin):
         return "is no subclass of shortd.plugin.Plugin"
-    if not NAME_PATTERN.fullmatch(name):
-        return "a name has up to 32 of a-z, 0-9 and _, and begins with a letter"
+    if problem := name_flaw(name):
+        return problem
     if getattr(kind, "name", None) != name:
         return f"calls itself {getattr(kind, 'name', None)!r}, which must be the same"
     for field in ("Settings", "Data"):

@@ -170,8 +170,10 @@ class RunningApp:
 
         Overruns are none: a busy machine may hold up any call.
         """
+        if self._tolerant:
+            return
         faults, self.faults = [one for one in self.faults if not is_overrun(one)], []
-        if faults and not self._tolerant:
+        if faults:
             name, hook, fault = faults[0]
             raise AssertionError(f"{name}: {hook} failed: {one_line(fault)}") from fault
 
