@@ -65,12 +65,19 @@ class PluginsOutput(Output, frozen=True, kw_only=True):
     """By decide hook, the plugins in the order in which they are asked."""
 
 
+class PanelRow(msgspec.Struct, frozen=True):
+    """A line of a panel: plain text."""
+
+    label: str
+    value: str | int
+
+
 class PanelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What a plugin shows about a link."""
 
     plugin: str
     title: str
-    rows: list[tuple[str, str | int]]
+    rows: list[PanelRow]
 
 
 class PanelsOutput(Output, frozen=True, kw_only=True):
@@ -169,9 +176,13 @@ async def get_panels(ctx: Context, args: OneEntry) -> PanelsOutput:
         panel = hook(shown, data, _counts(ctx, link, running))
         if hook.takes(Panel, answer=panel):
             try:
-                rows = msgspec.convert(panel.rows, list[tuple[str, str | int]])
+                rows = [
+                    msgspec.convert({"label": label, "value": value}, PanelRow)
+                    for label, value in panel.rows
+                ]
                 title = msgspec.convert(panel.title, str)
-            except msgspec.ValidationError as fault:
+            # A Struct's fields can hold anything.
+            except Exception as fault:
                 hook.fail(fault)
                 continue
             panels.append(PanelInfo(plugin=running.name, title=title, rows=rows))
