@@ -18,6 +18,7 @@ from shortd.plugins.deciding import shown_link
 from shortd.plugins.figures import states
 from shortd.plugins.running import Running
 from shortd.plugins.steps import Step
+from shortd.visitors import is_address
 
 MAX_DATA_BYTES = 16 * 1024
 """Most bytes of one plugin's data in a link's row, as msgpack."""
@@ -25,6 +26,8 @@ MAX_DATA_BYTES = 16 * 1024
 PluginName = Annotated[
     str, Meta(min_length=1, max_length=64, description="A plugin's name, as get_plugins has it.")
 ]
+LAST_UTIME = 253_402_300_799_999_999
+"""The end of the year 9999: what comes later is no date to Python, nor to plugins."""
 Header = Annotated[str, Meta(max_length=2048)]
 
 
@@ -96,7 +99,7 @@ class PretendedVisitor(msgspec.Struct, frozen=True, kw_only=True):
     head: bool = False
     prefetch: bool = False
     do_not_track: bool = False
-    utime: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
+    utime: Annotated[int, Meta(ge=0, le=LAST_UTIME)] | None = None
     """When; null is now."""
 
 
@@ -195,6 +198,9 @@ async def explain(ctx: Context, args: Explain) -> Explanation:
     host, code = address_of(ctx, args.shorturl)
     ctx.services.links.get(ctx.account, (host, code))
     pretended = args.visitor
+    # Plugins may rely on what a real visit has: failing here would switch them off for all.
+    if pretended.address and not is_address(pretended.address):
+        raise errors.INVALID_FIELD("This is no IP address.", field="visitor.address")
     visit = Visit(
         utime=ctx.now if pretended.utime is None else pretended.utime,
         is_get=not pretended.head,
