@@ -123,7 +123,7 @@ async def _import(settings: Settings, owner: str, format_name: str, file: Path) 
 
     services = await open_services(settings)
     try:
-        readers = _readers(services.plugins.of_hook("importers"))
+        readers = importers(services.plugins.of_hook("importers"))
         if format_name not in readers:
             known = ", ".join(sorted(readers)) or "no plugin brings any"
             fail([f"there is no format {format_name!r}; formats: {known}"], status=2)
@@ -139,7 +139,7 @@ async def _import(settings: Settings, owner: str, format_name: str, file: Path) 
         await services.close()
 
 
-def _readers(
+def importers(
     implementations: Iterable[tuple[Any, Any]],
 ) -> dict[str, Callable[[Path], Iterable[object]]]:
     """By format; of two plugins with one format the first one's."""

@@ -225,8 +225,9 @@ def flaw(name: str, kind: object) -> str:
             continue
         if not isinstance(struct, type) or not issubclass(struct, msgspec.Struct):
             return f"{field} is no msgspec Struct"
+        schema_hook = _schema_of_path if field == "Settings" else None
         try:
-            msgspec.json.schema(struct)
+            msgspec.json.schema(struct, schema_hook=schema_hook)
             msgspec.msgpack.Decoder(struct)
         except Exception as fault:
             return f"{field} cannot be used: {one_line(fault)}"
@@ -236,6 +237,13 @@ def flaw(name: str, kind: object) -> str:
     if unheard and kind.Data is None and not kind.everywhere:
         return f"{unheard[0]} is never asked: give the plugin Data, or everywhere = True"
     return next((found for name in dir(kind) if (found := _hook_flaw(kind, name))), "")
+
+
+def _schema_of_path(kind: type) -> dict[str, Any]:
+    """Settings, which come from TOML, may be paths."""
+    if kind is not Path:
+        raise NotImplementedError
+    return {"type": "string"}
 
 
 def _hook_flaw(kind: type[AnyPlugin], name: str) -> str:

@@ -20,6 +20,7 @@ import httpx
 
 from shortd.app import App
 from shortd.config import Settings, load
+from shortd.plugin_commands import importers
 from shortd.plugins.discovery import AnyPlugin, one_line
 from shortd.plugins.guard import Overrun
 from shortd.services import Services, open_services
@@ -27,6 +28,15 @@ from shortd.testing.clock import FakeClock
 from shortd.testing.population import AGENTS
 
 T = TypeVar("T")
+PluginT = TypeVar("PluginT", bound=AnyPlugin)
+
+
+LASTING = {
+    "SHORTD_ACCOUNTS__TEMPORARY_DAYS": "36500",
+    "SHORTD_LIMITS__TEMPORARY__API_CAPACITY": "1000000000",
+    "SHORTD_LIMITS__CLIENT__API_CAPACITY": "1000000000",
+}
+"""Settings by which no test of a plugin meets a limit, or the end of its account, by accident."""
 
 
 class PluginFault(NamedTuple):
@@ -132,6 +142,36 @@ class RunningApp:
             )
         return short_url
 
+    def new_file(
+        self, content: bytes = b"Hello", *, filename: str = "note.txt", **terms: Any
+    ) -> str:
+        """Stores a file; the short URL of its link. `terms` are inputs of the call `file`."""
+        query = {"userid": self.userid, "filename": filename, "filesize": len(content), **terms}
+        form = httpx.Request(
+            "POST", self._base_url, data={"query": json.dumps(query)}, files={"file": content}
+        )
+        answer = self.request("POST", "/v2/file", content=form.read(), headers=form.headers).json()
+        if answer["status"] != "success":
+            raise AssertionError(f"file failed: {answer['error']}")
+        return str(answer["output"]["entry"]["shorturl"])
+
+    def import_links(self, format_name: str, file: Path) -> int:
+        """Imports a file for the test's own account, as `shortd import` does; how many links.
+
+        Raises what the importer raises, and ShortdError for links that cannot be.
+        """
+        services = self.services
+        account = services.accounts.named(self.userid)
+        assert account is not None, "it was just made"
+        reader = importers(services.plugins.of_hook("importers"))[format_name]
+        return self.run(services.importing.run(account, reader(file), self.clock.now()))
+
+    def plugin(self, kind: type[PluginT]) -> PluginT:
+        """The instance of a plugin that is at work."""
+        plugin = self.services.plugins.running[kind.name].plugin
+        assert isinstance(plugin, kind), f"{kind.name} is another plugin here"
+        return plugin
+
     def visit(
         self,
         short_url: str,
@@ -214,15 +254,16 @@ def open_app(
 ) -> Iterator[RunningApp]:
     """An app over `data_dir`. Closes cleanly.
 
-    `plugins` are all that it has; None: those that are installed. `config` is TOML, as in an
-    operator's file; `environ` sets settings as SHORTD_SECTION__KEY and wins.
+    `plugins` are all that it has, and its account lasts; None: those that are installed. `config`
+    is TOML, as in an operator's file; `environ` sets settings as SHORTD_SECTION__KEY and wins.
 
     A given plugin that cannot be used is an AssertionError, and so is, unless `tolerant`, any
     failure of its hooks: a server would go on without it, a test should not. Raises ConfigError
     for bad settings.
     """
     clock = clock or FakeClock()
-    settings = _settings(data_dir, config, environ or {})
+    environ = {**({} if plugins is None else LASTING), **(environ or {})}
+    settings = _settings(data_dir, config, environ)
     with asyncio.Runner() as runner:
         services = runner.run(open_services(settings, clock, Random(seed), plugins))
         try:

@@ -11,7 +11,11 @@ import sysconfig
 import venv
 from pathlib import Path
 
-PROGRAMS = {"shortd": "shortd.cli:main", "pytest": "pytest:console_main"}
+PROGRAMS = {
+    "shortd": "shortd.cli:main",
+    "pytest": "pytest:console_main",
+    "mypy": "mypy.__main__:console_entry",
+}
 """What the borrowed libraries bring as commands."""
 
 
@@ -33,6 +37,7 @@ class Environment:
                 f"sys.exit({function}())\n"
             )
             file.chmod(0o755)
+        (folder / "bin/ruff").symlink_to(Path(sysconfig.get_path("scripts"), "ruff"))
 
     @property
     def environ(self) -> dict[str, str]:
