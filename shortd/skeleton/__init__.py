@@ -14,7 +14,7 @@ import jinja2
 
 from shortd import __version__
 from shortd.hookspecs import PROJECT
-from shortd.plugins.discovery import name_flaw
+from shortd.plugins.flaws import name_flaw
 
 FILES = {
     "pyproject.toml.jinja": "pyproject.toml",

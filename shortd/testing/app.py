@@ -21,7 +21,7 @@ import httpx
 from shortd.app import App
 from shortd.config import Settings, load
 from shortd.plugin_commands import importers
-from shortd.plugins.discovery import AnyPlugin, one_line
+from shortd.plugins.flaws import AnyPlugin, one_line
 from shortd.plugins.guard import Overrun
 from shortd.services import Services, open_services
 from shortd.testing.clock import FakeClock

@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from shortd.config import ConfigError
 from shortd.hookspecs import DECIDE
 from shortd.plugin_types import Visit
-from shortd.plugins.discovery import AnyPlugin, flaw, one_line
+from shortd.plugins.flaws import AnyPlugin, flaw_of, one_line
 from shortd.resolver import Decision
 from shortd.testing.app import PluginFault, RunningApp, is_overrun, open_app
 from shortd.testing.population import population
@@ -81,7 +81,7 @@ def check_plugin(
 
 def _check_class(kind: type[AnyPlugin]) -> None:
     name = getattr(kind, "name", kind.__name__)
-    fault = flaw(name, kind)
+    fault = flaw_of(name, kind)
     if fault:
         raise AssertionError(f"{name}: {fault}")
     if not (kind.__doc__ or "").strip():

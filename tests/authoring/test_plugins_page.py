@@ -15,7 +15,7 @@ import pytest
 
 from shortd.hookspecs import HOOKS
 from shortd.plugin import Plugin
-from shortd.plugins.discovery import implemented
+from shortd.plugins.flaws import implemented
 from tests.authoring.documents import blocks
 
 PAGE = "docs/plugins.md"
