@@ -53,6 +53,13 @@ def test_examples_do_what_they_say(request: pytest.FixtureRequest, example: Modu
         test(**{name: request.getfixturevalue(name) for name in inspect.signature(test).parameters})
 
 
+def test_the_readme_shows_the_first_example() -> None:
+    (shown,) = [block.text for block in blocks("README.md") if block.section == "Plugins"]
+    assert shown == EXAMPLES["Twenty lines"]
+    plugin, test = shown.split("\n\n\ndef test_")
+    assert len([line for line in plugin.splitlines() if line]) <= 20 and test
+
+
 @pytest.mark.parametrize("hook", HOOKS)
 def test_every_hook_has_an_example(hook: str) -> None:
     assert f"    def {hook}(" in EXAMPLES[hook]
