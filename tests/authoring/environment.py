@@ -47,6 +47,8 @@ class Environment:
             **kept,
             "VIRTUAL_ENV": str(self.folder),
             "PATH": f"{self.folder}/bin:{os.environ['PATH']}",
+            # One for all that is checked here: shortd's own types take the longest.
+            "MYPY_CACHE_DIR": str(self.folder / "mypy"),
             "PIP_NO_INDEX": "1",
             # Turns isolation off, however it reads: pip takes the value for that of the option.
             "PIP_NO_BUILD_ISOLATION": "0",

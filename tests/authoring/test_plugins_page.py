@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import groupby
@@ -17,6 +16,7 @@ from shortd.hookspecs import HOOKS
 from shortd.plugin import Plugin
 from shortd.plugins.flaws import implemented
 from tests.authoring.documents import blocks
+from tests.authoring.environment import Environment
 
 PAGE = "docs/plugins.md"
 EXAMPLES = {
@@ -79,15 +79,12 @@ def test_an_example_implements_the_hook_of_its_heading(
 
 
 @pytest.mark.slow
-def test_style_and_types_of_examples_are_right(tmp_path: Path) -> None:
+def test_style_and_types_of_examples_are_right(tmp_path: Path, environment: Environment) -> None:
     for section in SECTIONS:
         (tmp_path / f"{module_of(section)}.py").write_text(EXAMPLES[section])
     for command in (
-        ["ruff", "check", "--isolated", "--select", "E,F,W,UP,B,SIM", "--line-length", "100"],
-        ["ruff", "format", "--isolated", "--diff", "--line-length", "100"],
-        ["mypy", "--strict", "--cache-dir", str(tmp_path / "cache")],
+        "ruff check --isolated --select B,E,F,SIM,UP,W --line-length 100 .",
+        "ruff format --isolated --diff --line-length 100 .",
+        "mypy --strict .",
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", *command, "."], cwd=tmp_path, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        environment.run(command, tmp_path)
