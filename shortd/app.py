@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import structlog
@@ -18,7 +19,8 @@ from shortd.services import Services
 from shortd.web.answers import error_answer
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
 from shortd.web.extensions import plugin_routes
-from shortd.web.follow import Follow, is_link_path
+from shortd.web.follow import LINK_PATH, Follow
+from shortd.web.mailed import HANDLERS as MAILED_HANDLERS
 from shortd.web.pages import Pages
 from shortd.web.site import HANDLERS as SITE_HANDLERS
 from shortd.web.site import response
@@ -50,6 +52,7 @@ class App:
             route_handlers=[
                 *v2.HANDLERS,
                 *DOWNLOAD_HANDLERS,
+                *MAILED_HANDLERS,
                 *REFERENCE_HANDLERS,
                 *SITE_HANDLERS,
                 *UNLOCK_HANDLERS,
@@ -62,14 +65,14 @@ class App:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == ScopeType.HTTP and is_link_path(scope["path"]):
-            await self._link(scope, send)
+        if scope["type"] == ScopeType.HTTP and (path := LINK_PATH.fullmatch(scope["path"])):
+            await self._link(scope, path, send)
         else:
             await self._litestar(scope, receive, send)
 
-    async def _link(self, scope: HTTPScope, send: Send) -> None:
+    async def _link(self, scope: HTTPScope, path: re.Match[str], send: Send) -> None:
         try:
-            answer = await self._follow.answer(scope)
+            answer = await self._follow.answer(scope, path)
         except Exception as fault:
             log.error("request_failed", path=scope["path"], exc_info=fault)
             answer = error_answer(self._pages, errors.INTERNAL(), "")

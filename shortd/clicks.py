@@ -12,6 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import chain, dropwhile
 
 import msgspec
 import structlog
@@ -29,15 +30,18 @@ JOURNAL = ("journal",)
 REPLAY_BYTES = 1 << 15
 """Journal bytes read at a time, and in a transaction of the drain after a crash."""
 GENERATION_CLICKS = 512
-"""Clicks drained in one transaction: some 8 ms, for which redirects hardly get the interpreter
-and other writes wait."""
-BACKLOG_CLICKS = 250_000
-"""So many undrained clicks may wait for a quieter moment; a crash replays them in a second."""
+"""Clicks kept together; the least that a transaction of the drain takes, if there are so many."""
+TRANSACTION_SHARE = 16
+TRANSACTION_CLICKS = 4096
+"""A transaction takes this share of the backlog, up to so many clicks: the more of them in one,
+the less each costs, and the longer other writes wait (some 80 ms for the most)."""
 SEALED_GENERATIONS = 1000
 """Generations kept apart; what comes later joins the last of them."""
-EASY_REST = 19.0
-BRISK_REST = 0.5
-"""Rest after a transaction of the drain, as a multiple of the time it took."""
+EASY_DUTY = 0.05
+BRISK_DUTY = 0.67
+"""Share of its time that the drain works, without a backlog and with a long one."""
+LONG_BACKLOG = 250_000
+"""Clicks. A crash replays so many in a second."""
 
 _NO_COUNTS = Counts()
 _START = Position()
@@ -146,11 +150,10 @@ class Clicks:
         stored = COUNTS.get(txn, (link_id,)) or _NO_COUNTS
         count, count_qr, last_utime = stored.count, stored.count_qr, stored.last_utime
         choices = stored.choices
-        generations = [self._current, self._lost, *self._sealed]
-        if self._sealed and self._sealed[0].until <= (POSITIONS.get(txn, JOURNAL) or _START):
-            # In the tables already, and we have not heard of it yet.
-            del generations[2]
-        for generation in generations:
+        # The oldest may be in the tables already, and we have not heard of it yet.
+        drained = (POSITIONS.get(txn, JOURNAL) or _START) if self._sealed else _START
+        waiting = dropwhile(lambda generation: generation.until <= drained, self._sealed)
+        for generation in chain((self._current, self._lost), waiting):
             pending = generation.pending.get(link_id)
             if pending is not None:
                 count += pending.count
@@ -200,9 +203,8 @@ class Clicks:
                 continue
             if not drained and not self.backlog:
                 self._undrained.clear()
-            rest = BRISK_REST if self.backlog > BACKLOG_CLICKS else EASY_REST
             gather = 0 if self._sealed else self._settings.sync_ms / 1000
-            await asyncio.sleep(max(gather, rest * (loop.time() - start)))
+            await asyncio.sleep(max(gather, _rest(self.backlog) * (loop.time() - start)))
 
     async def drain(self) -> None:
         """Moves everything journalled so far into the tables."""
@@ -235,17 +237,27 @@ class Clicks:
         self._current = _Generation()
 
     async def _drain_oldest(self) -> bool:
-        """Drains one generation in one transaction; False if there was none."""
+        """Drains the oldest clicks in one transaction; False if there were none."""
         async with self._draining:
             if not self._sealed and self._current.clicks and self.journal.flush():
                 self._seal(self.journal.end())
             if not self._sealed:
                 return False
-            until = self._sealed[0].until
+            taken, clicks = 0, 0
+            most = max(
+                GENERATION_CLICKS, min(self.backlog // TRANSACTION_SHARE, TRANSACTION_CLICKS)
+            )
+            for generation in self._sealed:
+                clicks += generation.clicks
+                if taken and clicks > most:
+                    break
+                taken += 1
+            until = self._sealed[taken - 1].until
             with self._store.read() as txn:
                 committed = POSITIONS.get(txn, JOURNAL) or _START
             await self._store.write(lambda txn: self._write(txn, committed, until))
-            self._sealed_clicks -= self._sealed.popleft().clicks
+            for _ in range(taken):
+                self._sealed_clicks -= self._sealed.popleft().clicks
             return True
 
     def _write(self, txn: WriteTxn, committed: Position, until: Position) -> None:
@@ -274,3 +286,10 @@ class Clicks:
                 unreadable += 1
         if unreadable:
             log.error("clicks_unreadable", count=unreadable, before=before)
+
+
+def _rest(backlog: int) -> float:
+    """How long the drain rests, as a multiple of the time that a transaction took."""
+    length = min(backlog / LONG_BACKLOG, 1.0)
+    duty = EASY_DUTY + (BRISK_DUTY - EASY_DUTY) * length
+    return 1 / duty - 1

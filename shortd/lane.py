@@ -16,14 +16,19 @@ import re
 from http import HTTPStatus
 from typing import Protocol
 
-from shortd.resolver import Visitor
+from shortd.cache import Cache
+from shortd.heads import Head, Header
 from shortd.services import Services
-
-Header = tuple[bytes, bytes]
 
 # A query that is forwarded, escapes and other shapes are the pages' business.
 _TARGET = re.compile(rb"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?:\?(?P<query>[!-~]*))?")
 _METHODS = (b"GET", b"HEAD")
+_FIRST_LINE = re.compile(
+    rb"(?P<method>GET|HEAD) /(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?P<query>\?qr)? HTTP/1\.1\r\n"
+)
+KNOWN_HEADS = 1024
+"""Heads remembered at least, twice as many at most, of so many bytes each."""
+HEAD_BYTES = 2048
 _SLOW = frozenset((b"content-length", b"transfer-encoding", b"upgrade", b"expect"))
 """Headers of requests that are more than a plain redirect."""
 
@@ -42,62 +47,85 @@ class Lane:
     def __init__(self, services: Services, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._now = services.clock.now
-        self._hosts = services.hosts
-        # Host numbers by the usual spelling of the Host header.
-        self._numbers = {
-            name.encode(): self._hosts.of_header(name).number for name in self._hosts.names
-        }
         self._visits = services.visits
         self._clicks = services.clicks
-        self._proxies = services.proxies
+        self._heads = services.heads
         self._forward_query = services.settings.links.forward_query
         status = services.settings.links.redirect_status
         self._status_line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
+        # By the bytes behind the request line. Browsers, proxies and scripts send the same ones
+        # again and again, and parsing them costs as much as the redirect.
+        self._known: Cache[bytes, Head] = Cache(KNOWN_HEADS)
         self._waiting: list[tuple[Connection, bytes, bool]] = []
         self._default_headers: list[Header] = []
         self._start = b""
+
+    def head(self, headers: list[Header]) -> Head | None:
+        """Reads headers, whose names are lower-case; None leaves the request to the pages."""
+        fields = dict(headers)
+        if not _SLOW.isdisjoint(fields):
+            return None
+        return self._heads.read(fields, headers)
 
     def answer(
         self,
         method: bytes,
         target: bytes,
-        headers: list[Header],
+        head: Head,
         peer: str,
         default_headers: list[Header],
         keep_alive: bool,
     ) -> bytes | None:
         """The response to a request, its click recorded; None leaves it to the pages.
 
-        `headers` have lower-case names. Nothing has happened when None is returned.
+        Nothing has happened when None is returned.
         """
         match = _TARGET.fullmatch(target)
         if match is None or method not in _METHODS:
             return None
-        fields = dict(headers)
-        if not _SLOW.isdisjoint(fields):
-            return None
         code, query = match.groups()
         if query and self._forward_query and query != b"qr":
             return None
-        if b"x-forwarded-for" in fields:
-            peer = self._proxies.of_headers(peer, headers)
-        get = fields.get
-        visitor = Visitor(
-            self._now(),
-            method == b"GET",
-            b"prefetch" in (get(b"sec-purpose") or get(b"purpose", b"")),
-            query == b"qr",
-            peer,
-            get(b"user-agent", b"").decode("latin-1"),
-            get(b"referer", b"").decode("latin-1"),
-            get(b"accept-language", b"").decode("latin-1"),
-            get(b"dnt") == b"1" or get(b"sec-gpc") == b"1",
+        is_qr = query == b"qr"
+        return self._redirect(
+            code, method == b"GET", is_qr, head, peer, default_headers, keep_alive
         )
-        name = get(b"host", b"")
-        number = self._numbers.get(name)
-        if number is None:
-            number = self._hosts.of_header(name.decode("latin-1")).number
-        decision = self._visits.redirect((number, code.decode()), visitor)
+
+    def answer_known(self, data: bytes, peer: str, default_headers: list[Header]) -> bytes | None:
+        """The response to a whole request if its head was remembered, as `answer` gives it.
+
+        `data` stands where a request begins. What follows the first line has been parsed
+        before, byte for byte, and parsed again could only come to the same.
+        """
+        match = _FIRST_LINE.match(data)
+        if match is None:
+            return None
+        head = self._known.get(data[match.end() :])
+        if head is None:
+            return None
+        method, code, query = match.groups()
+        return self._redirect(
+            code, method == b"GET", query is not None, head, peer, default_headers, True
+        )
+
+    def remember(self, data: bytes, head: Head) -> None:
+        """Keeps the head of a request that is all of `data` and keeps its connection alive."""
+        match = _FIRST_LINE.match(data)
+        if match is not None and len(data) <= HEAD_BYTES:
+            self._known.put(data[match.end() :], head)
+
+    def _redirect(
+        self,
+        code: bytes,
+        is_get: bool,
+        is_qr: bool,
+        head: Head,
+        peer: str,
+        default_headers: list[Header],
+        keep_alive: bool,
+    ) -> bytes | None:
+        visitor = self._heads.visitor(head, peer, self._now(), is_get=is_get, is_qr=is_qr)
+        decision = self._visits.redirect((head.host, code.decode()), visitor)
         if decision is None:
             return None
         if default_headers is not self._default_headers:

@@ -59,11 +59,82 @@ class Token(msgspec.Struct, array_like=True, frozen=True):
     expiration_utime: int
 
 
+class MailPurpose(StrEnum):
+    """What a mailed code is good for."""
+
+    VERIFY = "verify"
+    RESET = "reset"
+
+
+class MailedCode(msgspec.Struct, array_like=True, frozen=True):
+    """A code that was mailed, stored under (userid, purpose): a newer one takes its place."""
+
+    digest: bytes
+    """SHA-256 of the code, never the code itself."""
+    email: str
+    """Where it was mailed to; it means nothing once the account has another address."""
+    expiration_utime: int
+    attempts: int = 0
+    """How often somebody named a code, rightly or wrongly."""
+    used: bool = False
+    """It has done its work, and does it no more."""
+
+
+class Mail(msgspec.Struct, array_like=True, frozen=True):
+    """A mail of the outbox, stored under (userid, purpose). Its text is made when it is sent."""
+
+    id: str
+    userid: str
+    purpose: MailPurpose
+    recipient: str
+    code: str
+    """In the clear until the mail is delivered; empty once it is given up."""
+    create_utime: int
+    next_utime: int
+    """When to try next."""
+    attempts: int = 0
+    reason: str = ""
+    """Why the last attempt failed."""
+    given_up_utime: int = 0
+    """0 while it waits."""
+
+
+class MailHistory(msgspec.Struct, array_like=True, frozen=True):
+    """When an address was last sent mails of one purpose, the newest last."""
+
+    utimes: tuple[int, ...] = ()
+
+
 class Host(msgspec.Struct, array_like=True, frozen=True):
     """A short host's permanent number; link keys carry the number, so a host can be renamed."""
 
     number: int
     base_url: str
+
+
+class LinkExtras(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What a link of Shorten World v1 or sqwish has beyond those of ww7 v2."""
+
+    team: str = ""
+    """Id of the team it belongs to; empty: its owner's own team."""
+    campaign: str = ""
+    """Id of its campaign, if any."""
+    title: str = ""
+    tags: str = ""
+    """As v1 has them: one string."""
+    hidden: bool = False
+    password: PasswordHash | None = None
+    """A visitor has to name it first."""
+    unique_minutes: int = 0
+    """A visitor's clicks within so many minutes count as one (`clickType` 1); 0: all count."""
+    utm: tuple[str, str, str, str, str] | None = None
+    """utm_source, utm_medium, utm_campaign, utm_term, utm_content; empty ones are not set."""
+    date_fallback: str = ""
+    """Where visits go once `expiration_utime` has come; empty: nowhere."""
+    count_fallback: str = ""
+    """Where visits go once `expiration_count` is reached."""
+    counts_unique: bool = False
+    """`expiration_count` counts unique clicks."""
 
 
 class Link(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -88,6 +159,8 @@ class Link(msgspec.Struct, array_like=True, frozen=True, gc=False):
     plugins: dict[str, bytes] | None = None
     """Data of plugins by their names, each a msgpack map of the plugin's own Struct: a row can
     be read without the plugin. None where there is none."""
+    extras: LinkExtras | None = None
+    """None where there are none, as with all links of ww7 v2."""
 
 
 class Encryption(IntEnum):

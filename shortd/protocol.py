@@ -14,6 +14,7 @@ import structlog
 from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from shortd.heads import Head
 from shortd.lane import Lane
 from shortd.sendfile import EXTENSION, SendFile
 
@@ -129,8 +130,51 @@ class LaneProtocol(PatientProtocol):
     """The request being read was answered by the lane."""
     closing = False
     """The lane has answered the last request of this connection."""
+    in_message = False
+    """The parser stands inside a request."""
+    begun = 0
+    """Requests that began in the bytes being read."""
+    head: Head | None = None
+    """Of the request that the lane answered last in the bytes being read, if it may be kept."""
+
+    def data_received(self, data: bytes) -> None:
+        if self.in_message:
+            super().data_received(data)
+            return
+        if self.is_free():
+            response = None
+            try:
+                response = self.lane.answer_known(
+                    data,
+                    self.client[0] if self.client else "",
+                    self.server_state.default_headers,
+                )
+            except Exception:
+                log.exception("lane_failed")
+            if response is not None:
+                if self.timeout_keep_alive_task is not None:
+                    self._unset_keepalive_if_required()
+                self.lane.send_later(self, response, True)
+                self._note_answer()
+                return
+        self._parse(data)
+        if self.head is not None and self.begun == 1 and not self.in_message:
+            self.lane.remember(data, self.head)
+
+    def _parse(self, data: bytes) -> None:
+        self.begun = 0
+        self.head = None
+        super().data_received(data)
+
+    def is_free(self) -> bool:
+        """Whether the next request may be answered right away: no other one is in work."""
+        if self.closing or self.flow.write_paused:
+            return False
+        return self.cycle is None or self.cycle.response_complete
 
     def on_message_begin(self) -> None:
+        self.in_message = True
+        self.begun += 1
         self.waiting_since = self.loop.time()
         self.patience = HEADER_SECONDS
         self.unparsed = 0
@@ -143,25 +187,28 @@ class LaneProtocol(PatientProtocol):
         self.in_lane = self.closing
         if self.closing:
             return
-        if (self.cycle is None or self.cycle.response_complete) and not self.flow.write_paused:
+        if self.is_free():
             parser = self.parser
             keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
+            response = None
             try:
-                response = self.lane.answer(
-                    parser.get_method(),
-                    self.url,
-                    self.headers,
-                    self.client[0] if self.client else "",
-                    self.server_state.default_headers,
-                    keep_alive,
-                )
+                head = self.lane.head(self.headers)
+                if head is not None:
+                    response = self.lane.answer(
+                        parser.get_method(),
+                        self.url,
+                        head,
+                        self.client[0] if self.client else "",
+                        self.server_state.default_headers,
+                        keep_alive,
+                    )
             except Exception:
                 # Out of a parser's callback it would look like a bad request.
                 log.exception("lane_failed")
-                response = None
             if response is not None:
                 self.in_lane = True
                 self.closing = not keep_alive
+                self.head = head if keep_alive else None
                 self.lane.send_later(self, response, keep_alive)
                 return
         self._hand_over()
@@ -181,9 +228,14 @@ class LaneProtocol(PatientProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if not self.in_lane:
+        self.in_message = False
+        if self.in_lane:
+            self._note_answer()
+        else:
+            self.head = None
             super().on_message_complete()
-            return
+
+    def _note_answer(self) -> None:
         self.waiting_since = self.loop.time()
         self.patience = KEEP_ALIVE_SECONDS
         self.server_state.total_requests += 1

@@ -13,6 +13,7 @@ import os
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
+from weakref import proxy
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
@@ -29,7 +30,9 @@ class SendFile:
     """Sends bytes of open files as part of the body of one response."""
 
     def __init__(self, cycle: RequestResponseCycle, transport: asyncio.Transport) -> None:
-        self._cycle = cycle
+        # Weakly, for the cycle has the scope that has this: such a ring would keep every request
+        # until the garbage collector comes, whose walks then stop everything for up to 70 ms.
+        self._cycle: RequestResponseCycle = proxy(cycle)
         self._transport = transport
 
     async def __call__(self, descriptor: int, start: int, length: int, run: Run) -> None:

@@ -24,11 +24,15 @@ from shortd.clicks import JOURNAL, Clicks
 from shortd.clock import Clock, SystemClock
 from shortd.countries import Countries, open_countries
 from shortd.files import Files
+from shortd.heads import Heads
 from shortd.hosts import Hosts, register
 from shortd.ids import random_text
 from shortd.importing import Importing
 from shortd.journal import Journal
 from shortd.links import Links
+from shortd.logins import Logins
+from shortd.mail import Delivery, Messages, Outbox, transport_of
+from shortd.mailboxes import Mailboxes
 from shortd.metrics import Metrics
 from shortd.models import Position
 from shortd.owners import Owners
@@ -71,6 +75,9 @@ class Services:
     budgets: Budgets
     hasher: PasswordHasher
     accounts: Accounts
+    logins: Logins
+    mailboxes: Mailboxes
+    delivery: Delivery
     links: Links
     importing: Importing
     files: Files
@@ -84,16 +91,18 @@ class Services:
     sweeper: Sweeper
     metrics: Metrics
     proxies: Proxies
+    heads: Heads
     drawing: ThreadPoolExecutor
     """Draws QR codes: one thread, so that a list of them cannot starve everything else."""
 
     async def work(self) -> None:
-        """Drains clicks, saves balances and sweeps, until cancelled."""
+        """Drains clicks, saves balances, sweeps and sends mail, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.clicks.run())
             tasks.create_task(self._save_balances())
             tasks.create_task(self.sweeper.run())
             tasks.create_task(self.undertaker.run())
+            tasks.create_task(self.delivery.run())
 
     async def _save_balances(self) -> None:
         while True:
@@ -154,11 +163,14 @@ async def _wire(
     journal = Journal(settings.data_dir / "journal", after=drained)
     clicks = Clicks(store, journal, settings.clicks)
     await clicks.replay()
-    # The first parse compiles thousands of patterns (0.12 s); visitors should not wait for it.
+    # The first parse compiles thousands of patterns (0.1 s); visitors should not wait for it.
     parse_agent("")
     budgets = Budgets(store, settings.limits)
     owners = Owners(budgets)
     hasher = PasswordHasher()
+    messages = Messages(settings.public_url, settings.mail.sender)
+    transport = transport_of(settings, messages.domain)
+    delivery = Delivery(Outbox(store), messages, transport, clock)
     links = Links(store, hosts, random)
     plugin_secret = await _secret(store, "plugins")
     plugins = start_plugins(prepared, settings.public_url, hosts.names, plugin_secret, clock)
@@ -169,11 +181,12 @@ async def _wire(
         store.watch(events.changed)
     nonce = partial(random_text, random, NONCE_LENGTH)
     resolver = Resolver(store, owners, clicks, budgets, deciders, nonce, country_of)
-    metrics = Metrics(store, journal, settings.server.metrics_from)
+    metrics = Metrics(store, journal, delivery, settings.server.metrics_from)
     metrics.register(PluginMetrics(plugins, events))
     visits = Visits(resolver, clicks, budgets, metrics, events, settings.clicks.ip)
     blobs = Blobs(settings.data_dir / "files", reserve=settings.files.min_free_bytes)
     files = Files(store, blobs, links, settings.limits, random)
+    proxies = Proxies(settings.server.trusted_proxies)
     signer = Signer(await _secret(store, "file_addresses"))
     return Services(
         settings=settings,
@@ -183,6 +196,9 @@ async def _wire(
         budgets=budgets,
         hasher=hasher,
         accounts=Accounts(store, settings, hasher, owners, random),
+        logins=Logins(store, settings.limits, hasher, random),
+        mailboxes=Mailboxes(store, settings.limits, hasher, owners, random),
+        delivery=delivery,
         links=links,
         importing=Importing(store, hosts, links),
         files=files,
@@ -195,7 +211,8 @@ async def _wire(
         events=events,
         sweeper=Sweeper(store, owners, budgets, settings.clicks, clock),
         metrics=metrics,
-        proxies=Proxies(settings.server.trusted_proxies),
+        proxies=proxies,
+        heads=Heads(hosts, proxies),
         drawing=ThreadPoolExecutor(max_workers=1, thread_name_prefix="shortd-qr"),
     )
 

@@ -64,12 +64,14 @@ class Tally:
 
     def write(self, txn: WriteTxn) -> None:
         """Adds everything to the tables. Clicks of a link deleted meanwhile are dropped."""
-        for link_id, link in self._links.items():
-            if LINKS_BY_ID.has(txn, (link_id,)):
-                self._write_link(txn, link_id, link)
+        # In the order of the keys, neighbours are found on the same pages.
+        for link_id in sorted(self._links):
+            counts = COUNTS.get(txn, (link_id,))
+            # Counts are deleted with their link, so it is there if they are.
+            if counts is not None or LINKS_BY_ID.has(txn, (link_id,)):
+                self._write_link(txn, link_id, self._links[link_id], counts or _NO_COUNTS)
 
-    def _write_link(self, txn: WriteTxn, link_id: int, link: _LinkTally) -> None:
-        old = COUNTS.get(txn, (link_id,)) or _NO_COUNTS
+    def _write_link(self, txn: WriteTxn, link_id: int, link: _LinkTally, old: Counts) -> None:
         serial = old.visit_serial
         for click in link.visits:
             visit = Visit(

@@ -14,13 +14,8 @@ from shortd.links import Address
 from shortd.metrics import Metrics
 from shortd.models import QR_LOAD, QR_VISIT, VISIT, Click, Link
 from shortd.plugins.events import Events
-from shortd.resolver import Decision, Outcome, Resolver, Visitor
+from shortd.resolver import Decision, Outcome, Resolver, Settled, Visitor
 from shortd.visitors import kept_address
-
-USER_AGENT_LIMIT = 512
-REFERRER_LIMIT = 1024
-LANGUAGE_LIMIT = 64
-"""Characters of a header that a click keeps."""
 
 
 class Visits:
@@ -48,8 +43,11 @@ class Visits:
 
     def answer(self, host: int, code: str, visitor: Visitor) -> Decision:
         """Decides a visit and applies it; the click is journalled on return."""
-        decision = self.resolve(host, code, visitor)
-        self.apply(decision, visitor)
+        known = self._settled((host, code), visitor.utime)
+        decision = None if known is None else self._take(known, visitor)
+        if decision is None:
+            decision = self.resolve(host, code, visitor)
+            self.apply(decision, visitor)
         self._clicks.flush()
         return decision
 
@@ -67,17 +65,21 @@ class Visits:
             self._record(link, QR_VISIT if visitor.is_qr else VISIT, visitor, decision.choice)
 
     def redirect(self, address: Address, visitor: Visitor) -> Decision | None:
-        """Answers a visit if it is a redirect; None, with nothing changed, if not. Flush follows.
-
-        The lane's way: `resolve` and `apply` in one for what is settled.
-        """
+        """Answers a visit if it is a redirect; None, nothing changed, if not. Flush follows."""
         known = self._settled(address, visitor.utime)
-        if known is None:
-            decision = self.resolve(*address, visitor)
-            if decision.outcome is not Outcome.REDIRECT:
-                return None
-            self.apply(decision, visitor)
-            return decision
+        if known is not None:
+            return self._take(known, visitor)
+        decision = self.resolve(*address, visitor)
+        if decision.outcome is not Outcome.REDIRECT:
+            return None
+        self.apply(decision, visitor)
+        return decision
+
+    def _take(self, known: Settled, visitor: Visitor) -> Decision | None:
+        """`resolve` and `apply` in one for a settled redirect.
+
+        None, with nothing changed, if the owner cannot pay, or a page may stand in its place.
+        """
         decision, owner, deciders = known.decision, known.owner, known.deciders
         if deciders is not None and self._may_see_page(deciders, visitor):
             return None
@@ -119,9 +121,9 @@ class Visits:
                 visitor.utime,
                 kind,
                 kept_address(visitor.address, self._address_mode),
-                visitor.user_agent[:USER_AGENT_LIMIT],
-                visitor.referrer[:REFERRER_LIMIT],
-                visitor.accept_language[:LANGUAGE_LIMIT],
+                visitor.user_agent,
+                visitor.referrer,
+                visitor.accept_language,
                 choice,
             )
         )

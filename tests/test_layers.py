@@ -25,10 +25,11 @@ LAYERS = {
     # Speaks to servers from outside.
     "client": {"client"},
     "services": {
-        *("accounts", "links", "files", "clicks", "teams", "mail"),
+        *("accounts", "tokens", "logins", "codes", "mailboxes", "mail"),
+        *("links", "files", "clicks", "teams"),
         *("budgets", "owners", "hosts", "tally", "sweeper", "undertaker", "metrics", "importing"),
     },
-    "deciding": {"resolver", "plugins", "visits", "unlocking"},
+    "deciding": {"resolver", "plugins", "visits", "heads", "unlocking"},
     "wiring": {"services"},
     "surfaces": {"api", "web"},
     "app": {"app"},

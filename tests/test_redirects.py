@@ -17,12 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shortd.destinations import with_query
+from shortd.heads import LANGUAGE_LIMIT, REFERRER_LIMIT, USER_AGENT_LIMIT
 from shortd.models import NEVER
 from shortd.qr import QrOptions, render
 from shortd.store.schema import VISITS
 from shortd.testing import RunningApp, open_app
-from shortd.visits import LANGUAGE_LIMIT, REFERRER_LIMIT, USER_AGENT_LIMIT
-from shortd.web.follow import is_link_path
+from shortd.web.follow import LINK_PATH
 from tests.conftest import GENEROUS
 
 TARGET = "https://target.example/some/path?with=query#and-fragment"
@@ -189,7 +189,7 @@ def test_other_methods_are_refused(owner: Owner, method: str, suffix: str) -> No
     ],
 )
 def test_the_shape_of_a_path_tells_a_link(path: str, is_link: bool) -> None:
-    assert is_link_path(path) == is_link
+    assert (LINK_PATH.fullmatch(path) is not None) == is_link
 
 
 # What counts

@@ -7,9 +7,11 @@ text of a key needs no NUL, since nothing follows it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
+_FORMATS: dict[int | None, str] = {4: "I", 8: "Q"}
 MAX_KEY_BYTES = 511
 """LMDB's own limit on a key."""
 
@@ -106,9 +108,19 @@ class Key(Generic[K]):
     def __init__(self, *parts: Part) -> None:
         self.parts = parts
         self._encoders = [*(part.encode for part in parts[:-1]), parts[-1].encode_last]
+        self._pack: Callable[..., bytes] | None = None
+        formats = [_FORMATS.get(part.size) for part in parts if isinstance(part, Unsigned)]
+        if len(formats) == len(parts) and None not in formats:
+            self._pack = struct.Struct(f">{''.join(map(str, formats))}").pack
 
     def encode(self, values: K) -> bytes:
         """The key's bytes; KeyTooLong beyond 511, ValueError for unfit values."""
+        if self._pack is not None:
+            try:
+                return self._pack(*values)
+            except struct.error:
+                # Below it is found out what is wrong with them.
+                pass
         encoders = self._encoders
         if len(values) != len(encoders):
             raise ValueError(f"key has {len(values)} parts, not {len(encoders)}")

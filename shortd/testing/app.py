@@ -1,7 +1,7 @@
 """A whole app in this process, over a data directory of a test's own.
 
 Time stands still until `app.clock.advance`; background work happens only in `app.drain`,
-`app.observe` and `app.sweep`. For crashes, signals, sockets and speed, test a real process instead.
+`app.deliver`, `app.observe` and `app.sweep`. For crashes, signals, sockets and speed, test a real process instead.
 """
 
 from __future__ import annotations
@@ -194,6 +194,10 @@ class RunningApp:
     def drain(self) -> None:
         """Moves journalled clicks into the tables, as happens every `sync_ms`."""
         self.run(self.services.clicks.drain())
+
+    def deliver(self) -> None:
+        """Sends the mails that are due, as happens every second."""
+        self.run(self.services.delivery.deliver())
 
     def observe(self) -> None:
         """Waits until the plugins' observe hooks have heard of everything so far."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+from typing import NamedTuple
 from urllib.parse import quote
 
 import ada_url
-import msgspec
 from litestar.types import HTTPScope
 
 from shortd import errors
@@ -24,49 +24,22 @@ from shortd.services import Services
 from shortd.web.answers import NO_STORE, Answer, Headers, error_answer, interstitial, page
 from shortd.web.pages import Pages, PreviewFile, PreviewPage
 
-_PATH = re.compile(r"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?P<suffix>\+|\.svg|\.png)?", re.ASCII)
+LINK_PATH = re.compile(r"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?P<suffix>\+|\.svg|\.png)?", re.ASCII)
+"""A short link's path, its preview's or its image's: by shape alone."""
 UNCOUNTED = b"preview"
 """The query of images that preview pages show: nobody has loaded the link's QR code."""
 _IMAGE_TYPES = {".svg": b"image/svg+xml", ".png": b"image/png"}
 
 
-def is_link_path(path: str) -> bool:
-    """Whether a path is a short link's, its preview's or its image's, by shape alone."""
-    return _PATH.fullmatch(path) is not None
-
-
-class LinkRequest(msgspec.Struct, frozen=True):
+class LinkRequest(NamedTuple):
     """What of a request decides its answer, besides the path."""
 
     method: str
-    host: str
-    """The Host header."""
     query: bytes
     accept: str
-    purpose: str
-    """Sec-Purpose, or Purpose from older browsers."""
-    address: str
-    """The client's address, as far as it can be believed."""
-    user_agent: str
-    referrer: str
-    language: str
-    do_not_track: bool
-    forwarded: str
-    """The query where it goes on to the destination; else empty."""
-
-    def visitor(self, utime: int) -> Visitor:
-        return Visitor(
-            utime=utime,
-            is_get=self.method == "GET",
-            is_prefetch="prefetch" in self.purpose,
-            is_qr=self.query == b"qr",
-            address=self.address,
-            user_agent=self.user_agent,
-            referrer=self.referrer,
-            accept_language=self.language,
-            do_not_track=self.do_not_track,
-            query=self.forwarded,
-        )
+    host: int
+    """Number of the short host."""
+    visitor: Visitor
 
 
 class Follow:
@@ -75,35 +48,52 @@ class Follow:
     def __init__(self, services: Services, pages: Pages) -> None:
         self._services = services
         self._pages = pages
+        self._heads = services.heads
         self._status = services.settings.links.redirect_status
+        self._forward_query = services.settings.links.forward_query
 
-    async def answer(self, scope: HTTPScope) -> Answer:
-        """The whole response to a request whose path `is_link_path`."""
-        request = link_request(self._services, scope)
+    async def answer(self, scope: HTTPScope, path: re.Match[str]) -> Answer:
+        """The whole response to a request whose path is a `LINK_PATH`."""
+        request = self._request(scope)
         if request.method not in ("GET", "HEAD"):
             refusal = self._refusal(errors.METHOD_NOT_ALLOWED(), request)
             refusal.headers.append((b"allow", b"GET, HEAD"))
             return refusal
-        match = _PATH.fullmatch(scope["path"])
-        assert match is not None, "only link paths come here"
-        host = self._services.hosts.of_header(request.host)
-        code, suffix = match["code"], match["suffix"]
-        now = self._services.clock.now()
+        code, suffix = path.groups()
+        host, visitor = request.host, request.visitor
         visits = self._services.visits
         if suffix is None:
-            return self._visit(visits.answer(host.number, code, request.visitor(now)), request)
+            return self._visit(visits.answer(host, code, visitor), request)
         if suffix == "+":
-            return self._preview(visits.look(host.number, code, request.visitor(now)), request)
+            return self._preview(visits.look(host, code, visitor), request)
         if request.query == UNCOUNTED:
-            decision = visits.look(host.number, code, request.visitor(now))
+            decision = visits.look(host, code, visitor)
         else:
-            decision = visits.load_qr(host.number, code, request.visitor(now))
+            decision = visits.load_qr(host, code, visitor)
         return await self._image(decision, suffix, request)
+
+    def _request(self, scope: HTTPScope) -> LinkRequest:
+        headers = list(scope["headers"])
+        fields = dict(headers)
+        method, query = scope["method"], scope["query_string"]
+        head = self._heads.read(fields, headers)
+        forwards = self._forward_query and query not in (b"", b"qr")
+        client = scope["client"]
+        visitor = self._heads.visitor(
+            head,
+            client[0] if client else "",
+            self._services.clock.now(),
+            is_get=method == "GET",
+            is_qr=query == b"qr",
+            query=query.decode("latin-1") if forwards else "",
+        )
+        accept = fields.get(b"accept", b"").decode("latin-1")
+        return LinkRequest(method, query, accept, head.host, visitor)
 
     def _visit(self, decision: Decision, request: LinkRequest) -> Answer:
         if decision.outcome is Outcome.REDIRECT:
             location = decision.location
-            if request.forwarded:
+            if request.visitor.query:
                 location = with_query(location, request.query)
             return Answer(self._status, [(b"location", location.encode("ascii")), NO_STORE])
         if decision.page is not None:
@@ -156,26 +146,6 @@ class Follow:
 
     def _refusal(self, error: errors.ShortdError, request: LinkRequest) -> Answer:
         return error_answer(self._pages, error, request.accept)
-
-
-def link_request(services: Services, scope: HTTPScope) -> LinkRequest:
-    """Reads an ASGI scope."""
-    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-    query = scope["query_string"]
-    forwards = services.settings.links.forward_query and query not in (b"", b"qr")
-    return LinkRequest(
-        method=scope["method"],
-        host=headers.get(b"host", ""),
-        query=query,
-        accept=headers.get(b"accept", ""),
-        purpose=headers.get(b"sec-purpose") or headers.get(b"purpose", ""),
-        address=client_address(services, scope),
-        user_agent=headers.get(b"user-agent", ""),
-        referrer=headers.get(b"referer", ""),
-        language=headers.get(b"accept-language", ""),
-        do_not_track=headers.get(b"dnt") == "1" or headers.get(b"sec-gpc") == "1",
-        forwarded=query.decode("latin-1") if forwards else "",
-    )
 
 
 def client_address(services: Services, scope: HTTPScope) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import GENEROUS
-from tests.process.conftest import running
+from tests.process.conftest import Launch, running
 from tests.process.wire import HOST, Wire, call, request
 from tests.server_process import ServerProcess
 
@@ -330,3 +330,27 @@ def test_many_idle_connections(site: Site) -> None:
     finally:
         for wire in wires:
             wire.close()
+
+
+COUNTING = """
+import atexit, gc, sys
+gc.disable()
+def count():
+    kinds = [type(thing).__name__ for thing in gc.get_objects()]
+    print("left", kinds.count("RequestResponseCycle"), file=sys.stderr)
+atexit.register(count)
+"""
+
+
+def test_requests_leave_nothing_to_the_garbage_collector(launch: Launch) -> None:
+    server = launch({"SHORTD_SERVER__FAST_LANE": "false"}, prelude=COUNTING)
+    userid = server.call("temporary_account")["userid"]
+    url = server.call("url", userid=userid, url="https://example.com/")["entry"]["shorturl"]
+    with Wire(server.port) as wire:
+        for _ in range(50):
+            assert wire.ask(request("/" + url.rpartition("/")[2])).status == 302
+            assert wire.ask(request("/nosuchcode")).status == 404
+    assert server.stop() == 0
+    left = int(server.log.rpartition("left ")[2].split()[0])
+    # One more for each connection that was open to the end.
+    assert left < 5

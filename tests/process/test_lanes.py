@@ -18,6 +18,7 @@ from types import MappingProxyType
 import pytest
 
 from tests.conftest import GENEROUS
+from tests.process.wire import Wire, call
 from tests.server_process import ServerProcess, free_port
 
 DATE = re.compile(rb"\r\ndate: [^\r]*")
@@ -109,6 +110,35 @@ class Pair:
         lane, pages = (NONCE.sub(b"", DATE.sub(b"", answer)) for answer in answers)
         assert lane == pages, b"".join(requests)
         return lane
+
+    def compare_in_turn(self, asked: list[tuple[list[bytes], list[str]]]) -> None:
+        """Sends the pieces of one step after the other, each once the last is answered.
+
+        A step has the methods of the requests that it ends. Stops where the server closes.
+        """
+        with Wire(self.lane.port) as lane, Wire(self.pages.port) as pages:
+            for pieces, methods in asked:
+                lane_answers, pages_answers = (
+                    list(_ask(wire, pieces, methods)) for wire in (lane, pages)
+                )
+                assert lane_answers == pages_answers, pieces
+                if None in lane_answers:
+                    return
+
+
+def _ask(
+    wire: Wire, pieces: list[bytes], methods: list[str]
+) -> Iterator[tuple[int, bytes, bytes] | None]:
+    """Status, headers and body of each answer, without dates and nonces; None: closed."""
+    try:
+        wire.send(*pieces)
+        for method in methods:
+            status, headers, body = wire.response(head_only=method == "HEAD")
+            headers.pop("date", None)
+            fields = [f"{name}: {value}".encode() for name, value in headers.items()]
+            yield status, NONCE.sub(b"", b"\r\n".join(fields)), NONCE.sub(b"", body)
+    except ConnectionError:
+        yield None
 
 
 @pytest.fixture(scope="module", params=["default", "strange"])
@@ -316,6 +346,48 @@ def test_a_thousand_random_pipelines(pair: Pair) -> None:
             requests.append(request(target, *headers, method=method))
         requests.append(request(f"/{links.plain}", CLOSE))
         pair.compare(*requests)
+
+
+def test_a_thousand_requests_one_after_the_other(pair: Pair) -> None:
+    """Heads come again on the same connection and on others, so the lane knows most of them."""
+    chance = random.Random(21)
+    links = pair.links
+    codes = [*(code for code in links.codes if code != links.limited), "nosuchcode"]
+    heads = [
+        [],
+        *([f"User-Agent: {agent}"] for agent in AGENTS),
+        ["Sec-Purpose: prefetch"],
+        ["X-Forwarded-For: 203.0.113.9"],
+        ["Accept: text/html", "Accept-Language: de"],
+        ["Connection: keep-alive"],
+        ["Content-Length: 0"],
+        ["Connection: Upgrade", "Upgrade: h2c"],
+        ["HOST: two.example:8443"],
+    ]
+    for _ in range(150):
+        asked = []
+        for _ in range(8):
+            target = f"/{chance.choice(codes)}{chance.choice(['', '', '', '?qr', '?', '?a=b'])}"
+            method = chance.choice(["GET", "GET", "GET", "HEAD", "POST"])
+            version = chance.choice(["1.1"] * 19 + ["1.0"])
+            data = request(target, *chance.choice(heads), method=method, version=version)
+            # Sometimes more than a request arrives at once, or less.
+            pieces = chance.choice(
+                [[data]] * 5 + [[data + data], [b"\r\n" + data + b"\r\n"], [data[:20], data[20:]]]
+            )
+            asked.append((pieces, [method] * (b"".join(pieces).count(data))))
+        pair.compare_in_turn(asked)
+
+
+def test_a_known_redirect_waits_for_the_answer_in_front_of_it(pair: Pair) -> None:
+    redirect = request(f"/{pair.links.plain}")
+    slow = call("login", username_email="nobody", password="0" * 64)
+    for server in (pair.lane, pair.pages):
+        with Wire(server.port) as wire:
+            assert [wire.ask(redirect).status // 100 for _ in range(2)] == [3, 3]
+            wire.send(slow)
+            wire.send(redirect)
+            assert [wire.response().status // 100 for _ in range(2)] == [4, 3]
 
 
 def test_both_count_the_same(pair: Pair) -> None:

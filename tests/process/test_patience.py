@@ -72,10 +72,22 @@ class Transport:
 
 
 class RedirectingLane:
-    """A lane that answers whatever it is asked, at once."""
+    """A lane that answers whatever it is asked, at once, and remembers the request."""
 
-    def answer(self, *request: object) -> bytes:
+    def __init__(self) -> None:
+        self.known: set[bytes] = set()
+
+    def head(self, headers: object) -> object:
+        return headers
+
+    def answer(self, *request: object) -> bytes | None:
         return b""
+
+    def remember(self, data: bytes, head: object) -> None:
+        self.known.add(data)
+
+    def answer_known(self, data: bytes, *request: object) -> bytes | None:
+        return b"" if data in self.known else None
 
     def send_later(self, connection: Any, response: bytes, keep_alive: bool) -> None:
         connection.send(response, keep_alive)
@@ -84,7 +96,7 @@ class RedirectingLane:
 class SilentLane(RedirectingLane):
     """A lane that leaves everything to the pages."""
 
-    def answer(self, *request: object) -> None:  # type: ignore[override]
+    def answer(self, *request: object) -> None:
         return None
 
 
@@ -176,10 +188,13 @@ def test_a_body_that_we_do_not_read_is_not_late(
 
 
 def test_rest_after_a_redirect_and_the_next_head(connect: Connect, loop: Loop) -> None:
-    protocol = connect(with_lane(cast(Lane, RedirectingLane())))
-    protocol.data_received(request("/abc"))
-    assert patience(protocol, loop) == KEEP_ALIVE_SECONDS
-    loop.now += KEEP_ALIVE_SECONDS - 1
+    lane = RedirectingLane()
+    protocol = connect(with_lane(cast(Lane, lane)))
+    for already_known in (False, True):
+        assert (request("/abc") in lane.known) == already_known
+        protocol.data_received(request("/abc"))
+        assert patience(protocol, loop) == KEEP_ALIVE_SECONDS
+        loop.now += KEEP_ALIVE_SECONDS - 1
     protocol.data_received(request("/abc")[:-1])
     assert patience(protocol, loop) == HEADER_SECONDS
 

@@ -10,6 +10,7 @@ from msgspec import Meta
 from shortd import errors
 from shortd.api.v2.link_calls import OneEntry, address_of
 from shortd.api.v2.registry import Context, Output, call
+from shortd.heads import LANGUAGE_LIMIT, REFERRER_LIMIT, USER_AGENT_LIMIT
 from shortd.plugin_types import Visit
 from shortd.plugins.steps import Step
 from shortd.visitors import is_address
@@ -68,9 +69,9 @@ async def explain(ctx: Context, args: Explain) -> Explanation:
         is_prefetch=pretended.prefetch,
         is_qr=pretended.qr,
         address=pretended.address or ctx.address,
-        user_agent=pretended.user_agent,
-        referrer=pretended.referrer,
-        accept_language=pretended.accept_language,
+        user_agent=pretended.user_agent[:USER_AGENT_LIMIT],
+        referrer=pretended.referrer[:REFERRER_LIMIT],
+        accept_language=pretended.accept_language[:LANGUAGE_LIMIT],
         do_not_track=pretended.do_not_track,
         country=pretended.country,
     )

@@ -26,6 +26,7 @@ _EXAMPLES = {
     "url": "https://example.com/",
     "urls": ["https://example.com/", "https://example.org/"],
     "email": "test.user@example.com",
+    "unique_code": "9f0c48d2bb15d09b12e7881869b570bc",
     "username_email": "test.user@example.com",
     "enabled": False,
     "tag": 32776,
@@ -192,6 +193,9 @@ def _type_words(schema: Schema, components: dict[str, Schema]) -> str:
         return name if "properties" in components[name] else _type_words(components[name], {})
     if "enum" in schema:
         return " | ".join(json.dumps(value) for value in schema["enum"])
+    if "prefixItems" in schema:
+        words = [_type_words(item, components) for item in schema["prefixItems"]]
+        return f"[{', '.join(words)}]"
     if schema.get("type") == "array":
         return f"list of {_type_words(schema['items'], components)}"
     return str(schema.get("type", "any"))
