@@ -1,7 +1,8 @@
 """A whole app in this process, over a data directory of a test's own.
 
 Time stands still until `app.clock.advance`; background work happens only in `app.drain`,
-`app.deliver`, `app.observe` and `app.sweep`. For crashes, signals, sockets and speed, test a real process instead.
+`app.deliver`, `app.observe` and `app.sweep`. For crashes, signals, sockets and speed, test a real
+process instead.
 """
 
 from __future__ import annotations
