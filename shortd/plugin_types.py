@@ -61,7 +61,7 @@ class Visit(Struct, frozen=True, gc=False):
     is_qr: bool = False
     """Comes from a tracked QR code."""
     address: str = ""
-    """The visitor's address, as far as it can be believed."""
+    """The visitor's IP address, as far as it can be believed; empty if there is none."""
     user_agent: str = ""
     referrer: str = ""
     accept_language: str = ""

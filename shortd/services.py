@@ -132,10 +132,10 @@ async def open_services(
     settings: Settings,
     clock: Clock | None = None,
     random: Random | None = None,
-    plugins: Sequence[type[AnyPlugin]] = (),
+    plugins: Sequence[type[AnyPlugin]] | None = None,
 ) -> Services:
     """Opens the data directory. Raises StoreError if it cannot be used, ConfigError for settings
-    of plugins. `plugins` are there besides those that are installed.
+    of plugins. `plugins` (a test's own) take the place of all that are installed.
     """
     clock = clock or SystemClock()
     random = random or SystemRandom()

@@ -39,6 +39,10 @@ QUIET = 60 * SECOND
 log = structlog.get_logger(__name__)
 
 
+class Overrun(Exception):
+    """A call took longer than it may; told to a witness, never raised."""
+
+
 class Guard:
     """The switch of one plugin, and what led to it."""
 
@@ -49,6 +53,8 @@ class Guard:
         is on. What it raised is in the log alone."""
         self.bad_data = 0
         """Links that were decided without it, as it does not accept the data they carry."""
+        self.witness: Callable[[str, Exception], None] | None = None
+        """A test's: hears of each failure and overrun, in whatever thread it happens."""
         self.calls: dict[str, GuardedCall] = {}
         """By hook."""
         self._now = now
@@ -66,6 +72,8 @@ class Guard:
     def failed(self, hook: str, fault: Exception) -> None:
         """Takes note of a failure that the visit or the call went on without."""
         now = self._now()
+        if self.witness is not None:
+            self.witness(hook, fault)
         with self._lock:
             if hook in BREAKING:
                 self._failures.append(now)
@@ -76,6 +84,8 @@ class Guard:
     def overran(self, hook: str, calls: int, nanoseconds: int) -> None:
         """Takes note of a call that took too long; `calls` were made of this hook so far."""
         now = self._now()
+        if self.witness is not None:
+            self.witness(hook, Overrun(f"took {nanoseconds / 1e6:.1f} ms"))
         with self._lock:
             overruns = self._overruns.setdefault(hook, deque(maxlen=STRIKES))
             overruns.append((now, calls))
@@ -91,6 +101,8 @@ class Guard:
 
     def cannot_read(self, fault: Exception) -> None:
         """Takes note of a link whose data the plugin does not accept (any more)."""
+        if self.witness is not None:
+            self.witness("data", fault)
         with self._lock:
             self.bad_data += 1
             self._tell("plugin_data_unreadable", "data", self._now(), error=one_line(fault))
