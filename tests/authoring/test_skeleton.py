@@ -39,8 +39,8 @@ def test_the_skeleton_works_in_an_environment_of_its_own(
     folder = tmp_path / "shortd-hours"
     environment.run("pip install -q -e .", folder)
     assert "3 passed" in environment.run("pytest -q", folder)
-    listed = environment.run("shortd plugins", tmp_path)
-    assert "hours   ready     Leads visitors of one language elsewhere." in listed
+    listed = " ".join(environment.run("shortd plugins", tmp_path).split())
+    assert "hours ready Leads visitors of one language elsewhere." in listed
     environment.run("pip uninstall -q -y shortd-hours", folder)
     assert "hours" not in environment.run("shortd plugins", tmp_path)
 
