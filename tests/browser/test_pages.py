@@ -145,7 +145,7 @@ def test_the_keyboard_reaches_the_content_first(tab: Page, address: str) -> None
     expect(skip).to_be_focused()
     expect(skip).to_be_in_viewport(ratio=1)
     tab.keyboard.press("Enter")
-    assert tab.url.endswith("#main")
+    expect(tab).to_have_url(f"{address}#main")
     # The next stop is inside the content, or behind it where it has none.
     tab.keyboard.press("Tab")
     assert not evaluate(tab, "document.activeElement.closest('header')")
@@ -263,7 +263,7 @@ def test_what_is_not_there_says_so(
     assert response.status == status
     expect(tab.get_by_role("heading", level=1)).to_have_text(heading)
     tab.get_by_role("link", name="To the home page").click()
-    assert tab.url == f"{site.url}/"
+    expect(tab).to_have_url(f"{site.url}/")
 
 
 def test_a_disabled_link_looks_like_none(
