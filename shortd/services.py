@@ -27,6 +27,8 @@ from shortd.hosts import Hosts, register
 from shortd.ids import random_text
 from shortd.importing import Importing
 from shortd.journal import Journal
+from shortd.link_passwords import LinkPasswords
+from shortd.link_terms import LinkTerms
 from shortd.links import Links
 from shortd.metrics import Metrics
 from shortd.models import Position
@@ -38,12 +40,15 @@ from shortd.plugins.figures import PluginMetrics
 from shortd.plugins.running import Plugins, Prepared, prepare, start_plugins
 from shortd.proxies import Proxies
 from shortd.resolver import Resolver
+from shortd.searching import Search
 from shortd.settings import Settings
+from shortd.sightings import Sightings
 from shortd.signing import KEY_BYTES, Signer
 from shortd.store import Store
 from shortd.store.schema import POSITIONS, SECRETS
 from shortd.store.table import WriteTxn
 from shortd.sweeper import Sweeper
+from shortd.titles import Titles
 from shortd.undertaker import Undertaker
 from shortd.unlocking import Unlocking
 from shortd.visitors import parse_agent
@@ -70,6 +75,10 @@ class Services:
     hasher: PasswordHasher
     accounts: Accounts
     links: Links
+    link_passwords: LinkPasswords
+    link_terms: LinkTerms
+    search: Search
+    titles: Titles
     importing: Importing
     files: Files
     unlocking: Unlocking
@@ -161,11 +170,13 @@ async def _wire(
     )
     metrics = Metrics(store, journal, settings.server.metrics_from)
     metrics.register(PluginMetrics(plugins, events))
-    visits = Visits(resolver, clicks, budgets, metrics, events, settings.clicks.ip)
+    sightings = Sightings(store, clicks, await _secret(store, "visitors"))
+    visits = Visits(resolver, clicks, budgets, metrics, events, sightings, settings.clicks.ip)
     blobs = Blobs(settings.data_dir / "files", reserve=settings.files.min_free_bytes)
     files = Files(store, blobs, links, settings.limits, random)
     proxies = Proxies(settings.server.trusted_proxies)
     signer = Signer(await _secret(store, "file_addresses"))
+    link_passwords = LinkPasswords(hasher, Signer(await _secret(store, "link_passwords")))
     return Services(
         settings=settings,
         clock=clock,
@@ -175,6 +186,10 @@ async def _wire(
         hasher=hasher,
         accounts=Accounts(store, settings, hasher, owners, random),
         links=links,
+        link_passwords=link_passwords,
+        link_terms=LinkTerms(links, hosts, link_passwords),
+        search=Search(store),
+        titles=Titles(hosts, enabled=settings.links.fetch_titles),
         importing=Importing(store, hosts, links),
         files=files,
         unlocking=Unlocking(store, visits, clicks, signer),
