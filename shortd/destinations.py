@@ -67,9 +67,13 @@ def parse_destination(url: str, own_hosts: Collection[str], *, field: str = "url
 
 def with_query(location: str, query: bytes) -> str:
     """The destination with the visitor's query behind its own, in front of the fragment."""
-    extra = quote(query, safe=_QUERY_SAFE)
     address, separator, fragment = location.partition("#")
-    return f"{address}{'&' if '?' in address else '?'}{extra}{separator}{fragment}"
+    return f"{address}{'&' if '?' in address else '?'}{quoted(query)}{separator}{fragment}"
+
+
+def quoted(query: bytes) -> str:
+    """A visitor's query, with everything escaped that could be no part of one."""
+    return quote(query, safe=_QUERY_SAFE)
 
 
 def with_utm(location: str, values: Sequence[str]) -> str:

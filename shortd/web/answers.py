@@ -15,7 +15,7 @@ from litestar.types import Send
 
 from shortd import errors
 from shortd.plugins.deciding import Page
-from shortd.web.pages import SCRIPT_HEADERS, SECURITY_HEADERS, Pages
+from shortd.web.pages import LEADING_HEADERS, SCRIPT_HEADERS, SECURITY_HEADERS, Pages
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -24,6 +24,10 @@ _HTML = (b"content-type", b"text/html; charset=utf-8")
 PAGE_HEADERS: Headers = [
     _HTML,
     *((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS),
+]
+LEADING_PAGE_HEADERS: Headers = [
+    _HTML,
+    *((name.lower().encode(), value.encode()) for name, value in LEADING_HEADERS),
 ]
 SCRIPT_PAGE_HEADERS: Headers = [
     _HTML,

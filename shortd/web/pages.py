@@ -32,6 +32,11 @@ _REST = (
 )
 SECURITY_HEADERS = (("Content-Security-Policy", _POLICY + "form-action 'self'"), *_REST)
 """For every HTML answer but those with a script."""
+LEADING_HEADERS = (
+    ("Content-Security-Policy", _POLICY + "form-action 'self' http: https:"),
+    *_REST,
+)
+"""For pages whose form leads on to other sites: browsers hold redirects against the policy, too."""
 SCRIPT_HEADERS = (
     (
         "Content-Security-Policy",
@@ -80,6 +85,8 @@ class PreviewPage(msgspec.Struct, frozen=True, kw_only=True):
     """Path of the link's QR image on this host, such as `/abc.svg`."""
     file: PreviewFile | None = None
     """What the link shares, in place of a destination."""
+    protected: bool = False
+    """It opens with a password alone; then nothing is told of where it leads."""
 
     @property
     def short_parts(self) -> tuple[str, str, str]:
@@ -102,6 +109,19 @@ class PreviewPage(msgspec.Struct, frozen=True, kw_only=True):
     def clickable(self) -> bool:
         """Whether the destination may be a link at all; an imported row is not ours."""
         return (self.destination or "").lower().startswith(("http://", "https://"))
+
+
+class PasswordPage(msgspec.Struct, frozen=True, kw_only=True):
+    """password.html: asks for the password of a link, and sends it to `/-/open`."""
+
+    short_url: str
+    code: str
+    query: str = ""
+    """What of the visitor's query goes on with him."""
+    referrer: str = ""
+    """Where he came from, for the click that is still to come."""
+    is_wrong: bool = False
+    """He has named one that is not the link's."""
 
 
 class FieldDoc(msgspec.Struct, frozen=True, kw_only=True):
