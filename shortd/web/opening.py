@@ -52,7 +52,7 @@ class Opened(msgspec.Struct, frozen=True):
     """The query of an address that leads on."""
 
     code: Code
-    expires: Annotated[int, Meta(ge=0, lt=2**63)]
+    expires: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     signature: str
     query: str = ""
     referrer: str = ""
@@ -105,9 +105,12 @@ def _read(raw: bytes, kind: type[T]) -> T:
         pairs = parse_qsl(
             raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS
         )
+    except ValueError:
+        raise errors.BAD_REQUEST() from None
+    try:
         # Everything in a form is text.
         return msgspec.convert(dict(pairs), kind, strict=False)
-    except ValueError:
+    except msgspec.ValidationError:
         raise errors.BAD_REQUEST() from None
 
 
