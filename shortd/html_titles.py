@@ -14,7 +14,7 @@ import webencodings
 from werkzeug.http import parse_options_header
 
 TITLE_CHARACTERS = 256
-CPU_SECONDS = 0.5
+CPU_SECONDS = 0.2
 """What one page may cost, all in all; it is looked at between pieces."""
 PIECE = 1 << 14
 """Characters that are parsed at a time."""
