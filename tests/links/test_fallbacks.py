@@ -38,11 +38,11 @@ def test_a_link_whose_clicks_are_used_up_leads_to_its_fallback(keeper: Keeper) -
 
 
 def test_the_date_is_asked_first(keeper: Keeper) -> None:
-    both = {"expiration_utime": 1, "expiration_count": 1}
-    path = keeper.link(**both, date_fallback=BY_DATE, count_fallback=BY_COUNT)
+    path = keeper.link(expiration_utime=1, expiration_count=1, count_fallback=BY_COUNT)
+    keeper.change(path, date_fallback=BY_DATE)
     assert keeper.goes(path) == BY_DATE
     # Over by date, and that leads nowhere: the clicks are not asked any more.
-    path = keeper.link(**both, count_fallback=BY_COUNT)
+    keeper.change(path, date_fallback="")
     assert keeper.goes(path) == 410
 
 
