@@ -18,10 +18,21 @@ HOSTILE = (
 )
 
 
-@pytest.fixture(params=["home", "docs", "preview", "hidden", "hostile", "missing", "gone"])
-def address(request: pytest.FixtureRequest, site: ServerProcess, new_link: NewLink) -> str:
+@pytest.fixture(
+    params=[
+        *("home", "docs", "preview", "hidden", "hostile", "missing", "gone"),
+        *("password", "protected"),
+    ]
+)
+def address(
+    request: pytest.FixtureRequest, site: ServerProcess, new_link: NewLink, protected: str
+) -> str:
     """The address of each kind of page."""
     match request.param:
+        case "password":
+            return protected
+        case "protected":
+            return f"{protected}+"
         case "home":
             return f"{site.url}/"
         case "docs":

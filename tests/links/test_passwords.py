@@ -179,6 +179,38 @@ def test_plugins_decide_behind_the_password(keeper: Keeper) -> None:
     assert keeper.call("get_plugin", path, plugin="ab")["clicks"] == {"1": 1}
 
 
+PAGE = """
+from msgspec import Struct
+from shortd.plugin import Interstitial, Plugin, hookimpl
+
+class Data(Struct):
+    pass
+
+class Page(Plugin[None, Data]):
+    name = "page"
+    Data = Data
+
+    @hookimpl
+    def interstitial(self, destination):
+        return Interstitial(f"<p>on to {destination}", tracking=False)
+"""
+
+
+def test_a_plugins_page_comes_behind_the_password(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "page.py").write_text(PAGE)
+    environ = {**GENEROUS, "SHORTD_PLUGINS__DIR": str(tmp_path / "plugins")}
+    with open_app(tmp_path / "data", environ=environ) as app:
+        keeper = Keeper(app)
+        path = keeper.link("https://e.example/", password=SECRET)
+        keeper.call("set_plugin", path, plugin="page", data={})
+        assert "e.example" not in keeper.visit(path).text
+        address = lead_on(keeper, path)
+        answer = keeper.visit(address)
+        assert (answer.status_code, answer.text) == (200, "<p>on to https://e.example/")
+        assert keeper.count(path) == 1
+
+
 def test_the_click_knows_where_the_visitor_came_from(keeper: Keeper) -> None:
     path = keeper.link(password=SECRET)
     answer = keeper.visit(f"{path}?qr", headers={"referer": "https://from.example/<page>"})
