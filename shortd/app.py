@@ -20,6 +20,7 @@ from shortd.web.answers import error_answer
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
 from shortd.web.extensions import plugin_routes
 from shortd.web.follow import LINK_PATH, Follow
+from shortd.web.mailed import HANDLERS as MAILED_HANDLERS
 from shortd.web.opening import HANDLERS as OPENING_HANDLERS
 from shortd.web.pages import Pages
 from shortd.web.site import HANDLERS as SITE_HANDLERS
@@ -52,6 +53,7 @@ class App:
             route_handlers=[
                 *v2.HANDLERS,
                 *DOWNLOAD_HANDLERS,
+                *MAILED_HANDLERS,
                 *REFERENCE_HANDLERS,
                 *SITE_HANDLERS,
                 *OPENING_HANDLERS,

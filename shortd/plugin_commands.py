@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,27 @@ def plugins(ctx: click.Context, config_file: Path | None, data_dir: Path | None)
         click.echo(line)
 
 
+@plugins.command()
+@click.argument("name")
+@click.option(
+    "--folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="The folder to make, instead of ./shortd-NAME.",
+)
+def new(name: str, folder: Path | None) -> None:
+    """Write the package of a new plugin: it works, has a test, and waits to be changed."""
+    from shortd import skeleton
+
+    reason = skeleton.unusable(name)
+    if reason:
+        fail([f"no plugin can be named {name!r}: {reason}"], status=2)
+    folder = folder or Path(skeleton.distribution_of(name))
+    skeleton.write(name, folder)
+    click.echo(f"{folder} is a package with the plugin {name}. To try it:")
+    click.echo(f"  cd {shlex.quote(str(folder))} && pip install -e '.[test]' && pytest")
+
+
 class PluginGroups(click.Group):
     """A group for each plugin that has commands, made when they are asked for."""
 
@@ -51,7 +73,7 @@ class PluginGroups(click.Group):
 
     def _groups(self, ctx: click.Context) -> dict[str, click.Command]:
         from shortd.hookspecs import PROJECT
-        from shortd.plugins.discovery import one_line
+        from shortd.plugins.flaws import one_line
         from shortd.plugins.running import prepare, unstarted
 
         settings = _settings(ctx.params.get("config_file"), ctx.params.get("data_dir"))
@@ -91,17 +113,20 @@ def import_links(
     Links go in by the thousand, all of a batch or none; a code that is in use is never replaced.
     """
     settings = load(config_file, data_dir=data_dir, environ=os.environ)
+    from shortd import logs
+
+    logs.configure()
     done = asyncio.run(_import(settings, owner, format_name, file))
     click.echo(f"{done} links were imported.")
 
 
 async def _import(settings: Settings, owner: str, format_name: str, file: Path) -> int:
-    from shortd.plugins.discovery import one_line
+    from shortd.plugins.flaws import one_line
     from shortd.services import open_services
 
     services = await open_services(settings)
     try:
-        readers = _readers(services.plugins.of_hook("importers"))
+        readers = importers(services.plugins.of_hook("importers"))
         if format_name not in readers:
             known = ", ".join(sorted(readers)) or "no plugin brings any"
             fail([f"there is no format {format_name!r}; formats: {known}"], status=2)
@@ -117,7 +142,7 @@ async def _import(settings: Settings, owner: str, format_name: str, file: Path) 
         await services.close()
 
 
-def _readers(
+def importers(
     implementations: Iterable[tuple[Any, Any]],
 ) -> dict[str, Callable[[Path], Iterable[object]]]:
     """By format; of two plugins with one format the first one's."""

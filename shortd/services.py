@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from shortd.blobs import Blobs
 from shortd.budgets import Budgets
 from shortd.clicks import JOURNAL, Clicks
 from shortd.clock import Clock, SystemClock
+from shortd.countries import Countries, open_countries
 from shortd.files import Files
 from shortd.heads import Heads
 from shortd.hosts import Hosts, register
@@ -30,6 +32,9 @@ from shortd.journal import Journal
 from shortd.link_passwords import LinkPasswords
 from shortd.link_terms import LinkTerms
 from shortd.links import Links
+from shortd.logins import Logins
+from shortd.mail import Delivery, Messages, Outbox, transport_of
+from shortd.mailboxes import Mailboxes
 from shortd.metrics import Metrics
 from shortd.models import Position
 from shortd.owners import Owners
@@ -37,6 +42,7 @@ from shortd.passwords import PasswordHasher
 from shortd.plugins.deciding import Deciders
 from shortd.plugins.events import Events
 from shortd.plugins.figures import PluginMetrics
+from shortd.plugins.flaws import AnyPlugin
 from shortd.plugins.running import Plugins, Prepared, prepare, start_plugins
 from shortd.proxies import Proxies
 from shortd.resolver import Resolver
@@ -74,6 +80,9 @@ class Services:
     budgets: Budgets
     hasher: PasswordHasher
     accounts: Accounts
+    logins: Logins
+    mailboxes: Mailboxes
+    delivery: Delivery
     links: Links
     link_passwords: LinkPasswords
     link_terms: LinkTerms
@@ -96,12 +105,13 @@ class Services:
     """Draws QR codes: one thread, so that a list of them cannot starve everything else."""
 
     async def work(self) -> None:
-        """Drains clicks, saves balances and sweeps, until cancelled."""
+        """Drains clicks, saves balances, sweeps and sends mail, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.clicks.run())
             tasks.create_task(self._save_balances())
             tasks.create_task(self.sweeper.run())
             tasks.create_task(self.undertaker.run())
+            tasks.create_task(self.delivery.run())
 
     async def _save_balances(self) -> None:
         while True:
@@ -128,24 +138,33 @@ class Services:
 
 
 async def open_services(
-    settings: Settings, clock: Clock | None = None, random: Random | None = None
+    settings: Settings,
+    clock: Clock | None = None,
+    random: Random | None = None,
+    plugins: Sequence[type[AnyPlugin]] | None = None,
 ) -> Services:
     """Opens the data directory. Raises StoreError if it cannot be used, ConfigError for settings
-    of plugins.
+    of plugins. `plugins` (a test's own) take the place of all that are installed.
     """
     clock = clock or SystemClock()
     random = random or SystemRandom()
-    prepared = prepare(settings)
+    prepared = prepare(settings, plugins)
+    countries = open_countries(settings.clicks.geoip_db)
     store = Store(settings.data_dir, map_bytes=settings.storage.map_bytes)
     try:
-        return await _wire(settings, clock, random, store, prepared)
+        return await _wire(settings, clock, random, store, prepared, countries)
     except BaseException:
         store.close()
         raise
 
 
 async def _wire(
-    settings: Settings, clock: Clock, random: Random, store: Store, prepared: Prepared
+    settings: Settings,
+    clock: Clock,
+    random: Random,
+    store: Store,
+    prepared: Prepared,
+    countries: Countries | None,
 ) -> Services:
     hosts = await register(store, settings.public_url, settings.hosts)
     with store.read() as txn:
@@ -158,17 +177,20 @@ async def _wire(
     budgets = Budgets(store, settings.limits)
     owners = Owners(budgets)
     hasher = PasswordHasher()
+    messages = Messages(settings.public_url, settings.mail.sender)
+    transport = transport_of(settings, messages.domain)
+    delivery = Delivery(Outbox(store), messages, transport, clock)
     links = Links(store, hosts, random)
     plugin_secret = await _secret(store, "plugins")
     plugins = start_plugins(prepared, settings.public_url, hosts.names, plugin_secret, clock)
     deciders = Deciders(plugins, hosts.names, links.short_url)
-    events = Events(plugins, links.short_url)
+    country_of = countries.of if countries else None
+    events = Events(plugins, links.short_url, country_of)
     if events.hear_changes:
         store.watch(events.changed)
-    resolver = Resolver(
-        store, owners, clicks, budgets, deciders, partial(random_text, random, NONCE_LENGTH)
-    )
-    metrics = Metrics(store, journal, settings.server.metrics_from)
+    nonce = partial(random_text, random, NONCE_LENGTH)
+    resolver = Resolver(store, owners, clicks, budgets, deciders, nonce, country_of)
+    metrics = Metrics(store, journal, delivery, settings.server.metrics_from)
     metrics.register(PluginMetrics(plugins, events))
     sightings = Sightings(store, clicks, await _secret(store, "visitors"))
     visits = Visits(resolver, clicks, budgets, metrics, events, sightings, settings.clicks.ip)
@@ -185,6 +207,9 @@ async def _wire(
         budgets=budgets,
         hasher=hasher,
         accounts=Accounts(store, settings, hasher, owners, random),
+        logins=Logins(store, settings.limits, hasher, random),
+        mailboxes=Mailboxes(store, settings.limits, hasher, owners, random),
+        delivery=delivery,
         links=links,
         link_passwords=link_passwords,
         link_terms=LinkTerms(links, hosts, link_passwords),

@@ -39,7 +39,7 @@ class Visits:
         self._settled = resolver.settled
         self._choose = resolver.choose
         self._may_see_page = resolver.may_see_page
-        self._events = events
+        self._hear_click = events.click if events.hear_clicks else None
         self._sightings = sightings
         self._clicks = clicks
         self._budgets = budgets
@@ -140,5 +140,5 @@ class Visits:
                 sighting,
             )
         )
-        if self._events.hear_clicks and kind != QR_LOAD:
-            self._events.click(link, visitor, choice)
+        if self._hear_click is not None and kind != QR_LOAD:
+            self._hear_click(link, visitor, choice)

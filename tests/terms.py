@@ -20,7 +20,7 @@ def set_terms(
     async def change() -> None:
         services = await open_services(load(data_dir=data_dir, environ=environ))
         try:
-            account = services.accounts.authenticate(userid, None, services.clock.now())
+            account = services.logins.authenticate(userid, None, services.clock.now())
             for code, changes in terms.items():
                 where = (services.hosts.default.number, code)
                 await services.link_terms.change(account, where, TermChanges(**changes))

@@ -46,7 +46,8 @@ class LinkRequest(NamedTuple):
 
     method: str
     query: bytes
-    accept: str
+    fields: dict[bytes, bytes]
+    """The headers."""
     host: int
     """Number of the short host."""
     visitor: Visitor
@@ -88,7 +89,7 @@ class Follow:
         """What a request says of a visit; `query` and `referrer`, where given, are those of the
         link's own address, of which another one has taken over.
         """
-        headers = list(scope["headers"])
+        headers = scope["headers"]
         fields = dict(headers)
         method = scope["method"]
         if query is None:
@@ -106,8 +107,7 @@ class Follow:
             is_qr=query == b"qr",
             query=query.decode("latin-1") if forwards else "",
         )
-        accept = fields.get(b"accept", b"").decode("latin-1")
-        return LinkRequest(method, query, accept, head.host, visitor)
+        return LinkRequest(method, query, fields, head.host, visitor)
 
     def lead_on(self, decision: Decision, request: LinkRequest) -> Answer:
         """The answer to a visit that was decided and applied."""
@@ -183,7 +183,8 @@ class Follow:
         return Answer(200, headers, body)
 
     def _refusal(self, error: errors.ShortdError, request: LinkRequest) -> Answer:
-        return error_answer(self._pages, error, request.accept)
+        accept = request.fields.get(b"accept", b"").decode("latin-1")
+        return error_answer(self._pages, error, accept)
 
 
 def client_address(services: Services, scope: HTTPScope) -> str:

@@ -75,7 +75,8 @@ async def open_link(request: AnyRequest) -> Response[bytes]:
     try:
         await services.link_passwords.check_password(link, form.password, address, now)
     except errors.ShortdError as refusal:
-        if refusal.kind is not errors.WRONG_PASSWORD or "text/html" not in asked.accept:
+        in_browser = "text/html" in request.headers.get("accept", "")
+        if refusal.kind is not errors.WRONG_PASSWORD or not in_browser:
             raise
         return response(follow.ask(link, asked, is_wrong=True))
     proof = services.link_passwords.proof(link, services.clock.now())

@@ -32,25 +32,23 @@ _REST = (
 )
 SECURITY_HEADERS = (("Content-Security-Policy", _POLICY + "form-action 'self'"), *_REST)
 """For every HTML answer but those with a script."""
-LEADING_HEADERS = (
-    ("Content-Security-Policy", _POLICY + "form-action 'self' http: https:"),
-    *_REST,
-)
+LEADING_HEADERS = (("Content-Security-Policy", _POLICY + "form-action 'self' http: https:"), *_REST)
 """For pages whose form leads on to other sites: browsers hold redirects against the policy, too."""
-SCRIPT_HEADERS = (
-    (
-        "Content-Security-Policy",
-        _POLICY + "form-action 'none'; script-src 'self'; connect-src 'self'; "
-        "require-trusted-types-for 'script'; trusted-types 'none'",
-    ),
-    *_REST,
+_SCRIPT_POLICY = (
+    _POLICY + "script-src 'self'; connect-src 'self'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'; "
 )
+SCRIPT_HEADERS = (("Content-Security-Policy", _SCRIPT_POLICY + "form-action 'none'"), *_REST)
 """For pages with a script, which may ask this origin alone and cannot write markup. Forms are
 sent by the script or not at all."""
+FORM_SCRIPT_HEADERS = (("Content-Security-Policy", _SCRIPT_POLICY + "form-action 'self'"), *_REST)
+"""For pages with a script whose form works without it, too."""
 
 _HERE = Path(__file__).parent
 _ASSETS = {
+    "derive.js": "text/javascript; charset=utf-8",
     "sealed.js": "text/javascript; charset=utf-8",
+    "reset.js": "text/javascript; charset=utf-8",
     "unlock.js": "text/javascript; charset=utf-8",
     "style.css": "text/css; charset=utf-8",
     "favicon.svg": "image/svg+xml",
@@ -122,6 +120,17 @@ class PasswordPage(msgspec.Struct, frozen=True, kw_only=True):
     """Where he came from, for the click that is still to come."""
     is_wrong: bool = False
     """He has named one that is not the link's."""
+
+
+class MailedPage(msgspec.Struct, frozen=True, kw_only=True):
+    """verify.html and reset.html: what the link in a mail says, to be sent on by a button."""
+
+    email: str
+    code: str
+    fault: str = ""
+    """Why the form comes back."""
+    is_open: bool = False
+    """Whether others could read what is sent from here: plain http."""
 
 
 class FieldDoc(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ HOSTILE = (
 
 @pytest.fixture(
     params=[
-        *("home", "docs", "preview", "hidden", "hostile", "missing", "gone"),
+        *("home", "docs", "preview", "hidden", "hostile", "missing", "gone", "verify"),
         *("password", "protected"),
     ]
 )
@@ -45,6 +45,8 @@ def address(
             return f"{new_link(HOSTILE)}+"
         case "gone":
             return new_link(expiration_utime=1)
+        case "verify":
+            return f"{site.url}/-/verify?email=somebody@nowhere.example&code={'0' * 32}"
         case _:
             return f"{site.url}/nosuch"
 

@@ -24,7 +24,7 @@ class Keeper:
 
     @property
     def account(self) -> Account:
-        return self.app.services.accounts.authenticate(self.userid, None, self.app.clock.now())
+        return self.app.services.logins.authenticate(self.userid, None, self.app.clock.now())
 
     def link(self, url: str = TARGET, **terms: Any) -> str:
         """A new link's path."""

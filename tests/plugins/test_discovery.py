@@ -10,7 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from shortd.cli import main
-from tests.plugins.conftest import Start, write_plugin
+from shortd.plugin import Link, Plugin, Visit, hookimpl
+from shortd.testing import open_app
+from tests.plugins.conftest import PluginApp, Start, write_plugin
 
 ROOT = Path(__file__).parents[2]
 GOOD = """
@@ -89,7 +91,7 @@ def test_a_disabled_plugin_is_not_imported(folder: Path, monkeypatch: pytest.Mon
     write_plugin(folder, "good", f"Path({str(marker)!r}).touch()\n{GOOD}")
     monkeypatch.setenv("SHORTD_PLUGINS__DISABLED", "good,ab")
     output = run("plugins").output
-    assert "good    disabled" in output
+    assert "good      disabled" in output
     assert "order of destination: mobile" in output
     assert not marker.exists()
     monkeypatch.setenv("SHORTD_PLUGINS__GOOD__ANY", "its settings are not read")
@@ -131,7 +133,7 @@ def test_a_disabled_plugin_is_not_imported(folder: Path, monkeypatch: pytest.Mon
 def test_what_cannot_be_used_is_told_in_one_line(folder: Path, source: str, fault: str) -> None:
     write_plugin(folder, "good", source)
     [line] = [line for line in run("plugins").output.splitlines() if line.startswith("good")]
-    assert line.startswith(f"good    faulty    {fault}")
+    assert line.startswith(f"good      faulty    {fault}")
     outcome = run("config", "check")
     assert outcome.exit_code == 2
     assert outcome.output.startswith(f"shortd: plugin good: {fault}")
@@ -165,6 +167,24 @@ def test_a_folder_that_does_not_exist_stops_everything(
             2,
             "shortd: plugins.dir: there is no such folder\n",
         )
+
+
+class Handed(Plugin[None, None]):
+    """Is handed to an app."""
+
+    name = "handed"
+    everywhere = True
+
+    @hookimpl
+    def destination(self, link: Link, visit: Visit, data: None) -> str:
+        return "https://handed.example/"
+
+
+def test_a_test_hands_an_app_its_plugin(tmp_path: Path) -> None:
+    with open_app(tmp_path / "data", plugins=[Handed]) as app:
+        plugins = PluginApp(app)
+        assert plugins.visit() == "https://handed.example/"
+        assert plugins.state("handed")["state"] == "on"
 
 
 class TestSettings:

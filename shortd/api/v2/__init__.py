@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from shortd.api.v2 import (
     account_calls,
+    explain_call,
     file_calls,
     link_calls,
+    mail_calls,
     multi_call,
     password_calls,
     plugin_calls,
@@ -13,8 +15,10 @@ from shortd.api.v2 import (
 
 __all__ = [
     "account_calls",
+    "explain_call",
     "file_calls",
     "link_calls",
+    "mail_calls",
     "multi_call",
     "password_calls",
     "plugin_calls",
