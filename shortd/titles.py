@@ -1,55 +1,28 @@
-"""Titles of the pages that links lead to, fetched without ever reaching into a private network.
-
-Whoever makes a link says where this asks. So every address that a name stands for must be public,
-the connection goes to the very address that was looked at, and each redirect begins anew. This
-module must never raise: a page without a title is as good as none.
+"""Titles of the pages that links lead to. A page without a title is as good as none, so this never
+raises; whoever makes a link says where it asks, which is why `public_pages` is so careful.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-import zlib
-from collections.abc import Awaitable, Callable, Sequence
-from socket import SOCK_STREAM
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import ada_url
-import httpx
 import structlog
-from werkzeug.http import parse_options_header
 
-from shortd import __version__, errors
-from shortd.destinations import parse_destination
 from shortd.hosts import Hosts
 from shortd.html_titles import title_of
 from shortd.public_addresses import is_public
 
+if TYPE_CHECKING:
+    from shortd.public_pages import PublicPages, Resolve
+
 SECONDS = 3.0
 """For everything together, waiting for a free place included."""
-CONNECT_SECONDS = 1.0
-"""For one of a name's addresses, so that a dead one leaves time for the next."""
-BODY_BYTES = 512 * 1024
-"""Read of a page at most, as sent and as decompressed."""
-REDIRECTS = 5
 AT_ONCE = 8
 
-_PAGES = ("text/html", "application/xhtml+xml")
-_REDIRECTS = (301, 302, 303, 307, 308)
-_HEADERS = {
-    "user-agent": f"shortd/{__version__} (link titles)",
-    "accept": ", ".join(_PAGES),
-    "accept-encoding": "gzip, deflate",
-}
-_END = b"</title"
-
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""(host, port) -> its addresses. OSError if there are none."""
-
 log = structlog.get_logger(__name__)
-
-
-class Refused(Exception):
-    """There is nothing to be had here, or nothing that may be asked for."""
 
 
 class Titles:
@@ -67,7 +40,8 @@ class Titles:
         """`resolve`, `is_public` and `tls` are for tests, which have no network."""
         self._hosts = hosts
         self._enabled = enabled
-        self._resolve = resolve or _resolve
+        self._pages: PublicPages | None = None
+        self._resolve = resolve
         self._is_public = is_public
         self._tls = tls
         self._places = asyncio.Semaphore(AT_ONCE)
@@ -79,108 +53,18 @@ class Titles:
         """
         if not self._enabled:
             return None
-        page = _Page()
+        # httpx takes 2 MiB, which a server that nobody asks for titles need not have.
+        from shortd.public_pages import Page, PublicPages
+
+        if self._pages is None:
+            self._pages = PublicPages(self._hosts, self._resolve, self._is_public, self._tls)
+        page = Page()
         try:
             async with asyncio.timeout(SECONDS), self._places:
-                await self._get(url, page)
+                await self._pages.read(url, page)
         # The whole internet may answer; whatever goes wrong is no more than a missing title.
         except Exception as fault:
             log.debug("title_not_fetched", reason=type(fault).__name__)
         if not page.body:
             return None
         return await asyncio.to_thread(title_of, bytes(page.body), page.charset)
-
-    async def _get(self, url: str, page: _Page) -> None:
-        """Reads the page at a URL, or where it redirects to."""
-        if self._tls is None:
-            # Reading the authorities takes longer than many a page.
-            self._tls = await asyncio.to_thread(httpx.create_ssl_context, trust_env=False)
-        for _ in range(REDIRECTS + 1):
-            next_url = await self._visit(url, self._tls, page)
-            if next_url is None:
-                return
-            url = next_url
-        raise Refused("too many redirects")
-
-    async def _visit(self, url: str, tls: ssl.SSLContext, page: _Page) -> str | None:
-        """Asks one server; where it redirects to, or None."""
-        try:
-            parse_destination(url, self._hosts.names)
-        except errors.ShortdError as refusal:
-            raise Refused(refusal.message) from None
-        # In the spelling of the parser that checked it: 0x7f.1 is 127.0.0.1 to some and not to
-        # others.
-        target = ada_url.URL(url)
-        transport = httpx.AsyncHTTPTransport(verify=tls, trust_env=False)
-        timeout = httpx.Timeout(SECONDS, connect=CONNECT_SECONDS)
-        async with httpx.AsyncClient(
-            transport=transport, timeout=timeout, trust_env=False, headers=_HEADERS
-        ) as client:
-            response = await self._ask(client, target)
-            try:
-                if response.status_code in _REDIRECTS:
-                    return ada_url.URL(response.headers["location"], base=target.href).href
-                await page.read(response)
-            finally:
-                await response.aclose()
-        return None
-
-    async def _ask(self, client: httpx.AsyncClient, target: ada_url.URL) -> httpx.Response:
-        """The response of the first address that takes a connection, its body still to come."""
-        name = target.hostname.strip("[]")
-        port = int(target.port or (443 if target.protocol == "https:" else 80))
-        addresses = await self._resolve(name, port)
-        if not addresses or not all(map(self._is_public, addresses)):
-            raise Refused("not a public address")
-        fault: Exception = Refused("no address")
-        for address in addresses:
-            request = client.build_request(
-                "GET",
-                httpx.URL(target.href).copy_with(host=address, fragment=None),
-                headers={"host": target.host},
-                # What the certificate has to name, though the address is in the URL.
-                extensions={"sni_hostname": name} if name != address else None,
-            )
-            try:
-                return await client.send(request, stream=True)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as failed:
-                fault = failed
-        raise fault
-
-
-class _Page:
-    """What has come of a page."""
-
-    def __init__(self) -> None:
-        self.body = bytearray()
-        self.charset: str | None = None
-        """As the Content-Type has it."""
-
-    async def read(self, response: httpx.Response) -> None:
-        """Reads until the title has come or the limit is reached. Refused if it is no page."""
-        essence, options = parse_options_header(response.headers.get("content-type", ""))
-        if response.status_code != 200 or essence.lower() not in _PAGES:
-            raise Refused("not a page")
-        encoding = response.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("identity", "gzip", "x-gzip", "deflate"):
-            raise Refused("an encoding that was not asked for")
-        # Never by httpx: it would blow a small chunk up to any size.
-        inflater = None if encoding == "identity" else zlib.decompressobj(zlib.MAX_WBITS | 32)
-        self.charset = options.get("charset")
-        received = 0
-        async for chunk in response.aiter_raw():
-            received += len(chunk)
-            room = BODY_BYTES - len(self.body)
-            if inflater is not None:
-                chunk = inflater.decompress(chunk, room)
-            seen = max(0, len(self.body) - len(_END))
-            self.body += chunk[:room]
-            if _END in self.body[seen:].lower():
-                return
-            if received >= BODY_BYTES or len(self.body) >= BODY_BYTES:
-                return
-
-
-async def _resolve(host: str, port: int) -> list[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))

@@ -29,7 +29,7 @@ LAYERS = {
         *("accounts", "tokens", "logins", "codes", "mailboxes", "mail"),
         *("links", "files", "clicks", "teams"),
         *("budgets", "owners", "hosts", "tally", "sweeper", "undertaker", "metrics", "importing"),
-        *("link_passwords", "link_terms", "searching", "sightings", "titles"),
+        *("link_passwords", "link_terms", "public_pages", "searching", "sightings", "titles"),
     },
     "deciding": {"resolver", "plugins", "visits", "heads", "unlocking"},
     "wiring": {"services"},

@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from shortd import titles
 from shortd.hosts import Hosts, ShortHost
+from shortd.public_pages import BODY_BYTES, REDIRECTS
 from shortd.testing import open_app
-from shortd.titles import BODY_BYTES, REDIRECTS, Titles
+from shortd.titles import Titles
 from tests.links.sites import HTML, PUBLIC, Reply, Site, is_public, open_site
 
 OWN = Hosts(ShortHost(0, "own.example", "https://own.example"), [], [])
