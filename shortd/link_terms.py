@@ -74,26 +74,31 @@ class LinkTerms:
         `field` is the name above.
         """
         row, extras = self._checked(changes)
-        utm = [getattr(changes, name) for name in UTM_NAMES]
         # Nobody is to make us hash a password for somebody else's link.
         self._links.get(account, which)
-        if changes.password is not None:
-            extras["password"] = await self._passwords.hash(changes.password)
+        await self._hash(changes, extras)
 
         def change(link: Link) -> Link:
             if changes.destination is not None and link.filekey:
                 raise errors.INVALID_FIELD("A file's link leads to the file.", field="destination")
-            old = link.extras or _NO_EXTRAS
-            merged = tuple(
-                before if after is None else after
-                for before, after in zip(old.utm or _NO_UTM, utm, strict=True)
-            )
-            changed = msgspec.structs.replace(old, **extras, utm=merged if any(merged) else None)
-            # Most links have none, and their rows are read for every visit.
-            kept = None if changed == _NO_EXTRAS else changed
-            return msgspec.structs.replace(link, **row, extras=kept)
+            merged = _merged(link.extras, changes, extras)
+            return msgspec.structs.replace(link, **row, extras=merged)
 
         return await self._links.edit(account, which, change)
+
+    async def of_new(self, changes: TermChanges) -> LinkExtras | None:
+        """What a link that is still to be made keeps of these terms, for `NewLink.extras`: so it
+        has its password from the first moment on. INVALID_FIELD, INVALID_URL, URL_LOOPS, BUSY.
+
+        Code, destination and expiry are fields of `NewLink` itself.
+        """
+        _, extras = self._checked(changes)
+        await self._hash(changes, extras)
+        return _merged(None, changes, extras)
+
+    async def _hash(self, changes: TermChanges, extras: dict[str, Any]) -> None:
+        if changes.password is not None:
+            extras["password"] = await self._passwords.hash(changes.password)
 
     def _checked(self, changes: TermChanges) -> tuple[dict[str, Any], dict[str, Any]]:
         """New fields of the row, and of its extras, as far as they can be told by now."""
@@ -123,6 +128,21 @@ class LinkTerms:
 
     def _parsed(self, url: str, field: str) -> tuple[str, str]:
         return parse_destination(url, self._hosts.names, field=field)
+
+
+def _merged(
+    old: LinkExtras | None, changes: TermChanges, extras: Mapping[str, Any]
+) -> LinkExtras | None:
+    """The old extras with the new ones in their place; None if that comes to nothing."""
+    old = old or _NO_EXTRAS
+    given = (getattr(changes, name) for name in UTM_NAMES)
+    utm = tuple(
+        before if after is None else after
+        for before, after in zip(old.utm or _NO_UTM, given, strict=True)
+    )
+    changed = msgspec.structs.replace(old, **extras, utm=utm if any(utm) else None)
+    # Most links have none, and their rows are read for every visit.
+    return None if changed == _NO_EXTRAS else changed
 
 
 def _given(changes: TermChanges, *names: str) -> Mapping[str, Any]:

@@ -68,6 +68,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     owner: Owner | None = None
     location: str = ""
     file: File | None = None
+    """What the link shares, or, where it redirects, has shared: then it has ended."""
     weight: int = 0
     """What answering takes from the owner's link bucket, in weight units."""
     choice: str = ""
@@ -234,7 +235,7 @@ class Resolver:
         if fallback is not None:
             note("where do visits go now", fallback)
             location = ascii_location(fallback)
-            return Decision(Outcome.REDIRECT, link, owner, location, weight=weight)
+            return Decision(Outcome.REDIRECT, link, owner, location, file, weight)
         if extras.password is not None and not unlocked:
             note("does it ask for a password", "yes")
             return Decision(Outcome.PROTECTED, link, owner, file=file, weight=REDIRECT_WEIGHT)

@@ -97,7 +97,8 @@ class Unlocking:
 
     def _encrypted(self, decision: Decision, grace_at: int | None = None) -> File:
         file = decision.file
-        if decision.outcome is Outcome.EXPIRED:
+        leads_elsewhere = decision.outcome is Outcome.REDIRECT and file is not None
+        if decision.outcome is Outcome.EXPIRED or leads_elsewhere:
             if grace_at is None or not self._in_grace(decision, grace_at):
                 raise errors.LINK_EXPIRED()
         elif not decision.is_alive:

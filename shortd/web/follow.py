@@ -195,7 +195,7 @@ def client_address(services: Services, scope: HTTPScope) -> str:
 
 def _preview_file(decision: Decision) -> PreviewFile | None:
     file = decision.file
-    if file is None or decision.outcome is Outcome.PROTECTED:
+    if file is None or decision.outcome in (Outcome.PROTECTED, Outcome.REDIRECT):
         return None
     if file.encryption is not Encryption.NONE:
         return PreviewFile(encrypted=True)

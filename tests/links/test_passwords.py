@@ -404,6 +404,22 @@ class TestFiles:
         )
         assert info["url"]
 
+    def test_the_last_visitor_gets_his_file_though_others_are_led_elsewhere(
+        self, app: RunningApp
+    ) -> None:
+        keeper = Keeper(app)
+        path = "/" + share(app, b"content", userid=keeper.userid, encryption=1)
+        keeper.change(path, expiration_count=1, count_fallback="https://over.example/")
+        assert str(keeper.goes(path)).startswith("/-/unlock?")
+        assert keeper.goes(path) == "https://over.example/"
+        assert "an encrypted file" not in keeper.visit(path + "+").text
+        shorturl = keeper.short_url(path)
+        assert app.refused("get_signature", shorturl=shorturl)["code"] == "link_expired"
+        info = {"shorturl": shorturl, "challenge": "00" * 16}
+        assert app.call("get_protected_file_info", **info)["url"]
+        app.clock.advance(601)
+        assert app.refused("get_protected_file_info", **info)["code"] == "link_expired"
+
 
 def test_its_owner_sees_it_as_ever(keeper: Keeper) -> None:
     path = keeper.link(password=SECRET)

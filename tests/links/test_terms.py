@@ -179,6 +179,17 @@ def test_changes_under_way_together_all_happen(keeper: Keeper) -> None:
     )
 
 
+def test_a_new_link_has_its_terms_from_the_first_moment_on(keeper: Keeper) -> None:
+    terms = keeper.app.services.link_terms
+    changes = TermChanges(password="secret", title="new", utm_source="mail", code="unused")
+    extras = keeper.app.run(terms.of_new(changes))
+    link = keeper.create(extras=extras)
+    assert keeper.goes(f"/{link.code}") == 200
+    assert extras is not None
+    assert (extras.title, extras.utm) == ("new", ("mail", "", "", "", ""))
+    assert keeper.app.run(terms.of_new(TermChanges(title="", password=""))) is None
+
+
 class TestCodes:
     def test_of_five_characters(self, keeper: Keeper) -> None:
         links = [keeper.create(drawn_lengths=(5,)) for _ in range(20)]

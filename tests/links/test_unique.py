@@ -180,6 +180,22 @@ def test_a_changed_window_holds_at_once(keeper: Keeper) -> None:
     assert keeper.unique(path) == 3
 
 
+def test_memory_for_visitors_who_are_not_drained_is_bounded(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shortd.clicks.SIGHTINGS_KEPT", 2)
+    path = keeper.link(unique_minutes=15)
+    for _ in range(2):
+        for agent in ("one", "two", "three"):
+            keeper.goes(path, agent)
+    # The third is not remembered yet: rather twice than never.
+    assert keeper.unique(path) == 4
+    keeper.app.drain()
+    for agent in ("one", "two", "three"):
+        keeper.goes(path, agent)
+    assert keeper.unique(path) == 4
+
+
 def test_names_of_visitors_differ_from_server_to_server(tmp_path: Path) -> None:
     link = Link(1, "owner", 0, "code", TARGET, 0, extras=LinkExtras(unique_minutes=1))
     visit = Visit(0, address="203.0.113.1", user_agent="agent")
