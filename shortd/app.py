@@ -21,6 +21,7 @@ from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
 from shortd.web.extensions import plugin_routes
 from shortd.web.follow import LINK_PATH, Follow
 from shortd.web.mailed import HANDLERS as MAILED_HANDLERS
+from shortd.web.opening import HANDLERS as OPENING_HANDLERS
 from shortd.web.pages import Pages
 from shortd.web.site import HANDLERS as SITE_HANDLERS
 from shortd.web.site import response
@@ -55,13 +56,14 @@ class App:
                 *MAILED_HANDLERS,
                 *REFERENCE_HANDLERS,
                 *SITE_HANDLERS,
+                *OPENING_HANDLERS,
                 *UNLOCK_HANDLERS,
                 *plugin_routes(services.plugins, _render_exception),
             ],
             exception_handlers={Exception: _render_exception},
             openapi_config=None,
             logging_config=None,
-            state=State({"services": services, "pages": self._pages}),
+            state=State({"services": services, "pages": self._pages, "follow": self._follow}),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

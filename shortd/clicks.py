@@ -22,7 +22,7 @@ from shortd.journal import Journal
 from shortd.models import QR_LOAD, QR_VISIT, Click, Counts, Position
 from shortd.settings import ClickSettings
 from shortd.store import Store
-from shortd.store.schema import COUNTS, POSITIONS
+from shortd.store.schema import COUNTS, POSITIONS, SIGHTINGS
 from shortd.store.table import Txn, WriteTxn
 from shortd.tally import Tally, add_choice, merged_choices
 
@@ -42,6 +42,9 @@ BRISK_DUTY = 0.67
 """Share of its time that the drain works, without a backlog and with a long one."""
 LONG_BACKLOG = 250_000
 """Clicks. A crash replays so many in a second."""
+SIGHTINGS_KEPT = 250_000
+"""Visitors that a generation remembers (some 200 bytes each). Further ones count again until they
+are drained, which on a disk that works is at once."""
 
 _NO_COUNTS = Counts()
 _START = Position()
@@ -57,6 +60,9 @@ class _Counts(msgspec.Struct, gc=False):
     count_qr: int = 0
     last_utime: int = 0
     choices: dict[str, int] | None = None
+    unique: int = 0
+    seen: dict[bytes, int] | None = None
+    """Times of visitors' unique clicks, where the link has a window for them."""
 
 
 Pending = dict[int, _Counts]
@@ -72,16 +78,19 @@ class LiveCounts(msgspec.Struct, frozen=True):
     """Time of the last visit in µs; 0 if there was none."""
     choices: dict[str, int] | None = None
     """Visits by choice of a plugin; None where there are none."""
+    unique: int = 0
+    """Visits that were no repeats within the link's unique window."""
 
 
 class _Generation:
     """Clicks that one transaction will drain, and what they come to."""
 
-    __slots__ = ("clicks", "pending", "until")
+    __slots__ = ("clicks", "pending", "sightings", "until")
 
     def __init__(self) -> None:
         self.pending: Pending = {}
         self.clicks = 0
+        self.sightings = 0
         self.until = _START
         """End of its last record in the journal, once it is sealed."""
 
@@ -93,6 +102,10 @@ class _Generation:
         if click.kind != QR_LOAD:
             counts.count += 1
             counts.last_utime = click.utime
+            if not click.is_repeat:
+                counts.unique += 1
+                if click.sighting is not None:
+                    self._remember(counts, {click.sighting.visitor: click.utime})
         if click.kind == QR_VISIT or click.kind == QR_LOAD:
             counts.count_qr += 1
         if click.choice:
@@ -109,6 +122,17 @@ class _Generation:
             counts.last_utime = max(counts.last_utime, more.last_utime)
             if more.choices:
                 counts.choices = merged_choices(counts.choices, more.choices)
+            counts.unique += more.unique
+            if more.seen:
+                self._remember(counts, more.seen)
+
+    def _remember(self, counts: _Counts, visitors: dict[bytes, int]) -> None:
+        if self.sightings >= SIGHTINGS_KEPT:
+            return
+        self.sightings += len(visitors)
+        if counts.seen is None:
+            counts.seen = {}
+        counts.seen.update(visitors)
 
 
 class Clicks:
@@ -149,19 +173,35 @@ class Clicks:
         """The counts of a link, up to the click recorded last."""
         stored = COUNTS.get(txn, (link_id,)) or _NO_COUNTS
         count, count_qr, last_utime = stored.count, stored.count_qr, stored.last_utime
-        choices = stored.choices
+        choices, unique = stored.choices, stored.unique
+        for pending in self._pending(txn, link_id):
+            count += pending.count
+            count_qr += pending.count_qr
+            last_utime = max(last_utime, pending.last_utime)
+            unique += pending.unique
+            if pending.choices:
+                choices = merged_choices(choices, pending.choices)
+        return LiveCounts(count, count_qr, last_utime, choices, unique)
+
+    def last_seen(self, txn: Txn, link_id: int, visitor: bytes) -> int | None:
+        """When a visitor's last unique click on a link was, up to the click recorded last."""
+        stored = SIGHTINGS.get(txn, (link_id, visitor))
+        last = None if stored is None else stored.utime
+        for pending in self._pending(txn, link_id):
+            seen = pending.seen.get(visitor) if pending.seen else None
+            if seen is not None and (last is None or seen > last):
+                last = seen
+        return last
+
+    def _pending(self, txn: Txn, link_id: int) -> Iterator[_Counts]:
+        """What of a link is not in the tables that `txn` reads."""
         # The oldest may be in the tables already, and we have not heard of it yet.
         drained = (POSITIONS.get(txn, JOURNAL) or _START) if self._sealed else _START
         waiting = dropwhile(lambda generation: generation.until <= drained, self._sealed)
         for generation in chain((self._current, self._lost), waiting):
             pending = generation.pending.get(link_id)
             if pending is not None:
-                count += pending.count
-                count_qr += pending.count_qr
-                last_utime = max(last_utime, pending.last_utime)
-                if pending.choices:
-                    choices = merged_choices(choices, pending.choices)
-        return LiveCounts(count, count_qr, last_utime, choices)
+                yield pending
 
     @property
     def backlog(self) -> int:

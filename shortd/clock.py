@@ -7,6 +7,7 @@ from typing import Protocol
 
 SECOND = 1_000_000
 """One second in µs, the unit of every `utime`."""
+MINUTE = 60 * SECOND
 DAY = 86_400 * SECOND
 
 

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
 import ada_url
 
 from shortd import errors
 
 MAX_URL_BYTES = 8192
+UTM_NAMES = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 
 _AUTHORITY = re.compile(r"https?://(?P<authority>[^/?#]+)", re.IGNORECASE)
 # Every character that RFC 3986 knows; all others must be percent-encoded on the wire.
@@ -66,9 +67,34 @@ def parse_destination(url: str, own_hosts: Collection[str], *, field: str = "url
 
 def with_query(location: str, query: bytes) -> str:
     """The destination with the visitor's query behind its own, in front of the fragment."""
-    extra = quote(query, safe=_QUERY_SAFE)
     address, separator, fragment = location.partition("#")
-    return f"{address}{'&' if '?' in address else '?'}{extra}{separator}{fragment}"
+    return f"{address}{'&' if '?' in address else '?'}{quoted(query)}{separator}{fragment}"
+
+
+def quoted(query: bytes) -> str:
+    """A visitor's query, with everything escaped that could be no part of one."""
+    return quote(query, safe=_QUERY_SAFE)
+
+
+def with_utm(location: str, values: Sequence[str]) -> str:
+    """A destination with campaign parameters, `values` being those of `UTM_NAMES`; empty ones
+    are none. Parameters of the same name make way, all else stays as it is.
+    """
+    extra = {name: value for name, value in zip(UTM_NAMES, values, strict=True) if value}
+    if not extra:
+        return location
+    rest, hash_mark, fragment = location.partition("#")
+    address, _, query = rest.partition("?")
+    kept = [pair for pair in query.split("&") if unquote_plus(pair.partition("=")[0]) not in extra]
+    added = [f"{name}={quote(value, safe='')}" for name, value in extra.items()]
+    # An empty query is none, not one empty parameter.
+    query = "&".join([*(kept if query else ()), *added])
+    return f"{address}?{query}{hash_mark}{fragment}"
+
+
+def ascii_location(url: str) -> str:
+    """The Location header for a URL that `parse_destination` took."""
+    return url if _PLAIN.fullmatch(url) else ada_url.URL(url).href
 
 
 @lru_cache(maxsize=1024)

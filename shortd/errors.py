@@ -83,6 +83,8 @@ CODE_TAKEN = ErrorKind("code_taken", 409, "This code is in use.")
 ENTRY_NOT_FOUND = ErrorKind("entry_not_found", 404, "You have no entry at this address.")
 LINK_NOT_FOUND = ErrorKind("link_not_found", 404, "There is no link at this address.")
 LINK_EXPIRED = ErrorKind("link_expired", 410, "This link has expired.")
+LINK_PROTECTED = ErrorKind("link_protected", 403, "This link opens with its password alone.")
+WRONG_PASSWORD = ErrorKind("wrong_password", 403, "This is not the link's password.")
 
 # Plugins
 UNKNOWN_PLUGIN = ErrorKind("unknown_plugin", 404, "There is no plugin of this name.")

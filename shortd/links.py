@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice, repeat
 from random import Random
 from typing import Any
 
@@ -18,9 +18,9 @@ import msgspec
 from shortd import errors
 from shortd.destinations import Destination
 from shortd.hosts import Hosts, ShortHost, without_scheme
-from shortd.ids import base62_encode, drawn_ids
+from shortd.ids import base62_encode, drawn_ids, random_text
 from shortd.manifests import drop_file
-from shortd.models import NEVER, Account, Link
+from shortd.models import NEVER, Account, Link, LinkExtras
 from shortd.store import Store
 from shortd.store.schema import (
     ACCOUNTS,
@@ -38,7 +38,13 @@ CODE_PATTERN = re.compile(r"(?!-)[A-Za-z0-9_-]{1,64}", re.ASCII)
 SCAN_SLICE = 5000
 """Index entries a listing reads before it lets the event loop go on (about 4 ms)."""
 
+DRAWS = 64
+"""Codes of one length that are tried before it counts as used up. With nine in ten of them taken,
+one link in a thousand gets a longer code than it could have had."""
+
 Address = tuple[int, str]
+Which = Address | int
+"""A link by its address or by its id."""
 
 
 class NewLink(msgspec.Struct, frozen=True):
@@ -53,6 +59,11 @@ class NewLink(msgspec.Struct, frozen=True):
     filekey: str = ""
     """The file it shares; then the destination is the file's name."""
     enabled: bool = True
+    drawn_lengths: Sequence[int] = ()
+    """Lengths of the code to draw, the shortest first; none: it spells the link's id."""
+    replaces: bool = True
+    """Whether an own link makes way at an own code; else that is taken as well."""
+    extras: LinkExtras | None = None
 
 
 class TagFilter(msgspec.Struct, frozen=True):
@@ -78,6 +89,7 @@ class Links:
     def __init__(self, store: Store, hosts: Hosts, random: Random) -> None:
         self._store = store
         self._hosts = hosts
+        self._random = random
         self._ids = drawn_ids(random)
         self._last_utime = 0
 
@@ -105,10 +117,10 @@ class Links:
         self._last_utime = first + count - 1
         return first
 
-    def get(self, account: Account, address: Address) -> Link:
-        """The account's link at an address; ENTRY_NOT_FOUND."""
+    def get(self, account: Account, which: Which) -> Link:
+        """The account's link at an address, or of an id; ENTRY_NOT_FOUND."""
         with self._store.read() as txn:
-            return self._own(txn, account, address)
+            return self._own(txn, account, which)
 
     async def page(
         self, account: Account, tags: TagFilter, *, start: int, count: int
@@ -147,6 +159,25 @@ class Links:
             link = msgspec.structs.replace(self._own(txn, account, address), **changes)
             LINKS.put(txn, address, link)
             return link
+
+        return await self._store.write(update)
+
+    async def edit(self, account: Account, which: Which, change: Callable[[Link], Link]) -> Link:
+        """Puts what `change` makes of a link in its place, or at the address that it names then.
+
+        CODE_TAKEN where another link is there.
+        """
+
+        def update(txn: WriteTxn) -> Link:
+            link = self._own(txn, account, which)
+            changed = change(link)
+            new = (changed.host, changed.code)
+            if new != (link.host, link.code):
+                if LINKS.get(txn, new) is not None:
+                    raise errors.CODE_TAKEN(field="code")
+                LINKS.delete(txn, (link.host, link.code))
+            LINKS.put(txn, new, changed)
+            return changed
 
         return await self._store.write(update)
 
@@ -198,8 +229,8 @@ class Links:
         """The link's address as visitors see it."""
         return self._hosts.numbered(link.host).short_url(link.code)
 
-    def _own(self, txn: Txn, account: Account, address: Address, field: str = "shorturl") -> Link:
-        link = LINKS.get(txn, address)
+    def _own(self, txn: Txn, account: Account, which: Which, field: str = "shorturl") -> Link:
+        link = LINKS_BY_ID.get(txn, (which,)) if isinstance(which, int) else LINKS.get(txn, which)
         if link is None or link.owner != account.userid:
             raise errors.ENTRY_NOT_FOUND(field=field)
         return link
@@ -209,18 +240,18 @@ class Links:
         host = new.host.number
         if new.code is not None:
             old = LINKS.get(txn, (host, new.code))
-            if old is not None and old.owner != owner:
+            if old is not None and (old.owner != owner or not new.replaces):
                 raise errors.CODE_TAKEN(field="code")
             if old is not None:
                 delete_link(txn, old)
         location = new.destination.location
-        # A drawn id may be taken, or the code it spells: then another one is drawn.
-        for link_id in self._ids:
+        # A drawn id may be taken, or the code: then others are drawn.
+        for link_id, code in zip(self._ids, self._codes(new), strict=False):
             link = Link(
                 id=link_id,
                 owner=owner,
                 host=host,
-                code=new.code or base62_encode(link_id),
+                code=code or base62_encode(link_id),
                 url=new.destination.url,
                 utime=utime,
                 tag=new.tag,
@@ -229,10 +260,20 @@ class Links:
                 expiration_count=new.expiration_count,
                 ascii_url="" if location == new.destination.url else location,
                 filekey=new.filekey,
+                extras=new.extras,
             )
             if LINKS.insert(txn, (host, link.code), link):
                 return link
         raise AssertionError("ids are endless")
+
+    def _codes(self, new: NewLink) -> Iterator[str]:
+        """Codes to try, endless; empty where the id spells it."""
+        if new.code is not None:
+            yield from repeat(new.code)
+        for length in new.drawn_lengths:
+            for _ in range(DRAWS):
+                yield random_text(self._random, length)
+        yield from repeat("")
 
 
 def delete_link(txn: WriteTxn, link: Link) -> None:

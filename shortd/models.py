@@ -10,8 +10,12 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
+from shortd.clock import MINUTE
+
 NEVER = 576_460_752_303_423_487
 """`expiration_utime` of an entry without one (0x7ffffffffffffff in the v2 document)."""
+DAY_MINUTES = 1440
+"""The unique window of a link that needs one and was given none."""
 ACCOUNT_NEVER = 9_223_372_036_854_775_807
 """`expiration_utime` of an account that does not expire."""
 
@@ -126,7 +130,8 @@ class LinkExtras(msgspec.Struct, array_like=True, frozen=True, gc=False):
     password: PasswordHash | None = None
     """A visitor has to name it first."""
     unique_minutes: int = 0
-    """A visitor's clicks within so many minutes count as one (`clickType` 1); 0: all count."""
+    """A visitor's clicks within so many minutes count as one (`clickType` 1); 0: all count,
+    unless `counts_unique`."""
     utm: tuple[str, str, str, str, str] | None = None
     """utm_source, utm_medium, utm_campaign, utm_term, utm_content; empty ones are not set."""
     date_fallback: str = ""
@@ -135,6 +140,11 @@ class LinkExtras(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Where visits go once `expiration_count` is reached."""
     counts_unique: bool = False
     """`expiration_count` counts unique clicks."""
+
+    @property
+    def unique_window(self) -> int:
+        """µs in which a visitor's clicks count as one; 0 if each of them counts."""
+        return (self.unique_minutes or self.counts_unique * DAY_MINUTES) * MINUTE
 
 
 class Link(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -208,6 +218,21 @@ class File(msgspec.Struct, array_like=True, frozen=True):
     signature: str = ""
 
 
+class Sighting(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A visitor of a link whose click counted as a unique one."""
+
+    link_id: int
+    visitor: bytes
+    """`VISITOR_BYTES`, from which nobody without this directory's secret learns who it was."""
+    utime: int
+    """When the click was."""
+    until: int
+    """When the visitor would count again under the terms of that moment; kept no longer."""
+
+
+VISITOR_BYTES = 16
+
+
 class Click(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One journal record: a visit to a link, or a load of its QR image."""
 
@@ -223,6 +248,10 @@ class Click(msgspec.Struct, array_like=True, frozen=True, gc=False):
     choice: str = ""
     """"plugin:choice" of who decided where the visit went, and after a space that of who showed a
     page on the way; mostly empty."""
+    is_repeat: bool = False
+    """The visitor comes again within the link's unique window: no unique click."""
+    sighting: Sighting | None = None
+    """Whom to know again, where the link counts unique clicks and this is one."""
 
 
 VISIT = 0
@@ -246,6 +275,8 @@ class Counts(msgspec.Struct, array_like=True, frozen=True):
     """When the last visit was."""
     choices: dict[str, int] | None = None
     """Visits by "plugin:choice"; None where there are none."""
+    unique: int = 0
+    """Visits that were no repeats."""
 
 
 class Visit(msgspec.Struct, array_like=True, frozen=True):

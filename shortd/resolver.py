@@ -16,9 +16,9 @@ from msgspec import structs
 from shortd.budgets import REDIRECT_WEIGHT, Budgets, file_weight
 from shortd.cache import Cache
 from shortd.clicks import Clicks
-from shortd.destinations import with_query
+from shortd.destinations import ascii_location, with_query, with_utm
 from shortd.links import Address
-from shortd.models import File, Link
+from shortd.models import File, Link, LinkExtras
 from shortd.owners import Owner, Owners
 from shortd.plugin_types import Visit
 from shortd.plugins.deciding import Deciders, LinkDeciders
@@ -26,7 +26,7 @@ from shortd.plugins.pages import Page
 from shortd.plugins.steps import Step, Steps
 from shortd.store import Store
 from shortd.store.schema import FILES, LINKS
-from shortd.store.table import Change
+from shortd.store.table import Change, Txn
 from shortd.visitors import is_link_preview
 
 
@@ -38,6 +38,8 @@ class Outcome(Enum):
     """A plugin's page, which leads on."""
     FILE = "file"
     """On to the file's download, or to the page that unlocks it."""
+    PROTECTED = "protected"
+    """The page that asks for the link's password."""
     HIDDEN = "hidden"
     """The preview page without the destination."""
     NOT_FOUND = "not_found"
@@ -45,7 +47,13 @@ class Outcome(Enum):
     LIMITED = "limited"
 
 
-_ALIVE = (Outcome.REDIRECT, Outcome.INTERSTITIAL, Outcome.FILE, Outcome.HIDDEN)
+_ALIVE = (
+    Outcome.REDIRECT,
+    Outcome.INTERSTITIAL,
+    Outcome.FILE,
+    Outcome.PROTECTED,
+    Outcome.HIDDEN,
+)
 
 Visitor = Visit
 """Who visits, and how: what plugins are shown of it. A look that is no visit (a preview page) has
@@ -60,6 +68,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     owner: Owner | None = None
     location: str = ""
     file: File | None = None
+    """What the link shares, or, where it redirects, has shared: then it has ended."""
     weight: int = 0
     """What answering takes from the owner's link bucket, in weight units."""
     choice: str = ""
@@ -84,6 +93,10 @@ class Settled(msgspec.Struct, frozen=True, gc=False):
     """Plugins that each visit is put to; then `decision` has the link's own destination."""
 
 
+Note = Callable[[str, str], None]
+"""Takes a question and its answer."""
+
+_NO_EXTRAS = LinkExtras()
 _NOT_FOUND = Decision(Outcome.NOT_FOUND)
 SETTLED_LINKS = 1 << 16
 """Plain redirects kept at least (twice as many at most, some 700 bytes each)."""
@@ -117,12 +130,17 @@ class Resolver:
         self._settled: Cache[Address, Settled] = Cache(SETTLED_LINKS)
         store.watch(self._drop)
 
-    def resolve(self, host: int, code: str, visitor: Visitor) -> Decision:
-        """Decides a visit to `/<code>`. `host` is a short host's number."""
+    def resolve(
+        self, host: int, code: str, visitor: Visitor, *, unlocked: bool = False
+    ) -> Decision:
+        """Decides a visit to `/<code>`. `host` is a short host's number.
+
+        `unlocked`: the visitor has named the link's password.
+        """
         address = (host, code)
         known = self.settled(address, visitor.utime)
         if known is None:
-            return self._decide(address, visitor)
+            return self._decide(address, visitor, unlocked=unlocked)
         owner = known.owner
         if visitor.is_get and self._is_short(owner, REDIRECT_WEIGHT, visitor):
             return Decision(Outcome.LIMITED, known.decision.link, owner, weight=REDIRECT_WEIGHT)
@@ -180,7 +198,14 @@ class Resolver:
         """Whether plugins are asked for a page: for a click by anything but a link preview."""
         return bool(deciders.pages) and visitor.counts and not visitor.is_link_preview
 
-    def _decide(self, address: Address, visitor: Visitor, steps: Steps | None = None) -> Decision:
+    def _decide(
+        self,
+        address: Address,
+        visitor: Visitor,
+        steps: Steps | None = None,
+        *,
+        unlocked: bool = False,
+    ) -> Decision:
         note = _keep_silent if steps is None else steps.note
         with self._store.read() as txn:
             link = LINKS.get(txn, address)
@@ -197,39 +222,59 @@ class Resolver:
             if link.filekey and file is None:
                 note("does its file exist", "no")
                 return _NOT_FOUND
-            if link.expiration_utime <= visitor.utime:
-                note("has its time come", "yes")
-                return Decision(Outcome.EXPIRED, link, file=file)
-            note("has its time come", "no")
-            if link.expiration_count:
-                if self._clicks.live(txn, link.id).count >= link.expiration_count:
-                    note("are its clicks used up", "yes")
-                    return Decision(Outcome.EXPIRED, link, file=file)
-                note("are its clicks used up", "no")
-        weight = REDIRECT_WEIGHT if file is None else file_weight(file)
+            extras = link.extras or _NO_EXTRAS
+            fallback = self._fallback(txn, link, extras, visitor, note)
+        if fallback == "":
+            return Decision(Outcome.EXPIRED, link, file=file)
+        weight = REDIRECT_WEIGHT if file is None or fallback else file_weight(file)
         if visitor.is_get:
             if self._is_short(owner, weight, visitor):
                 note("can its account pay for the visit", "no")
                 return Decision(Outcome.LIMITED, link, owner, file=file, weight=weight)
             note("can its account pay for the visit", "yes")
+        if fallback is not None:
+            note("where do visits go now", fallback)
+            location = ascii_location(fallback)
+            return Decision(Outcome.REDIRECT, link, owner, location, file, weight)
+        if extras.password is not None and not unlocked:
+            note("does it ask for a password", "yes")
+            return Decision(Outcome.PROTECTED, link, owner, file=file, weight=REDIRECT_WEIGHT)
         if link.expiration_count and (not visitor.counts or is_link_preview(visitor.user_agent)):
             note("is this a visitor to whom a limited link is shown", "no")
             return Decision(Outcome.HIDDEN, link, owner, file=file, weight=weight)
         if file is not None:
             note("is it a file", "yes")
             return Decision(Outcome.FILE, link, owner, file=file, weight=weight)
-        decision = Decision(
-            Outcome.REDIRECT, link, owner, link.ascii_url or link.url, weight=weight
-        )
+        location = link.ascii_url or link.url
+        if extras.utm is not None:
+            location = with_utm(location, extras.utm)
+        decision = Decision(Outcome.REDIRECT, link, owner, location, weight=weight)
         deciders = None
         if link.plugins or self._deciders.everywhere:
-            deciders = self._deciders.of_link(link, steps)
-        if not link.expiration_count and steps is None:
+            deciders = self._deciders.of_link(link, location, steps)
+        if not link.expiration_count and not unlocked and steps is None:
             until = min(link.expiration_utime, owner.expiration_utime)
             self._settled.put(address, Settled(link, decision, owner, until, deciders))
         if deciders is not None:
             return self.choose(decision, deciders, visitor, steps)
         return decision
+
+    def _fallback(
+        self, txn: Txn, link: Link, extras: LinkExtras, visitor: Visitor, note: Note
+    ) -> str | None:
+        """Where an ended link leads, empty if nowhere; None while it lives."""
+        if link.expiration_utime <= visitor.utime:
+            note("has its time come", "yes")
+            return extras.date_fallback
+        note("has its time come", "no")
+        if not link.expiration_count:
+            return None
+        live = self._clicks.live(txn, link.id)
+        if (live.unique if extras.counts_unique else live.count) < link.expiration_count:
+            note("are its clicks used up", "no")
+            return None
+        note("are its clicks used up", "yes")
+        return extras.count_fallback
 
     def _drop(self, changes: Sequence[Change]) -> None:
         for change in changes:

@@ -29,6 +29,8 @@ from shortd.hosts import Hosts, register
 from shortd.ids import random_text
 from shortd.importing import Importing
 from shortd.journal import Journal
+from shortd.link_passwords import LinkPasswords
+from shortd.link_terms import LinkTerms
 from shortd.links import Links
 from shortd.logins import Logins
 from shortd.mail import Delivery, Messages, Outbox, transport_of
@@ -44,12 +46,15 @@ from shortd.plugins.flaws import AnyPlugin
 from shortd.plugins.running import Plugins, Prepared, prepare, start_plugins
 from shortd.proxies import Proxies
 from shortd.resolver import Resolver
+from shortd.searching import Search
 from shortd.settings import Settings
+from shortd.sightings import Sightings
 from shortd.signing import KEY_BYTES, Signer
 from shortd.store import Store
 from shortd.store.schema import POSITIONS, SECRETS
 from shortd.store.table import WriteTxn
 from shortd.sweeper import Sweeper
+from shortd.titles import Titles
 from shortd.undertaker import Undertaker
 from shortd.unlocking import Unlocking
 from shortd.visitors import parse_agent
@@ -79,6 +84,10 @@ class Services:
     mailboxes: Mailboxes
     delivery: Delivery
     links: Links
+    link_passwords: LinkPasswords
+    link_terms: LinkTerms
+    search: Search
+    titles: Titles
     importing: Importing
     files: Files
     unlocking: Unlocking
@@ -183,11 +192,13 @@ async def _wire(
     resolver = Resolver(store, owners, clicks, budgets, deciders, nonce, country_of)
     metrics = Metrics(store, journal, delivery, settings.server.metrics_from)
     metrics.register(PluginMetrics(plugins, events))
-    visits = Visits(resolver, clicks, budgets, metrics, events, settings.clicks.ip)
+    sightings = Sightings(store, clicks, await _secret(store, "visitors"))
+    visits = Visits(resolver, clicks, budgets, metrics, events, sightings, settings.clicks.ip)
     blobs = Blobs(settings.data_dir / "files", reserve=settings.files.min_free_bytes)
     files = Files(store, blobs, links, settings.limits, random)
     proxies = Proxies(settings.server.trusted_proxies)
     signer = Signer(await _secret(store, "file_addresses"))
+    link_passwords = LinkPasswords(hasher, Signer(await _secret(store, "link_passwords")))
     return Services(
         settings=settings,
         clock=clock,
@@ -200,6 +211,10 @@ async def _wire(
         mailboxes=Mailboxes(store, settings.limits, hasher, owners, random),
         delivery=delivery,
         links=links,
+        link_passwords=link_passwords,
+        link_terms=LinkTerms(links, hosts, link_passwords),
+        search=Search(store),
+        titles=Titles(hosts, enabled=settings.links.fetch_titles),
         importing=Importing(store, hosts, links),
         files=files,
         unlocking=Unlocking(store, visits, clicks, signer),

@@ -1,4 +1,5 @@
-"""Removes what time has ended: temporary accounts, logins, mailed codes, old visits, balances.
+"""Removes what time has ended: temporary accounts, logins, mailed codes, old visits, balances,
+visitors that are new again.
 
 Works in small transactions so that no write waits long behind it, and never touches
 anything that a caller could still reach.
@@ -33,6 +34,8 @@ from shortd.store.schema import (
     LINKS_BY_OWNER,
     MAIL_HISTORIES,
     OUTBOX,
+    SIGHTINGS,
+    SIGHTINGS_BY_END,
     TOKENS,
     UPLOADS_BY_OWNER,
     VISITS,
@@ -80,6 +83,7 @@ class Sweeper:
         await self._sweep_rows(OUTBOX, lambda row: 0 < row.given_up_utime <= now - SHOWN)
         await self._sweep_rows(MAIL_HISTORIES, lambda row: row.utimes[-1] <= now - DAY)
         await self._sweep_visits(now - self._clicks.visit_days * DAY)
+        await self._sweep_sightings(now)
         await self._budgets.sweep(now)
 
     async def _sweep_accounts(self, now: int) -> None:
@@ -126,6 +130,19 @@ class Sweeper:
                 return
             after = rows[-1][0]
             await asyncio.sleep(0)
+
+    async def _sweep_sightings(self, now: int) -> None:
+        while await self._store.write(partial(_forget_sightings, now=now)):
+            await asyncio.sleep(0)
+
+
+def _forget_sightings(txn: WriteTxn, now: int) -> bool:
+    """Removes some of the sightings whose time is over; True if there may be more."""
+    oldest = list(islice(SIGHTINGS_BY_END.keys(txn), ROWS_PER_WRITE))
+    ended = [key for key in oldest if key[0] <= now]
+    for _, link_id, visitor in ended:
+        SIGHTINGS.delete(txn, (link_id, visitor))
+    return len(ended) == ROWS_PER_WRITE
 
 
 def _clear(txn: WriteTxn, userid: str, now: int) -> bool:

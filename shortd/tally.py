@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from shortd.clock import DAY
-from shortd.models import QR_LOAD, QR_VISIT, Click, Counts, DayStats, Visit
-from shortd.store.schema import COUNTS, DAY_STATS, LINKS_BY_ID, VISITS
+from shortd.models import QR_LOAD, QR_VISIT, Click, Counts, DayStats, Sighting, Visit
+from shortd.store.schema import COUNTS, DAY_STATS, LINKS_BY_ID, SIGHTINGS, VISITS
 from shortd.store.table import WriteTxn
 from shortd.visitors import PART, parse_agent, primary_language, referrer_host
 
@@ -27,7 +27,16 @@ _NO_COUNTS = Counts()
 class _LinkTally:
     """What one link's clicks of this drain add up to."""
 
-    __slots__ = ("choices", "count", "count_qr", "days", "last_utime", "visits")
+    __slots__ = (
+        "choices",
+        "count",
+        "count_qr",
+        "days",
+        "last_utime",
+        "sightings",
+        "unique",
+        "visits",
+    )
 
     def __init__(self) -> None:
         self.count = 0
@@ -36,6 +45,8 @@ class _LinkTally:
         self.days: dict[int, list[Click]] = {}
         self.visits: list[Click] = []
         self.choices: dict[str, int] | None = None
+        self.unique = 0
+        self.sightings: dict[bytes, Sighting] = {}
 
 
 class Tally:
@@ -53,6 +64,10 @@ class Tally:
         if click.kind != QR_LOAD:
             link.count += 1
             link.last_utime = max(link.last_utime, click.utime)
+            if not click.is_repeat:
+                link.unique += 1
+                if click.sighting is not None:
+                    link.sightings[click.sighting.visitor] = click.sighting
             link.visits.append(click)
             if len(link.visits) > self._visits_per_link:
                 del link.visits[0]
@@ -95,8 +110,11 @@ class Tally:
             visit_serial=serial,
             last_utime=max(old.last_utime, link.last_utime),
             choices=merged_choices(old.choices, link.choices),
+            unique=old.unique + link.unique,
         )
         COUNTS.put(txn, (link_id,), counts)
+        for visitor in sorted(link.sightings):
+            SIGHTINGS.put(txn, (link_id, visitor), link.sightings[visitor])
         for day, clicks in link.days.items():
             stats = DAY_STATS.get(txn, (link_id, day))
             DAY_STATS.put(txn, (link_id, day), _add_to_day(stats, clicks))

@@ -66,8 +66,14 @@ class Unlocking:
             raise errors.ADDRESS_EXPIRED()
 
     def signature(self, address: Address, now: int) -> str:
-        """What a visitor has to decrypt. LINK_NOT_FOUND, LINK_EXPIRED, NOT_A_FILE."""
-        return self._encrypted(self._visits.look(*address, Visitor(now))).signature
+        """What a visitor has to decrypt. LINK_NOT_FOUND, LINK_EXPIRED, NOT_A_FILE; LINK_PROTECTED
+        where the link has a password of its own, which has to come first.
+        """
+        decision = self._visits.look(*address, Visitor(now))
+        file = self._encrypted(decision)
+        if decision.outcome is Outcome.PROTECTED:
+            raise errors.LINK_PROTECTED(field="shorturl")
+        return file.signature
 
     async def unlock(self, address: Address, challenge: str, client: str, now: int) -> Unlocked:
         """The file behind a link, for its challenge.
@@ -91,7 +97,8 @@ class Unlocking:
 
     def _encrypted(self, decision: Decision, grace_at: int | None = None) -> File:
         file = decision.file
-        if decision.outcome is Outcome.EXPIRED:
+        leads_elsewhere = decision.outcome is Outcome.REDIRECT and file is not None
+        if decision.outcome is Outcome.EXPIRED or leads_elsewhere:
             if grace_at is None or not self._in_grace(decision, grace_at):
                 raise errors.LINK_EXPIRED()
         elif not decision.is_alive:

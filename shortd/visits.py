@@ -15,7 +15,10 @@ from shortd.metrics import Metrics
 from shortd.models import QR_LOAD, QR_VISIT, VISIT, Click, Link
 from shortd.plugins.events import Events
 from shortd.resolver import Decision, Outcome, Resolver, Settled, Visitor
+from shortd.sightings import Sightings
 from shortd.visitors import kept_address
+
+_NO_CLICK = (Outcome.HIDDEN, Outcome.PROTECTED)
 
 
 class Visits:
@@ -28,6 +31,7 @@ class Visits:
         budgets: Budgets,
         metrics: Metrics,
         events: Events,
+        sightings: Sightings,
         address_mode: str,
     ) -> None:
         self.resolve = resolver.resolve
@@ -36,17 +40,21 @@ class Visits:
         self._choose = resolver.choose
         self._may_see_page = resolver.may_see_page
         self._hear_click = events.click if events.hear_clicks else None
+        self._sightings = sightings
         self._clicks = clicks
         self._budgets = budgets
         self._metrics = metrics
         self._address_mode = address_mode
 
-    def answer(self, host: int, code: str, visitor: Visitor) -> Decision:
-        """Decides a visit and applies it; the click is journalled on return."""
+    def answer(self, host: int, code: str, visitor: Visitor, *, unlocked: bool = False) -> Decision:
+        """Decides a visit and applies it; the click is journalled on return.
+
+        `unlocked`: the visitor has named the link's password.
+        """
         known = self._settled((host, code), visitor.utime)
         decision = None if known is None else self._take(known, visitor)
         if decision is None:
-            decision = self.resolve(host, code, visitor)
+            decision = self.resolve(host, code, visitor, unlocked=unlocked)
             self.apply(decision, visitor)
         self._clicks.flush()
         return decision
@@ -61,7 +69,7 @@ class Visits:
         if link is None or owner is None or not visitor.is_get or not decision.is_alive:
             return
         self._budgets.buckets.charge(owner.bucket, owner.limit, decision.weight, visitor.utime)
-        if decision.outcome is not Outcome.HIDDEN and visitor.counts:
+        if decision.outcome not in _NO_CLICK and visitor.counts:
             self._record(link, QR_VISIT if visitor.is_qr else VISIT, visitor, decision.choice)
 
     def redirect(self, address: Address, visitor: Visitor) -> Decision | None:
@@ -115,6 +123,9 @@ class Visits:
         return decision
 
     def _record(self, link: Link, kind: int, visitor: Visitor, choice: str = "") -> None:
+        is_repeat, sighting = False, None
+        if link.extras is not None and kind != QR_LOAD:
+            is_repeat, sighting = self._sightings.of(link, visitor)
         self._clicks.record(
             Click(
                 link.id,
@@ -125,6 +136,8 @@ class Visits:
                 visitor.referrer,
                 visitor.accept_language,
                 choice,
+                is_repeat,
+                sighting,
             )
         )
         if self._hear_click is not None and kind != QR_LOAD:

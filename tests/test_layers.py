@@ -21,6 +21,7 @@ LAYERS = {
         *("passwords", "qr", "destinations", "visitors", "proxies", "blobs", "frames"),
         *("manifests", "signing", "cache", "sendfile"),
         *("plugin", "plugin_types", "hookspecs", "countries"),
+        *("html_titles", "public_addresses"),
     },
     # Speaks to servers from outside.
     "client": {"client"},
@@ -28,6 +29,7 @@ LAYERS = {
         *("accounts", "tokens", "logins", "codes", "mailboxes", "mail"),
         *("links", "files", "clicks", "teams"),
         *("budgets", "owners", "hosts", "tally", "sweeper", "undertaker", "metrics", "importing"),
+        *("link_passwords", "link_terms", "public_pages", "searching", "sightings", "titles"),
     },
     "deciding": {"resolver", "plugins", "visits", "heads", "unlocking"},
     "wiring": {"services"},

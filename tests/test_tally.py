@@ -74,7 +74,7 @@ def visits(store: Store, link_id: int = 7) -> list[tuple[int, Visit]]:
 def test_the_kinds_of_clicks(store: Store) -> None:
     kinds = [VISIT, VISIT, QR_VISIT, QR_LOAD, QR_LOAD]
     drain(store, [Click(7, NOON + n, kind) for n, kind in enumerate(kinds)])
-    assert counts(store) == Counts(3, 3, 3, 3, NOON + 2)
+    assert counts(store) == Counts(3, 3, 3, 3, NOON + 2, unique=3)
     assert [(visit.utime, visit.kind) for _, visit in visits(store)] == [
         (NOON, VISIT),
         (NOON + 1, VISIT),
@@ -139,7 +139,7 @@ def test_a_link_that_is_gone_leaves_nothing(store: Store) -> None:
     assert counts(store, 1234) is None
     assert days(store, 1234) == {}
     assert visits(store, 1234) == []
-    assert counts(store) == Counts(1, 0, 1, 1, NOON)
+    assert counts(store) == Counts(1, 0, 1, 1, NOON, unique=1)
 
 
 def test_a_dimension_has_a_bounded_number_of_values(store: Store) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 from shortd import models
-from shortd.destinations import parse_destination
+from shortd.destinations import parse_destination, with_utm
 from shortd.plugin_types import Destination, Interstitial, Link, Visit
 from shortd.plugins.guard import GuardedCall
 from shortd.plugins.pages import Page, checked_page, full_choice
@@ -43,20 +43,23 @@ class Asked(NamedTuple):
 class LinkDeciders:
     """Who decides visits to a link."""
 
-    __slots__ = ("_own_hosts", "_places", "destinations", "link", "pages")
+    __slots__ = ("_own_hosts", "_places", "_utm", "destinations", "link", "pages")
 
     def __init__(
         self,
         link: Link,
         own_hosts: Collection[str],
         location: str,
+        utm: Sequence[str],
         destinations: Sequence[Asked],
         pages: Sequence[Asked],
     ) -> None:
+        """`utm` go on what plugins answer; on `location` they are already."""
         self.link = link
         self.destinations = destinations
         self.pages = pages
         self._own_hosts = own_hosts
+        self._utm = utm
         # By plugin, URL and choice.
         self._places: dict[tuple[str, str, str], Place] = {("", "", ""): Place(location)}
 
@@ -97,8 +100,12 @@ class LinkDeciders:
     def _parsed(self, name: str, url: str, choice: str) -> Place:
         choice = full_choice(name, choice)
         own = self._places["", "", ""].location
-        location = parse_destination(url, self._own_hosts).location if url else own
+        location = self._led_to(url) if url else own
         return Place(location, choice)
+
+    def _led_to(self, url: str) -> str:
+        location = parse_destination(url, self._own_hosts).location
+        return with_utm(location, self._utm) if self._utm else location
 
     def page(
         self, visit: Visit, destination: str, nonce: str, steps: Steps | None = None
@@ -137,15 +144,18 @@ class Deciders:
         self._own_hosts = own_hosts
         self._short_url_of = short_url_of
 
-    def of_link(self, row: models.Link, steps: Steps | None = None) -> LinkDeciders | None:
-        """Who decides visits to a link that redirects; None if nobody does."""
+    def of_link(
+        self, row: models.Link, location: str, steps: Steps | None = None
+    ) -> LinkDeciders | None:
+        """Who decides visits to a link that redirects to `location`; None if nobody does."""
         data = self._data(row, steps)
         destinations = self._asked(self._destinations, data)
         pages = self._asked(self._pages, data)
         if not destinations and not pages:
             return None
         link = shown_link(row, self._short_url_of(row))
-        return LinkDeciders(link, self._own_hosts, row.ascii_url or row.url, destinations, pages)
+        utm = (row.extras and row.extras.utm) or ()
+        return LinkDeciders(link, self._own_hosts, location, utm, destinations, pages)
 
     def _data(self, row: models.Link, steps: Steps | None) -> dict[str, Any]:
         """The link's data by plugin, for all that are to be asked about it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from shortd.models import (
+    VISITOR_BYTES,
     Account,
     Balance,
     Counts,
@@ -21,6 +22,7 @@ from shortd.models import (
     MailedCode,
     MailHistory,
     Position,
+    Sighting,
     Token,
     Upload,
     Visit,
@@ -124,7 +126,8 @@ STORED_BYTES: Table[tuple[str], int] = Table("stored_bytes", Key(TEXT), int)
 
 SECRETS: Table[tuple[str], bytes] = Table("secrets", Key(TEXT), bytes)
 """`("file_addresses",)`: the key that signs download addresses. `("plugins",)`: what each plugin's
-own secret is derived from."""
+own secret is derived from. `("visitors",)`: the key under which visitors are known again.
+`("link_passwords",)`: the key that signs what a link's password opens."""
 
 COUNTS: Table[tuple[int], Counts] = Table("counts", Key(U64), Counts)
 """By link id."""
@@ -134,6 +137,17 @@ DAY_STATS: Table[tuple[int, int], DayStats] = Table("day_stats", Key(U64, U32), 
 
 VISITS: Table[tuple[int, int], Visit] = Table("visits", Key(U64, U64), Visit)
 """By (link id, serial): oldest first."""
+
+SIGHTINGS_BY_END: Index[tuple[int, int, bytes], Sighting] = Index(
+    "sightings_by_end",
+    Key(U64, U64, Fixed(VISITOR_BYTES)),
+    lambda row: (row.until, row.link_id, row.visitor),
+)
+SIGHTINGS: Table[tuple[int, bytes], Sighting] = Table(
+    "sightings", Key(U64, Fixed(VISITOR_BYTES)), Sighting, (SIGHTINGS_BY_END,)
+)
+"""By (link id, visitor): the last click of each visitor that counted as a unique one. Rows go when
+their time is over, those of deleted links as well."""
 
 BALANCES: Table[tuple[str], Balance] = Table("balances", Key(TEXT), Balance)
 """Token buckets that are not full, by bucket key."""
@@ -157,5 +171,6 @@ TABLES: tuple[Table[Any, Any], ...] = (
     COUNTS,
     DAY_STATS,
     VISITS,
+    SIGHTINGS,
     BALANCES,
 )

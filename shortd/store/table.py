@@ -211,6 +211,22 @@ class Index(Generic[I, V]):
         for key, _ in _range(txn, self.name, self.key.prefix(prefix), start, reverse=reverse):
             yield self.key.decode(key)
 
+    def rows(
+        self,
+        txn: Txn,
+        prefix: Sequence[Any] = (),
+        *,
+        after: I | None = None,
+        reverse: bool = False,
+    ) -> Iterator[tuple[I, V]]:
+        """The same keys with their rows."""
+        start = None if after is None else self.key.encode(after)
+        rows, table = txn.databases[self.table.name], self.table
+        for key, found in _range(txn, self.name, self.key.prefix(prefix), start, reverse=reverse):
+            raw = txn.raw.get(found, db=rows)
+            if raw is not None:
+                yield self.key.decode(key), table.decode(raw)
+
     def count(self, txn: Txn) -> int:
         """Rows that the index holds; costs the same for any number."""
         entries: int = txn.raw.stat(txn.databases[self.name])["entries"]

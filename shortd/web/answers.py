@@ -15,7 +15,13 @@ from litestar.types import Send
 
 from shortd import errors
 from shortd.plugins.pages import Page
-from shortd.web.pages import FORM_SCRIPT_HEADERS, SCRIPT_HEADERS, SECURITY_HEADERS, Pages
+from shortd.web.pages import (
+    FORM_SCRIPT_HEADERS,
+    LEADING_HEADERS,
+    SCRIPT_HEADERS,
+    SECURITY_HEADERS,
+    Pages,
+)
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -28,6 +34,7 @@ def _page_headers(headers: Iterable[tuple[str, str]]) -> Headers:
 
 
 PAGE_HEADERS = _page_headers(SECURITY_HEADERS)
+LEADING_PAGE_HEADERS = _page_headers(LEADING_HEADERS)
 SCRIPT_PAGE_HEADERS = _page_headers(SCRIPT_HEADERS)
 FORM_SCRIPT_PAGE_HEADERS = _page_headers(FORM_SCRIPT_HEADERS)
 JSON_HEADERS: Headers = [

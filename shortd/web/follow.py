@@ -13,16 +13,26 @@ from urllib.parse import quote
 
 import ada_url
 from litestar.types import HTTPScope
+from msgspec import structs
 
 from shortd import errors
 from shortd.clock import DAY, SECOND
 from shortd.destinations import with_query
+from shortd.heads import REFERRER_LIMIT
 from shortd.models import Encryption, Link
 from shortd.qr import QrOptions, render
 from shortd.resolver import Decision, Outcome, Visitor
 from shortd.services import Services
-from shortd.web.answers import NO_STORE, Answer, Headers, error_answer, interstitial, page
-from shortd.web.pages import Pages, PreviewFile, PreviewPage
+from shortd.web.answers import (
+    LEADING_PAGE_HEADERS,
+    NO_STORE,
+    Answer,
+    Headers,
+    error_answer,
+    interstitial,
+    page,
+)
+from shortd.web.pages import Pages, PasswordPage, PreviewFile, PreviewPage
 
 LINK_PATH = re.compile(r"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?P<suffix>\+|\.svg|\.png)?", re.ASCII)
 """A short link's path, its preview's or its image's: by shape alone."""
@@ -55,7 +65,7 @@ class Follow:
 
     async def answer(self, scope: HTTPScope, path: re.Match[str]) -> Answer:
         """The whole response to a request whose path is a `LINK_PATH`."""
-        request = self._request(scope)
+        request = self.request(scope)
         if request.method not in ("GET", "HEAD"):
             refusal = self._refusal(errors.METHOD_NOT_ALLOWED(), request)
             refusal.headers.append((b"allow", b"GET, HEAD"))
@@ -64,7 +74,7 @@ class Follow:
         host, visitor = request.host, request.visitor
         visits = self._services.visits
         if suffix is None:
-            return self._visit(visits.answer(host, code, visitor), request)
+            return self.lead_on(visits.answer(host, code, visitor), request)
         if suffix == "+":
             return self._preview(visits.look(host, code, visitor), request)
         if request.query == UNCOUNTED:
@@ -73,12 +83,21 @@ class Follow:
             decision = visits.load_qr(host, code, visitor)
         return await self._image(decision, suffix, request)
 
-    def _request(self, scope: HTTPScope) -> LinkRequest:
+    def request(
+        self, scope: HTTPScope, *, query: bytes | None = None, referrer: str | None = None
+    ) -> LinkRequest:
+        """What a request says of a visit; `query` and `referrer`, where given, are those of the
+        link's own address, of which another one has taken over.
+        """
         headers = scope["headers"]
         fields = dict(headers)
-        method, query = scope["method"], scope["query_string"]
+        method = scope["method"]
+        if query is None:
+            query = scope["query_string"]
         head = self._heads.read(fields, headers)
         forwards = self._forward_query and query not in (b"", b"qr")
+        if referrer is not None:
+            head = structs.replace(head, referrer=referrer[:REFERRER_LIMIT])
         client = scope["client"]
         visitor = self._heads.visitor(
             head,
@@ -90,7 +109,8 @@ class Follow:
         )
         return LinkRequest(method, query, fields, head.host, visitor)
 
-    def _visit(self, decision: Decision, request: LinkRequest) -> Answer:
+    def lead_on(self, decision: Decision, request: LinkRequest) -> Answer:
+        """The answer to a visit that was decided and applied."""
         if decision.outcome is Outcome.REDIRECT:
             location = decision.location
             if request.visitor.query:
@@ -101,7 +121,24 @@ class Follow:
         if decision.outcome is Outcome.FILE:
             location = self._file_location(decision, request)
             return Answer(302, [(b"location", location.encode("ascii")), NO_STORE])
+        if decision.outcome is Outcome.PROTECTED and decision.link is not None:
+            return self.ask(decision.link, request)
         return self._preview(decision, request)
+
+    def ask(self, link: Link, request: LinkRequest, *, is_wrong: bool = False) -> Answer:
+        """The page that asks for a link's password; `is_wrong` if the last one was not it."""
+        visitor = request.visitor
+        content = PasswordPage(
+            short_url=self._services.links.short_url(link),
+            code=link.code,
+            query="qr" if visitor.is_qr else visitor.query,
+            referrer=visitor.referrer,
+            is_wrong=is_wrong,
+        )
+        status = errors.WRONG_PASSWORD.status if is_wrong else 200
+        return page(
+            self._pages, "password.html", status, headers=LEADING_PAGE_HEADERS, page=content
+        )
 
     def _file_location(self, decision: Decision, request: LinkRequest) -> str:
         """A signed download address, or the page that unlocks the file."""
@@ -125,6 +162,7 @@ class Follow:
             created=link.utime,
             qr_path=f"/{link.code}.svg?{UNCOUNTED.decode()}",
             file=_preview_file(decision),
+            protected=decision.outcome is Outcome.PROTECTED,
         )
         return page(self._pages, "preview.html", page=content)
 
@@ -157,7 +195,7 @@ def client_address(services: Services, scope: HTTPScope) -> str:
 
 def _preview_file(decision: Decision) -> PreviewFile | None:
     file = decision.file
-    if file is None:
+    if file is None or decision.outcome in (Outcome.PROTECTED, Outcome.REDIRECT):
         return None
     if file.encryption is not Encryption.NONE:
         return PreviewFile(encrypted=True)

@@ -32,6 +32,8 @@ _REST = (
 )
 SECURITY_HEADERS = (("Content-Security-Policy", _POLICY + "form-action 'self'"), *_REST)
 """For every HTML answer but those with a script."""
+LEADING_HEADERS = (("Content-Security-Policy", _POLICY + "form-action 'self' http: https:"), *_REST)
+"""For pages whose form leads on to other sites: browsers hold redirects against the policy, too."""
 _SCRIPT_POLICY = (
     _POLICY + "script-src 'self'; connect-src 'self'; "
     "require-trusted-types-for 'script'; trusted-types 'none'; "
@@ -81,6 +83,8 @@ class PreviewPage(msgspec.Struct, frozen=True, kw_only=True):
     """Path of the link's QR image on this host, such as `/abc.svg`."""
     file: PreviewFile | None = None
     """What the link shares, in place of a destination."""
+    protected: bool = False
+    """It opens with a password alone; then nothing is told of where it leads."""
 
     @property
     def short_parts(self) -> tuple[str, str, str]:
@@ -103,6 +107,19 @@ class PreviewPage(msgspec.Struct, frozen=True, kw_only=True):
     def clickable(self) -> bool:
         """Whether the destination may be a link at all; an imported row is not ours."""
         return (self.destination or "").lower().startswith(("http://", "https://"))
+
+
+class PasswordPage(msgspec.Struct, frozen=True, kw_only=True):
+    """password.html: asks for the password of a link, and sends it to `/-/open`."""
+
+    short_url: str
+    code: str
+    query: str = ""
+    """What of the visitor's query goes on with him."""
+    referrer: str = ""
+    """Where he came from, for the click that is still to come."""
+    is_wrong: bool = False
+    """He has named one that is not the link's."""
 
 
 class MailedPage(msgspec.Struct, frozen=True, kw_only=True):

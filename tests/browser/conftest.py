@@ -7,6 +7,7 @@ loop of its own in this thread.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from tests.browser.target import Target, open_target
 from tests.browser.watch import Watch
 from tests.conftest import GENEROUS
 from tests.server_process import ServerProcess
+from tests.terms import set_terms
 from tests.tools import needed
 
 if TYPE_CHECKING:
@@ -40,6 +42,9 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+PASSWORD = "Pässword 1"
+ARRIVED = "arrived"
 
 NewLink = Callable[..., str]
 
@@ -74,6 +79,28 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 def userid(site: ServerProcess) -> str:
     """Whose links they are."""
     return str(site.call("temporary_account")["userid"])
+
+
+@pytest.fixture(scope="package")
+def behind() -> Iterator[Target]:
+    """Where the protected link leads."""
+    with open_target() as target:
+        yield target
+
+
+@pytest.fixture(scope="package")
+def protected(site: ServerProcess, userid: str, behind: Target) -> str:
+    """The short URL of a link that asks for `PASSWORD`. The server is started anew."""
+    url = f"{behind.url}/{ARRIVED}"
+    short_url = str(site.call("url", userid=userid, url=url)["entry"]["shorturl"])
+    site.stop()
+    terms = {short_url.rpartition("/")[2]: {"password": PASSWORD}}
+    environ = {**GENEROUS, "SHORTD_PUBLIC_URL": site.url}
+    # In a thread, for Playwright has an event loop in this one.
+    with ThreadPoolExecutor() as threads:
+        threads.submit(set_terms, site.data_dir, environ, userid, terms).result()
+    site.start()
+    return short_url
 
 
 @pytest.fixture

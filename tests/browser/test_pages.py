@@ -19,11 +19,20 @@ HOSTILE = (
 
 
 @pytest.fixture(
-    params=["home", "docs", "preview", "hidden", "hostile", "missing", "gone", "verify"]
+    params=[
+        *("home", "docs", "preview", "hidden", "hostile", "missing", "gone", "verify"),
+        *("password", "protected"),
+    ]
 )
-def address(request: pytest.FixtureRequest, site: ServerProcess, new_link: NewLink) -> str:
+def address(
+    request: pytest.FixtureRequest, site: ServerProcess, new_link: NewLink, protected: str
+) -> str:
     """The address of each kind of page."""
     match request.param:
+        case "password":
+            return protected
+        case "protected":
+            return f"{protected}+"
         case "home":
             return f"{site.url}/"
         case "docs":

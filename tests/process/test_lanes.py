@@ -13,13 +13,17 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 
+from shortd.store import Store
+from shortd.store.schema import COUNTS, LINKS
 from tests.conftest import GENEROUS
 from tests.process.wire import Wire, call
 from tests.server_process import ServerProcess, free_port
+from tests.terms import set_terms
 
 DATE = re.compile(rb"\r\ndate: [^\r]*")
 PUBLIC = "http://s.example"
@@ -74,6 +78,16 @@ class Links:
         self.limited_split = self._make(expiration_count=20, plugins={"ab": split})
         self.page = self._make(plugins={"page": {}, "ab": split})
         self.limited_page = self._make(expiration_count=3, plugins={"page": {}})
+        self.terms: dict[str, dict[str, object]] = {}
+        self.tagged = self._make_with(utm_source="ü &", url="https://e.example/ä?utm_source=x&b#f")
+        self.tagged_split = self._make_with(utm_medium="mail", plugins={"ab": split})
+        self.protected = self._make_with(password="secret")
+        self.protected_page = self._make_with(password="secret", plugins={"page": {}})
+        self.over = self._make_with(expiration_utime=1, date_fallback="https://over.example/ü")
+        self.enough = self._make_with(expiration_count=1, count_fallback="https://enough.example/")
+        self.unique = self._make_with(unique_minutes=60)
+        self.unique_split = self._make_with(unique_minutes=60, plugins={"ab": split})
+        self.unique_limited = self._make_with(expiration_count=4, counts_unique=True)
 
     @property
     def codes(self) -> list[str]:
@@ -90,6 +104,17 @@ class Links:
         code = str(entry["shorturl"].rpartition("/")[2])
         for plugin, data in plugins.items():
             self._server.call("set_plugin", **self._which(code), plugin=plugin, data=data)
+        return code
+
+    def _make_with(
+        self,
+        url: str = "https://example.com/",
+        plugins: Mapping[str, object] = MappingProxyType({}),
+        **terms: object,
+    ) -> str:
+        """A link whose terms are still to be set, while the server is stopped."""
+        code = self._make(url, plugins)
+        self.terms[code] = terms
         return code
 
     def _which(self, code: str) -> dict[str, str]:
@@ -162,6 +187,7 @@ def pair(
     maker.start()
     links = Links(maker)
     assert maker.stop() == 0
+    set_terms(directory / "lane", environ, links.userid, links.terms)
     shutil.copytree(directory / "lane", directory / "pages")
     pages = ServerProcess(
         directory / "pages", {**environ, "SHORTD_SERVER__FAST_LANE": "false"}, port=free_port()
@@ -175,6 +201,24 @@ def pair(
         assert pages.stop() == 0
         for server in (maker, pages):
             assert "Traceback" not in server.log
+    lane, slow = (stored_counts(server.data_dir, links) for server in (maker, pages))
+    assert lane == slow
+    assert all(0 < unique < count for count, unique in lane)
+
+
+def stored_counts(data_dir: Path, links: Links) -> list[tuple[int, int]]:
+    """Clicks and unique clicks of the links that tell them apart, of a stopped server."""
+    store = Store(data_dir)
+    counts = []
+    with store.read() as txn:
+        for code in (links.unique, links.unique_split, links.unique_limited):
+            link = LINKS.get(txn, (0, code))
+            assert link is not None
+            row = COUNTS.get(txn, (link.id,))
+            assert row is not None
+            counts.append((row.count, row.unique))
+    store.close()
+    return counts
 
 
 def exchange(port: int, data: bytes, *, timeout: float = 10) -> bytes:
@@ -249,6 +293,7 @@ def test_headers(pair: Pair, headers: list[str]) -> None:
     for code in (
         *(links.plain, links.limited, "nosuchcode"),
         *(links.split, links.phones, links.page),
+        *(links.tagged, links.protected, links.over, links.enough, links.unique),
     ):
         # The second request closes, where the first leaves the connection open.
         pair.compare(request(f"/{code}", *headers), request("/robots.txt", CLOSE))
@@ -329,7 +374,7 @@ def test_pipelined_requests_keep_their_order(pair: Pair) -> None:
 def test_a_thousand_random_pipelines(pair: Pair) -> None:
     chance = random.Random(20)
     links = pair.links
-    limited = (links.limited, links.limited_split, links.limited_page)
+    limited = (links.limited, links.limited_split, links.limited_page, links.unique_limited)
     codes = [*(code for code in links.codes if code not in limited), "nosuchcode", "robots.txt"]
     for _ in range(1000):
         requests = []
@@ -395,6 +440,8 @@ def test_both_count_the_same(pair: Pair) -> None:
     for code in (
         *(links.plain, links.limited, links.used_up, links.fragment),
         *(links.split, links.limited_split, links.page, links.limited_page),
+        *(links.tagged_split, links.over, links.enough, links.unique, links.unique_split),
+        links.unique_limited,
     ):
         for server in (pair.lane, pair.pages):
             exchange(server.port, request(f"/{code}", CLOSE))

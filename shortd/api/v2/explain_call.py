@@ -46,7 +46,7 @@ class Explanation(Output, frozen=True, kw_only=True):
     """What a visit would get."""
 
     outcome: str
-    """redirect, interstitial, file, hidden, not_found, expired or limited."""
+    """redirect, interstitial, file, protected, hidden, not_found, expired or limited."""
     location: str
     """Where the visitor would be sent; empty if nowhere."""
     choice: str
