@@ -16,9 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.load import Result, load
-from bench.servers import Nginx, fill, start_shortd
+from bench.servers import Nginx, fill, fill_with_plugin, start_shortd
 from tests.server_process import ServerProcess
 
+SPLIT = {"variants": [{"url": "https://b.example/of/usual/length", "weight": 50}]}
+PHONES = {"ios": "https://ios.example/of/usual/length"}
 MISSING = [f"zzz{number:05d}" for number in range(1000)]
 
 
@@ -36,9 +38,13 @@ def main(links: int, rounds: int, seconds: int) -> None:
         try:
             fast_user, fast_codes = fill(fast, links)
             slow_user, slow_codes = fill(slow, links)
+            _, split_codes = fill_with_plugin(fast, "ab", SPLIT)
+            _, phone_codes = fill_with_plugin(fast, "mobile", PHONES)
             runs = {
                 "nginx return 302": (nginx.url, fast_codes),
                 "shortd": (fast.url, fast_codes),
+                "shortd, links with ab": (fast.url, split_codes),
+                "shortd, links with mobile": (fast.url, phone_codes),
                 "shortd, fast_lane = false": (slow.url, slow_codes),
                 "shortd, 404": (fast.url, MISSING),
             }

@@ -104,3 +104,16 @@ def fill(server: ServerProcess, count: int) -> tuple[str, list[str]]:
         entries = server.call("urls", userid=userid, urls=urls)["entries"]
         codes.extend(entry["shorturl"].rpartition("/")[2] for entry in entries)
     return userid, codes
+
+
+def fill_with_plugin(
+    server: ServerProcess, plugin: str, data: object, count: int = 1000
+) -> tuple[str, list[str]]:
+    """Makes `count` links with data of a plugin; the owner's userid and the codes."""
+    userid, codes = fill(server, count)
+    with httpx.Client(base_url=server.url) as client:
+        for code in codes:
+            inputs = {"userid": userid, "shorturl": f"{server.url}/{code}"}
+            answer = client.post("/v2/set_plugin", json={**inputs, "plugin": plugin, "data": data})
+            answer.raise_for_status()
+    return userid, codes

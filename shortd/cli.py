@@ -113,9 +113,11 @@ def config() -> None:
 def check(config_file: Path | None, data_dir: Path | None) -> None:
     """Check the settings, and show what follows from them."""
     settings = load(config_file, data_dir=data_dir, environ=os.environ)
+    from shortd.countries import open_countries
     from shortd.plugins.discovery import check_all
 
     check_all(settings)
+    open_countries(settings.clicks.geoip_db)
     _show(
         {
             "settings": config_file or "no file: defaults and environment",

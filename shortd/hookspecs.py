@@ -13,9 +13,10 @@ Three kinds:
   they are too slow for are dropped and counted.
 - *Extension* hooks (`commands` to `importers`) add to the server and its command line.
 
-No plugin breaks a visit: one that raises, answers something of a wrong type, or is slow (5 ms) is
-passed over as if it had answered None, and after five times in a minute it is switched off until
-the server restarts (`/-/health` shows it).
+No plugin breaks a visit: one that raises, or answers something that cannot be used, is passed over
+as if it had answered None. Five such failures in a minute switch it off until the server restarts;
+so do five calls above 5 ms, if they are more than one in a hundred (`/-/health` shows it). What is
+raised is logged: keep secrets out of messages.
 """
 
 from __future__ import annotations

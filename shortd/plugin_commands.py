@@ -51,7 +51,7 @@ class PluginGroups(click.Group):
 
     def _groups(self, ctx: click.Context) -> dict[str, click.Command]:
         from shortd.hookspecs import PROJECT
-        from shortd.plugins.discovery import one_line
+        from shortd.plugins.flaws import one_line
         from shortd.plugins.running import prepare, unstarted
 
         settings = _settings(ctx.params.get("config_file"), ctx.params.get("data_dir"))
@@ -91,12 +91,15 @@ def import_links(
     Links go in by the thousand, all of a batch or none; a code that is in use is never replaced.
     """
     settings = load(config_file, data_dir=data_dir, environ=os.environ)
+    from shortd import logs
+
+    logs.configure()
     done = asyncio.run(_import(settings, owner, format_name, file))
     click.echo(f"{done} links were imported.")
 
 
 async def _import(settings: Settings, owner: str, format_name: str, file: Path) -> int:
-    from shortd.plugins.discovery import one_line
+    from shortd.plugins.flaws import one_line
     from shortd.services import open_services
 
     services = await open_services(settings)

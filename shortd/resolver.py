@@ -21,7 +21,8 @@ from shortd.links import Address
 from shortd.models import File, Link
 from shortd.owners import Owner, Owners
 from shortd.plugin_types import Visit
-from shortd.plugins.deciding import Deciders, LinkDeciders, Page
+from shortd.plugins.deciding import Deciders, LinkDeciders
+from shortd.plugins.pages import Page
 from shortd.plugins.steps import Step, Steps
 from shortd.store import Store
 from shortd.store.schema import FILES, LINKS
@@ -99,14 +100,18 @@ class Resolver:
         budgets: Budgets,
         deciders: Deciders,
         nonce: Callable[[], str],
+        country_of: Callable[[str], str] | None = None,
     ) -> None:
-        """`nonce` makes one for a page of a plugin: random, unlike any other."""
+        """`nonce` makes one for a page of a plugin: random, unlike any other. `country_of` tells
+        plugins the country of an address.
+        """
         self._store = store
         self._owners = owners
         self._clicks = clicks
         self._budgets = budgets
         self._deciders = deciders
         self._nonce = nonce
+        self._country_of = country_of
         # Reading and decoding a row cost a quarter of a redirect. Never stale: the writer
         # drops what it changed before it acknowledges the change.
         self._settled: Cache[Address, Settled] = Cache(SETTLED_LINKS)
@@ -145,6 +150,8 @@ class Resolver:
         steps: Steps | None = None,
     ) -> Decision:
         """A redirect as the link's plugins want it for this visit."""
+        if self._country_of is not None and not visitor.country:
+            visitor = structs.replace(visitor, country=self._country_of(visitor.address))
         place = deciders.place(visitor, steps)
         if self.may_see_page(deciders, visitor):
             location = place.location

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from shortd.blobs import Blobs
 from shortd.budgets import Budgets
 from shortd.clicks import JOURNAL, Clicks
 from shortd.clock import Clock, SystemClock
+from shortd.countries import Countries, open_countries
 from shortd.files import Files
 from shortd.heads import Heads
 from shortd.hosts import Hosts, register
@@ -35,6 +37,7 @@ from shortd.passwords import PasswordHasher
 from shortd.plugins.deciding import Deciders
 from shortd.plugins.events import Events
 from shortd.plugins.figures import PluginMetrics
+from shortd.plugins.flaws import AnyPlugin
 from shortd.plugins.running import Plugins, Prepared, prepare, start_plugins
 from shortd.proxies import Proxies
 from shortd.resolver import Resolver
@@ -119,24 +122,33 @@ class Services:
 
 
 async def open_services(
-    settings: Settings, clock: Clock | None = None, random: Random | None = None
+    settings: Settings,
+    clock: Clock | None = None,
+    random: Random | None = None,
+    plugins: Sequence[type[AnyPlugin]] = (),
 ) -> Services:
     """Opens the data directory. Raises StoreError if it cannot be used, ConfigError for settings
-    of plugins.
+    of plugins. `plugins` are there besides those that are installed.
     """
     clock = clock or SystemClock()
     random = random or SystemRandom()
-    prepared = prepare(settings)
+    prepared = prepare(settings, plugins)
+    countries = open_countries(settings.clicks.geoip_db)
     store = Store(settings.data_dir, map_bytes=settings.storage.map_bytes)
     try:
-        return await _wire(settings, clock, random, store, prepared)
+        return await _wire(settings, clock, random, store, prepared, countries)
     except BaseException:
         store.close()
         raise
 
 
 async def _wire(
-    settings: Settings, clock: Clock, random: Random, store: Store, prepared: Prepared
+    settings: Settings,
+    clock: Clock,
+    random: Random,
+    store: Store,
+    prepared: Prepared,
+    countries: Countries | None,
 ) -> Services:
     hosts = await register(store, settings.public_url, settings.hosts)
     with store.read() as txn:
@@ -153,12 +165,12 @@ async def _wire(
     plugin_secret = await _secret(store, "plugins")
     plugins = start_plugins(prepared, settings.public_url, hosts.names, plugin_secret, clock)
     deciders = Deciders(plugins, hosts.names, links.short_url)
-    events = Events(plugins, links.short_url)
+    country_of = countries.of if countries else None
+    events = Events(plugins, links.short_url, country_of)
     if events.hear_changes:
         store.watch(events.changed)
-    resolver = Resolver(
-        store, owners, clicks, budgets, deciders, partial(random_text, random, NONCE_LENGTH)
-    )
+    nonce = partial(random_text, random, NONCE_LENGTH)
+    resolver = Resolver(store, owners, clicks, budgets, deciders, nonce, country_of)
     metrics = Metrics(store, journal, settings.server.metrics_from)
     metrics.register(PluginMetrics(plugins, events))
     visits = Visits(resolver, clicks, budgets, metrics, events, settings.clicks.ip)

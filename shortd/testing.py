@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -24,6 +24,7 @@ import httpx
 from shortd.app import App
 from shortd.clock import SECOND
 from shortd.config import load
+from shortd.plugins.flaws import AnyPlugin
 from shortd.services import Services, open_services
 
 T = TypeVar("T")
@@ -122,12 +123,16 @@ def open_app(
     clock: FakeClock | None = None,
     seed: int = 0,
     environ: Mapping[str, str] | None = None,
+    plugins: Sequence[type[AnyPlugin]] = (),
 ) -> Iterator[RunningApp]:
-    """An app over `data_dir`; `environ` sets settings as SHORTD_SECTION__KEY. Closes cleanly."""
+    """An app over `data_dir`; `environ` sets settings as SHORTD_SECTION__KEY. Closes cleanly.
+
+    `plugins` are classes that need not be installed.
+    """
     clock = clock or FakeClock()
     settings = load(data_dir=data_dir, environ=environ or {})
     with asyncio.Runner() as runner:
-        services = runner.run(open_services(settings, clock, Random(seed)))
+        services = runner.run(open_services(settings, clock, Random(seed), plugins))
         try:
             yield RunningApp(runner, services, clock, settings.public_url)
         finally:

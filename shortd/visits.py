@@ -35,7 +35,7 @@ class Visits:
         self._settled = resolver.settled
         self._choose = resolver.choose
         self._may_see_page = resolver.may_see_page
-        self._events = events
+        self._hear_click = events.click if events.hear_clicks else None
         self._clicks = clicks
         self._budgets = budgets
         self._metrics = metrics
@@ -127,5 +127,5 @@ class Visits:
                 choice,
             )
         )
-        if self._events.hear_clicks and kind != QR_LOAD:
-            self._events.click(link, visitor, choice)
+        if self._hear_click is not None and kind != QR_LOAD:
+            self._hear_click(link, visitor, choice)

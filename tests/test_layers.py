@@ -20,7 +20,7 @@ LAYERS = {
         *("store", "journal", "limits", "throttle", "hooks"),
         *("passwords", "qr", "destinations", "visitors", "proxies", "blobs", "frames"),
         *("manifests", "signing", "cache", "sendfile"),
-        *("plugin", "plugin_types", "hookspecs"),
+        *("plugin", "plugin_types", "hookspecs", "countries"),
     },
     # Speaks to servers from outside.
     "client": {"client"},

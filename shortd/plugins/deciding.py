@@ -6,28 +6,19 @@ visit costs the calls of the plugins and little else. Nothing here waits.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from shortd import models
 from shortd.destinations import parse_destination
 from shortd.plugin_types import CHOICE_PATTERN, Destination, Interstitial, Link, Visit
 from shortd.plugins.guard import GuardedCall
+from shortd.plugins.pages import Page, checked_page
 from shortd.plugins.running import Plugins, Running
 from shortd.plugins.steps import Steps
 
-PAGE_BYTES = 1 << 20
-"""The largest page a plugin may answer with, in UTF-8."""
 PLACES_PER_LINK = 64
 """Checked answers remembered for a link; one with more of them is checked more often."""
-
-_ORIGIN = re.compile(r"https://(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?", re.ASCII)
-REFERRER_POLICIES = frozenset(
-    ("no-referrer", "origin", "same-origin", "strict-origin", "strict-origin-when-cross-origin")
-)
-"""Those that never show the path of a link to another site."""
 
 ShortUrlOf = Callable[[models.Link], str]
 
@@ -39,15 +30,6 @@ class Place(NamedTuple):
     """Fit for a Location header."""
     choice: str = ""
     """"plugin:choice" as a click keeps it; empty if no plugin named one."""
-
-
-class Page(NamedTuple):
-    """A checked interstitial."""
-
-    body: bytes
-    policy: str
-    """Its Content-Security-Policy."""
-    referrer_policy: str
 
 
 class Asked(NamedTuple):
@@ -132,7 +114,7 @@ class LinkDeciders:
                 if answer.tracking and visit.do_not_track:
                     told = "a page that tracks, which the visitor does not want"
                 else:
-                    page = _checked_page(call, answer, nonce)
+                    page = checked_page(call, answer, nonce)
             if steps is not None:
                 steps.note(f"plugin {name}", _failed_or(told, call, failures))
             if page is not None:
@@ -213,49 +195,3 @@ def _failed_or(told: str, call: GuardedCall, failures: int) -> str:
     if call.guard.off:
         return "is switched off"
     return "fails" if call.failures > failures else told
-
-
-def _checked_page(call: GuardedCall, page: Interstitial, nonce: str) -> Page | None:
-    """The page as it is sent; None, counted as a failure, if it cannot be."""
-    try:
-        return _page(page, nonce)
-    # A Struct's fields can hold anything.
-    except Exception as fault:
-        call.fail(fault)
-        return None
-
-
-def _page(page: Interstitial, nonce: str) -> Page:
-    body = page.html.encode()
-    if len(body) > PAGE_BYTES:
-        raise ValueError(f"a page has at most {PAGE_BYTES} bytes")
-    if page.referrer_policy not in REFERRER_POLICIES:
-        raise ValueError(f"referrer_policy is one of {', '.join(sorted(REFERRER_POLICIES))}")
-    sources = page.sources
-    policy = [
-        "default-src 'none'",
-        " ".join(("script-src", f"'nonce-{nonce}'", *_origins(sources.script))),
-        f"style-src 'nonce-{nonce}'",
-        *(
-            " ".join((directive, *_origins(origins)))
-            for directive, origins in (
-                ("img-src", sources.img),
-                ("connect-src", sources.connect),
-                ("frame-src", sources.frame),
-            )
-            if origins
-        ),
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    ]
-    return Page(body, "; ".join(policy), page.referrer_policy)
-
-
-@lru_cache(maxsize=1024)
-def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
-    """Origins as a policy names them. ValueError for anything else: it could change the policy."""
-    for origin in origins:
-        if not _ORIGIN.fullmatch(origin):
-            raise ValueError(f"{origin!r} is no origin such as https://host")
-    return origins

@@ -21,13 +21,9 @@ import msgspec
 import pluggy
 
 from shortd.config import ConfigError, Settings, plugin_settings
-from shortd.hookspecs import DECIDE, HOOKS, PROJECT, Hookspecs
+from shortd.hookspecs import PROJECT, Hookspecs
 from shortd.plugin import Plugin
-from shortd.plugin_types import NAME_PATTERN
-
-AnyPlugin = Plugin[Any, Any]
-_IMPL = f"{PROJECT}_impl"
-"""The attribute that `hookimpl` puts on a method."""
+from shortd.plugins.flaws import AnyPlugin, flaw_of, implemented, one_line
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -53,11 +49,14 @@ class Found(msgspec.Struct, frozen=True):
         return () if self.kind is None else implemented(self.kind)
 
 
-def discover(settings: Settings) -> list[Found]:
-    """All plugins, in the order of their names; of two with one name, the first one found."""
+def discover(settings: Settings, given: Sequence[type[AnyPlugin]] = ()) -> list[Found]:
+    """All plugins, in the order of their names; of two with one name, the first one found.
+
+    Classes that are `given` (by a test) come before entry points, and those before files.
+    """
     found: dict[str, Found] = {}
     faulty = []
-    for plugin in (*_installed(settings), *_dropped(settings)):
+    for plugin in (*_given(settings, given), *_installed(settings), *_dropped(settings)):
         first = found.setdefault(plugin.name, plugin)
         if first is not plugin:
             fault = f"the name is taken by {first.origin}"
@@ -102,11 +101,6 @@ def check_all(settings: Settings) -> None:
         raise ConfigError(faults)
 
 
-def implemented(kind: type[AnyPlugin]) -> tuple[str, ...]:
-    """The hooks that a class implements, in their usual order."""
-    return tuple(name for name in HOOKS if hasattr(getattr(kind, name), _IMPL))
-
-
 def new_manager() -> pluggy.PluginManager:
     """A manager that knows the hooks and no plugin."""
     manager = pluggy.PluginManager(PROJECT)
@@ -120,6 +114,12 @@ def _own_settings(settings: Settings, name: str, kind: type[AnyPlugin]) -> Any:
     if settings.plugins.settings.get(name):
         raise ConfigError([f"plugins.{name}: this plugin has no settings"])
     return None
+
+
+def _given(settings: Settings, kinds: Sequence[type[AnyPlugin]]) -> Iterator[Found]:
+    for kind in kinds:
+        name = getattr(kind, "name", kind.__name__)
+        yield _usable(settings, name, f"{kind.__module__}:{kind.__qualname__}", kind)
 
 
 def _installed(settings: Settings) -> Iterator[Found]:
@@ -140,15 +140,21 @@ def _dropped(settings: Settings) -> Iterator[Found]:
             yield _usable(settings, file.stem, str(file), file)
 
 
-def _usable(settings: Settings, name: str, origin: str, source: EntryPoint | Path) -> Found:
+def _usable(
+    settings: Settings, name: str, origin: str, source: EntryPoint | Path | type[AnyPlugin]
+) -> Found:
     if name in settings.plugins.disabled:
         return Found(name, origin, disabled=True)
     try:
-        kind: Any = _of_file(source) if isinstance(source, Path) else source.load()
+        kind: Any = source
+        if isinstance(source, Path):
+            kind = _of_file(source)
+        elif isinstance(source, EntryPoint):
+            kind = source.load()
     # A module that ends the process when imported must not end the server.
     except (Exception, SystemExit) as fault:
         return Found(name, origin, fault=f"cannot be imported: {one_line(fault)}")
-    flaw = kind if isinstance(kind, str) else _flaw(name, kind)
+    flaw = kind if isinstance(kind, str) else flaw_of(name, kind)
     return Found(name, origin, fault=flaw) if flaw else Found(name, origin, kind)
 
 
@@ -180,59 +186,3 @@ def _load(file: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
-
-
-def _flaw(name: str, kind: object) -> str:
-    """Why a class cannot be used as a plugin of that name; empty if it can."""
-    if not isinstance(kind, type) or not issubclass(kind, Plugin):
-        return "is no subclass of shortd.plugin.Plugin"
-    if not NAME_PATTERN.fullmatch(name):
-        return "a name has up to 32 of a-z, 0-9 and _, and begins with a letter"
-    if getattr(kind, "name", None) != name:
-        return f"calls itself {getattr(kind, 'name', None)!r}, which must be the same"
-    for field in ("Settings", "Data"):
-        struct = getattr(kind, field)
-        if struct is None:
-            continue
-        if not isinstance(struct, type) or not issubclass(struct, msgspec.Struct):
-            return f"{field} is no msgspec Struct"
-        try:
-            msgspec.json.schema(struct)
-            msgspec.msgpack.Decoder(struct)
-        except Exception as fault:
-            return f"{field} cannot be used: {one_line(fault)}"
-        if struct.__struct_config__.array_like:
-            return f"{field} is array_like, which has no names for its fields"
-    unheard = [hook for hook in implemented(kind) if hook in DECIDE]
-    if unheard and kind.Data is None and not kind.everywhere:
-        return f"{unheard[0]} is never asked: give the plugin Data, or everywhere = True"
-    return next((flaw for name in dir(kind) if (flaw := _hook_flaw(kind, name))), "")
-
-
-def _hook_flaw(kind: type[AnyPlugin], name: str) -> str:
-    method = getattr(kind, name, None)
-    options = getattr(method, _IMPL, None)
-    if name not in HOOKS:
-        if options is None:
-            return ""
-        close = difflib.get_close_matches(name, HOOKS, n=1)
-        return f"{name} is no hook" + (f"; is {close[0]} meant?" if close else "")
-    if options is None:
-        overridden = method is not getattr(Plugin, name)
-        return f"{name} needs @hookimpl above it" if overridden else ""
-    if options["wrapper"] or options["hookwrapper"]:
-        return f"{name} is a wrapper, which hooks here cannot be"
-    if inspect.iscoroutinefunction(method) or inspect.isgeneratorfunction(method):
-        return f"{name} must be a plain function"
-    known = set(inspect.signature(getattr(Hookspecs, name)).parameters)
-    takes = inspect.signature(method).parameters if callable(method) else {}
-    unknown = [parameter for parameter in takes if parameter not in known]
-    if unknown:
-        return f"{name} takes {unknown[0]}, which this hook is not given"
-    return ""
-
-
-def one_line(fault: BaseException) -> str:
-    """A fault for a log or a list: its type and the first line of its message."""
-    text = str(fault).partition("\n")[0][:300]
-    return f"{type(fault).__name__}: {text}" if text else type(fault).__name__

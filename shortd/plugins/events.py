@@ -11,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import structlog
+from msgspec import structs
 
 from shortd import models
 from shortd.hookspecs import OBSERVE
@@ -40,7 +41,12 @@ log = structlog.get_logger(__name__)
 class Events:
     """The queue and its thread; all but `_work` belongs to the event loop."""
 
-    def __init__(self, plugins: Plugins, short_url_of: ShortUrlOf) -> None:
+    def __init__(
+        self,
+        plugins: Plugins,
+        short_url_of: ShortUrlOf,
+        country_of: Callable[[str], str] | None = None,
+    ) -> None:
         self._hooks = {
             hook: [call for _, call in calls]
             for hook in OBSERVE
@@ -53,6 +59,7 @@ class Events:
         self.dropped = 0
         """Events for which there was no room."""
         self._short_url_of = short_url_of
+        self._country_of = country_of
         self._collected: list[Event] = []
         self._queue: deque[Event] = deque()
         self._wake = threading.Condition()
@@ -71,6 +78,8 @@ class Events:
     def click(self, row: models.Link, visit: Visit, choice: str) -> None:
         """A click was recorded; its response may not have left yet."""
         if self._has_room():
+            if self._country_of is not None:
+                visit = structs.replace(visit, country=self._country_of(visit.address))
             self._add("click_recorded", self._shown(row), visit, choice)
 
     def changed(self, changes: Sequence[Change]) -> None:

@@ -9,16 +9,16 @@ machine may hold up any call now and then.
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
+from time import perf_counter_ns as _timer
 from typing import Any
 
 import structlog
 
 from shortd.clock import SECOND
 from shortd.hookspecs import DECIDE, OBSERVE
-from shortd.plugins.discovery import one_line
+from shortd.plugins.flaws import one_line
 
 STRIKES = 5
 WITHIN = 60 * SECOND
@@ -52,7 +52,7 @@ class Guard:
         """By hook."""
         self._now = now
         self._failures: deque[int] = deque(maxlen=STRIKES)
-        self._overruns: deque[tuple[int, int]] = deque(maxlen=STRIKES)
+        self._overruns: dict[str, deque[tuple[int, int]]] = {}
         self._logged: dict[str, int] = {}
         # Decide hooks run on the event loop, observe hooks in a thread of their own.
         self._lock = threading.Lock()
@@ -68,18 +68,20 @@ class Guard:
         with self._lock:
             if hook in BREAKING:
                 self._failures.append(now)
-            if len(self._failures) == STRIKES and now - self._failures[0] <= WITHIN:
-                self._switch_off(f"{hook} failed {STRIKES} times in a minute")
+                if len(self._failures) == STRIKES and now - self._failures[0] <= WITHIN:
+                    self._switch_off(f"{hook} failed {STRIKES} times in a minute")
             self._tell("plugin_failed", hook, now, exc_info=fault)
 
     def overran(self, hook: str, calls: int, nanoseconds: int) -> None:
         """Takes note of a call that took too long; `calls` were made of this hook so far."""
         now = self._now()
         with self._lock:
-            self._overruns.append((now, calls))
-            first, calls_then = self._overruns[0]
+            overruns = self._overruns.setdefault(hook, deque(maxlen=STRIKES))
+            overruns.append((now, calls))
+            first, calls_then = overruns[0]
             if (
-                len(self._overruns) == STRIKES
+                hook in BREAKING
+                and len(overruns) == STRIKES
                 and now - first <= WITHIN
                 and calls - calls_then < STRIKES * CALLS_PER_OVERRUN
             ):
@@ -132,14 +134,14 @@ class GuardedCall:
     def __call__(self, *arguments: Any) -> Any:
         if self.guard.off:
             return None
-        start = time.perf_counter_ns()
+        self.calls += 1
+        start = _timer()
         try:
             answer = self.function(*arguments)
         except Exception as fault:
             self.fail(fault)
             return None
-        took = time.perf_counter_ns() - start
-        self.calls += 1
+        took = _timer() - start
         self.nanoseconds += took
         if took > self.limit:
             self.overruns += 1

@@ -15,14 +15,8 @@ from shortd.clock import Clock
 from shortd.config import Settings
 from shortd.hookspecs import Hookspecs
 from shortd.plugin import Server
-from shortd.plugins.discovery import (
-    AnyPlugin,
-    Found,
-    discover,
-    new_manager,
-    one_line,
-    read_settings,
-)
+from shortd.plugins.discovery import Found, discover, new_manager, read_settings
+from shortd.plugins.flaws import AnyPlugin, one_line
 from shortd.plugins.guard import Guard, GuardedCall
 from shortd.plugins.order import decide_order
 
@@ -76,8 +70,12 @@ class Plugins:
 
     def stop(self) -> None:
         """Tells all plugins that it is over."""
-        for running in self.running.values():
-            running.guard.call("stop", running.plugin.stop)()
+        for name, running in self.running.items():
+            # Those that are switched off, too.
+            try:
+                running.plugin.stop()
+            except Exception as fault:
+                log.warning("plugin_failed", plugin=name, hook="stop", exc_info=fault)
 
 
 class Prepared(NamedTuple):
@@ -87,9 +85,9 @@ class Prepared(NamedTuple):
     settings: dict[str, Any]
 
 
-def prepare(settings: Settings) -> Prepared:
+def prepare(settings: Settings, given: Sequence[type[AnyPlugin]] = ()) -> Prepared:
     """Finds the plugins and reads their settings; raises ConfigError before anything starts."""
-    found = discover(settings)
+    found = discover(settings, given)
     return Prepared(found, read_settings(settings, found))
 
 

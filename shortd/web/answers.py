@@ -14,7 +14,7 @@ import msgspec
 from litestar.types import Send
 
 from shortd import errors
-from shortd.plugins.deciding import Page
+from shortd.plugins.pages import Page
 from shortd.web.pages import SCRIPT_HEADERS, SECURITY_HEADERS, Pages
 
 Headers = list[tuple[bytes, bytes]]

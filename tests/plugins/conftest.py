@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from shortd.plugins.discovery import AnyPlugin
+from shortd.plugins.flaws import AnyPlugin
 from shortd.testing import FakeClock, RunningApp, open_app
 from tests.conftest import GENEROUS
 

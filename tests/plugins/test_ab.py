@@ -20,9 +20,7 @@ LINK = Link(1, "code", "http://s.example/code", "https://main.example/", "owner"
 
 
 def started(secret: bytes = b"k" * 32) -> AB:
-    plugin = AB(None, Server("http://s.example", ["s.example"], secret))
-    plugin.start()
-    return plugin
+    return AB(None, Server("http://s.example", ["s.example"], secret))
 
 
 def split(*weights: int) -> Split:

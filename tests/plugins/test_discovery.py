@@ -10,7 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from shortd.cli import main
-from tests.plugins.conftest import Start, write_plugin
+from shortd.plugin import Link, Plugin, Visit, hookimpl
+from shortd.testing import open_app
+from tests.plugins.conftest import PluginApp, Start, write_plugin
 
 ROOT = Path(__file__).parents[2]
 GOOD = """
@@ -165,6 +167,24 @@ def test_a_folder_that_does_not_exist_stops_everything(
             2,
             "shortd: plugins.dir: there is no such folder\n",
         )
+
+
+class Handed(Plugin[None, None]):
+    """Is handed to an app."""
+
+    name = "handed"
+    everywhere = True
+
+    @hookimpl
+    def destination(self, link: Link, visit: Visit, data: None) -> str:
+        return "https://handed.example/"
+
+
+def test_a_test_hands_an_app_its_plugin(tmp_path: Path) -> None:
+    with open_app(tmp_path / "data", plugins=[Handed]) as app:
+        plugins = PluginApp(app)
+        assert plugins.visit() == "https://handed.example/"
+        assert plugins.state("handed")["state"] == "on"
 
 
 class TestSettings:

@@ -137,9 +137,9 @@ class TestPanel:
         plugins.set("show")
         plugins.visit()
         rows_shown = [
-            ["Clicks", 1],
-            ["Leads to", "https://plugin.example/"],
-            ["Code", plugins.shorturl[-6:]],
+            {"label": "Clicks", "value": 1},
+            {"label": "Leads to", "value": "https://plugin.example/"},
+            {"label": "Code", "value": plugins.shorturl[-6:]},
         ]
         assert plugins.app.call("get_panels", **plugins.which()) == {
             "panels": [{"plugin": "show", "title": "Numbers", "rows": rows_shown}]

@@ -122,6 +122,20 @@ class TestOverruns:
     def test_frequent_ones_do(self) -> None:
         assert self.guard_after(calls_between=50).off
 
+    def test_hooks_are_counted_apart(self) -> None:
+        guard = Guard("some", lambda: 1)
+        for number, hook in enumerate(("destination", "interstitial") * 4):
+            guard.overran(hook, number, DECIDE_NANOSECONDS + 1)
+        assert not guard.off
+        guard.overran("destination", 9, DECIDE_NANOSECONDS + 1)
+        assert guard.off
+
+    def test_those_of_routes_and_panels_switch_nothing_off(self) -> None:
+        guard = Guard("some", lambda: 1)
+        for number in range(10):
+            guard.overran("panel", number, DECIDE_NANOSECONDS + 1)
+        assert not guard.off
+
     def test_old_ones_do_not(self) -> None:
         times = iter(number * 16 * SECOND for number in range(100))
         guard = Guard("some", lambda: next(times))
@@ -154,6 +168,18 @@ def test_a_plugin_that_does_not_start_is_left_out(start: Start) -> None:
     plugins = start(raising=source)
     assert plugins.state("raising")["state"] == "faulty"
     assert plugins.visit() == "https://main.example/"
+
+
+def test_a_plugin_that_is_switched_off_is_told_to_stop(start: Start, tmp_path: Path) -> None:
+    mark = tmp_path / "stopped"
+    stop = f"def stop(self): Path({str(mark)!r}).touch()\n\n    @hookimpl"
+    plugins = start(raising=hostile("raising").replace("@hookimpl", stop))
+    plugins.set("raising")
+    for _ in range(5):
+        plugins.visit()
+    assert plugins.state("raising")["state"] == "off"
+    start()
+    assert mark.exists()
 
 
 def test_a_plugin_that_does_not_stop_keeps_nobody(start: Start) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shortd.api.v2 import (
     account_calls,
+    explain_call,
     file_calls,
     link_calls,
     multi_call,
@@ -13,6 +14,7 @@ from shortd.api.v2 import (
 
 __all__ = [
     "account_calls",
+    "explain_call",
     "file_calls",
     "link_calls",
     "multi_call",

@@ -1,4 +1,4 @@
-"""The plugin calls (ours): set_plugin, get_plugin, get_plugins, get_panels, explain."""
+"""The plugin calls (ours): set_plugin, get_plugin, get_plugins, get_panels."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from shortd.api.v2.registry import Context, Credentials, Empty, Output, call, fi
 from shortd.hookspecs import DECIDE
 from shortd.models import Link
 from shortd.plugin import BadData
-from shortd.plugin_types import Counts, Panel, Visit
+from shortd.plugin_types import Counts, Panel
 from shortd.plugins.deciding import shown_link
 from shortd.plugins.figures import states
 from shortd.plugins.running import Running
-from shortd.plugins.steps import Step
 
 MAX_DATA_BYTES = 16 * 1024
 """Most bytes of one plugin's data in a link's row, as msgpack."""
@@ -25,7 +24,6 @@ MAX_DATA_BYTES = 16 * 1024
 PluginName = Annotated[
     str, Meta(min_length=1, max_length=64, description="A plugin's name, as get_plugins has it.")
 ]
-Header = Annotated[str, Meta(max_length=2048)]
 
 
 class SetPlugin(OneEntry, frozen=True, kw_only=True):
@@ -65,48 +63,23 @@ class PluginsOutput(Output, frozen=True, kw_only=True):
     """By decide hook, the plugins in the order in which they are asked."""
 
 
+class PanelRow(msgspec.Struct, frozen=True):
+    """A line of a panel: plain text."""
+
+    label: str
+    value: str | int
+
+
 class PanelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What a plugin shows about a link."""
 
     plugin: str
     title: str
-    rows: list[tuple[str, str | int]]
+    rows: list[PanelRow]
 
 
 class PanelsOutput(Output, frozen=True, kw_only=True):
     panels: list[PanelInfo]
-
-
-class PretendedVisitor(msgspec.Struct, frozen=True, kw_only=True):
-    """A visitor who is not there."""
-
-    user_agent: Header = ""
-    accept_language: Header = ""
-    referrer: Header = ""
-    address: Annotated[str, Meta(max_length=64)] = ""
-    """Empty: the caller's own."""
-    qr: bool = False
-    head: bool = False
-    prefetch: bool = False
-    do_not_track: bool = False
-    utime: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
-    """When; null is now."""
-
-
-class Explain(OneEntry, frozen=True, kw_only=True):
-    visitor: PretendedVisitor = PretendedVisitor()
-
-
-class Explanation(Output, frozen=True, kw_only=True):
-    """What a visit would get."""
-
-    outcome: str
-    """redirect, interstitial, file, hidden, not_found, expired or limited."""
-    location: str
-    """Where the visitor would be sent; empty if nowhere."""
-    choice: str
-    steps: list[Step]
-    """The questions on the way there, in order."""
 
 
 @call("set_plugin", weight=1000)
@@ -169,39 +142,17 @@ async def get_panels(ctx: Context, args: OneEntry) -> PanelsOutput:
         panel = hook(shown, data, _counts(ctx, link, running))
         if hook.takes(Panel, answer=panel):
             try:
-                rows = msgspec.convert(panel.rows, list[tuple[str, str | int]])
+                rows = [
+                    msgspec.convert({"label": label, "value": value}, PanelRow)
+                    for label, value in panel.rows
+                ]
                 title = msgspec.convert(panel.title, str)
-            except msgspec.ValidationError as fault:
+            # A Struct's fields can hold anything.
+            except Exception as fault:
                 hook.fail(fault)
                 continue
             panels.append(PanelInfo(plugin=running.name, title=title, rows=rows))
     return PanelsOutput(panels=panels)
-
-
-@call("explain", weight=1000)
-async def explain(ctx: Context, args: Explain) -> Explanation:
-    """What would happen to a visitor of your link, and why, step by step. Counts nothing."""
-    host, code = address_of(ctx, args.shorturl)
-    ctx.services.links.get(ctx.account, (host, code))
-    pretended = args.visitor
-    visit = Visit(
-        utime=ctx.now if pretended.utime is None else pretended.utime,
-        is_get=not pretended.head,
-        is_prefetch=pretended.prefetch,
-        is_qr=pretended.qr,
-        address=pretended.address or ctx.address,
-        user_agent=pretended.user_agent,
-        referrer=pretended.referrer,
-        accept_language=pretended.accept_language,
-        do_not_track=pretended.do_not_track,
-    )
-    decision, steps = ctx.services.visits.explain(host, code, visit)
-    return Explanation(
-        outcome=decision.outcome.value,
-        location=decision.location,
-        choice=decision.choice,
-        steps=steps,
-    )
 
 
 def _running(ctx: Context, name: str) -> Running:
