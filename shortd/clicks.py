@@ -12,12 +12,15 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import chain, dropwhile
+from math import ceil
 
 import msgspec
 import structlog
 
 from shortd import errors
+from shortd.countries import CountryOf, place_of
 from shortd.journal import Journal
 from shortd.models import QR_LOAD, QR_VISIT, Click, Counts, Position
 from shortd.settings import ClickSettings
@@ -57,6 +60,7 @@ class _Counts(msgspec.Struct, gc=False):
     count_qr: int = 0
     last_utime: int = 0
     choices: dict[str, int] | None = None
+    unique: int = 0
 
 
 Pending = dict[int, _Counts]
@@ -72,6 +76,8 @@ class LiveCounts(msgspec.Struct, frozen=True):
     """Time of the last visit in µs; 0 if there was none."""
     choices: dict[str, int] | None = None
     """Visits by choice of a plugin; None where there are none."""
+    unique: int = 0
+    """Visits that were no repeats within the link's unique window."""
 
 
 class _Generation:
@@ -93,6 +99,8 @@ class _Generation:
         if click.kind != QR_LOAD:
             counts.count += 1
             counts.last_utime = click.utime
+            if not click.is_repeat:
+                counts.unique += 1
         if click.kind == QR_VISIT or click.kind == QR_LOAD:
             counts.count_qr += 1
         if click.choice:
@@ -109,13 +117,21 @@ class _Generation:
             counts.last_utime = max(counts.last_utime, more.last_utime)
             if more.choices:
                 counts.choices = merged_choices(counts.choices, more.choices)
+            counts.unique += more.unique
 
 
 class Clicks:
     """The click counter. All but the drain's transactions belongs to the event loop."""
 
-    def __init__(self, store: Store, journal: Journal, settings: ClickSettings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        settings: ClickSettings,
+        country_of: CountryOf | None = None,
+    ) -> None:
         self.journal = journal
+        self._place_of = partial(place_of, country_of=country_of)
         self._store = store
         self._settings = settings
         self._encode = msgspec.msgpack.Encoder().encode
@@ -149,7 +165,7 @@ class Clicks:
         """The counts of a link, up to the click recorded last."""
         stored = COUNTS.get(txn, (link_id,)) or _NO_COUNTS
         count, count_qr, last_utime = stored.count, stored.count_qr, stored.last_utime
-        choices = stored.choices
+        choices, unique = stored.choices, stored.unique
         # The oldest may be in the tables already, and we have not heard of it yet.
         drained = (POSITIONS.get(txn, JOURNAL) or _START) if self._sealed else _START
         waiting = dropwhile(lambda generation: generation.until <= drained, self._sealed)
@@ -159,9 +175,10 @@ class Clicks:
                 count += pending.count
                 count_qr += pending.count_qr
                 last_utime = max(last_utime, pending.last_utime)
+                unique += pending.unique
                 if pending.choices:
                     choices = merged_choices(choices, pending.choices)
-        return LiveCounts(count, count_qr, last_utime, choices)
+        return LiveCounts(count, count_qr, last_utime, choices, unique)
 
     @property
     def backlog(self) -> int:
@@ -210,6 +227,14 @@ class Clicks:
         """Moves everything journalled so far into the tables."""
         while await self._drain_oldest():
             pass
+
+    async def catch_up(self) -> None:
+        """Drains what waits at this moment, unless that is so much that a reader of the tables
+        had better not wait for it. Raises what the drain's transaction raises.
+        """
+        if self.backlog <= TRANSACTION_CLICKS:
+            for _ in range(ceil(self.backlog / GENERATION_CLICKS)):
+                await self._drain_oldest()
 
     async def replay(self) -> None:
         """Takes what a killed process left in the journal into the live counts. Once, first."""
@@ -269,7 +294,7 @@ class Clicks:
         with suppress(OSError):
             self.journal.release(committed)
         position = POSITIONS.get(txn, JOURNAL) or _START
-        tally = Tally(self._settings.visits_per_link)
+        tally = Tally(self._settings.visits_per_link, self._place_of)
         while position < until:
             payloads, position = self.journal.read(position, until, REPLAY_BYTES)
             for click in self._readable(payloads, position):

@@ -14,8 +14,12 @@ from urllib.parse import urlsplit
 import msgspec
 import ua_parser
 
+from shortd.bots import bot_name
+from shortd.sources import DIRECT
+
 UNKNOWN = "Unknown"
-DIRECT = "Direct"
+OTHER_BOT = "Other bot"
+"""A robot of which no list has a name."""
 PART = "\x1f"
 """Joins a value to its part ("Chrome", "107") in a rollup key."""
 
@@ -108,6 +112,7 @@ class Agent(msgspec.Struct, frozen=True):
     brand: str
     model: str
     bot: bool
+    bot_name: str = ""
 
 
 @lru_cache(maxsize=8192)
@@ -115,7 +120,12 @@ def parse_agent(user_agent: str) -> Agent:
     """Reads a User-Agent header."""
     parsed = ua_parser.parse(user_agent)
     browser, system, device = parsed.user_agent, parsed.os, parsed.device
-    bot = device is not None and device.family == "Spider"
+    name = bot_name(user_agent)
+    if not name and device is not None and device.family == "Spider":
+        name = browser.family if browser else OTHER_BOT
+    if not name and is_link_preview(user_agent):
+        name = OTHER_BOT
+    bot = bool(name)
     system_name = system.family if system else UNKNOWN
     model = device.model if device and device.model and not bot else UNKNOWN
     return Agent(
@@ -127,6 +137,7 @@ def parse_agent(user_agent: str) -> Agent:
         brand=device.brand if device and device.brand and not bot else UNKNOWN,
         model=model,
         bot=bot,
+        bot_name=name,
     )
 
 

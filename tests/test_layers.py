@@ -20,13 +20,14 @@ LAYERS = {
         *("store", "journal", "limits", "throttle", "hooks"),
         *("passwords", "qr", "destinations", "visitors", "proxies", "blobs", "frames"),
         *("manifests", "signing", "cache", "sendfile"),
-        *("plugin", "plugin_types", "hookspecs", "countries"),
+        *("plugin", "plugin_types", "hookspecs", "countries", "bots", "sources"),
     },
     # Speaks to servers from outside.
     "client": {"client"},
     "services": {
         *("accounts", "links", "files", "clicks", "teams", "mail"),
         *("budgets", "owners", "hosts", "tally", "sweeper", "undertaker", "metrics", "importing"),
+        *("rollups", "statistics", "recount"),
     },
     "deciding": {"resolver", "plugins", "visits", "heads", "unlocking"},
     "wiring": {"services"},
@@ -34,7 +35,7 @@ LAYERS = {
     "app": {"app"},
     "programs": {
         *("lane", "protocol", "server", "cli", "logs", "testing", "__main__"),
-        *("options", "plugin_commands"),
+        *("options", "plugin_commands", "stats_commands"),
     },
 }
 HEIGHT = {name: height for height, layer in enumerate(LAYERS.values()) for name in layer}

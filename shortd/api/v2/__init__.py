@@ -10,6 +10,7 @@ from shortd.api.v2 import (
     multi_call,
     password_calls,
     plugin_calls,
+    stats_calls,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "multi_call",
     "password_calls",
     "plugin_calls",
+    "stats_calls",
 ]
