@@ -127,18 +127,23 @@ def parse_agent(user_agent: str) -> Agent:
         name = OTHER_BOT
     bot = bool(name)
     system_name = system.family if system else UNKNOWN
-    model = device.model if device and device.model and not bot else UNKNOWN
+    brand = (device.brand if device and not bot else None) or UNKNOWN
+    model = (device.model if device and not bot else None) or UNKNOWN
     return Agent(
         device="Bot" if bot else _device_kind(user_agent, system_name),
         system=system_name,
         system_version=(system.major if system else None) or UNKNOWN,
         browser=browser.family if browser else UNKNOWN,
         browser_version=(browser.major if browser else None) or UNKNOWN,
-        brand=device.brand if device and device.brand and not bot else UNKNOWN,
-        model=model,
+        brand=UNKNOWN if brand.startswith("Generic") else brand,
+        model=UNKNOWN if model in _NO_MODELS else model,
         bot=bot,
         bot_name=name,
     )
+
+
+# What the parser says where an agent tells no model; "K" is how browsers hide theirs.
+_NO_MODELS = frozenset(("K", "wv", "Smartphone", "Feature Phone", "Tablet", "Android"))
 
 
 def _device_kind(user_agent: str, system: str) -> str:
