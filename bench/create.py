@@ -61,7 +61,7 @@ class Bare:
         self._process.wait()
 
 
-async def _client(port: int, request: bytes, until: float) -> int:
+async def _client(port: int, request: bytes, until: float, pause: float) -> int:
     """Sends one request after the other; how many were answered with success."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     answered = 0
@@ -73,18 +73,27 @@ async def _client(port: int, request: bytes, until: float) -> int:
         )
         body = await reader.readexactly(length)
         answered += b'"status":"success"' in body
+        if pause:
+            await asyncio.sleep(pause)
     writer.close()
     return answered
 
 
-def load(port: int, name: str, inputs: dict[str, object], clients: int, seconds: float) -> float:
-    """Successful calls a second."""
+def load(
+    port: int,
+    name: str,
+    inputs: dict[str, object],
+    clients: int,
+    seconds: float,
+    pause: float = 0.0,
+) -> float:
+    """Successful calls a second. Each client pauses for so many seconds after each answer."""
     body = json.dumps(inputs).encode()
     head = f"POST /v2/{name} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
 
     async def run() -> float:
         start = time.perf_counter()
-        work = (_client(port, head.encode() + body, start + seconds) for _ in range(clients))
+        work = (_client(port, head.encode() + body, start + seconds, pause) for _ in range(clients))
         answered = sum(await asyncio.gather(*work))
         return answered / (time.perf_counter() - start)
 

@@ -1,8 +1,8 @@
 """Redirect latency at half load, while links are made and people log in: `python -m bench.latency`.
 
 First the most redirects a second that the server answers, then half as many, with 8 clients
-that make links and one that logs in ten times a second. nginx is given the same number of
-requests a second on the same core; its latency is what the machine itself adds.
+that make some 200 links a second and one that logs in ten times a second. nginx is given the
+same number of requests a second on the same core; its latency is what the machine itself adds.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from bench.servers import Nginx, fill, start_shortd
 from tests.server_process import ServerProcess
 
 CONNECTIONS = 64
+CREATE_PAUSE = 0.04
+"""Seconds between two creates of a client."""
 PASSWORD = hashlib.sha256(hashlib.sha256(b"a password").digest()).hexdigest()
 
 
@@ -59,7 +61,9 @@ def main(links: int, rounds: int, seconds: int) -> None:
                 inputs: dict[str, object] = {"userid": userid, "url": "https://example.com/"}
                 work = [
                     threading.Thread(target=log_in, args=(server, stop)),
-                    threading.Thread(target=create, args=(server.port, "url", inputs, 8, seconds)),
+                    threading.Thread(
+                        target=create, args=(server.port, "url", inputs, 8, seconds, CREATE_PAUSE)
+                    ),
                 ]
                 for thread in work:
                     thread.start()

@@ -20,6 +20,7 @@ from shortd.web.answers import error_answer
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
 from shortd.web.extensions import plugin_routes
 from shortd.web.follow import LINK_PATH, Follow
+from shortd.web.mailed import HANDLERS as MAILED_HANDLERS
 from shortd.web.pages import Pages
 from shortd.web.site import HANDLERS as SITE_HANDLERS
 from shortd.web.site import response
@@ -51,6 +52,7 @@ class App:
             route_handlers=[
                 *v2.HANDLERS,
                 *DOWNLOAD_HANDLERS,
+                *MAILED_HANDLERS,
                 *REFERENCE_HANDLERS,
                 *SITE_HANDLERS,
                 *UNLOCK_HANDLERS,

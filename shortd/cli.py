@@ -6,11 +6,13 @@ usage, 1 for anything else. Logic that is worth a test of its own belongs elsewh
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -23,6 +25,10 @@ from shortd.config import ConfigError, load
 from shortd.options import fail, settings_options
 from shortd.plugin_commands import import_links, plugins, x
 from shortd.stats_commands import stats
+
+if TYPE_CHECKING:
+    from shortd.mail import Transport
+    from shortd.settings import Settings
 
 EXAMPLE = "config.example.toml"
 
@@ -126,9 +132,36 @@ def check(config_file: Path | None, data_dir: Path | None) -> None:
             "links": settings.public_url,
             "listens": f"{settings.server.host} port {settings.server.port}",
             "data": settings.data_dir,
+            "mail": _transport(settings),
         }
     )
     click.echo("The settings are fine.")
+
+
+@main.group()
+def mail() -> None:
+    """Look after mail."""
+
+
+@mail.command()
+@settings_options
+@click.argument("address")
+def test(config_file: Path | None, data_dir: Path | None, address: str) -> None:
+    """Send a mail to ADDRESS, now and once, and say what became of it.
+
+    The server need not be stopped.
+    """
+    settings = load(config_file, data_dir=data_dir, environ=os.environ)
+    from shortd.clock import SystemClock
+    from shortd.mail import DeliveryFailure, Messages, send_test
+
+    messages = Messages(settings.public_url, settings.mail.sender)
+    transport = _transport(settings)
+    try:
+        where = asyncio.run(send_test(messages, transport, address, SystemClock().now()))
+    except DeliveryFailure as failure:
+        fail([f"not sent ({transport}): {failure}"])
+    _show({"sent to": address, "through": where})
 
 
 @main.command()
@@ -137,6 +170,7 @@ def doctor(config_file: Path | None, data_dir: Path | None) -> None:
     """Check what is stored against itself. The server must be stopped."""
     settings = load(config_file, data_dir=data_dir, environ=os.environ)
     from shortd.blobs import stored_blobs
+    from shortd.mail.outbox import given_up, status_of
     from shortd.store import Store
     from shortd.store.check import faults
 
@@ -145,11 +179,29 @@ def doctor(config_file: Path | None, data_dir: Path | None) -> None:
     try:
         with store.read() as txn:
             found = list(faults(txn, blobs))
+            outbox, lost = status_of(txn), given_up(txn)
     finally:
         store.close()
+    if outbox.oldest_utime is not None:
+        click.echo(f"Mail waiting: {outbox.waiting}, the oldest since {_utc(outbox.oldest_utime)}.")
+    for row in lost:
+        click.echo(
+            f"A mail to {row.recipient} ({row.purpose}) was given up at {_utc(row.given_up_utime)}"
+            f" after {row.attempts} attempts: {row.reason}"
+        )
     if found:
         fail(found)
     click.echo("Everything stored agrees with itself.")
+
+
+def _transport(settings: Settings) -> Transport:
+    from shortd.mail import Messages, transport_of
+
+    return transport_of(settings, Messages(settings.public_url, settings.mail.sender).domain)
+
+
+def _utc(utime: int) -> str:
+    return datetime.fromtimestamp(utime // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _example() -> str:

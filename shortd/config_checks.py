@@ -11,6 +11,7 @@ from email import policy
 from urllib.parse import parse_qsl, urlsplit
 
 import ada_url
+from email_validator import EmailNotValidError, validate_email
 
 from shortd.config_reader import Check
 
@@ -67,6 +68,7 @@ def smtp_url(text: str) -> str:
         or url.path not in ("", "/")
         or url.fragment
         or options not in ([], [("starttls", "0")], [("starttls", "1")])
+        or (url.scheme == "smtps" and options == [("starttls", "1")])
         or not text.isprintable()
         or " " in text
     ):
@@ -89,6 +91,14 @@ def sender(text: str) -> str:
         raise problem from error
     if header.defects or len(header.addresses) != 1 or not header.addresses[0].domain:
         raise problem
+    (address,) = header.addresses
+    if not address.domain.isascii():
+        try:
+            validate_email(
+                address.addr_spec, check_deliverability=False, globally_deliverable=False
+            )
+        except EmailNotValidError as error:
+            raise problem from error
     return text
 
 

@@ -71,6 +71,8 @@ SIGNUP_CLOSED = ErrorKind("signup_closed", 403, "This server does not take new a
 NOT_REGISTERED = ErrorKind("not_registered", 403, "This call needs a registered account.")
 USERNAME_TAKEN = ErrorKind("username_taken", 409, "This username is in use.")
 EMAIL_TAKEN = ErrorKind("email_taken", 409, "This e-mail address is in use.")
+WRONG_CODE = ErrorKind("wrong_code", 403, "This code is wrong, used or too old; ask for a new one.")
+ALREADY_VERIFIED = ErrorKind("already_verified", 409, "Your e-mail address is verified already.")
 
 # Links
 INVALID_URL = ErrorKind("invalid_url", 400, "This is not an http or https URL that can be used.")
@@ -98,6 +100,7 @@ ADDRESS_EXPIRED = ErrorKind("address_expired", 403, "This download address is no
 
 # The server's own limits
 RATE_LIMITED = ErrorKind("rate_limited", 429, "Too many calls; wait and try again.")
+MAIL_LIMITED = ErrorKind("mail_limited", 429, "Too many mails to this address; try again later.")
 LINK_LIMITED = ErrorKind("link_limited", 429, "This link is visited too often; try again later.")
 BUSY = ErrorKind("busy", 503, "The server is busy; try again in a moment.")
 STORAGE_FULL = ErrorKind("storage_full", 507, "The server has no storage left.")

@@ -22,6 +22,10 @@ PasswordHex = Annotated[
         description="The password as the client derived it: 64 hex digits.",
     ),
 ]
+MailedCodeHex = Annotated[
+    str,
+    Meta(pattern=r"^[0-9A-Fa-f]{32}$(?!\n)", description="The code from the mail: 32 hex digits."),
+]
 Name = Annotated[
     str, Meta(min_length=1, max_length=254, description="A username or an e-mail address.")
 ]

@@ -15,7 +15,7 @@ Three kinds:
 
 No plugin breaks a visit: one that raises, or answers something that cannot be used, is passed over
 as if it had answered None. Five such failures in a minute switch it off until the server restarts;
-so do five calls above 5 ms, if they are more than one in a hundred (`/-/health` shows it). What is
+so do five calls above 5 ms, if they are more than one in ten (`/-/health` shows it). What is
 raised is logged: keep secrets out of messages.
 """
 
@@ -88,7 +88,8 @@ class Hookspecs(Generic[DataT]):
 
     @hookspec
     def click_recorded(self, link: Link, visit: Visit, choice: str) -> None:
-        """A click was counted. `choice` is "plugin:choice" of who decided, or empty.
+        """A click was counted. `choice` is "plugin:choice" of who decided, or empty; two of them,
+        with a space between, if another plugin showed a page on the way.
 
         `visit.address` is full whatever `[clicks] ip` says: keep no more of it than that.
         """

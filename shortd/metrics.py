@@ -15,7 +15,9 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from shortd.clock import SECOND
 from shortd.journal import Journal
+from shortd.mail import Delivery
 from shortd.store import Store
 from shortd.store.schema import ACCOUNTS, FILES, LINKS, UPLOADS
 from shortd.store.table import Table
@@ -26,7 +28,9 @@ LOOPBACK = ("127.0.0.0/8", "::1/128")
 class Metrics(Collector):
     """The counters of one server."""
 
-    def __init__(self, store: Store, journal: Journal, readers: Sequence[str]) -> None:
+    def __init__(
+        self, store: Store, journal: Journal, delivery: Delivery, readers: Sequence[str]
+    ) -> None:
         self.redirects = 0
         self.visits: Counter[str] = Counter()
         """Visits that ended in anything but a redirect, by outcome."""
@@ -35,6 +39,7 @@ class Metrics(Collector):
         self._readers = [ip_network(network) for network in (*LOOPBACK, *readers)]
         self._store = store
         self._journal = journal
+        self._delivery = delivery
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -71,6 +76,7 @@ class Metrics(Collector):
             for table in tables:
                 rows.add_metric([table.name], table.count(txn))
         yield rows
+        yield from self._mail()
         journal = self._journal.status()
         yield GaugeMetricFamily(
             "shortd_journal_segments", "Segments of the click journal.", value=journal.segments
@@ -85,4 +91,20 @@ class Metrics(Collector):
         )
         yield CounterMetricFamily(
             "shortd_journal_faults", "Failed journal writes and syncs.", value=journal.faults
+        )
+
+    def _mail(self) -> Iterator[Metric]:
+        mails = CounterMetricFamily("shortd_mails", "What became of mails.", labels=["outcome"])
+        for outcome, count in self._delivery.outcomes.items():
+            mails.add_metric([outcome], count)
+        yield mails
+        outbox = self._delivery.outbox.status()
+        yield GaugeMetricFamily("shortd_mail_waiting", "Mails to be sent.", value=outbox.waiting)
+        yield GaugeMetricFamily(
+            "shortd_mail_given_up", "Mails of the last week that never came.", value=outbox.given_up
+        )
+        yield GaugeMetricFamily(
+            "shortd_mail_oldest_timestamp_seconds",
+            "When the mail that waits longest was queued; 0 if none waits.",
+            value=(outbox.oldest_utime or 0) / SECOND,
         )

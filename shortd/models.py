@@ -59,6 +59,52 @@ class Token(msgspec.Struct, array_like=True, frozen=True):
     expiration_utime: int
 
 
+class MailPurpose(StrEnum):
+    """What a mailed code is good for."""
+
+    VERIFY = "verify"
+    RESET = "reset"
+
+
+class MailedCode(msgspec.Struct, array_like=True, frozen=True):
+    """A code that was mailed, stored under (userid, purpose): a newer one takes its place."""
+
+    digest: bytes
+    """SHA-256 of the code, never the code itself."""
+    email: str
+    """Where it was mailed to; it means nothing once the account has another address."""
+    expiration_utime: int
+    attempts: int = 0
+    """How often somebody named a code, rightly or wrongly."""
+    used: bool = False
+    """It has done its work, and does it no more."""
+
+
+class Mail(msgspec.Struct, array_like=True, frozen=True):
+    """A mail of the outbox, stored under (userid, purpose). Its text is made when it is sent."""
+
+    id: str
+    userid: str
+    purpose: MailPurpose
+    recipient: str
+    code: str
+    """In the clear until the mail is delivered; empty once it is given up."""
+    create_utime: int
+    next_utime: int
+    """When to try next."""
+    attempts: int = 0
+    reason: str = ""
+    """Why the last attempt failed."""
+    given_up_utime: int = 0
+    """0 while it waits."""
+
+
+class MailHistory(msgspec.Struct, array_like=True, frozen=True):
+    """When an address was last sent mails of one purpose, the newest last."""
+
+    utimes: tuple[int, ...] = ()
+
+
 class Host(msgspec.Struct, array_like=True, frozen=True):
     """A short host's permanent number; link keys carry the number, so a host can be renamed."""
 
@@ -175,7 +221,8 @@ class Click(msgspec.Struct, array_like=True, frozen=True, gc=False):
     referrer: str = ""
     language: str = ""
     choice: str = ""
-    """"plugin:choice" of who decided where the visit went; mostly empty."""
+    """"plugin:choice" of who decided where the visit went, and after a space that of who showed a
+    page on the way; mostly empty."""
     is_repeat: bool = False
     """The visitor comes again within the link's unique window: no unique click."""
 
@@ -200,7 +247,7 @@ class Counts(msgspec.Struct, array_like=True, frozen=True):
     last_utime: int = 0
     """When the last visit was."""
     choices: dict[str, int] | None = None
-    """Visits by `Click.choice`; None where there are none."""
+    """Visits by "plugin:choice"; None where there are none."""
     unique: int = 0
     """Visits that were no repeats."""
 

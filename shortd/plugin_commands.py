@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,27 @@ def plugins(ctx: click.Context, config_file: Path | None, data_dir: Path | None)
 
     for line in lines(discover(settings)):
         click.echo(line)
+
+
+@plugins.command()
+@click.argument("name")
+@click.option(
+    "--folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="The folder to make, instead of ./shortd-NAME.",
+)
+def new(name: str, folder: Path | None) -> None:
+    """Write the package of a new plugin: it works, has a test, and waits to be changed."""
+    from shortd import skeleton
+
+    reason = skeleton.unusable(name)
+    if reason:
+        fail([f"no plugin can be named {name!r}: {reason}"], status=2)
+    folder = folder or Path(skeleton.distribution_of(name))
+    skeleton.write(name, folder)
+    click.echo(f"{folder} is a package with the plugin {name}. To try it:")
+    click.echo(f"  cd {shlex.quote(str(folder))} && pip install -e '.[test]' && pytest")
 
 
 class PluginGroups(click.Group):
@@ -104,7 +126,7 @@ async def _import(settings: Settings, owner: str, format_name: str, file: Path) 
 
     services = await open_services(settings)
     try:
-        readers = _readers(services.plugins.of_hook("importers"))
+        readers = importers(services.plugins.of_hook("importers"))
         if format_name not in readers:
             known = ", ".join(sorted(readers)) or "no plugin brings any"
             fail([f"there is no format {format_name!r}; formats: {known}"], status=2)
@@ -120,7 +142,7 @@ async def _import(settings: Settings, owner: str, format_name: str, file: Path) 
         await services.close()
 
 
-def _readers(
+def importers(
     implementations: Iterable[tuple[Any, Any]],
 ) -> dict[str, Callable[[Path], Iterable[object]]]:
     """By format; of two plugins with one format the first one's."""

@@ -61,7 +61,7 @@ class Visit(Struct, frozen=True, gc=False):
     is_qr: bool = False
     """Comes from a tracked QR code."""
     address: str = ""
-    """The visitor's address, as far as it can be believed."""
+    """The visitor's IP address, as far as it can be believed; empty if there is none."""
     user_agent: str = ""
     referrer: str = ""
     accept_language: str = ""
@@ -154,6 +154,8 @@ class Interstitial(Struct, frozen=True):
     """Whether it tells somebody about the visitor; then who sends DNT or Sec-GPC never gets it."""
     referrer_policy: str = "no-referrer"
     """One of the header's values. "origin" shows this server's name to the page's sources."""
+    choice: str = ""
+    """As a destination's; counted besides it, whichever plugin led the visit there."""
 
 
 class File(Struct, frozen=True):

@@ -76,8 +76,10 @@ class PatientProtocol(HttpToolsProtocol):
         if self._asks_for_upgrade():
             return
         super().on_headers_complete()
-        extensions: dict[str, Any] = {EXTENSION: SendFile(self.cycle, self.transport)}
-        self.scope["extensions"] = extensions
+        if self.url.startswith(b"/-/"):
+            # No short link is a file's own address, and redirects are to pay nothing for files.
+            extensions: dict[str, Any] = {EXTENSION: SendFile(self.cycle, self.transport)}
+            self.scope["extensions"] = extensions
 
     def on_body(self, body: bytes) -> None:
         self.waiting_since = self.loop.time()

@@ -163,7 +163,7 @@ class Resolver:
                     decision,
                     outcome=Outcome.INTERSTITIAL,
                     location=place.location,
-                    choice=place.choice,
+                    choice=f"{place.choice} {page.choice}".strip(),
                     page=page,
                 )
         return Decision(

@@ -105,6 +105,7 @@ async def _serve(settings: Settings) -> None:
         url=settings.public_url,
         listening="{}:{}".format(*listener.getsockname()[:2]),
         data=str(settings.data_dir),
+        mail=str(services.delivery.transport),
     )
     try:
         await _run_with(server.serve(sockets=[listener]), services.work(), server.watch())

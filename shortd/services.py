@@ -30,6 +30,9 @@ from shortd.ids import random_text
 from shortd.importing import Importing
 from shortd.journal import Journal
 from shortd.links import Links
+from shortd.logins import Logins
+from shortd.mail import Delivery, Messages, Outbox, transport_of
+from shortd.mailboxes import Mailboxes
 from shortd.metrics import Metrics
 from shortd.models import Position
 from shortd.owners import Owners
@@ -73,6 +76,9 @@ class Services:
     budgets: Budgets
     hasher: PasswordHasher
     accounts: Accounts
+    logins: Logins
+    mailboxes: Mailboxes
+    delivery: Delivery
     links: Links
     importing: Importing
     files: Files
@@ -93,12 +99,13 @@ class Services:
     """Draws QR codes: one thread, so that a list of them cannot starve everything else."""
 
     async def work(self) -> None:
-        """Drains clicks, saves balances and sweeps, until cancelled."""
+        """Drains clicks, saves balances, sweeps and sends mail, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.clicks.run())
             tasks.create_task(self._save_balances())
             tasks.create_task(self.sweeper.run())
             tasks.create_task(self.undertaker.run())
+            tasks.create_task(self.delivery.run())
             if self.countries is not None:
                 tasks.create_task(self.countries.run())
 
@@ -130,10 +137,10 @@ async def open_services(
     settings: Settings,
     clock: Clock | None = None,
     random: Random | None = None,
-    plugins: Sequence[type[AnyPlugin]] = (),
+    plugins: Sequence[type[AnyPlugin]] | None = None,
 ) -> Services:
     """Opens the data directory. Raises StoreError if it cannot be used, ConfigError for settings
-    of plugins. `plugins` are there besides those that are installed.
+    of plugins. `plugins` (a test's own) take the place of all that are installed.
     """
     clock = clock or SystemClock()
     random = random or SystemRandom()
@@ -167,6 +174,9 @@ async def _wire(
     budgets = Budgets(store, settings.limits)
     owners = Owners(budgets)
     hasher = PasswordHasher()
+    messages = Messages(settings.public_url, settings.mail.sender)
+    transport = transport_of(settings, messages.domain)
+    delivery = Delivery(Outbox(store), messages, transport, clock)
     links = Links(store, hosts, random)
     plugin_secret = await _secret(store, "plugins")
     plugins = start_plugins(prepared, settings.public_url, hosts.names, plugin_secret, clock)
@@ -176,7 +186,7 @@ async def _wire(
         store.watch(events.changed)
     nonce = partial(random_text, random, NONCE_LENGTH)
     resolver = Resolver(store, owners, clicks, budgets, deciders, nonce, country_of)
-    metrics = Metrics(store, journal, settings.server.metrics_from)
+    metrics = Metrics(store, journal, delivery, settings.server.metrics_from)
     metrics.register(PluginMetrics(plugins, events))
     visits = Visits(resolver, clicks, budgets, metrics, events, settings.clicks.ip)
     blobs = Blobs(settings.data_dir / "files", reserve=settings.files.min_free_bytes)
@@ -191,6 +201,9 @@ async def _wire(
         budgets=budgets,
         hasher=hasher,
         accounts=Accounts(store, settings, hasher, owners, random),
+        logins=Logins(store, settings.limits, hasher, random),
+        mailboxes=Mailboxes(store, settings.limits, hasher, owners, random),
+        delivery=delivery,
         links=links,
         importing=Importing(store, hosts, links),
         files=files,

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from shortd.clock import DAY
 from shortd.models import AccountType
 
 # Upper bounds keep later arithmetic inside 64 bits: balances are in millionths of a weight
@@ -101,6 +102,10 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The limits of an account of this type."""
         limits: Limits = getattr(self, account_type)
         return limits
+
+    def token_lifetime(self, account_type: AccountType) -> int:
+        """µs for which a login of an account of this type lasts."""
+        return round(self.of(account_type).token_days * DAY)
 
 
 class LinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,4 +1,4 @@
-"""Removes what time has ended: temporary accounts, logins, old visits, refilled balances.
+"""Removes what time has ended: temporary accounts, logins, mailed codes, old visits, balances.
 
 Works in small transactions so that no write waits long behind it, and never touches
 anything that a caller could still reach.
@@ -7,8 +7,10 @@ anything that a caller could still reach.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -25,17 +27,25 @@ from shortd.store.schema import (
     ACCOUNTS,
     ACCOUNTS_BY_EXPIRATION,
     BALANCES,
+    CODES,
     COUNTS,
     LINKS_BY_ID,
     LINKS_BY_OWNER,
+    MAIL_HISTORIES,
+    OUTBOX,
     TOKENS,
     UPLOADS_BY_OWNER,
     VISITS,
 )
-from shortd.store.table import WriteTxn
+from shortd.store.table import Table, WriteTxn
 
 SWEEP_SECONDS = 600
 ROWS_PER_WRITE = 1000
+SHOWN = 7 * DAY
+"""µs for which a mail that never came is shown."""
+
+K = TypeVar("K", bound=tuple[Any, ...])
+V = TypeVar("V")
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +75,10 @@ class Sweeper:
         """One round over everything that can end."""
         now = self._clock.now()
         await self._sweep_accounts(now)
-        await self._sweep_tokens(now)
+        await self._sweep_rows(TOKENS, lambda row: row.expiration_utime <= now)
+        await self._sweep_rows(CODES, lambda row: row.expiration_utime <= now)
+        await self._sweep_rows(OUTBOX, lambda row: 0 < row.given_up_utime <= now - SHOWN)
+        await self._sweep_rows(MAIL_HISTORIES, lambda row: row.utimes[-1] <= now - DAY)
         await self._sweep_visits(now - self._clicks.visit_days * DAY)
         await self._budgets.sweep(now)
 
@@ -82,14 +95,14 @@ class Sweeper:
                 pass
             self._owners.forget(userid)
 
-    async def _sweep_tokens(self, now: int) -> None:
-        after: tuple[str, bytes] | None = None
+    async def _sweep_rows(self, table: Table[K, V], has_ended: Callable[[V], bool]) -> None:
+        after: K | None = None
         while True:
             with self._store.read() as txn:
-                rows = list(islice(TOKENS.scan(txn, after=after), ROWS_PER_WRITE))
-            ended = [key for key, row in rows if row.expiration_utime <= now]
+                rows = list(islice(table.scan(txn, after=after), ROWS_PER_WRITE))
+            ended = [key for key, row in rows if has_ended(row)]
             if ended:
-                await self._store.write(partial(_delete_tokens, keys=ended))
+                await self._store.write(partial(_delete, table=table, ended=has_ended, keys=ended))
             if len(rows) < ROWS_PER_WRITE:
                 return
             after = rows[-1][0]
@@ -139,9 +152,14 @@ def _clear(txn: WriteTxn, userid: str, now: int) -> bool:
     return True
 
 
-def _delete_tokens(txn: WriteTxn, keys: list[tuple[str, bytes]]) -> None:
+def _delete(
+    txn: WriteTxn, table: Table[K, V], ended: Callable[[V], bool], keys: Sequence[K]
+) -> None:
     for key in keys:
-        TOKENS.delete(txn, key)
+        row = table.get(txn, key)
+        # Another may have taken its place since.
+        if row is not None and ended(row):
+            table.delete(txn, key)
 
 
 def _forget_visits(txn: WriteTxn, link_id: int, before: int) -> bool:

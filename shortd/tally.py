@@ -108,12 +108,13 @@ class Tally:
 
 
 def add_choice(choices: dict[str, int] | None, choice: str, clicks: int = 1) -> dict[str, int]:
-    """Counts clicks of a choice in a dictionary, or in a new one, which is bounded."""
+    """Counts clicks by their `Click.choice` in a dictionary, or in a new one, which is bounded."""
     if choices is None:
         choices = {}
-    if choice not in choices and len(choices) >= CHOICES_PER_LINK:
-        choice = choice.partition(":")[0] + ":" + OTHER.lower()
-    choices[choice] = choices.get(choice, 0) + clicks
+    for one in choice.split(" "):
+        if one not in choices and len(choices) >= CHOICES_PER_LINK:
+            one = one.partition(":")[0] + ":" + OTHER.lower()
+        choices[one] = choices.get(one, 0) + clicks
     return choices
 
 

@@ -174,6 +174,15 @@ def primary_language(accept_language: str) -> str:
     return language if language.isascii() and language.isalpha() and len(language) <= 8 else UNKNOWN
 
 
+def is_address(text: str) -> bool:
+    """Whether this is an IP address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 @lru_cache(maxsize=8192)
 def kept_address(address: str, mode: str) -> str:
     """An address as `[clicks] ip` wants it kept: full, truncated (/24, /48) or not at all."""

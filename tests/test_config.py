@@ -335,6 +335,7 @@ def test_mail_servers(file: Path, url: str) -> None:
         "smtp://mail.example?starttls",
         "smtp://mail.example?tls=1",
         "smtp://mail.example#x",
+        "smtps://mail.example?starttls=1",
         "smtp://mail .example",
     ],
 )
@@ -345,7 +346,8 @@ def test_mail_servers_that_are_none(file: Path, url: str) -> None:
 
 def test_the_sender_is_an_address(file: Path) -> None:
     assert read(file, "mail.from = 'shortd@localhost'").mail.sender == "shortd@localhost"
-    for wrong in ("shortd", "shortd@", "a@b@c.example", "a@b, c@d", "Links <>"):
+    assert read(file, "mail.from = 'a@bücher.example'").mail.sender == "a@bücher.example"
+    for wrong in ("shortd", "shortd@", "a@b@c.example", "a@b, c@d", "Links <>", "a@-ü.example"):
         (problem,) = problems(file, f"mail.from = '{wrong}'")
         assert problem.startswith("mail.from: expected one e-mail address")
 

@@ -20,6 +20,7 @@ from shortd.web.pages import (
     DocsPage,
     DocsSection,
     FieldDoc,
+    MailedPage,
     Pages,
     PreviewPage,
     ShapeDoc,
@@ -103,6 +104,12 @@ def docs(text: str = "") -> DocsPage:
     return DocsPage(sections=[section], errors=catalogue, shapes=[shape])
 
 
+def mailed(text: str = "") -> MailedPage:
+    return MailedPage(
+        email="a@b.example" + text, code="0" * 32 + text, fault="Wrong." + text, is_open=True
+    )
+
+
 def every_page(text: str = "") -> dict[str, str]:
     """All pages, with `text` at the end of whatever others may have written."""
     return {
@@ -115,6 +122,9 @@ def every_page(text: str = "") -> dict[str, str]:
         "preview": PAGES.render("preview.html", page=preview(text)),
         "hidden": PAGES.render("preview.html", page=preview(text, destination=None)),
         "docs": PAGES.render("docs.html", page=docs(text)),
+        "verify": PAGES.render("verify.html", page=mailed(text)),
+        "reset": PAGES.render("reset.html", page=mailed(text)),
+        "done": PAGES.render("done.html", title="T" + text, message="M." + text),
     }
 
 
@@ -141,7 +151,11 @@ def test_every_page_is_whole_and_works_without_sight_or_mouse(name: str) -> None
 def test_no_page_has_inline_script_or_style_whatever_it_shows(name: str, text: str) -> None:
     document = read(every_page(text)[name])
     for tag, attributes in document.elements:
-        assert tag not in ("script", "style", "iframe", "object", "form", "base")
+        assert tag not in ("style", "iframe", "object", "base")
+        if tag == "script":
+            assert (name, attributes["src"]) == ("reset", asset_path("reset.js"))
+        if tag == "form":
+            assert (attributes["method"], attributes["action"]) == ("post", f"/-/{name}")
         for key, value in attributes.items():
             assert not key.startswith("on")
             assert key != "style"
@@ -154,7 +168,7 @@ def test_no_page_has_inline_script_or_style_whatever_it_shows(name: str, text: s
     ]
 
 
-@pytest.mark.parametrize("name", ["error", "preview", "hidden", "docs"])
+@pytest.mark.parametrize("name", ["error", "preview", "hidden", "docs", "reset", "done"])
 def test_hostile_text_is_shown_as_text(name: str) -> None:
     quiet, hostile = read(every_page()[name]), read(every_page(HOSTILE)[name])
     assert HOSTILE in hostile.text

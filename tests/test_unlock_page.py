@@ -16,7 +16,13 @@ from shortd.web.pages import Pages, asset_path, static_file
 from tests.browser.sealing import double_sha256, encrypt_data, framed
 from tests.test_pages import HOSTILE, read
 
-SCRIPTS = ("sealed.js", "unlock.js")
+SCRIPTS = {
+    "derive.js": [],
+    "sealed.js": ["derive.js"],
+    "unlock.js": ["sealed.js"],
+    "reset.js": ["derive.js"],
+}
+"""Each with what it imports."""
 POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -121,7 +127,7 @@ def test_scripts_are_kept_by_browsers_and_so_are_their_imports(app: RunningApp, 
     assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
     assert "immutable" in answer.headers["cache-control"]
     imported = re.findall(r'(?:from|import) "([^"]+)"', answer.text)
-    assert imported == ([asset_path("sealed.js")] if name == "unlock.js" else [])
+    assert imported == [asset_path(other) for other in SCRIPTS[name]]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

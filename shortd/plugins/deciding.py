@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from shortd import models
 from shortd.destinations import parse_destination
-from shortd.plugin_types import CHOICE_PATTERN, Destination, Interstitial, Link, Visit
+from shortd.plugin_types import Destination, Interstitial, Link, Visit
 from shortd.plugins.guard import GuardedCall
-from shortd.plugins.pages import Page, checked_page
+from shortd.plugins.pages import Page, checked_page, full_choice
 from shortd.plugins.running import Plugins, Running
 from shortd.plugins.steps import Steps
 
@@ -95,11 +95,10 @@ class LinkDeciders:
         return place
 
     def _parsed(self, name: str, url: str, choice: str) -> Place:
-        if choice and not CHOICE_PATTERN.fullmatch(choice):
-            raise ValueError("a choice is up to 32 of a-z, 0-9, - and _")
+        choice = full_choice(name, choice)
         own = self._places["", "", ""].location
         location = parse_destination(url, self._own_hosts).location if url else own
-        return Place(location, f"{name}:{choice}" if choice else "")
+        return Place(location, choice)
 
     def page(
         self, visit: Visit, destination: str, nonce: str, steps: Steps | None = None

@@ -41,7 +41,7 @@ class Found(msgspec.Struct, frozen=True):
     @property
     def summary(self) -> str:
         """The first line of its docstring."""
-        return (inspect.getdoc(self.kind) or "").partition("\n")[0] if self.kind else ""
+        return inspect.cleandoc(self.kind.__doc__ or "").partition("\n")[0] if self.kind else ""
 
     @property
     def hooks(self) -> tuple[str, ...]:
@@ -49,14 +49,18 @@ class Found(msgspec.Struct, frozen=True):
         return () if self.kind is None else implemented(self.kind)
 
 
-def discover(settings: Settings, given: Sequence[type[AnyPlugin]] = ()) -> list[Found]:
+def discover(settings: Settings, given: Sequence[type[AnyPlugin]] | None = None) -> list[Found]:
     """All plugins, in the order of their names; of two with one name, the first one found.
 
-    Classes that are `given` (by a test) come before entry points, and those before files.
+    Classes that are `given` (by a test) take the place of all that are installed or dropped.
     """
     found: dict[str, Found] = {}
     faulty = []
-    for plugin in (*_given(settings, given), *_installed(settings), *_dropped(settings)):
+    if given is None:
+        plugins = [*_installed(settings), *_dropped(settings)]
+    else:
+        plugins = [*_given(settings, given)]
+    for plugin in plugins:
         first = found.setdefault(plugin.name, plugin)
         if first is not plugin:
             fault = f"the name is taken by {first.origin}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from shortd.hookspecs import DECIDE, HOOKS, PROJECT, Hookspecs
 from shortd.plugin import Plugin
 from shortd.plugin_types import NAME_PATTERN
+from shortd.settings import PluginSettings
 
 AnyPlugin = Plugin[Any, Any]
 IMPL = f"{PROJECT}_impl"
@@ -28,12 +30,22 @@ def one_line(fault: BaseException) -> str:
     return f"{type(fault).__name__}: {text}" if text else type(fault).__name__
 
 
+def name_flaw(name: str) -> str:
+    """Why no plugin can have this name; empty if one can."""
+    if not NAME_PATTERN.fullmatch(name):
+        return "a name has up to 32 of a-z, 0-9 and _, and begins with a letter"
+    if name in PluginSettings.__struct_encode_fields__:
+        # Its settings could not be told from those of [plugins] itself.
+        return f"{name} is the name of a setting"
+    return ""
+
+
 def flaw_of(name: str, kind: object) -> str:
     """Why a class cannot be used as a plugin of that name; empty if it can."""
     if not isinstance(kind, type) or not issubclass(kind, Plugin):
         return "is no subclass of shortd.plugin.Plugin"
-    if not NAME_PATTERN.fullmatch(name):
-        return "a name has up to 32 of a-z, 0-9 and _, and begins with a letter"
+    if problem := name_flaw(name):
+        return problem
     if getattr(kind, "name", None) != name:
         return f"calls itself {getattr(kind, 'name', None)!r}, which must be the same"
     for field in ("Settings", "Data"):
@@ -42,8 +54,9 @@ def flaw_of(name: str, kind: object) -> str:
             continue
         if not isinstance(struct, type) or not issubclass(struct, msgspec.Struct):
             return f"{field} is no msgspec Struct"
+        schema_hook = _schema_of_path if field == "Settings" else None
         try:
-            msgspec.json.schema(struct)
+            msgspec.json.schema(struct, schema_hook=schema_hook)
             msgspec.msgpack.Decoder(struct)
         except Exception as fault:
             return f"{field} cannot be used: {one_line(fault)}"
@@ -53,6 +66,13 @@ def flaw_of(name: str, kind: object) -> str:
     if unheard and kind.Data is None and not kind.everywhere:
         return f"{unheard[0]} is never asked: give the plugin Data, or everywhere = True"
     return next((flaw for name in dir(kind) if (flaw := _hook_flaw(kind, name))), "")
+
+
+def _schema_of_path(kind: type) -> dict[str, Any]:
+    """Settings, which come from TOML, may be paths."""
+    if kind is not Path:
+        raise NotImplementedError
+    return {"type": "string"}
 
 
 def _hook_flaw(kind: type[AnyPlugin], name: str) -> str:

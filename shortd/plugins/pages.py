@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from shortd.plugin_types import Interstitial
+from shortd.plugin_types import CHOICE_PATTERN, Interstitial
 from shortd.plugins.guard import GuardedCall
 
 PAGE_BYTES = 1 << 20
@@ -30,19 +30,30 @@ class Page(NamedTuple):
     policy: str
     """Its Content-Security-Policy."""
     referrer_policy: str
+    choice: str = ""
+    """"plugin:choice" as a click keeps it; empty if there is none."""
+
+
+def full_choice(name: str, choice: str) -> str:
+    """A plugin's choice as a click keeps it. ValueError for what is none."""
+    if not choice:
+        return ""
+    if not CHOICE_PATTERN.fullmatch(choice):
+        raise ValueError("a choice is up to 32 of a-z, 0-9, - and _")
+    return f"{name}:{choice}"
 
 
 def checked_page(call: GuardedCall, page: Interstitial, nonce: str) -> Page | None:
     """The page as it is sent; None, counted as a failure, if it cannot be."""
     try:
-        return _page(page, nonce)
+        return _page(page, nonce, call.guard.name)
     # A Struct's fields can hold anything.
     except Exception as fault:
         call.fail(fault)
         return None
 
 
-def _page(page: Interstitial, nonce: str) -> Page:
+def _page(page: Interstitial, nonce: str, name: str) -> Page:
     body = page.html.encode()
     if len(body) > PAGE_BYTES:
         raise ValueError(f"a page has at most {PAGE_BYTES} bytes")
@@ -66,7 +77,7 @@ def _page(page: Interstitial, nonce: str) -> Page:
         "form-action 'none'",
         "frame-ancestors 'none'",
     ]
-    return Page(body, "; ".join(policy), page.referrer_policy)
+    return Page(body, "; ".join(policy), page.referrer_policy, full_choice(name, page.choice))
 
 
 @lru_cache(maxsize=1024)

@@ -70,12 +70,12 @@ class Plugins:
 
     def stop(self) -> None:
         """Tells all plugins that it is over."""
-        for name, running in self.running.items():
+        for running in self.running.values():
             # Those that are switched off, too.
             try:
                 running.plugin.stop()
             except Exception as fault:
-                log.warning("plugin_failed", plugin=name, hook="stop", exc_info=fault)
+                running.guard.failed("stop", fault)
 
 
 class Prepared(NamedTuple):
@@ -85,7 +85,7 @@ class Prepared(NamedTuple):
     settings: dict[str, Any]
 
 
-def prepare(settings: Settings, given: Sequence[type[AnyPlugin]] = ()) -> Prepared:
+def prepare(settings: Settings, given: Sequence[type[AnyPlugin]] | None = None) -> Prepared:
     """Finds the plugins and reads their settings; raises ConfigError before anything starts."""
     found = discover(settings, given)
     return Prepared(found, read_settings(settings, found))

@@ -17,6 +17,9 @@ from shortd.models import (
     FilePart,
     Host,
     Link,
+    Mail,
+    MailedCode,
+    MailHistory,
     Position,
     Token,
     Upload,
@@ -58,6 +61,30 @@ ACCOUNTS: Table[tuple[str], Account] = Table(
 
 TOKENS: Table[tuple[str, bytes], Token] = Table("tokens", Key(TEXT, Fixed(32)), Token)
 """By (userid, SHA-256 of the token): one prefix holds all logins of an account."""
+
+CODES: Table[tuple[str, str], MailedCode] = Table("codes", Key(TEXT, TEXT), MailedCode)
+"""Codes that were mailed, by (userid, purpose)."""
+
+OUTBOX_BY_NEXT: Index[tuple[int, str, str], Mail] = Index(
+    "outbox_by_next",
+    Key(U64, TEXT, TEXT),
+    lambda row: None if row.given_up_utime else (row.next_utime, row.userid, row.purpose),
+)
+OUTBOX_BY_CREATION: Index[tuple[int, str, str], Mail] = Index(
+    "outbox_by_creation",
+    Key(U64, TEXT, TEXT),
+    lambda row: None if row.given_up_utime else (row.create_utime, row.userid, row.purpose),
+)
+OUTBOX: Table[tuple[str, str], Mail] = Table(
+    "outbox", Key(TEXT, TEXT), Mail, (OUTBOX_BY_NEXT, OUTBOX_BY_CREATION)
+)
+"""Mails that wait to be sent, and those that were given up, by (userid, purpose). The indexes
+hold the waiting ones alone."""
+
+MAIL_HISTORIES: Table[tuple[str, str], MailHistory] = Table(
+    "mail_histories", Key(TEXT, TEXT), MailHistory
+)
+"""By (address, case-folded; purpose)."""
 
 LINKS_BY_ID: Index[tuple[int], Link] = Index("links_by_id", Key(U64), lambda row: (row.id,))
 LINKS_BY_OWNER: Index[tuple[str, int, int, int], Link] = Index(
@@ -117,6 +144,9 @@ TABLES: tuple[Table[Any, Any], ...] = (
     HOSTS,
     ACCOUNTS,
     TOKENS,
+    CODES,
+    OUTBOX,
+    MAIL_HISTORIES,
     LINKS,
     UPLOADS,
     FILES,

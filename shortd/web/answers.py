@@ -15,20 +15,21 @@ from litestar.types import Send
 
 from shortd import errors
 from shortd.plugins.pages import Page
-from shortd.web.pages import SCRIPT_HEADERS, SECURITY_HEADERS, Pages
+from shortd.web.pages import FORM_SCRIPT_HEADERS, SCRIPT_HEADERS, SECURITY_HEADERS, Pages
 
 Headers = list[tuple[bytes, bytes]]
 
 NO_STORE = (b"cache-control", b"no-store")
 _HTML = (b"content-type", b"text/html; charset=utf-8")
-PAGE_HEADERS: Headers = [
-    _HTML,
-    *((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS),
-]
-SCRIPT_PAGE_HEADERS: Headers = [
-    _HTML,
-    *((name.lower().encode(), value.encode()) for name, value in SCRIPT_HEADERS),
-]
+
+
+def _page_headers(headers: Iterable[tuple[str, str]]) -> Headers:
+    return [_HTML, *((name.lower().encode(), value.encode()) for name, value in headers)]
+
+
+PAGE_HEADERS = _page_headers(SECURITY_HEADERS)
+SCRIPT_PAGE_HEADERS = _page_headers(SCRIPT_HEADERS)
+FORM_SCRIPT_PAGE_HEADERS = _page_headers(FORM_SCRIPT_HEADERS)
 JSON_HEADERS: Headers = [
     (b"content-type", b"application/json"),
     (b"x-content-type-options", b"nosniff"),

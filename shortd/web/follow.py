@@ -36,7 +36,8 @@ class LinkRequest(NamedTuple):
 
     method: str
     query: bytes
-    accept: str
+    fields: dict[bytes, bytes]
+    """The headers."""
     host: int
     """Number of the short host."""
     visitor: Visitor
@@ -73,7 +74,7 @@ class Follow:
         return await self._image(decision, suffix, request)
 
     def _request(self, scope: HTTPScope) -> LinkRequest:
-        headers = list(scope["headers"])
+        headers = scope["headers"]
         fields = dict(headers)
         method, query = scope["method"], scope["query_string"]
         head = self._heads.read(fields, headers)
@@ -87,8 +88,7 @@ class Follow:
             is_qr=query == b"qr",
             query=query.decode("latin-1") if forwards else "",
         )
-        accept = fields.get(b"accept", b"").decode("latin-1")
-        return LinkRequest(method, query, accept, head.host, visitor)
+        return LinkRequest(method, query, fields, head.host, visitor)
 
     def _visit(self, decision: Decision, request: LinkRequest) -> Answer:
         if decision.outcome is Outcome.REDIRECT:
@@ -145,7 +145,8 @@ class Follow:
         return Answer(200, headers, body)
 
     def _refusal(self, error: errors.ShortdError, request: LinkRequest) -> Answer:
-        return error_answer(self._pages, error, request.accept)
+        accept = request.fields.get(b"accept", b"").decode("latin-1")
+        return error_answer(self._pages, error, accept)
 
 
 def client_address(services: Services, scope: HTTPScope) -> str:

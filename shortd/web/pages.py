@@ -32,20 +32,21 @@ _REST = (
 )
 SECURITY_HEADERS = (("Content-Security-Policy", _POLICY + "form-action 'self'"), *_REST)
 """For every HTML answer but those with a script."""
-SCRIPT_HEADERS = (
-    (
-        "Content-Security-Policy",
-        _POLICY + "form-action 'none'; script-src 'self'; connect-src 'self'; "
-        "require-trusted-types-for 'script'; trusted-types 'none'",
-    ),
-    *_REST,
+_SCRIPT_POLICY = (
+    _POLICY + "script-src 'self'; connect-src 'self'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'; "
 )
+SCRIPT_HEADERS = (("Content-Security-Policy", _SCRIPT_POLICY + "form-action 'none'"), *_REST)
 """For pages with a script, which may ask this origin alone and cannot write markup. Forms are
 sent by the script or not at all."""
+FORM_SCRIPT_HEADERS = (("Content-Security-Policy", _SCRIPT_POLICY + "form-action 'self'"), *_REST)
+"""For pages with a script whose form works without it, too."""
 
 _HERE = Path(__file__).parent
 _ASSETS = {
+    "derive.js": "text/javascript; charset=utf-8",
     "sealed.js": "text/javascript; charset=utf-8",
+    "reset.js": "text/javascript; charset=utf-8",
     "unlock.js": "text/javascript; charset=utf-8",
     "style.css": "text/css; charset=utf-8",
     "favicon.svg": "image/svg+xml",
@@ -102,6 +103,17 @@ class PreviewPage(msgspec.Struct, frozen=True, kw_only=True):
     def clickable(self) -> bool:
         """Whether the destination may be a link at all; an imported row is not ours."""
         return (self.destination or "").lower().startswith(("http://", "https://"))
+
+
+class MailedPage(msgspec.Struct, frozen=True, kw_only=True):
+    """verify.html and reset.html: what the link in a mail says, to be sent on by a button."""
+
+    email: str
+    code: str
+    fault: str = ""
+    """Why the form comes back."""
+    is_open: bool = False
+    """Whether others could read what is sent from here: plain http."""
 
 
 class FieldDoc(msgspec.Struct, frozen=True, kw_only=True):

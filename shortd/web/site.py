@@ -69,7 +69,8 @@ async def health(request: AnyRequest) -> Response[bytes]:
     """200 once ready; `status` says "degraded" while clicks cannot be made durable.
 
     A plugin that is switched off degrades nothing: redirects go on. `files` has what keeps
-    unclaimed files from being deleted, or null.
+    unclaimed files from being deleted, or null. `mail` is for readers of the metrics alone: a
+    mail that waits would tell a stranger that the account he named exists.
     """
     services = services_of(request)
     journal, drain = services.clicks.journal.status(), services.clicks.fault
@@ -79,6 +80,7 @@ async def health(request: AnyRequest) -> Response[bytes]:
         "journal": journal,
         "clicks": {"backlog": services.clicks.backlog, "fault": drain},
         "files": {"complaint": services.undertaker.complaint},
+        "mail": services.delivery.outbox.status() if _may_look_inside(request) else None,
         "plugins": {
             "states": states(services.plugins),
             "events": {"waiting": services.events.waiting, "dropped": services.events.dropped},
@@ -90,15 +92,19 @@ async def health(request: AnyRequest) -> Response[bytes]:
 @look("/-/metrics")
 async def metrics(request: AnyRequest) -> Response[bytes]:
     """For Prometheus. Answers loopback and `[server] metrics_from` alone."""
+    if not _may_look_inside(request):
+        raise errors.NOT_ALLOWED()
+    headers = [(b"content-type", CONTENT_TYPE_LATEST.encode()), (b"cache-control", b"no-store")]
+    return response(Answer(200, headers, services_of(request).metrics.text()))
+
+
+def _may_look_inside(request: AnyRequest) -> bool:
     services = services_of(request)
     address = client_address(services, request.scope)
     if "x-forwarded-for" in request.headers and address == (request.scope["client"] or [""])[0]:
         # Through a proxy that nobody told us to trust: loopback is the proxy, not who asks.
-        raise errors.NOT_ALLOWED()
-    if not services.metrics.may_read(address):
-        raise errors.NOT_ALLOWED()
-    headers = [(b"content-type", CONTENT_TYPE_LATEST.encode()), (b"cache-control", b"no-store")]
-    return response(Answer(200, headers, services.metrics.text()))
+        return False
+    return services.metrics.may_read(address)
 
 
 def _asset(name: str, caching: tuple[bytes, bytes]) -> Answer:

@@ -18,7 +18,9 @@ HOSTILE = (
 )
 
 
-@pytest.fixture(params=["home", "docs", "preview", "hidden", "hostile", "missing", "gone"])
+@pytest.fixture(
+    params=["home", "docs", "preview", "hidden", "hostile", "missing", "gone", "verify"]
+)
 def address(request: pytest.FixtureRequest, site: ServerProcess, new_link: NewLink) -> str:
     """The address of each kind of page."""
     match request.param:
@@ -34,6 +36,8 @@ def address(request: pytest.FixtureRequest, site: ServerProcess, new_link: NewLi
             return f"{new_link(HOSTILE)}+"
         case "gone":
             return new_link(expiration_utime=1)
+        case "verify":
+            return f"{site.url}/-/verify?email=somebody@nowhere.example&code={'0' * 32}"
         case _:
             return f"{site.url}/nosuch"
 

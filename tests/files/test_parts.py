@@ -358,7 +358,7 @@ class TestWhatIsWrong:
             if work.__name__ == "<lambda>" and not meddled:
                 meddled.append(True)
                 blob = await files.blobs.create().finish()
-                account = app.services.accounts.authenticate(owner.userid, None, app.clock.now())
+                account = app.services.logins.authenticate(owner.userid, None, app.clock.now())
                 await files.put_part(account, filekey, 0, blob, app.clock.now())
             return result
 

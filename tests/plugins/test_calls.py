@@ -124,8 +124,8 @@ class TestSetPlugin:
 def test_get_plugins_tells_schema_hooks_and_summary(plugins: PluginApp) -> None:
     answer = plugins.app.call("get_plugins", userid=plugins.userid)
     by_name = {plugin["name"]: plugin for plugin in answer["plugins"]}
-    assert list(by_name) == ["ab", "checked", "mobile"]
-    assert answer["order"] == {"destination": ["mobile", "ab"], "interstitial": []}
+    assert list(by_name) == ["ab", "checked", "mobile", "trackers"]
+    assert answer["order"] == {"destination": ["mobile", "ab"], "interstitial": ["trackers"]}
     checked = by_name["checked"]
     assert checked["summary"] == "Checks its data."
     assert (checked["state"], checked["hooks"]) == ("on", [])
@@ -218,3 +218,14 @@ class TestExplain:
     def test_an_unknown_trait_of_the_visitor_is_a_warning(self, plugins: PluginApp) -> None:
         answer = plugins.app.post("explain", {**plugins.which(), "visitor": {"agent": "x"}}).json()
         assert answer["warnings"] == ["unknown field: visitor.agent"]
+
+    @pytest.mark.parametrize(
+        ("field", "value"), [("address", "nowhere"), ("utime", 253_402_300_800_000_000)]
+    )
+    def test_a_visitor_who_cannot_be_is_refused(
+        self, plugins: PluginApp, field: str, value: object
+    ) -> None:
+        # No real visit is like this, so no plugin should have to stand it.
+        refusal = plugins.app.refused("explain", **plugins.which(), visitor={field: value})
+        assert (refusal["code"], refusal["field"]) == ("invalid_field", f"visitor.{field}")
+        plugins.explain(address="2001:db8::1", utime=253_402_300_799_999_999)

@@ -236,6 +236,30 @@ class TestInterstitial:
         clicks = plugins.app.call("get_plugin", **plugins.which(), plugin="lead")["clicks"]
         assert clicks == {"there": 1}
 
+    def test_a_page_is_counted_besides_the_choice_of_destination(self, start: Start) -> None:
+        plugins = start(
+            show=show(f"Interstitial({HTML}, choice='shown')"),
+            lead=lead("Destination(data.url, 'there')"),
+        )
+        plugins.set("show")
+        plugins.set("lead")
+        alone = plugins.make()
+        plugins.set("show", shorturl=alone)
+        plugins.app.get(plugins.shorturl)
+        plugins.app.get(plugins.shorturl)
+        plugins.app.get(plugins.shorturl, headers={"dnt": "1"})
+        plugins.app.get(alone)
+
+        def clicks(plugin: str, shorturl: str | None = None) -> dict[str, int]:
+            which = plugins.which(shorturl)
+            found: dict[str, int] = plugins.app.call("get_plugin", **which, plugin=plugin)["clicks"]
+            return found
+
+        for _ in range(2):
+            assert (clicks("show"), clicks("lead")) == ({"shown": 2}, {"there": 3})
+            assert clicks("show", alone) == {"shown": 1}
+            plugins.app.drain()
+
     @pytest.mark.parametrize(
         ("method", "headers"),
         [
@@ -287,6 +311,8 @@ class TestInterstitial:
             "Interstitial('x', referrer_policy='unsafe-url')",
             "Interstitial('x', referrer_policy='origin\\r\\nx: y')",
             "Interstitial('x', 5)",
+            "Interstitial('x', choice='a b')",
+            "Interstitial('x', choice=5)",
             "Interstitial('x', Sources(img=(5,)))",
             "Interstitial('x', Sources(img=5))",
             *(

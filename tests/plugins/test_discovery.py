@@ -91,7 +91,7 @@ def test_a_disabled_plugin_is_not_imported(folder: Path, monkeypatch: pytest.Mon
     write_plugin(folder, "good", f"Path({str(marker)!r}).touch()\n{GOOD}")
     monkeypatch.setenv("SHORTD_PLUGINS__DISABLED", "good,ab")
     output = run("plugins").output
-    assert "good    disabled" in output
+    assert "good      disabled" in output
     assert "order of destination: mobile" in output
     assert not marker.exists()
     monkeypatch.setenv("SHORTD_PLUGINS__GOOD__ANY", "its settings are not read")
@@ -133,7 +133,7 @@ def test_a_disabled_plugin_is_not_imported(folder: Path, monkeypatch: pytest.Mon
 def test_what_cannot_be_used_is_told_in_one_line(folder: Path, source: str, fault: str) -> None:
     write_plugin(folder, "good", source)
     [line] = [line for line in run("plugins").output.splitlines() if line.startswith("good")]
-    assert line.startswith(f"good    faulty    {fault}")
+    assert line.startswith(f"good      faulty    {fault}")
     outcome = run("config", "check")
     assert outcome.exit_code == 2
     assert outcome.output.startswith(f"shortd: plugin good: {fault}")

@@ -63,7 +63,7 @@ class Person:
     @property
     def balance(self) -> int:
         """Of the bucket for calls, asked for without paying."""
-        account = self.app.services.accounts.authenticate(
+        account = self.app.services.logins.authenticate(
             self.userid, self.token, self.app.clock.now()
         )
         return self.app.services.budgets.api_balance(account, self.app.clock.now())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shortd import accounts
+from shortd import tokens
 from shortd.clock import DAY, SECOND
 from shortd.models import ACCOUNT_NEVER
 from shortd.store.check import faults
@@ -351,7 +351,7 @@ class TestLogin:
     def test_a_login_too_many_ends_the_oldest(
         self, app: RunningApp, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(accounts, "TOKENS_PER_ACCOUNT", 3)
+        monkeypatch.setattr(tokens, "TOKENS_PER_ACCOUNT", 3)
         people = [registered(app)]
         for _ in range(3):
             app.clock.advance(1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -365,3 +366,47 @@ def test_the_described_derivation_serves_as_well(tmp_path: Path) -> None:
         post(app, "login", {"username_email": EMAIL, "password": new})
         error = app.refused("login", username_email=EMAIL, password=old)
         assert (error["http_status"], error["code"]) == (401, "bad_credentials")
+
+
+def mailed_code(app: RunningApp) -> str:
+    """The `unique_code` of the mail that the server just wrote to the document's user."""
+    app.deliver()
+    (file,) = (app.services.settings.data_dir / "outbox").glob("*.eml")
+    (code,) = set(re.findall(r"code=([0-9a-f]{32})", file.read_text()))
+    file.unlink()
+    return str(code)
+
+
+def test_forgot_password(ww7: RunningApp) -> None:
+    answer = post(ww7, "forgot_password", {"username_email": USERNAME})
+    same(answer, envelope("forgot_password", {}, 5000))
+    assert len(mailed_code(ww7)) == len("9f0c48d2bb15d09b12e7881869b570bc")
+
+
+def test_reset_password(ww7: RunningApp) -> None:
+    post(ww7, "forgot_password", {"username_email": USERNAME})
+    query = {
+        "unique_code": mailed_code(ww7),
+        "email": EMAIL,
+        # The request shown beside the example is that of another password.
+        "password": double_sha256("ResetNew121!"),
+    }
+    sample = {
+        "email_verified": False,
+        "token": "hlrHGDCENqFksdt1gm38pQ9ScKcMUu9n",
+        "userid": "fCvQf6k7w8JLKWfPuVTA0sybeKHNNQGf",
+        "username": USERNAME,
+    }
+    answer = post(ww7, "reset_password", query)
+    same(answer, envelope("reset_password", sample, 5000))
+    output = answer["output"]
+    post(ww7, "check_credentials", {name: output[name] for name in ("userid", "token")})
+    post(ww7, "login", {"username_email": EMAIL, "password": query["password"]})
+
+
+def test_verify_email(ww7: RunningApp) -> None:
+    same(post(ww7, "verify_email", login(ww7)), envelope("verify_email", {}, 5000))
+    form = f"email={EMAIL}&code={mailed_code(ww7)}"
+    assert ww7.request("POST", "/-/verify", content=form).status_code == 200
+    output = post(ww7, "get_account_info", login(ww7))["output"]
+    assert (output["type"], output["email_verified"]) == ("verified", True)

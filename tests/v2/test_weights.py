@@ -38,10 +38,12 @@ WEIGHTS = {
     "change_password": 1000,
     "check_credentials": 1000,
     "get_account_info": 2000,
+    "forgot_password": 5000,
+    "verify_email": 5000,
     "multi": 0,
 }
 """The document's, for `samples`: two URLs, one entry."""
-WITHOUT_ACCOUNT = ("temporary_account", "signup", "login")
+WITHOUT_ACCOUNT = ("temporary_account", "signup", "login", "forgot_password", "reset_password")
 
 
 @contextmanager
@@ -375,6 +377,12 @@ class TestClients:
                 "temporary_account": {},
                 "signup": {"email": "a@nowhere.example", "password": HEX},
                 "login": {"username_email": "Member", "password": HEX},
+                "forgot_password": {"username_email": "Member"},
+                "reset_password": {
+                    "email": "a@nowhere.example",
+                    "password": HEX,
+                    "unique_code": "0" * 32,
+                },
             }[name]
             assert app.refused(name, **inputs)["code"] == "rate_limited"
             assert everything(app) == before

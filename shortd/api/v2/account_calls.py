@@ -86,7 +86,7 @@ async def signup(ctx: Context, args: SignUp) -> LoginOutput:
 @call("login", weight=1000)
 async def login(ctx: Context, args: LogIn) -> LoginOutput:
     """Gives a token for a registered account, by username or e-mail address."""
-    result = await ctx.services.accounts.log_in(
+    result = await ctx.services.logins.log_in(
         args.username_email, args.password, ctx.address, ctx.now
     )
     return _login_output(result.account, result.token)
@@ -96,7 +96,7 @@ async def login(ctx: Context, args: LogIn) -> LoginOutput:
 async def logout(ctx: Context, args: Credentials) -> Empty:
     """Ends the validity of a token."""
     token = registered_token(ctx, args)
-    await ctx.services.accounts.log_out(ctx.account.userid, token)
+    await ctx.services.logins.log_out(ctx.account.userid, token)
     return Empty()
 
 

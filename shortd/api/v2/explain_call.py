@@ -7,11 +7,16 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from shortd import errors
 from shortd.api.v2.link_calls import OneEntry, address_of
 from shortd.api.v2.registry import Context, Output, call
+from shortd.heads import LANGUAGE_LIMIT, REFERRER_LIMIT, USER_AGENT_LIMIT
 from shortd.plugin_types import Visit
 from shortd.plugins.steps import Step
+from shortd.visitors import is_address
 
+LAST_UTIME = 253_402_300_799_999_999
+"""The end of the year 9999: what comes later is no date to Python, nor to plugins."""
 Header = Annotated[str, Meta(max_length=2048)]
 
 
@@ -29,7 +34,7 @@ class PretendedVisitor(msgspec.Struct, frozen=True, kw_only=True):
     head: bool = False
     prefetch: bool = False
     do_not_track: bool = False
-    utime: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
+    utime: Annotated[int, Meta(ge=0, le=LAST_UTIME)] | None = None
     """When; null is now."""
 
 
@@ -55,15 +60,18 @@ async def explain(ctx: Context, args: Explain) -> Explanation:
     host, code = address_of(ctx, args.shorturl)
     ctx.services.links.get(ctx.account, (host, code))
     pretended = args.visitor
+    # Plugins may rely on what a real visit has: failing here would switch them off for all.
+    if pretended.address and not is_address(pretended.address):
+        raise errors.INVALID_FIELD("This is no IP address.", field="visitor.address")
     visit = Visit(
         utime=ctx.now if pretended.utime is None else pretended.utime,
         is_get=not pretended.head,
         is_prefetch=pretended.prefetch,
         is_qr=pretended.qr,
         address=pretended.address or ctx.address,
-        user_agent=pretended.user_agent,
-        referrer=pretended.referrer,
-        accept_language=pretended.accept_language,
+        user_agent=pretended.user_agent[:USER_AGENT_LIMIT],
+        referrer=pretended.referrer[:REFERRER_LIMIT],
+        accept_language=pretended.accept_language[:LANGUAGE_LIMIT],
         do_not_track=pretended.do_not_track,
         country=pretended.country,
     )

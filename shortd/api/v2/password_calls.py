@@ -17,7 +17,7 @@ class ChangePassword(Credentials, frozen=True, kw_only=True):
 async def change_password(ctx: Context, args: ChangePassword) -> Empty:
     """Changes the password and ends every other login. `password_alt` goes with the new one."""
     token = registered_token(ctx, args)
-    await ctx.services.accounts.change_password(
+    await ctx.services.logins.change_password(
         ctx.account,
         token,
         password=args.password,

@@ -26,6 +26,7 @@ _EXAMPLES = {
     "url": "https://example.com/",
     "urls": ["https://example.com/", "https://example.org/"],
     "email": "test.user@example.com",
+    "unique_code": "9f0c48d2bb15d09b12e7881869b570bc",
     "username_email": "test.user@example.com",
     "enabled": False,
     "tag": 32776,

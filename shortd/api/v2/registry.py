@@ -86,7 +86,7 @@ class Context:
 
     def authenticate(self, credentials: Credentials) -> None:
         """Raises BAD_CREDENTIALS, TOKEN_REQUIRED or ACCOUNT_EXPIRED."""
-        self._account = self.services.accounts.authenticate(
+        self._account = self.services.logins.authenticate(
             credentials.userid, credentials.token, self.now
         )
 

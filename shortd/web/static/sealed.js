@@ -4,16 +4,12 @@
    the length counts all but itself. A signature is one such frame without its length, around
    the challenge. This module must never touch the page, the network or anything kept. */
 
+import { bytesOf, doubleSha256, hexOf, pbkdf2 } from "./derive.js";
+
 const LENGTH_BYTES = 4;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 const LARGEST_FRAME = 2 ** 31 - 1; // One frame is decrypted in one piece, in memory.
-const PBKDF2 = {
-  name: "PBKDF2",
-  hash: "SHA-256",
-  salt: bytesOf("182c37f56e1967227ccae78af837b638"),
-  iterations: 231581,
-};
 
 /** The bytes are not what was encrypted: changed, cut off, or not as many as announced. */
 export class Damaged extends Error {}
@@ -79,12 +75,9 @@ export function opener(key, filesize) {
 
 /** The keys a password may stand for: the document's clients derive them in two ways. */
 async function* keysOf(password) {
-  const { subtle } = crypto;
-  const secret = new TextEncoder().encode(password);
-  const twice = await subtle.digest("SHA-256", await subtle.digest("SHA-256", secret));
-  yield subtle.importKey("raw", twice, "AES-GCM", false, ["decrypt"]);
-  const base = await subtle.importKey("raw", secret, "PBKDF2", false, ["deriveKey"]);
-  yield subtle.deriveKey(PBKDF2, base, { name: "AES-GCM", length: 256 }, false, ["decrypt"]);
+  for (const derive of [doubleSha256, pbkdf2]) {
+    yield crypto.subtle.importKey("raw", await derive(password), "AES-GCM", false, ["decrypt"]);
+  }
 }
 
 /** What stands in `IV | ciphertext | tag`; null if it was not encrypted with this key. */
@@ -96,12 +89,4 @@ async function decrypt(key, sealed) {
     if (fault.name === "OperationError") return null;
     throw fault;
   }
-}
-
-function bytesOf(hex) {
-  return Uint8Array.from(hex.match(/../g), (pair) => parseInt(pair, 16));
-}
-
-function hexOf(buffer) {
-  return Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

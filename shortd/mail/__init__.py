@@ -1,0 +1,24 @@
+"""Mail: composed here, kept in a durable outbox, and sent until it is delivered or given up.
+
+outbox      the rows: what waits, what was given up, what an address may still get
+messages    the text, from templates
+transports  one way out: an SMTP server, or files in a folder
+delivery    takes what is due from the first to the last
+"""
+
+from __future__ import annotations
+
+from shortd.mail.delivery import Delivery, send_test
+from shortd.mail.messages import Messages
+from shortd.mail.outbox import Outbox
+from shortd.mail.transports import DeliveryFailure, Transport, transport_of
+
+__all__ = [
+    "Delivery",
+    "DeliveryFailure",
+    "Messages",
+    "Outbox",
+    "Transport",
+    "send_test",
+    "transport_of",
+]

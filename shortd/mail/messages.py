@@ -1,0 +1,115 @@
+"""What mails say. Nothing in one comes from a user but the address and, in its link, the code.
+
+Links are built from `public_url` alone, never from what a request claimed. Headers are made by
+`email`, whose policy refuses line breaks in them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTPUTF8
+from email.utils import format_datetime
+from functools import cache
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+from email_validator import EmailNotValidError, validate_email
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from shortd.clock import SECOND
+from shortd.models import Mail, MailPurpose
+
+_SUBJECTS = {
+    MailPurpose.VERIFY.value: "Verify your e-mail address",
+    MailPurpose.RESET.value: "Choose a new password",
+    "test": "Mail from shortd works",
+}
+
+
+class Messages:
+    """Makes messages. `sender` is [mail] from; empty is shortd@ and the name of the server."""
+
+    def __init__(self, public_url: str, sender: str) -> None:
+        self.domain = mail_domain(public_url)
+        """What the server calls itself to other mail servers, and in a Message-ID."""
+        self._public_url = public_url
+        self._sender = _sender(sender or f"shortd@{self.domain}")
+
+    def compose(self, mail: Mail) -> EmailMessage:
+        """The message of a row of the outbox; the same for each attempt.
+
+        ValueError if the address is none that mail can be sent to.
+        """
+        recipient = mailbox_of(mail.recipient)
+        query = urlencode({"email": recipient.addr_spec, "code": mail.code})
+        link = f"{self._public_url}/-/{mail.purpose.value}?{query}"
+        return self._message(mail.purpose.value, recipient, mail.id, mail.create_utime, link)
+
+    def test(self, address: str, mail_id: str, now: int) -> EmailMessage:
+        """What `shortd mail test` sends. ValueError for an address that is none."""
+        return self._message("test", mailbox_of(address), mail_id, now, "")
+
+    def _message(
+        self, kind: str, recipient: Address, mail_id: str, utime: int, link: str
+    ) -> EmailMessage:
+        site = self._public_url.partition("://")[2]
+        context = {"site": site, "link": link}
+        message = EmailMessage(SMTPUTF8)
+        message["Subject"] = f"{_SUBJECTS[kind]} ({site})"
+        message["From"] = self._sender
+        message["To"] = recipient
+        message["Date"] = format_datetime(datetime.fromtimestamp(utime // SECOND, UTC))
+        message["Message-ID"] = f"<{mail_id}@{self.domain}>"
+        message["Auto-Submitted"] = "auto-generated"
+        # All of it is ASCII in short lines: sent as it is, nothing breaks a link in two.
+        for part, subtype in ((f"{kind}.txt", "plain"), (f"{kind}.html", "html")):
+            text = _templates().get_template(part).render(context)
+            if subtype == "plain":
+                message.set_content(text, cte="7bit")
+            else:
+                message.add_alternative(text, subtype=subtype, cte="7bit")
+        return message
+
+
+def mailbox_of(address: str) -> Address:
+    """The mailbox of an address, its domain in ASCII. ValueError if it is none (RFC 5321, 6531)."""
+    try:
+        valid = validate_email(address, check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError as refusal:
+        raise ValueError(str(refusal)) from None
+    return Address(username=valid.local_part, domain=valid.ascii_domain)
+
+
+def _sender(text: str) -> Address:
+    """A mailbox that `config_checks.sender` has passed, its domain in ASCII."""
+    (address,) = SMTPUTF8.header_factory("From", text).addresses
+    domain = address.domain
+    if not domain.isascii():
+        domain = mailbox_of(address.addr_spec).domain
+    return Address(address.display_name, address.username, domain)
+
+
+def mail_domain(public_url: str) -> str:
+    """The host of a URL as mail writes it: a name, or an address literal (RFC 5321 4.1.3)."""
+    host = urlsplit(public_url).hostname or "localhost"
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=select_autoescape(("html",)),
+        undefined=StrictUndefined,
+        auto_reload=False,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

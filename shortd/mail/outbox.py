@@ -1,0 +1,172 @@
+"""The outbox: mails that wait, as rows of the database, and what becomes of them.
+
+A mail is queued in the very transaction that makes its code, so that neither is ever there
+without the other. It holds the code in the clear until it is delivered or given up. Delivery is
+at least once: a crash between the SMTP server's yes and the end of the row sends it again, with
+the same Message-ID.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+import msgspec
+
+from shortd.clock import DAY, SECOND
+from shortd.codes import LIFETIME, is_current
+from shortd.models import Mail, MailHistory, MailPurpose
+from shortd.store import Store
+from shortd.store.schema import (
+    ACCOUNTS,
+    MAIL_HISTORIES,
+    OUTBOX,
+    OUTBOX_BY_CREATION,
+    OUTBOX_BY_NEXT,
+)
+from shortd.store.table import Txn, WriteTxn
+
+FIRST_DELAY = 15 * SECOND
+"""µs before the second attempt; each further wait is twice as long."""
+LONGEST_DELAY = 1800 * SECOND
+GIVE_UP_AFTER = DAY
+"""µs after which a mail is not tried any more, even if its code lived longer."""
+TIME_TO_READ = 300 * SECOND
+"""µs of its code's life that a mail must still have when it is sent."""
+HOURLY, DAILY = 3, 10
+"""Mails of one purpose that an address may be sent: whoever asks, nobody is flooded."""
+REASON_LENGTH = 200
+
+
+class OutboxStatus(msgspec.Struct, frozen=True):
+    """The outbox at a glance."""
+
+    waiting: int
+    given_up: int
+    """In the last week."""
+    oldest_utime: int | None
+    """When the mail that waits longest was queued."""
+
+
+class Outbox:
+    """The rows of the outbox. Times are Unix µs."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def status(self) -> OutboxStatus:
+        with self._store.read() as txn:
+            return status_of(txn)
+
+    def due(self, now: int, limit: int) -> list[Mail]:
+        """Mails whose time has come, those that are due longest first."""
+        found = []
+        with self._store.read() as txn:
+            for next_utime, userid, purpose in islice(OUTBOX_BY_NEXT.keys(txn), limit):
+                mail = OUTBOX.get(txn, (userid, purpose))
+                if next_utime > now:
+                    break
+                if mail is not None:
+                    found.append(mail)
+        return found
+
+    def is_wanted(self, mail: Mail, now: int) -> bool:
+        """Whether the mail's code could still be used: there is no newer one, nobody has used
+        it, and the account is there and has the address."""
+        with self._store.read() as txn:
+            account = ACCOUNTS.get(txn, (mail.userid,))
+            return account is not None and is_current(txn, account, mail.purpose, mail.code, now)
+
+    async def remove(self, mail: Mail) -> None:
+        """The end of a mail that was delivered, or that nobody wants any more."""
+
+        def remove(txn: WriteTxn) -> None:
+            if _is_there(txn, mail):
+                OUTBOX.delete(txn, (mail.userid, mail.purpose))
+
+        await self._store.write(remove)
+
+    async def postpone(self, mails: Sequence[Mail], reason: str, now: int) -> list[Mail]:
+        """Has mails, their last attempt counted, tried again later; the rows, of which some may
+        be given up instead."""
+        rows = [_postponed(mail, reason, now) for mail in mails]
+        await self._replace(rows)
+        return rows
+
+    async def give_up(self, mail: Mail, reason: str, now: int) -> Mail:
+        """Keeps a mail for people to see that it never came. Its code is forgotten."""
+        row = _given_up(mail, reason, now)
+        await self._replace([row])
+        return row
+
+    async def _replace(self, rows: Sequence[Mail]) -> None:
+        def replace(txn: WriteTxn) -> None:
+            for row in rows:
+                if _is_there(txn, row):
+                    OUTBOX.put(txn, (row.userid, row.purpose), row)
+
+        await self._store.write(replace)
+
+
+def put_mail(txn: WriteTxn, mail: Mail) -> None:
+    """Queues a mail, in place of any other to that account for that purpose."""
+    OUTBOX.put(txn, (mail.userid, mail.purpose), mail)
+
+
+def status_of(txn: Txn) -> OutboxStatus:
+    waiting = OUTBOX_BY_CREATION.count(txn)
+    oldest = next((utime for utime, _, _ in OUTBOX_BY_CREATION.keys(txn)), None)
+    return OutboxStatus(waiting, OUTBOX.count(txn) - waiting, oldest)
+
+
+def given_up(txn: Txn) -> list[Mail]:
+    """The mails that never came."""
+    return [mail for _, mail in OUTBOX.scan(txn) if mail.given_up_utime]
+
+
+def take_mail(txn: WriteTxn, email: str, purpose: MailPurpose, now: int) -> int:
+    """Counts a mail to an address and returns 0, or the µs until there may be another."""
+    key = (email.casefold(), purpose)
+    history = MAIL_HISTORIES.get(txn, key) or MailHistory()
+    utimes = [utime for utime in history.utimes if utime > now - DAY]
+    for most, span in ((HOURLY, DAY // 24), (DAILY, DAY)):
+        if len(utimes) >= most and utimes[-most] + span > now:
+            return utimes[-most] + span - now
+    MAIL_HISTORIES.put(txn, key, MailHistory((*utimes, now)))
+    return 0
+
+
+def _is_there(txn: Txn, mail: Mail) -> bool:
+    """Whether no newer mail has taken its place."""
+    row = OUTBOX.get(txn, (mail.userid, mail.purpose))
+    return row is not None and row.id == mail.id
+
+
+def _postponed(mail: Mail, reason: str, now: int) -> Mail:
+    delay = min(FIRST_DELAY << min(mail.attempts - 1, 16), LONGEST_DELAY)
+    lifetime = min(GIVE_UP_AFTER, LIFETIME[mail.purpose])
+    last = mail.create_utime + lifetime - TIME_TO_READ
+    if now >= last:
+        return _given_up(mail, reason, now)
+    return msgspec.structs.replace(
+        mail,
+        next_utime=min(now + delay, last),
+        reason=_harmless(mail, reason),
+    )
+
+
+def _given_up(mail: Mail, reason: str, now: int) -> Mail:
+    return msgspec.structs.replace(
+        mail,
+        code="",
+        reason=_harmless(mail, reason),
+        given_up_utime=now,
+    )
+
+
+def _harmless(mail: Mail, reason: str) -> str:
+    """What a server said, fit for a log: one line without the code or the address."""
+    for secret in (mail.code, mail.recipient):
+        reason = reason.replace(secret, "…") if secret else reason
+    line = " ".join(reason.split())
+    return "".join(character for character in line if character.isprintable())[:REASON_LENGTH]

@@ -1,0 +1,298 @@
+"""A whole app in this process, over a data directory of a test's own.
+
+Time stands still until `app.clock.advance`; background work happens only in `app.drain`,
+`app.deliver`, `app.observe` and `app.sweep`. For crashes, signals, sockets and speed, test a real
+process instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property, partial
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
+
+import httpx
+
+from shortd.app import App
+from shortd.config import Settings, load
+from shortd.plugin_commands import importers
+from shortd.plugins.flaws import AnyPlugin, one_line
+from shortd.plugins.guard import Overrun
+from shortd.services import Services, open_services
+from shortd.testing.clock import FakeClock
+from shortd.testing.population import AGENTS
+
+T = TypeVar("T")
+PluginT = TypeVar("PluginT", bound=AnyPlugin)
+
+
+LASTING = {
+    "SHORTD_ACCOUNTS__TEMPORARY_DAYS": "36500",
+    "SHORTD_LIMITS__TEMPORARY__API_CAPACITY": "1000000000",
+    "SHORTD_LIMITS__CLIENT__API_CAPACITY": "1000000000",
+}
+"""Settings by which no test of a plugin meets a limit, or the end of its account, by accident."""
+
+
+class PluginFault(NamedTuple):
+    """A failure or an overrun of a plugin under test."""
+
+    plugin: str
+    hook: str
+    fault: Exception
+
+
+class RunningApp:
+    """An app over a data directory, and ways to talk to it as clients do."""
+
+    def __init__(
+        self,
+        runner: asyncio.Runner,
+        services: Services,
+        clock: FakeClock,
+        base_url: str,
+        *,
+        tolerant: bool = True,
+    ) -> None:
+        self.services = services
+        self.clock = clock
+        self.faults: list[PluginFault] = []
+        """What plugins did wrong and nobody was told of yet."""
+        self._runner = runner
+        self._base_url = base_url
+        self._tolerant = tolerant
+        for name, running in services.plugins.running.items():
+            running.guard.witness = partial(self._witness, name)
+        self._app = App(services)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine on the app's event loop."""
+        return self._runner.run(work)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | str | AsyncIterator[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+        address: str = "127.0.0.1",
+    ) -> httpx.Response:
+        """One request, redirects not followed. `path` may be a whole URL of any host."""
+
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(cast(Any, self._app), client=(address, 50_000))
+            async with httpx.AsyncClient(transport=transport, base_url=self._base_url) as client:
+                return await client.request(method, path, content=content, headers=headers)
+
+        response = self.run(send())
+        self.raise_faults()
+        return response
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, name: str, body: object, **options: Any) -> httpx.Response:
+        """A v2 call; `body` is sent as JSON unless it is bytes."""
+        content = body if isinstance(body, bytes) else json.dumps(body)
+        return self.request("POST", f"/v2/{name}", content=content, **options)
+
+    def call(self, name: str, **inputs: Any) -> dict[str, Any]:
+        """A v2 call that must succeed: its output."""
+        envelope = self.post(name, inputs).json()
+        if envelope["status"] != "success":
+            raise AssertionError(f"{name} failed: {envelope['error']}")
+        output: dict[str, Any] = envelope["output"]
+        return output
+
+    def refused(self, name: str, **inputs: Any) -> dict[str, Any]:
+        """A v2 call that must fail: its error, with the HTTP status as `http_status`."""
+        response = self.post(name, inputs)
+        envelope = response.json()
+        if envelope["status"] != "error":
+            raise AssertionError(f"{name} succeeded: {envelope['output']}")
+        return {**envelope["error"], "http_status": response.status_code}
+
+    @cached_property
+    def userid(self) -> str:
+        """A temporary account for links of the test; as credential all calls take it."""
+        return str(self.call("temporary_account")["userid"])
+
+    def new_link(
+        self,
+        url: str = "https://main.example/",
+        *,
+        plugins: Mapping[str, Mapping[str, Any]] | None = None,
+        **terms: Any,
+    ) -> str:
+        """Makes a link that carries data for plugins, by name; its short URL.
+
+        `terms` are inputs of the call `url`, such as `code` or `expiration_count`.
+        """
+        entry = self.call("url", userid=self.userid, url=url, **terms)["entry"]
+        short_url = str(entry["shorturl"])
+        for name, data in (plugins or {}).items():
+            self.call(
+                "set_plugin", userid=self.userid, shorturl=short_url, plugin=name, data=dict(data)
+            )
+        return short_url
+
+    def new_file(
+        self, content: bytes = b"Hello", *, filename: str = "note.txt", **terms: Any
+    ) -> str:
+        """Stores a file; the short URL of its link. `terms` are inputs of the call `file`."""
+        query = {"userid": self.userid, "filename": filename, "filesize": len(content), **terms}
+        form = httpx.Request(
+            "POST", self._base_url, data={"query": json.dumps(query)}, files={"file": content}
+        )
+        answer = self.request("POST", "/v2/file", content=form.read(), headers=form.headers).json()
+        if answer["status"] != "success":
+            raise AssertionError(f"file failed: {answer['error']}")
+        return str(answer["output"]["entry"]["shorturl"])
+
+    def import_links(self, format_name: str, file: Path) -> int:
+        """Imports a file for the test's own account, as `shortd import` does; how many links.
+
+        Raises what the importer raises, and ShortdError for links that cannot be.
+        """
+        services = self.services
+        account = services.accounts.named(self.userid)
+        assert account is not None, "it was just made"
+        reader = importers(services.plugins.of_hook("importers"))[format_name]
+        return self.run(services.importing.run(account, reader(file), self.clock.now()))
+
+    def plugin(self, kind: type[PluginT]) -> PluginT:
+        """The instance of a plugin that is at work."""
+        plugin = self.services.plugins.running[kind.name].plugin
+        assert isinstance(plugin, kind), f"{kind.name} is another plugin here"
+        return plugin
+
+    def visit(
+        self,
+        short_url: str,
+        *,
+        method: str = "GET",
+        user_agent: str = AGENTS["firefox"],
+        language: str = "en-GB,en;q=0.8",
+        referrer: str = "",
+        address: str = "198.51.100.7",
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """A visit to a link, as a browser makes it. `language` is the header Accept-Language."""
+        sent = {"user-agent": user_agent, "accept": "text/html,*/*;q=0.8"}
+        if language:
+            sent["accept-language"] = language
+        if referrer:
+            sent["referer"] = referrer
+        return self.request(method, short_url, headers={**sent, **(headers or {})}, address=address)
+
+    def drain(self) -> None:
+        """Moves journalled clicks into the tables, as happens every `sync_ms`."""
+        self.run(self.services.clicks.drain())
+
+    def deliver(self) -> None:
+        """Sends the mails that are due, as happens every second."""
+        self.run(self.services.delivery.deliver())
+
+    def observe(self) -> None:
+        """Waits until the plugins' observe hooks have heard of everything so far."""
+        if not self.services.events.settle():
+            raise AssertionError("an observe hook does not return")
+        self.raise_faults()
+
+    def sweep(self) -> None:
+        """Removes what time has ended, as happens every ten minutes."""
+        self.run(self.services.sweeper.sweep())
+
+    def raise_faults(self) -> None:
+        """AssertionError for the first of the plugins' failures, unless the app is tolerant.
+
+        Overruns are none: a busy machine may hold up any call.
+        """
+        if self._tolerant:
+            return
+        faults, self.faults = [one for one in self.faults if not is_overrun(one)], []
+        if faults:
+            name, hook, fault = faults[0]
+            raise AssertionError(f"{name}: {hook} failed: {one_line(fault)}") from fault
+
+    def _witness(self, plugin: str, hook: str, fault: Exception) -> None:
+        self.faults.append(PluginFault(plugin, hook, fault))
+
+
+class StartApp(Protocol):
+    """The pytest fixture `shortd_app`: opens an app in the test's own folder.
+
+    Called again it closes the app and opens one over the same data.
+    """
+
+    def __call__(
+        self,
+        *plugins: type[AnyPlugin],
+        config: str = "",
+        clock: FakeClock | None = None,
+        tolerant: bool = False,
+    ) -> RunningApp: ...
+
+
+def is_overrun(fault: PluginFault) -> bool:
+    """Whether a plugin was merely slow."""
+    return isinstance(fault.fault, Overrun)
+
+
+@contextmanager
+def open_app(
+    data_dir: Path,
+    *,
+    plugins: Sequence[type[AnyPlugin]] | None = None,
+    config: str = "",
+    clock: FakeClock | None = None,
+    seed: int = 0,
+    environ: Mapping[str, str] | None = None,
+    tolerant: bool = False,
+) -> Iterator[RunningApp]:
+    """An app over `data_dir`. Closes cleanly.
+
+    `plugins` are all that it has, and its account lasts; None: those that are installed. `config`
+    is TOML, as in an operator's file; `environ` sets settings as SHORTD_SECTION__KEY and wins.
+
+    A given plugin that cannot be used is an AssertionError, and so is, unless `tolerant`, any
+    failure of its hooks: a server would go on without it, a test should not. Raises ConfigError
+    for bad settings.
+    """
+    clock = clock or FakeClock()
+    environ = {**({} if plugins is None else LASTING), **(environ or {})}
+    settings = _settings(data_dir, config, environ)
+    with asyncio.Runner() as runner:
+        services = runner.run(open_services(settings, clock, Random(seed), plugins))
+        try:
+            for one in services.plugins.found if plugins is not None else ():
+                if one.fault:
+                    raise AssertionError(f"{one.name}: {one.fault}")
+            app = RunningApp(
+                runner,
+                services,
+                clock,
+                settings.public_url,
+                tolerant=tolerant or plugins is None,
+            )
+            app.raise_faults()
+            yield app
+        finally:
+            runner.run(services.close())
+    app.raise_faults()
+
+
+def _settings(data_dir: Path, config: str, environ: Mapping[str, str]) -> Settings:
+    if not config:
+        return load(data_dir=data_dir, environ=environ)
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "config.toml")
+        file.write_text(config, encoding="utf-8")
+        return load(file, data_dir=data_dir, environ=environ)
