@@ -16,7 +16,6 @@ import msgspec
 
 from shortd.clicks import Clicks
 from shortd.clock import DAY
-from shortd.errors import ShortdError
 from shortd.models import DayStats
 from shortd.rollups import DIMENSIONS, PARTED, counts_of
 from shortd.sources import OTHER
@@ -119,8 +118,8 @@ class Statistics:
         self, link_id: int, first: int, last: int
     ) -> AsyncIterator[tuple[int, DayStats]]:
         """A link's rows of these days, in order, with the clicks that wait to be drained."""
-        # A full disk must not keep anybody from seeing what is there.
-        with suppress(ShortdError):
+        # Whatever ails the disk (`Clicks.fault` tells), what is there can be read.
+        with suppress(Exception):
             await self._clicks.catch_up()
         after = (link_id, first - 1) if first > 0 else None
         while True:

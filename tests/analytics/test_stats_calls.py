@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from shortd.api.v2.stats_calls import EXPORT_DAYS
 from shortd.clock import DAY, SECOND
 from shortd.models import VISIT, Click
 from shortd.statistics import DAYS_AT_ONCE
+from shortd.store.table import WriteTxn
+from shortd.tally import Tally
 from shortd.testing import RunningApp, open_app
 from tests.conftest import GENEROUS
 from tests.v2.people import Person, temporary
@@ -76,6 +79,22 @@ def test_clicks_are_there_at_once(link: Watched) -> None:
     for clicks in (1, 2, 3):
         link.visit()
         assert link.stats()["total"] == clicks
+
+
+def test_a_disk_that_takes_no_clicks_hides_none(
+    link: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link.visit()
+    assert link.stats()["total"] == 1
+    with monkeypatch.context() as patch:
+        patch.setattr("shortd.clicks.Tally.write", failing_write)
+        link.visit()
+        assert link.stats()["total"] == 1
+    assert link.stats()["total"] == 2
+
+
+def failing_write(tally: Tally, txn: WriteTxn) -> None:
+    raise OSError(errno.EIO, "no such luck")
 
 
 def test_days_have_no_holes_from_the_first_click_on(link: Watched) -> None:
