@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain, dropwhile
-from math import ceil
 
 import msgspec
 import structlog
@@ -232,8 +231,13 @@ class Clicks:
         """Drains what waits at this moment, unless that is so much that a reader of the tables
         had better not wait for it. Raises what the drain's transaction raises.
         """
-        if self.backlog <= TRANSACTION_CLICKS:
-            for _ in range(ceil(self.backlog / GENERATION_CLICKS)):
+        if self.backlog > TRANSACTION_CLICKS:
+            return
+        if self._current.clicks and self.journal.flush():
+            self._seal(self.journal.end())
+        if self._sealed:
+            last = self._sealed[-1]
+            while last in self._sealed:
                 await self._drain_oldest()
 
     async def replay(self) -> None:
