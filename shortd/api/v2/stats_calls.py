@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -13,6 +13,7 @@ from shortd import errors
 from shortd.api.v2.link_calls import OneEntry, address_of
 from shortd.api.v2.registry import Context, Output, call
 from shortd.clock import DAY
+from shortd.rollups import DIMENSIONS
 from shortd.statistics import LAST_DAY, Value, day_of, day_text
 
 DEFAULT_DAYS = 30
@@ -23,7 +24,10 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 DayText = Annotated[
     str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)", description="A UTC day: YYYY-MM-DD.")
 ]
-Dimension = Literal["source", "device", "os", "browser", "brand", "bot", "language", "country"]
+_NAMES = ", ".join(DIMENSIONS)
+Dimension = Annotated[
+    str, Meta(pattern=rf"^({'|'.join(DIMENSIONS)})$(?!\n)", description=f"One of {_NAMES}.")
+]
 
 
 class GetStats(OneEntry, frozen=True, kw_only=True):
@@ -31,7 +35,7 @@ class GetStats(OneEntry, frozen=True, kw_only=True):
     """Null: 30 days in all."""
     last: DayText | None = msgspec.field(default=None, name="to")
     """Included; null: today."""
-    dimensions: list[Dimension] | None = None
+    dimensions: Annotated[list[Dimension], Meta(description=f"Some of {_NAMES}.")] | None = None
     """Null: all of them."""
 
 
