@@ -7,6 +7,7 @@ none of this.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
@@ -46,8 +47,8 @@ class Day(msgspec.Struct, frozen=True, gc=False):
 
     day: int
     count: int
-    sources: tuple[tuple[str, int], ...] = ()
-    """In the order of values."""
+    sources: dict[str, int]
+    """In no order."""
 
 
 class LinkStatistics(msgspec.Struct, frozen=True):
@@ -80,7 +81,7 @@ class Statistics:
     async def of_link(self, link_id: int, first: int, last: int, now: int) -> LinkStatistics:
         """What a link's clicks on these days came to, both included."""
         today = now // DAY
-        totals: dict[str, dict[str, int]] = {name: {} for name in DIMENSIONS}
+        totals: dict[str, defaultdict[str, int]] = {name: defaultdict(int) for name in DIMENSIONS}
         clicked: dict[int, Day] = {}
         async for day, stats in self._rows(link_id, first, min(last, today)):
             if not stats.total:
@@ -88,12 +89,12 @@ class Statistics:
             counts = counts_of(stats)
             for name, values in counts.items():
                 _add_up(totals[name], values)
-            clicked[day] = Day(day, stats.total, tuple(_ranked(counts.get("source", {}))))
+            clicked[day] = Day(day, stats.total, counts.get("source", {}))
         begin = next(iter(clicked), last + 1)
         return LinkStatistics(
             total=sum(day.count for day in clicked.values()),
             days=tuple(
-                clicked.get(day) or Day(day, 0) for day in range(begin, min(last, today) + 1)
+                clicked.get(day) or Day(day, 0, {}) for day in range(begin, min(last, today) + 1)
             ),
             dimensions={name: _values(name, values) for name, values in totals.items()},
         )
@@ -167,12 +168,9 @@ def _day_metric(day: Day, child: tuple[Metric, ...] | None) -> Metric:
 
 
 def _source_metrics(day: Day) -> tuple[Metric, ...] | None:
-    places = map(str, range(1, len(day.sources) + 1))
+    ranked = _ranked(day.sources)
     return (
-        tuple(
-            Metric(name, place, count)
-            for (name, count), place in zip(day.sources, places, strict=True)
-        )
+        tuple(Metric(name, str(place), count) for place, (name, count) in enumerate(ranked, 1))
         or None
     )
 
@@ -184,20 +182,19 @@ def _metrics(values: Sequence[Value]) -> tuple[Metric, ...]:
     )
 
 
-def _add_up(total: dict[str, int], values: Mapping[str, int]) -> None:
+def _add_up(total: defaultdict[str, int], values: Mapping[str, int]) -> None:
     """Adds a day's counts by value to those of all days, which are bounded: the least go."""
-    get = total.get
     for value, clicks in values.items():
-        total[value] = get(value, 0) + clicks
+        total[value] += clicks
     if len(total) > 2 * VALUES_PER_ANSWER:
         _keep_most(total)
 
 
-def _keep_most(total: dict[str, int]) -> None:
+def _keep_most(total: defaultdict[str, int]) -> None:
     """Puts all but the values with most clicks under "Other"."""
     for value, clicks in _ranked(total)[VALUES_PER_ANSWER:]:
         del total[value]
-        total[OTHER] = total.get(OTHER, 0) + clicks
+        total[OTHER] += clicks
 
 
 def _values(name: str, counts: Mapping[str, int]) -> tuple[Value, ...]:
