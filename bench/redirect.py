@@ -1,17 +1,20 @@
 """Redirects a second beside nginx `return 302` on the same core: `python -m bench.redirect`.
 
-Every server runs all the time; they are loaded in turn, round after round. The ratio of each
-round is taken against nginx in that round, and the median of the ratios is what counts. At
-the end the clicks that shortd counted are compared with the answers that wrk got.
+Every server runs all the time; they are loaded in turn, round after round, and each turn begins
+when no server still counts clicks of an earlier one. The ratio of each round is taken against
+nginx in that round, and the median of the ratios is what counts. At the end the clicks that
+shortd counted are compared with the answers that wrk got.
 """
 
 from __future__ import annotations
 
 import statistics
 import tempfile
+import time
 from pathlib import Path
 
 import click
+import httpx
 from rich.console import Console
 from rich.table import Table
 
@@ -21,6 +24,7 @@ from tests.server_process import ServerProcess
 
 SPLIT = {"variants": [{"url": "https://b.example/of/usual/length", "weight": 50}]}
 PHONES = {"ios": "https://ios.example/of/usual/length"}
+SETTLED_CLICKS = 1000
 MISSING = [f"zzz{number:05d}" for number in range(1000)]
 
 
@@ -53,6 +57,8 @@ def main(links: int, rounds: int, seconds: int) -> None:
                 for title, (url, codes) in runs.items():
                     paths = [f"/{code}" for code in codes]
                     results[title].append(load(url, paths, directory, seconds=seconds))
+                    settle(fast)
+                    settle(slow)
             show(results)
             verify(fast, fast_user, results["shortd"])
             verify(slow, slow_user, results["shortd, fast_lane = false"])
@@ -60,6 +66,12 @@ def main(links: int, rounds: int, seconds: int) -> None:
             nginx.stop()
             fast.stop()
             slow.stop()
+
+
+def settle(server: ServerProcess) -> None:
+    """Waits until a server has drained its clicks: it would do so on its neighbours' core."""
+    while httpx.get(f"{server.url}/-/health").json()["clicks"]["backlog"] > SETTLED_CLICKS:
+        time.sleep(0.2)
 
 
 def show(results: dict[str, list[Result]]) -> None:
