@@ -24,6 +24,7 @@ from shortd.client.failures import ClientFailure
 from shortd.config import ConfigError, load
 from shortd.options import fail, settings_options
 from shortd.plugin_commands import import_links, plugins, x
+from shortd.stats_commands import stats
 
 if TYPE_CHECKING:
     from shortd.mail import Transport
@@ -65,6 +66,7 @@ main.add_command(fetch)
 main.add_command(plugins)
 main.add_command(x)
 main.add_command(import_links)
+main.add_command(stats)
 
 
 @main.command()

@@ -12,12 +12,14 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import chain, dropwhile
 
 import msgspec
 import structlog
 
 from shortd import errors
+from shortd.countries import CountryOf, place_of
 from shortd.journal import Journal
 from shortd.models import QR_LOAD, QR_VISIT, Click, Counts, Position
 from shortd.settings import ClickSettings
@@ -138,8 +140,15 @@ class _Generation:
 class Clicks:
     """The click counter. All but the drain's transactions belongs to the event loop."""
 
-    def __init__(self, store: Store, journal: Journal, settings: ClickSettings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        settings: ClickSettings,
+        country_of: CountryOf | None = None,
+    ) -> None:
         self.journal = journal
+        self._place_of = partial(place_of, country_of=country_of)
         self._store = store
         self._settings = settings
         self._encode = msgspec.msgpack.Encoder().encode
@@ -251,6 +260,19 @@ class Clicks:
         while await self._drain_oldest():
             pass
 
+    async def catch_up(self) -> None:
+        """Drains what waits at this moment, unless that is so much that a reader of the tables
+        had better not wait for it. Raises what the drain's transaction raises.
+        """
+        if self.backlog > TRANSACTION_CLICKS:
+            return
+        if self._current.clicks and self.journal.flush():
+            self._seal(self.journal.end())
+        if self._sealed:
+            last = self._sealed[-1]
+            while last in self._sealed:
+                await self._drain_oldest()
+
     async def replay(self) -> None:
         """Takes what a killed process left in the journal into the live counts. Once, first."""
         with self._store.read() as txn:
@@ -309,7 +331,7 @@ class Clicks:
         with suppress(OSError):
             self.journal.release(committed)
         position = POSITIONS.get(txn, JOURNAL) or _START
-        tally = Tally(self._settings.visits_per_link)
+        tally = Tally(self._settings.visits_per_link, self._place_of)
         while position < until:
             payloads, position = self.journal.read(position, until, REPLAY_BYTES)
             for click in self._readable(payloads, position):

@@ -287,19 +287,25 @@ class Visit(msgspec.Struct, array_like=True, frozen=True):
     address: str
     user_agent: str
     referrer: str
+    """Its host, or "Direct"."""
     language: str
+    is_repeat: bool = False
 
 
 class DayStats(msgspec.Struct, array_like=True, frozen=True):
-    """One link's rollup of one UTC day.
+    """One link's rollup of one UTC day; `rollups` knows how to read and how to add to it.
 
     `dimensions` maps a dimension ("source", "device", "os", …) to counts by value; a value
-    with a part of its own (a version, a model) is spelled "value\\x1fpart".
+    with a part of its own (a version, a model) is spelled "value\\x1fpart". A day with few
+    different clicks has none, and counts by `profiles` instead: the values of all dimensions in
+    one string.
     """
 
     total: int = 0
+    """Visits that were no repeats."""
     qr_loads: int = 0
     dimensions: dict[str, dict[str, int]] = {}
+    profiles: dict[str, int] = {}
 
 
 class Balance(msgspec.Struct, array_like=True, frozen=True):

@@ -50,6 +50,7 @@ from shortd.searching import Search
 from shortd.settings import Settings
 from shortd.sightings import Sightings
 from shortd.signing import KEY_BYTES, Signer
+from shortd.statistics import Statistics
 from shortd.store import Store
 from shortd.store.schema import POSITIONS, SECRETS
 from shortd.store.table import WriteTxn
@@ -94,6 +95,8 @@ class Services:
     undertaker: Undertaker
     owners: Owners
     clicks: Clicks
+    countries: Countries | None
+    statistics: Statistics
     visits: Visits
     plugins: Plugins
     events: Events
@@ -112,6 +115,8 @@ class Services:
             tasks.create_task(self.sweeper.run())
             tasks.create_task(self.undertaker.run())
             tasks.create_task(self.delivery.run())
+            if self.countries is not None:
+                tasks.create_task(self.countries.run())
 
     async def _save_balances(self) -> None:
         while True:
@@ -149,9 +154,9 @@ async def open_services(
     clock = clock or SystemClock()
     random = random or SystemRandom()
     prepared = prepare(settings, plugins)
-    countries = open_countries(settings.clicks.geoip_db)
     store = Store(settings.data_dir, map_bytes=settings.storage.map_bytes)
     try:
+        countries = open_countries(settings.clicks.geoip_db, store.directory)
         return await _wire(settings, clock, random, store, prepared, countries)
     except BaseException:
         store.close()
@@ -170,7 +175,8 @@ async def _wire(
     with store.read() as txn:
         drained = POSITIONS.get(txn, JOURNAL) or Position()
     journal = Journal(settings.data_dir / "journal", after=drained)
-    clicks = Clicks(store, journal, settings.clicks)
+    country_of = countries.of if countries else None
+    clicks = Clicks(store, journal, settings.clicks, country_of)
     await clicks.replay()
     # The first parse compiles thousands of patterns (0.1 s); visitors should not wait for it.
     parse_agent("")
@@ -184,7 +190,6 @@ async def _wire(
     plugin_secret = await _secret(store, "plugins")
     plugins = start_plugins(prepared, settings.public_url, hosts.names, plugin_secret, clock)
     deciders = Deciders(plugins, hosts.names, links.short_url)
-    country_of = countries.of if countries else None
     events = Events(plugins, links.short_url, country_of)
     if events.hear_changes:
         store.watch(events.changed)
@@ -221,6 +226,8 @@ async def _wire(
         undertaker=Undertaker(store, files, clock),
         owners=owners,
         clicks=clicks,
+        countries=countries,
+        statistics=Statistics(store, clicks),
         visits=visits,
         plugins=plugins,
         events=events,

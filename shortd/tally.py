@@ -7,17 +7,15 @@ also moves the journal position. It never reads a visit back and never draws a c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 
 from shortd.clock import DAY
-from shortd.models import QR_LOAD, QR_VISIT, Click, Counts, DayStats, Sighting, Visit
+from shortd.models import QR_LOAD, QR_VISIT, Click, Counts, Sighting, Visit
+from shortd.rollups import PlaceOf, Rollup
+from shortd.sources import OTHER
 from shortd.store.schema import COUNTS, DAY_STATS, LINKS_BY_ID, SIGHTINGS, VISITS
 from shortd.store.table import WriteTxn
-from shortd.visitors import PART, parse_agent, primary_language, referrer_host
+from shortd.visitors import referrer_host
 
-VALUES_PER_DIMENSION = 200
-"""Distinct values a dimension keeps a day; the rest go under "Other"."""
-OTHER = "Other"
 CHOICES_PER_LINK = 64
 """Distinct choices a link keeps; clicks with further ones go under "plugin:other"."""
 
@@ -52,8 +50,9 @@ class _LinkTally:
 class Tally:
     """The clicks of one drain."""
 
-    def __init__(self, visits_per_link: int) -> None:
+    def __init__(self, visits_per_link: int, place_of: PlaceOf) -> None:
         self._visits_per_link = visits_per_link
+        self._place_of = place_of
         self._links: dict[int, _LinkTally] = {}
 
     def add(self, click: Click) -> None:
@@ -96,6 +95,7 @@ class Tally:
                 click.user_agent,
                 referrer_host(click.referrer),
                 click.language,
+                click.is_repeat,
             )
             VISITS.put(txn, (link_id, serial), visit)
             serial += 1
@@ -116,8 +116,9 @@ class Tally:
         for visitor in sorted(link.sightings):
             SIGHTINGS.put(txn, (link_id, visitor), link.sightings[visitor])
         for day, clicks in link.days.items():
-            stats = DAY_STATS.get(txn, (link_id, day))
-            DAY_STATS.put(txn, (link_id, day), _add_to_day(stats, clicks))
+            rollup = Rollup(self._place_of, DAY_STATS.get(txn, (link_id, day)))
+            rollup.add(clicks)
+            DAY_STATS.put(txn, (link_id, day), rollup.row())
 
 
 def add_choice(choices: dict[str, int] | None, choice: str, clicks: int = 1) -> dict[str, int]:
@@ -139,40 +140,3 @@ def merged_choices(
     for choice, clicks in (other or {}).items():
         total = add_choice(total, choice, clicks)
     return total
-
-
-def _add_to_day(stats: DayStats | None, clicks: list[Click]) -> DayStats:
-    """Adds a day's clicks to its row, whose dictionaries it takes over."""
-    stats = stats or DayStats(dimensions={})
-    dimensions = stats.dimensions
-    total, qr_loads = stats.total, stats.qr_loads
-    for click in clicks:
-        if click.kind == QR_LOAD:
-            qr_loads += 1
-            continue
-        total += 1
-        for name, value in _dimensions(click.user_agent, click.referrer, click.language):
-            values = dimensions.get(name)
-            if values is None:
-                values = dimensions[name] = {}
-            if value not in values and len(values) >= VALUES_PER_DIMENSION:
-                value = OTHER
-            values[value] = values.get(value, 0) + 1
-    return DayStats(total, qr_loads, dimensions)
-
-
-@lru_cache(maxsize=8192)
-def _dimensions(user_agent: str, referrer: str, language: str) -> tuple[tuple[str, str], ...]:
-    """A click's dimensions and its values in them."""
-    agent = parse_agent(user_agent)
-    values = [
-        ("source", referrer_host(referrer)),
-        ("device", agent.device),
-        ("os", agent.system + PART + agent.system_version),
-        ("browser", agent.browser + PART + agent.browser_version),
-        ("brand", agent.brand + PART + agent.model),
-        ("language", primary_language(language)),
-    ]
-    if agent.bot:
-        values.append(("bot", agent.browser))
-    return tuple(values)

@@ -14,8 +14,12 @@ from urllib.parse import urlsplit
 import msgspec
 import ua_parser
 
+from shortd.bots import bot_name
+from shortd.sources import DIRECT
+
 UNKNOWN = "Unknown"
-DIRECT = "Direct"
+OTHER_BOT = "Other bot"
+"""A robot of which no list has a name."""
 PART = "\x1f"
 """Joins a value to its part ("Chrome", "107") in a rollup key."""
 
@@ -108,6 +112,7 @@ class Agent(msgspec.Struct, frozen=True):
     brand: str
     model: str
     bot: bool
+    bot_name: str = ""
 
 
 @lru_cache(maxsize=8192)
@@ -115,19 +120,30 @@ def parse_agent(user_agent: str) -> Agent:
     """Reads a User-Agent header."""
     parsed = ua_parser.parse(user_agent)
     browser, system, device = parsed.user_agent, parsed.os, parsed.device
-    bot = device is not None and device.family == "Spider"
+    name = bot_name(user_agent)
+    if not name and device is not None and device.family == "Spider":
+        name = browser.family if browser else OTHER_BOT
+    if not name and is_link_preview(user_agent):
+        name = OTHER_BOT
+    bot = bool(name)
     system_name = system.family if system else UNKNOWN
-    model = device.model if device and device.model and not bot else UNKNOWN
+    brand = (device.brand if device and not bot else None) or UNKNOWN
+    model = (device.model if device and not bot else None) or UNKNOWN
     return Agent(
         device="Bot" if bot else _device_kind(user_agent, system_name),
         system=system_name,
         system_version=(system.major if system else None) or UNKNOWN,
         browser=browser.family if browser else UNKNOWN,
         browser_version=(browser.major if browser else None) or UNKNOWN,
-        brand=device.brand if device and device.brand and not bot else UNKNOWN,
-        model=model,
+        brand=UNKNOWN if brand.startswith("Generic") else brand,
+        model=UNKNOWN if model in _NO_MODELS else model,
         bot=bot,
+        bot_name=name,
     )
+
+
+# What the parser says where an agent tells no model; "K" is how browsers hide theirs.
+_NO_MODELS = frozenset(("K", "wv", "Smartphone", "Feature Phone", "Tablet", "Android"))
 
 
 def _device_kind(user_agent: str, system: str) -> str:

@@ -17,6 +17,7 @@ import pytest
 from shortd.api.v2.registry import CALLS
 from shortd.errors import CATALOGUE
 from shortd.models import Visit
+from shortd.rollups import DIMENSIONS, PARTED
 from shortd.store import Store
 from shortd.store.schema import VISITS
 from tests.conftest import GENEROUS
@@ -109,7 +110,10 @@ class TestSessions:
         assert read_session(document) == [("one -d '\n  two'", "out\n\nput\n"), ("me=1", "")]
 
 
-OURS = {"set_plugin", "get_plugin", "get_plugins", "get_panels", "explain"}
+OURS = {
+    *("set_plugin", "get_plugin", "get_plugins", "get_panels", "explain"),
+    *("get_stats", "export_stats"),
+}
 """Calls that no document has."""
 
 
@@ -139,6 +143,14 @@ class TestApi:
         errors = {name for name in named if any(name.endswith(kind) for kind in kinds)}
         assert errors
         assert errors <= set(CATALOGUE)
+
+
+def test_every_dimension_of_statistics_is_listed() -> None:
+    listed = [
+        (name.strip("`"), parts) for name, _, parts in rows("docs/statistics.md", "Dimensions")
+    ]
+    assert sorted(name for name, _ in listed) == sorted(DIMENSIONS)
+    assert {name for name, parts in listed if parts} == PARTED
 
 
 def test_every_module_has_its_place_in_the_architecture() -> None:

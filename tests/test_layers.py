@@ -20,7 +20,7 @@ LAYERS = {
         *("store", "journal", "limits", "throttle", "hooks"),
         *("passwords", "qr", "destinations", "visitors", "proxies", "blobs", "frames"),
         *("manifests", "signing", "cache", "sendfile"),
-        *("plugin", "plugin_types", "hookspecs", "countries"),
+        *("plugin", "plugin_types", "hookspecs", "countries", "bots", "sources"),
         *("html_titles", "public_addresses"),
     },
     # Speaks to servers from outside.
@@ -30,6 +30,7 @@ LAYERS = {
         *("links", "files", "clicks", "teams"),
         *("budgets", "owners", "hosts", "tally", "sweeper", "undertaker", "metrics", "importing"),
         *("link_passwords", "link_terms", "public_pages", "searching", "sightings", "titles"),
+        *("rollups", "statistics", "recount"),
     },
     "deciding": {"resolver", "plugins", "visits", "heads", "unlocking"},
     "wiring": {"services"},
@@ -37,7 +38,7 @@ LAYERS = {
     "app": {"app"},
     "programs": {
         *("lane", "protocol", "server", "cli", "logs", "testing", "__main__"),
-        *("options", "plugin_commands", "skeleton", "pytest_plugin"),
+        *("options", "plugin_commands", "stats_commands", "skeleton", "pytest_plugin"),
     },
 }
 HEIGHT = {name: height for height, layer in enumerate(LAYERS.values()) for name in layer}

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 from shortd.clock import DAY, SECOND
 from shortd.models import QR_LOAD, QR_VISIT, VISIT, Click, Counts, DayStats, Link, Visit
+from shortd.rollups import PROFILES, VALUES_PER_DIMENSION, counts_of
+from shortd.sources import DIRECT, OTHER
 from shortd.store import Store
 from shortd.store.schema import COUNTS, DAY_STATS, LINKS, VISITS
 from shortd.store.table import WriteTxn
-from shortd.tally import OTHER, VALUES_PER_DIMENSION, Tally
-from shortd.visitors import DIRECT, PART, UNKNOWN
+from shortd.tally import Tally
+from shortd.visitors import PART, UNKNOWN
 from tests.store.things import write
 
 NOON = 19_675 * DAY + DAY // 2
@@ -30,6 +32,11 @@ IPHONE = (
     " (KHTML, like Gecko) Version/16.1 Mobile/15E148 Safari/604.1"
 )
 GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+
+
+def place(address: str) -> str:
+    """The country of an address, where it is known."""
+    return "DE" if address.startswith("198.51.100.") else UNKNOWN
 
 
 def put_links(txn: WriteTxn) -> None:
@@ -48,7 +55,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def drain(store: Store, clicks: Sequence[Click], visits_per_link: int = 100) -> None:
     def function(txn: WriteTxn) -> None:
-        tally = Tally(visits_per_link)
+        tally = Tally(visits_per_link, place)
         for click in clicks:
             tally.add(click)
         tally.write(txn)
@@ -82,42 +89,54 @@ def test_the_kinds_of_clicks(store: Store) -> None:
     ]
     stats = days(store)[19_675]
     assert (stats.total, stats.qr_loads) == (3, 2)
-    sums = {name: sum(values.values()) for name, values in stats.dimensions.items()}
-    assert sums == dict.fromkeys(["source", "device", "os", "browser", "brand", "language"], 3)
+    sums = {name: sum(values.values()) for name, values in counts_of(stats).items()}
+    names = ["source", "device", "os", "browser", "brand", "language", "country"]
+    assert sums == dict.fromkeys(names, 3)
 
 
 def test_every_dimension_of_a_day(store: Store) -> None:
     clicks = [
-        Click(7, NOON, VISIT, "", FIREFOX, "https://www.news.example/secret", "de-DE,en"),
+        Click(
+            7, NOON, VISIT, "198.51.100.9", FIREFOX, "https://www.news.example/secret", "de-DE,en"
+        ),
         Click(7, NOON, VISIT, "", IPHONE, "https://news.example/other", "en-GB"),
         Click(7, NOON, QR_VISIT, "", IPHONE, "", ""),
         Click(7, NOON, VISIT, "", GOOGLEBOT, "", ""),
     ]
     drain(store, clicks[:2])
     drain(store, clicks[2:])
-    assert days(store) == {
-        19_675: DayStats(
-            4,
-            0,
-            {
-                "source": {"news.example": 2, DIRECT: 2},
-                "device": {"Desktop": 1, "Mobile": 2, "Bot": 1},
-                "os": {
-                    f"Linux{PART}{UNKNOWN}": 1,
-                    f"iOS{PART}16": 2,
-                    f"{UNKNOWN}{PART}{UNKNOWN}": 1,
-                },
-                "browser": {
-                    f"Firefox{PART}115": 1,
-                    f"Mobile Safari{PART}16": 2,
-                    f"Googlebot{PART}2": 1,
-                },
-                "brand": {f"{UNKNOWN}{PART}{UNKNOWN}": 2, f"Apple{PART}iPhone": 2},
-                "language": {"de": 1, "en": 1, UNKNOWN: 2},
-                "bot": {"Googlebot": 1},
-            },
-        )
+    stats = days(store)[19_675]
+    assert (stats.total, stats.qr_loads) == (4, 0)
+    assert counts_of(stats) == {
+        "source": {"news.example": 2, DIRECT: 2},
+        "device": {"Desktop": 1, "Mobile": 2, "Bot": 1},
+        "os": {
+            f"Linux{PART}{UNKNOWN}": 1,
+            f"iOS{PART}16": 2,
+            f"{UNKNOWN}{PART}{UNKNOWN}": 1,
+        },
+        "browser": {
+            f"Firefox{PART}115": 1,
+            f"Mobile Safari{PART}16": 2,
+            f"Googlebot{PART}2": 1,
+        },
+        "brand": {f"{UNKNOWN}{PART}{UNKNOWN}": 2, f"Apple{PART}iPhone": 2},
+        "language": {"de": 1, "en": 1, UNKNOWN: 2},
+        "country": {"DE": 1, UNKNOWN: 3},
+        "bot": {"Googlebot": 1},
     }
+
+
+def test_repeats_are_visits_and_count_in_no_day(store: Store) -> None:
+    clicks = [Click(7, NOON + n, VISIT, is_repeat=n % 2 == 1) for n in range(5)]
+    drain(store, clicks[:2])
+    drain(store, clicks[2:])
+    stored = counts(store)
+    assert stored is not None
+    assert (stored.count, stored.unique, stored.visits) == (5, 3, 5)
+    assert [visit.is_repeat for _, visit in visits(store)] == [False, True, False, True, False]
+    stats = days(store)[19_675]
+    assert (stats.total, counts_of(stats)["device"]) == (3, {UNKNOWN: 3})
 
 
 def test_a_visit_is_kept_without_the_rest_of_its_referrer(store: Store) -> None:
@@ -146,14 +165,14 @@ def test_a_dimension_has_a_bounded_number_of_values(store: Store) -> None:
     hosts = [f"https://h{number}.example/" for number in range(VALUES_PER_DIMENSION + 50)]
     drain(store, [Click(7, NOON, VISIT, referrer=host) for host in hosts])
     drain(store, [Click(7, NOON, VISIT, referrer=hosts[n]) for n in (0, 0, -1)])
-    sources = days(store)[19_675].dimensions["source"]
+    sources = counts_of(days(store)[19_675])["source"]
     assert len(sources) == VALUES_PER_DIMENSION + 1
     assert sources[OTHER] == 51
     assert sources["h0.example"] == 3
     assert sum(sources.values()) == len(hosts) + 3
     # The next day begins anew.
     drain(store, [Click(7, NOON + DAY, VISIT, referrer=hosts[-1])])
-    assert days(store)[19_676].dimensions["source"] == {"h249.example": 1}
+    assert counts_of(days(store)[19_676])["source"] == {"h249.example": 1}
 
 
 @pytest.mark.parametrize("kept", [0, 1, 3])
@@ -183,7 +202,9 @@ clicks_of_two_links = st.lists(
         utime=st.integers(NOON, NOON + 2 * DAY),
         kind=st.sampled_from([VISIT, QR_VISIT, QR_LOAD]),
         user_agent=st.sampled_from([FIREFOX, IPHONE, GOOGLEBOT]),
-        referrer=st.sampled_from(["", "https://a.example/"]),
+        # More profiles than a row keeps, so that some are taken apart.
+        referrer=st.sampled_from(["", *(f"https://{n}.example/" for n in range(PROFILES))]),
+        is_repeat=st.booleans(),
     ),
     max_size=30,
 )
@@ -203,9 +224,11 @@ def test_it_does_not_matter_how_clicks_are_cut_into_drains(
         for link_id in (7, 8):
             mine = [click for click in clicks if click.link_id == link_id]
             looks = [click for click in mine if click.kind != QR_LOAD]
-            totals = Counter(click.utime // DAY for click in looks)
+            unique = [click for click in looks if not click.is_repeat]
+            totals = Counter(click.utime // DAY for click in unique)
             stored = counts(store, link_id) or Counts()
             assert (stored.count, stored.visits) == (len(looks), min(kept, len(looks)))
+            assert stored.unique == len(unique)
             assert stored.count_qr == sum(click.kind != VISIT for click in mine)
             assert stored.last_utime == max((click.utime for click in looks), default=0)
             found = days(store, link_id)
@@ -213,8 +236,8 @@ def test_it_does_not_matter_how_clicks_are_cut_into_drains(
             assert sum(stats.qr_loads for stats in found.values()) == len(mine) - len(looks)
             agents = {"Desktop": FIREFOX, "Mobile": IPHONE, "Bot": GOOGLEBOT}
             for day, stats in found.items():
-                for device, number in stats.dimensions.get("device", {}).items():
-                    same = [c for c in looks if c.user_agent == agents[device]]
+                for device, number in counts_of(stats).get("device", {}).items():
+                    same = [c for c in unique if c.user_agent == agents[device]]
                     assert number == sum(click.utime // DAY == day for click in same)
             rows = visits(store, link_id)
             assert [(visit.utime, visit.kind) for _, visit in rows] == [

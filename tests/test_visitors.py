@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shortd.sources import DIRECT
 from shortd.visitors import (
-    DIRECT,
     PART,
     UNKNOWN,
     Agent,
@@ -63,7 +63,7 @@ MOBILE_SAFARI = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/16.1 Mobile/15
         ),
         (
             "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
-            Agent("Bot", UNKNOWN, UNKNOWN, "Googlebot", "2", UNKNOWN, UNKNOWN, True),
+            Agent("Bot", UNKNOWN, UNKNOWN, "Googlebot", "2", UNKNOWN, UNKNOWN, True, "Googlebot"),
         ),
         (
             "curl/8.4.0",

@@ -11,6 +11,7 @@ from shortd.api.v2 import (
     multi_call,
     password_calls,
     plugin_calls,
+    stats_calls,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "multi_call",
     "password_calls",
     "plugin_calls",
+    "stats_calls",
 ]
