@@ -205,5 +205,5 @@ def test_every_command_of_the_server_takes_config_and_data() -> None:
     for command in walk(main):
         names = {option for parameter in command.params for option in parameter.opts}
         # Clients work where no server's data is.
-        of_server = set() if command.name in ("send", "fetch") else {"--config", "--data"}
+        of_server = set() if command.name in ("send", "fetch", "new") else {"--config", "--data"}
         assert names & {"--config", "--data"} == of_server, command.name
