@@ -17,26 +17,34 @@ from random import Random, SystemRandom
 
 import structlog
 
+from shortd.access_tokens import AccessTokens
 from shortd.accounts import Accounts
+from shortd.api_keys import ApiKeys
 from shortd.blobs import Blobs
 from shortd.budgets import Budgets
+from shortd.campaigns import Campaigns
 from shortd.clicks import JOURNAL, Clicks
 from shortd.clock import Clock, SystemClock
 from shortd.countries import Countries, open_countries
+from shortd.custody import Custody
+from shortd.domains import Domains
 from shortd.files import Files
 from shortd.heads import Heads
 from shortd.hosts import Hosts, register
 from shortd.ids import random_text
 from shortd.importing import Importing
+from shortd.invitations import Invitations
 from shortd.journal import Journal
 from shortd.links import Links
 from shortd.logins import Logins
 from shortd.mail import Delivery, Messages, Outbox, transport_of
 from shortd.mailboxes import Mailboxes
+from shortd.members import Members
 from shortd.metrics import Metrics
 from shortd.models import Position
 from shortd.owners import Owners
 from shortd.passwords import PasswordHasher
+from shortd.plugins.data import CheckData, checks
 from shortd.plugins.deciding import Deciders
 from shortd.plugins.events import Events
 from shortd.plugins.figures import PluginMetrics
@@ -50,6 +58,9 @@ from shortd.store import Store
 from shortd.store.schema import POSITIONS, SECRETS
 from shortd.store.table import WriteTxn
 from shortd.sweeper import Sweeper
+from shortd.teams import Teams
+from shortd.trackers import LinkTrackers, TeamTrackers
+from shortd.txt_records import SystemTxtRecords, TxtRecords
 from shortd.undertaker import Undertaker
 from shortd.unlocking import Unlocking
 from shortd.visitors import parse_agent
@@ -80,6 +91,15 @@ class Services:
     delivery: Delivery
     links: Links
     importing: Importing
+    teams: Teams
+    members: Members
+    invitations: Invitations
+    campaigns: Campaigns
+    domains: Domains
+    team_trackers: TeamTrackers
+    link_trackers: LinkTrackers
+    api_keys: ApiKeys
+    access_tokens: AccessTokens
     files: Files
     unlocking: Unlocking
     undertaker: Undertaker
@@ -87,8 +107,10 @@ class Services:
     clicks: Clicks
     visits: Visits
     plugins: Plugins
+    check_plugin_data: CheckData
     events: Events
     sweeper: Sweeper
+    custody: Custody
     metrics: Metrics
     proxies: Proxies
     heads: Heads
@@ -133,6 +155,7 @@ async def open_services(
     clock: Clock | None = None,
     random: Random | None = None,
     plugins: Sequence[type[AnyPlugin]] | None = None,
+    records: TxtRecords | None = None,
 ) -> Services:
     """Opens the data directory. Raises StoreError if it cannot be used, ConfigError for settings
     of plugins. `plugins` (a test's own) take the place of all that are installed.
@@ -143,7 +166,8 @@ async def open_services(
     countries = open_countries(settings.clicks.geoip_db)
     store = Store(settings.data_dir, map_bytes=settings.storage.map_bytes)
     try:
-        return await _wire(settings, clock, random, store, prepared, countries)
+        records = SystemTxtRecords() if records is None else records
+        return await _wire(settings, clock, random, store, prepared, countries, records)
     except BaseException:
         store.close()
         raise
@@ -156,6 +180,7 @@ async def _wire(
     store: Store,
     prepared: Prepared,
     countries: Countries | None,
+    records: TxtRecords,
 ) -> Services:
     hosts = await register(store, settings.public_url, settings.hosts)
     with store.read() as txn:
@@ -174,6 +199,7 @@ async def _wire(
     links = Links(store, hosts, random)
     plugin_secret = await _secret(store, "plugins")
     plugins = start_plugins(prepared, settings.public_url, hosts.names, plugin_secret, clock)
+    check_plugin_data = checks(plugins, links.short_url)
     deciders = Deciders(plugins, hosts.names, links.short_url)
     country_of = countries.of if countries else None
     events = Events(plugins, links.short_url, country_of)
@@ -186,6 +212,7 @@ async def _wire(
     visits = Visits(resolver, clicks, budgets, metrics, events, settings.clicks.ip)
     blobs = Blobs(settings.data_dir / "files", reserve=settings.files.min_free_bytes)
     files = Files(store, blobs, links, settings.limits, random)
+    sweeper = Sweeper(store, owners, budgets, settings.clicks, clock)
     proxies = Proxies(settings.server.trusted_proxies)
     signer = Signer(await _secret(store, "file_addresses"))
     return Services(
@@ -201,6 +228,15 @@ async def _wire(
         delivery=delivery,
         links=links,
         importing=Importing(store, hosts, links),
+        teams=Teams(store, random),
+        members=Members(store),
+        invitations=Invitations(store, random),
+        campaigns=Campaigns(store, random),
+        domains=Domains(store, hosts, records, random),
+        team_trackers=TeamTrackers(store, random),
+        link_trackers=LinkTrackers(store, check_plugin_data, random),
+        api_keys=ApiKeys(store, random),
+        access_tokens=AccessTokens(store, random),
         files=files,
         unlocking=Unlocking(store, visits, clicks, signer),
         undertaker=Undertaker(store, files, clock),
@@ -208,8 +244,10 @@ async def _wire(
         clicks=clicks,
         visits=visits,
         plugins=plugins,
+        check_plugin_data=check_plugin_data,
         events=events,
-        sweeper=Sweeper(store, owners, budgets, settings.clicks, clock),
+        sweeper=sweeper,
+        custody=Custody(store, hasher, owners, sweeper),
         metrics=metrics,
         proxies=proxies,
         heads=Heads(hosts, proxies),
