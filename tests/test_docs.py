@@ -109,7 +109,10 @@ class TestSessions:
         assert read_session(document) == [("one -d '\n  two'", "out\n\nput\n"), ("me=1", "")]
 
 
-OURS = {"set_plugin", "get_plugin", "get_plugins", "get_panels", "explain"}
+OURS = {
+    *("set_plugin", "get_plugin", "get_plugins", "get_panels", "explain"),
+    *("create_api_key", "list_api_keys", "delete_api_key"),
+}
 """Calls that no document has."""
 
 
