@@ -41,11 +41,13 @@ def plugins(ctx: click.Context, config_file: Path | None, data_dir: Path | None)
     type=click.Path(path_type=Path),
     help="The folder to make, instead of ./shortd-NAME.",
 )
-def new(name: str, folder: Path | None) -> None:
+@settings_options
+def new(name: str, folder: Path | None, config_file: Path | None, data_dir: Path | None) -> None:
     """Write the package of a new plugin: it works, has a test, and waits to be changed."""
     from shortd import skeleton
 
-    reason = skeleton.unusable(name)
+    settings = load(config_file, data_dir=data_dir, environ=os.environ)
+    reason = skeleton.unusable(name, settings.plugins.dir)
     if reason:
         fail([f"no plugin can be named {name!r}: {reason}"], status=2)
     folder = folder or Path(skeleton.distribution_of(name))

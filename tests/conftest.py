@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from shortd.testing import RunningApp, open_app
 from tests.server_process import ServerProcess
+
+# How long an example takes says more about the machine than about it.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 GENEROUS = {
     f"SHORTD_LIMITS__{kind}__API_CAPACITY": "1000000000"

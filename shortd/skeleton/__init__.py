@@ -25,12 +25,16 @@ FILES = {
 """What a package consists of, by template."""
 
 
-def unusable(name: str) -> str:
-    """Why a new plugin cannot have this name, in one line; empty if it can."""
+def unusable(name: str, dropped: str) -> str:
+    """Why a new plugin cannot have this name, in one line; empty if it can.
+
+    `dropped` is the folder of plugins that are files, empty if there is none.
+    """
     flaw = name_flaw(name)
     if flaw:
         return flaw
     taken = name in {point.name for point in entry_points(group=PROJECT)}
+    taken = taken or (bool(dropped) and Path(dropped, f"{name}.py").exists())
     if taken or importlib.util.find_spec(package_of(name)) is not None:
         return f"there is a plugin {name} already"
     return ""

@@ -88,3 +88,11 @@ def test_an_existing_folder_is_refused(runner: CliRunner) -> None:
     assert refusal(runner, "hours") == "shortd: shortd-hours: File exists"
     Path("file").touch()
     assert refusal(runner, "hours", "--folder", "file") == "shortd: file: File exists"
+
+
+def test_a_name_that_a_file_has_is_taken(runner: CliRunner, tmp_path: Path) -> None:
+    (tmp_path / "hours.py").touch()
+    config = tmp_path / "config.toml"
+    config.write_text(f'[plugins]\ndir = "{tmp_path}"\n')
+    line = refusal(runner, "hours", "--config", str(config))
+    assert line == "shortd: no plugin can be named 'hours': there is a plugin hours already"
