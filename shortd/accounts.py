@@ -6,6 +6,7 @@ cheaply, and once inside the write transaction, which is what decides.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from random import Random
@@ -28,6 +29,8 @@ ID_LENGTH = 32
 """Characters of a userid and of a token."""
 NAME_BYTES = 400
 """Most UTF-8 bytes of a case-folded username or e-mail address: they are database keys."""
+
+_USERID = re.compile(r"[A-Za-z0-9]{32}", re.ASCII)
 
 # The library's documented switch: names such as nas.local mean something at home.
 SPECIAL_USE_DOMAIN_NAMES.clear()
@@ -71,14 +74,16 @@ class Accounts:
         passwords: Sequence[str],
         temporary_userid: str | None,
         now: int,
+        by_operator: bool = False,
     ) -> Login:
         """Registers an account, or turns a temporary one into a registered one.
 
-        `passwords` holds the password's derivations, one or two. Raises INVALID_FIELD,
+        `passwords` holds the password's derivations, one or two. The operator may where nobody
+        else may. Raises INVALID_FIELD,
         EMAIL_TAKEN, USERNAME_TAKEN, SIGNUP_CLOSED, BUSY; BAD_CREDENTIALS or
         ACCOUNT_EXPIRED for a `temporary_userid` that is no temporary account.
         """
-        if not self._settings.accounts.signup:
+        if not self._settings.accounts.signup and not by_operator:
             raise errors.SIGNUP_CLOSED()
         email = normalize_email(email)
         username = normalize_username(username)
@@ -113,7 +118,7 @@ class Accounts:
     def named(self, name: str) -> Account | None:
         """The account of that userid, username or e-mail address."""
         with self._store.read() as txn:
-            return ACCOUNTS.get(txn, (name,)) or find_account(txn, name.strip())
+            return account_called(txn, name.strip())
 
     def _check_free(self, txn: Txn, email: str, username: str) -> None:
         if ACCOUNTS_BY_EMAIL.has(txn, (email.casefold(),)):
@@ -132,6 +137,12 @@ class Accounts:
         return account
 
 
+def account_called(txn: Txn, name: str) -> Account | None:
+    """The account of that userid, username or e-mail address."""
+    account = ACCOUNTS.get(txn, (name,)) if _USERID.fullmatch(name) else None
+    return account or find_account(txn, name)
+
+
 def find_account(txn: Txn, name: str) -> Account | None:
     """The account of that username or e-mail address, in any case."""
     if "@" in name:
@@ -143,6 +154,13 @@ def find_account(txn: Txn, name: str) -> Account | None:
         return None
     # A username never holds an "@", so no name can be both.
     return ACCOUNTS_BY_EMAIL.get(txn, key) or ACCOUNTS_BY_USERNAME.get(txn, key)
+
+
+def unlocked(account: Account) -> Account:
+    """The account; ACCOUNT_LOCKED if it is."""
+    if account.locked:
+        raise errors.ACCOUNT_LOCKED()
+    return account
 
 
 def normalize_email(email: str) -> str:

@@ -39,3 +39,8 @@ class Cache(Generic[K, V]):
         """Forgets an entry, if it is there."""
         self._young.pop(key, None)
         self._old.pop(key, None)
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._young.clear()
+        self._old.clear()

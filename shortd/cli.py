@@ -22,6 +22,7 @@ from shortd import __version__
 from shortd.client.commands import fetch, send
 from shortd.client.failures import ClientFailure
 from shortd.config import ConfigError, load
+from shortd.operator_commands import GROUPS
 from shortd.options import fail, settings_options
 from shortd.plugin_commands import import_links, plugins, x
 from shortd.stats_commands import stats
@@ -67,6 +68,8 @@ main.add_command(plugins)
 main.add_command(x)
 main.add_command(import_links)
 main.add_command(stats)
+for group in GROUPS:
+    main.add_command(group)
 
 
 @main.command()

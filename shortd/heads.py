@@ -44,8 +44,7 @@ class Heads:
     def __init__(self, hosts: Hosts, proxies: Proxies) -> None:
         self._hosts = hosts
         self._proxies = proxies
-        # By the usual spelling of the Host header.
-        self._numbers = {name.encode(): hosts.of_header(name).number for name in hosts.names}
+        self._numbers = hosts.numbers
 
     def read(self, fields: Mapping[bytes, bytes], headers: Iterable[Header]) -> Head:
         """The head of a request; `fields` is `headers` as a dict."""

@@ -53,6 +53,21 @@ def drawn_ids(random: Random) -> Iterator[int]:
                 yield number
 
 
+def random_id(random: Random) -> str:
+    """A v1 id: 24 hex digits, 96 random bits."""
+    return random.randbytes(12).hex()
+
+
+def link_hex_id(link_id: int) -> str:
+    """A link's v1 id: its number."""
+    return f"{link_id:024x}"
+
+
+def own_team_id(userid: str) -> str:
+    """The v1 id of an account's own team, which is there from the beginning."""
+    return hashlib.sha256(b"team:" + userid.encode()).hexdigest()[:24]
+
+
 def random_text(random: Random, length: int) -> str:
     """Random [A-Za-z0-9]; 32 characters carry 190 bits (accounts and tokens)."""
     return "".join(random.choices(ALPHABET, k=length))

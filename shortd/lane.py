@@ -56,6 +56,8 @@ class Lane:
         # By the bytes behind the request line. Browsers, proxies and scripts send the same ones
         # again and again, and parsing them costs as much as the redirect.
         self._known: Cache[bytes, Head] = Cache(KNOWN_HEADS)
+        # A head holds the number of its host.
+        services.hosts.on_change(self._known.clear)
         self._waiting: list[tuple[Connection, bytes, bool]] = []
         self._default_headers: list[Header] = []
         self._start = b""

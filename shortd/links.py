@@ -1,7 +1,7 @@
 """Links: making, replacing, moving, changing, listing, deleting them.
 
-An address is (host number, code). A link is its owner's alone: to anybody else's calls it
-does not exist. Deleting a link takes its statistics with it, in the same transaction.
+An address is (host number, code). To whoever may not see a link (see `access`) it does not
+exist. Deleting a link takes its statistics with it, in the same transaction.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import Any
 import msgspec
 
 from shortd import errors
+from shortd.access import may_change, may_see, moved, placed
 from shortd.destinations import Destination
 from shortd.hosts import Hosts, ShortHost, without_scheme
 from shortd.ids import base62_encode, drawn_ids, random_text
+from shortd.link_trackers import drop_link_trackers, sync_link_trackers
 from shortd.manifests import drop_file
 from shortd.models import NEVER, Account, Link, LinkExtras
 from shortd.store import Store
@@ -64,6 +66,7 @@ class NewLink(msgspec.Struct, frozen=True):
     replaces: bool = True
     """Whether an own link makes way at an own code; else that is taken as well."""
     extras: LinkExtras | None = None
+    """Without a team it is the owner's own, or that of the team whose domain the host is."""
 
 
 class TagFilter(msgspec.Struct, frozen=True):
@@ -118,9 +121,9 @@ class Links:
         return first
 
     def get(self, account: Account, which: Which) -> Link:
-        """The account's link at an address, or of an id; ENTRY_NOT_FOUND."""
+        """The link at an address, or of an id, if the account may see it; else ENTRY_NOT_FOUND."""
         with self._store.read() as txn:
-            return self._own(txn, account, which)
+            return _visible(txn, account, which)
 
     async def page(
         self, account: Account, tags: TagFilter, *, start: int, count: int
@@ -182,7 +185,7 @@ class Links:
         return await self._store.write(update)
 
     async def set_plugin(
-        self, account: Account, address: Address, name: str, data: bytes | None
+        self, account: Account, address: Address, name: str, data: bytes | None, now: int
     ) -> Link:
         """Keeps a plugin's data in the link's row; None removes what is there."""
 
@@ -192,22 +195,27 @@ class Links:
             kept = {one: raw for one, raw in plugins.items() if raw is not None}
             changed = msgspec.structs.replace(link, plugins=kept or None)
             LINKS.put(txn, address, changed)
+            sync_link_trackers(txn, changed, self._random, now)
             return changed
 
         return await self._store.write(update)
 
     async def move(self, account: Account, old: Address, new: Address) -> Link:
-        """Gives a link another address; id, counts and statistics stay. CODE_TAKEN."""
+        """Gives a link another address; id, counts and statistics stay.
+
+        CODE_TAKEN; UNKNOWN_HOST for the domain of a team that the link cannot come to.
+        """
 
         def update(txn: WriteTxn) -> Link:
             link = self._own(txn, account, old, "shorturl_old")
             if LINKS.get(txn, new) is not None:
                 raise errors.CODE_TAKEN(field="shorturl_new")
-            LINKS.delete(txn, old)
             host, code = new
-            moved = msgspec.structs.replace(link, host=host, code=code)
-            LINKS.put(txn, new, moved)
-            return moved
+            extras = moved(txn, account.userid, link, self._hosts.numbered(host))
+            LINKS.delete(txn, old)
+            changed = msgspec.structs.replace(link, host=host, code=code, extras=extras)
+            LINKS.put(txn, new, changed)
+            return changed
 
         return await self._store.write(update)
 
@@ -230,19 +238,27 @@ class Links:
         return self._hosts.numbered(link.host).short_url(link.code)
 
     def _own(self, txn: Txn, account: Account, which: Which, field: str = "shorturl") -> Link:
-        link = LINKS_BY_ID.get(txn, (which,)) if isinstance(which, int) else LINKS.get(txn, which)
-        if link is None or link.owner != account.userid:
-            raise errors.ENTRY_NOT_FOUND(field=field)
+        """A link that the account may change. ENTRY_NOT_FOUND; FORBIDDEN if it may only see it."""
+        link = _visible(txn, account, which, field)
+        if not may_change(txn, account.userid, link):
+            raise errors.FORBIDDEN(field=field)
         return link
 
     def insert(self, txn: WriteTxn, owner: str, new: NewLink, utime: int) -> Link:
-        """Puts a new link into an open transaction. CODE_TAKEN for another account's code."""
+        """Puts a new link into an open transaction.
+
+        CODE_TAKEN for another account's or team's code; UNKNOWN_HOST, TEAM_NOT_FOUND or
+        CAMPAIGN_NOT_FOUND for what the account has no part in.
+        """
         host = new.host.number
+        extras = placed(txn, owner, new.extras, new.host)
         if new.code is not None:
             old = LINKS.get(txn, (host, new.code))
-            if old is not None and (old.owner != owner or not new.replaces):
-                raise errors.CODE_TAKEN(field="code")
             if old is not None:
+                team = extras.team if extras else ""
+                is_own = old.owner == owner and (old.extras.team if old.extras else "") == team
+                if not is_own or not new.replaces:
+                    raise errors.CODE_TAKEN(field="code")
                 delete_link(txn, old)
         location = new.destination.location
         # A drawn id may be taken, or the code: then others are drawn.
@@ -260,7 +276,7 @@ class Links:
                 expiration_count=new.expiration_count,
                 ascii_url="" if location == new.destination.url else location,
                 filekey=new.filekey,
-                extras=new.extras,
+                extras=extras,
             )
             if LINKS.insert(txn, (host, link.code), link):
                 return link
@@ -276,6 +292,13 @@ class Links:
         yield from repeat("")
 
 
+def _visible(txn: Txn, account: Account, which: Which, field: str = "shorturl") -> Link:
+    link = LINKS_BY_ID.get(txn, (which,)) if isinstance(which, int) else LINKS.get(txn, which)
+    if link is None or not may_see(txn, account.userid, link):
+        raise errors.ENTRY_NOT_FOUND(field=field)
+    return link
+
+
 def delete_link(txn: WriteTxn, link: Link) -> None:
     """Removes a link with its file and everything kept under its id."""
     if link.filekey:
@@ -284,5 +307,7 @@ def delete_link(txn: WriteTxn, link: Link) -> None:
     COUNTS.delete(txn, (link.id,))
     for day_key in [key for key, _ in DAY_STATS.scan(txn, (link.id,))]:
         DAY_STATS.delete(txn, day_key)
+    if link.plugins:
+        drop_link_trackers(txn, link.id)
     for visit_key in [key for key, _ in VISITS.scan(txn, (link.id,))]:
         VISITS.delete(txn, visit_key)

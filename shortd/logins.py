@@ -9,7 +9,7 @@ from random import Random
 import msgspec
 
 from shortd import errors
-from shortd.accounts import ID_LENGTH, find_account
+from shortd.accounts import ID_LENGTH, find_account, unlocked
 from shortd.codes import end_code
 from shortd.ids import random_text, token_digest
 from shortd.limits import client_key
@@ -39,7 +39,7 @@ class Logins:
         """The account that these credentials prove.
 
         A temporary account's userid is its credential; others need a valid token.
-        Raises BAD_CREDENTIALS, TOKEN_REQUIRED or ACCOUNT_EXPIRED.
+        Raises BAD_CREDENTIALS, TOKEN_REQUIRED, ACCOUNT_EXPIRED or ACCOUNT_LOCKED.
         """
         with self._store.read() as txn:
             account = ACCOUNTS.get(txn, (userid,))
@@ -48,19 +48,19 @@ class Logins:
             if account.type is AccountType.TEMPORARY:
                 if account.expiration_utime <= now:
                     raise errors.ACCOUNT_EXPIRED(field="userid")
-                return account
+                return unlocked(account)
             if token is None:
                 raise errors.TOKEN_REQUIRED(field="token")
             login = TOKENS.get(txn, (userid, token_digest(token)))
         if login is None or login.expiration_utime <= now:
             raise errors.BAD_CREDENTIALS(field="token")
-        return account
+        return unlocked(account)
 
     async def log_in(self, name: str, password: str, address: str, now: int) -> Login:
         """A new token for the account of that username or e-mail address.
 
         Unknown names take as long as wrong passwords and answer alike: BAD_CREDENTIALS.
-        BUSY when too many passwords wait to be checked.
+        ACCOUNT_LOCKED for the right one; BUSY when too many passwords wait to be checked.
         """
         with self._store.read() as txn:
             account = find_account(txn, name.strip())
@@ -73,6 +73,7 @@ class Logins:
             current = ACCOUNTS.get(txn, (account.userid,))
             if current is None or current.password != account.password:
                 raise errors.BAD_CREDENTIALS()
+            unlocked(current)
             lifetime = self._limits.token_lifetime(current.type)
             put_token(txn, current.userid, token, now, lifetime)
             return current

@@ -7,6 +7,8 @@ happens next, it is neither used nor forgotten.
 
 from __future__ import annotations
 
+import msgspec
+
 from shortd import errors
 from shortd.models import FilePart
 from shortd.store.schema import DEAD_BLOBS, FILE_PARTS, FILES, STORED_BYTES, UPLOADS
@@ -47,8 +49,22 @@ def drop_file(txn: WriteTxn, filekey: str) -> None:
         FILE_PARTS.delete(txn, (filekey, number))
         DEAD_BLOBS.put(txn, (part.blob,), True)
         freed += part.size
-    left = stored_bytes(txn, gone.owner) - freed
-    if left > 0:
-        STORED_BYTES.put(txn, (gone.owner,), left)
+    _charge(txn, gone.owner, -freed)
+
+
+def give_file(txn: WriteTxn, filekey: str, owner: str) -> None:
+    """Makes a file another account's, which is charged with it whatever its quota."""
+    file = FILES.get(txn, (filekey,))
+    if file is None or file.owner == owner:
+        return
+    FILES.put(txn, (filekey,), msgspec.structs.replace(file, owner=owner))
+    _charge(txn, file.owner, -file.stored_size)
+    _charge(txn, owner, file.stored_size)
+
+
+def _charge(txn: WriteTxn, owner: str, size: int) -> None:
+    total = stored_bytes(txn, owner) + size
+    if total > 0:
+        STORED_BYTES.put(txn, (owner,), total)
     else:
-        STORED_BYTES.delete(txn, (gone.owner,))
+        STORED_BYTES.delete(txn, (owner,))

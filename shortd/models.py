@@ -53,6 +53,8 @@ class Account(msgspec.Struct, array_like=True, frozen=True):
     username: str = ""
     email_verified: bool = False
     password: PasswordHash | None = None
+    locked: bool = False
+    """By the operator: its links answer 404, its tokens and keys 403."""
 
 
 class Token(msgspec.Struct, array_like=True, frozen=True):
@@ -107,6 +109,150 @@ class MailHistory(msgspec.Struct, array_like=True, frozen=True):
     """When an address was last sent mails of one purpose, the newest last."""
 
     utimes: tuple[int, ...] = ()
+
+
+class Scope(StrEnum):
+    """What an API key allows."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+class ApiKey(msgspec.Struct, array_like=True, frozen=True):
+    """An API key, by its SHA-256: the key itself is never stored."""
+
+    id: str
+    userid: str
+    digest: bytes
+    name: str
+    scopes: tuple[Scope, ...]
+    create_utime: int
+    expiration_utime: int = NEVER
+
+
+class Grant(msgspec.Struct, array_like=True, frozen=True):
+    """What came of one v1 login: the pair of tokens that is valid now, by their SHA-256. Each
+    refresh puts another pair in its place; without this row none of its tokens mean anything.
+    """
+
+    userid: str
+    api_key: str
+    """Id of the key that opened it; it ends with the key."""
+    create_utime: int
+    access: bytes
+    access_utime: int
+    """When the access token ends."""
+    refresh: bytes
+    refresh_utime: int
+
+
+class GrantToken(msgspec.Struct, array_like=True, frozen=True):
+    """To which grant a v1 token belongs, current or not. Stored under its SHA-256."""
+
+    userid: str
+    grant: str
+    expiration_utime: int
+
+
+class Role(StrEnum):
+    """What somebody is in a team."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    MEMBER = "member"
+
+
+class Team(msgspec.Struct, array_like=True, frozen=True):
+    """A team. An account's own team has no row until it is named or has a member."""
+
+    id: str
+    code: str
+    name: str
+    create_utime: int
+    account: str = ""
+    """Whose own team it is; he is its owner without being among its members."""
+
+
+class Member(msgspec.Struct, array_like=True, frozen=True):
+    """Somebody's place in a team, stored under (team, userid)."""
+
+    team: str
+    userid: str
+    role: Role
+    join_utime: int
+
+
+class Invitation(msgspec.Struct, array_like=True, frozen=True):
+    """A place in a team that somebody may take: an account, or who has an e-mail address."""
+
+    id: str
+    team: str
+    role: Role
+    create_utime: int
+    expiration_utime: int
+    userid: str = ""
+    email: str = ""
+    """Case-folded."""
+
+
+class Campaign(msgspec.Struct, array_like=True, frozen=True):
+    """What a team puts links under."""
+
+    id: str
+    team: str
+    code: str
+    name: str
+    create_utime: int
+
+
+class TeamTracker(msgspec.Struct, array_like=True, frozen=True):
+    """A tracker that a team keeps to copy it to links."""
+
+    id: str
+    team: str
+    provider: str
+    """As the plugin `trackers` names it."""
+    code: str
+    """The team's id at the provider."""
+    name: str
+    create_utime: int
+
+
+class LinkTracker(msgspec.Struct, array_like=True, frozen=True):
+    """The v1 id of a tracker that stands in a link's data of the plugin `trackers`."""
+
+    id: str
+    link_id: int
+    provider: str
+    code: str
+    create_utime: int
+
+
+class DomainStatus(StrEnum):
+    """How far a team has come with a domain."""
+
+    PENDING = "pending"
+    """Not shown to be the team's yet."""
+    ACTIVE = "active"
+    """Answers."""
+    ENDED = "ended"
+    """Answered once; kept for the links that were made there."""
+
+
+class Domain(msgspec.Struct, array_like=True, frozen=True):
+    """A domain that a team brought along."""
+
+    id: str
+    team: str
+    name: str
+    """In ASCII, lower case, without a final dot."""
+    token: str
+    """What a TXT record has to hold."""
+    create_utime: int
+    status: DomainStatus = DomainStatus.PENDING
+    number: int = -1
+    """Its host number, once it has answered; no other host ever has it."""
+    active_utime: int = 0
 
 
 class Host(msgspec.Struct, array_like=True, frozen=True):

@@ -21,6 +21,7 @@ class Owner(msgspec.Struct, frozen=True, gc=False):
 
     userid: str
     expiration_utime: int
+    """Unix time in µs; long past for a locked account."""
     bucket: str
     """Key of his link bucket."""
     limit: Limit
@@ -42,7 +43,7 @@ class Owners:
                 return None
             owner = Owner(
                 userid,
-                account.expiration_utime,
+                0 if account.locked else account.expiration_utime,
                 link_key(userid),
                 self._budgets.link_limit(account.type),
             )

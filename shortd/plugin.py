@@ -21,7 +21,7 @@ The hooks are in `shortd.hookspecs`, what they are given in `shortd.plugin_types
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import ClassVar, Generic, TypeVar
 
 from msgspec import Struct
@@ -76,11 +76,12 @@ class Server:
 
     __slots__ = ("hosts", "public_url", "secret")
 
-    def __init__(self, public_url: str, hosts: Sequence[str], secret: bytes) -> None:
+    def __init__(self, public_url: str, hosts: Collection[str], secret: bytes) -> None:
         self.public_url = public_url
         """Base of the default short host, without a trailing slash."""
-        self.hosts = tuple(hosts)
-        """Names of all short hosts, as `host` or `host:port`."""
+        self.hosts = hosts
+        """Names of all short hosts, as `host` or `host:port`: of teams' domains, too, as they come
+        and go."""
         self.secret = secret
         """32 bytes that this plugin alone has, the same after a restart: for keyed hashes."""
 

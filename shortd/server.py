@@ -18,7 +18,7 @@ import uvicorn
 import uvloop
 from uvicorn.server import HANDLED_SIGNALS
 
-from shortd import __version__
+from shortd import __version__, admin, admin_commands
 from shortd.app import App
 from shortd.lane import Lane
 from shortd.protocol import KEEP_ALIVE_SECONDS, STOPPING_SECONDS, PatientProtocol, with_lane
@@ -108,7 +108,12 @@ async def _serve(settings: Settings) -> None:
         mail=str(services.delivery.transport),
     )
     try:
-        await _run_with(server.serve(sockets=[listener]), services.work(), server.watch())
+        await _run_with(
+            server.serve(sockets=[listener]),
+            services.work(),
+            server.watch(),
+            admin.listen(services, admin_commands.run),
+        )
     finally:
         await services.close()
     log.info("stopped")

@@ -17,17 +17,23 @@ from random import Random, SystemRandom
 
 import structlog
 
+from shortd.access_tokens import AccessTokens
 from shortd.accounts import Accounts
+from shortd.api_keys import ApiKeys
 from shortd.blobs import Blobs
 from shortd.budgets import Budgets
+from shortd.campaigns import Campaigns
 from shortd.clicks import JOURNAL, Clicks
 from shortd.clock import Clock, SystemClock
 from shortd.countries import Countries, open_countries
+from shortd.custody import Custody
+from shortd.domains import Domains
 from shortd.files import Files
 from shortd.heads import Heads
 from shortd.hosts import Hosts, register
 from shortd.ids import random_text
 from shortd.importing import Importing
+from shortd.invitations import Invitations
 from shortd.journal import Journal
 from shortd.link_passwords import LinkPasswords
 from shortd.link_terms import LinkTerms
@@ -35,10 +41,12 @@ from shortd.links import Links
 from shortd.logins import Logins
 from shortd.mail import Delivery, Messages, Outbox, transport_of
 from shortd.mailboxes import Mailboxes
+from shortd.members import Members
 from shortd.metrics import Metrics
 from shortd.models import Position
 from shortd.owners import Owners
 from shortd.passwords import PasswordHasher
+from shortd.plugins.data import CheckData, checks
 from shortd.plugins.deciding import Deciders
 from shortd.plugins.events import Events
 from shortd.plugins.figures import PluginMetrics
@@ -55,7 +63,10 @@ from shortd.store import Store
 from shortd.store.schema import POSITIONS, SECRETS
 from shortd.store.table import WriteTxn
 from shortd.sweeper import Sweeper
+from shortd.teams import Teams
 from shortd.titles import Titles
+from shortd.trackers import LinkTrackers, TeamTrackers
+from shortd.txt_records import SystemTxtRecords, TxtRecords
 from shortd.undertaker import Undertaker
 from shortd.unlocking import Unlocking
 from shortd.visitors import parse_agent
@@ -90,6 +101,15 @@ class Services:
     search: Search
     titles: Titles
     importing: Importing
+    teams: Teams
+    members: Members
+    invitations: Invitations
+    campaigns: Campaigns
+    domains: Domains
+    team_trackers: TeamTrackers
+    link_trackers: LinkTrackers
+    api_keys: ApiKeys
+    access_tokens: AccessTokens
     files: Files
     unlocking: Unlocking
     undertaker: Undertaker
@@ -99,8 +119,10 @@ class Services:
     statistics: Statistics
     visits: Visits
     plugins: Plugins
+    check_plugin_data: CheckData
     events: Events
     sweeper: Sweeper
+    custody: Custody
     metrics: Metrics
     proxies: Proxies
     heads: Heads
@@ -147,6 +169,7 @@ async def open_services(
     clock: Clock | None = None,
     random: Random | None = None,
     plugins: Sequence[type[AnyPlugin]] | None = None,
+    records: TxtRecords | None = None,
 ) -> Services:
     """Opens the data directory. Raises StoreError if it cannot be used, ConfigError for settings
     of plugins. `plugins` (a test's own) take the place of all that are installed.
@@ -157,7 +180,8 @@ async def open_services(
     store = Store(settings.data_dir, map_bytes=settings.storage.map_bytes)
     try:
         countries = open_countries(settings.clicks.geoip_db, store.directory)
-        return await _wire(settings, clock, random, store, prepared, countries)
+        records = SystemTxtRecords() if records is None else records
+        return await _wire(settings, clock, random, store, prepared, countries, records)
     except BaseException:
         store.close()
         raise
@@ -170,6 +194,7 @@ async def _wire(
     store: Store,
     prepared: Prepared,
     countries: Countries | None,
+    records: TxtRecords,
 ) -> Services:
     hosts = await register(store, settings.public_url, settings.hosts)
     with store.read() as txn:
@@ -189,6 +214,7 @@ async def _wire(
     links = Links(store, hosts, random)
     plugin_secret = await _secret(store, "plugins")
     plugins = start_plugins(prepared, settings.public_url, hosts.names, plugin_secret, clock)
+    check_plugin_data = checks(plugins, links.short_url)
     deciders = Deciders(plugins, hosts.names, links.short_url)
     events = Events(plugins, links.short_url, country_of)
     if events.hear_changes:
@@ -201,6 +227,7 @@ async def _wire(
     visits = Visits(resolver, clicks, budgets, metrics, events, sightings, settings.clicks.ip)
     blobs = Blobs(settings.data_dir / "files", reserve=settings.files.min_free_bytes)
     files = Files(store, blobs, links, settings.limits, random)
+    sweeper = Sweeper(store, owners, budgets, settings.clicks, clock)
     proxies = Proxies(settings.server.trusted_proxies)
     signer = Signer(await _secret(store, "file_addresses"))
     link_passwords = LinkPasswords(hasher, Signer(await _secret(store, "link_passwords")))
@@ -221,6 +248,15 @@ async def _wire(
         search=Search(store),
         titles=Titles(hosts, enabled=settings.links.fetch_titles),
         importing=Importing(store, hosts, links),
+        teams=Teams(store, random),
+        members=Members(store),
+        invitations=Invitations(store, random),
+        campaigns=Campaigns(store, random),
+        domains=Domains(store, hosts, records, random),
+        team_trackers=TeamTrackers(store, random),
+        link_trackers=LinkTrackers(store, check_plugin_data, random),
+        api_keys=ApiKeys(store, random),
+        access_tokens=AccessTokens(store, random),
         files=files,
         unlocking=Unlocking(store, visits, clicks, signer),
         undertaker=Undertaker(store, files, clock),
@@ -230,8 +266,10 @@ async def _wire(
         statistics=Statistics(store, clicks),
         visits=visits,
         plugins=plugins,
+        check_plugin_data=check_plugin_data,
         events=events,
-        sweeper=Sweeper(store, owners, budgets, settings.clicks, clock),
+        sweeper=sweeper,
+        custody=Custody(store, hasher, owners, sweeper),
         metrics=metrics,
         proxies=proxies,
         heads=Heads(hosts, proxies),

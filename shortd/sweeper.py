@@ -16,8 +16,10 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 
+from shortd.api_keys import drop_keys
 from shortd.budgets import Budgets, api_key, link_key
 from shortd.clock import DAY, Clock
+from shortd.leaving import leave_teams
 from shortd.links import delete_link
 from shortd.manifests import drop_file
 from shortd.models import Account
@@ -30,6 +32,9 @@ from shortd.store.schema import (
     BALANCES,
     CODES,
     COUNTS,
+    GRANT_TOKENS,
+    GRANTS,
+    INVITATIONS,
     LINKS_BY_ID,
     LINKS_BY_OWNER,
     MAIL_HISTORIES,
@@ -79,6 +84,9 @@ class Sweeper:
         now = self._clock.now()
         await self._sweep_accounts(now)
         await self._sweep_rows(TOKENS, lambda row: row.expiration_utime <= now)
+        await self._sweep_rows(GRANT_TOKENS, lambda row: row.expiration_utime <= now)
+        await self._sweep_rows(GRANTS, lambda row: max(row.access_utime, row.refresh_utime) <= now)
+        await self._sweep_rows(INVITATIONS, lambda row: row.expiration_utime <= now)
         await self._sweep_rows(CODES, lambda row: row.expiration_utime <= now)
         await self._sweep_rows(OUTBOX, lambda row: 0 < row.given_up_utime <= now - SHOWN)
         await self._sweep_rows(MAIL_HISTORIES, lambda row: row.utimes[-1] <= now - DAY)
@@ -94,10 +102,14 @@ class Sweeper:
                     break
                 ended.append(userid)
         for userid in ended:
-            clear = partial(_clear, userid=userid, now=now)
-            while not await self._store.write(clear):
-                pass
-            self._owners.forget(userid)
+            await self.clear(userid, now)
+
+    async def clear(self, userid: str, now: int) -> None:
+        """Removes an account that has ended, with all that was its own."""
+        clear = partial(_clear, userid=userid, now=now)
+        while not await self._store.write(clear):
+            pass
+        self._owners.forget(userid)
 
     async def _sweep_rows(self, table: Table[K, V], has_ended: Callable[[V], bool]) -> None:
         after: K | None = None
@@ -150,6 +162,8 @@ def _clear(txn: WriteTxn, userid: str, now: int) -> bool:
     account: Account | None = ACCOUNTS.get(txn, (userid,))
     if account is None or account.expiration_utime > now:
         return True
+    if not leave_teams(txn, userid):
+        return False
     rows = 0
     for _, _, link_id, _ in list(islice(LINKS_BY_OWNER.keys(txn, (userid,)), ROWS_PER_WRITE)):
         link = LINKS_BY_ID.get(txn, (link_id,))
@@ -163,6 +177,7 @@ def _clear(txn: WriteTxn, userid: str, now: int) -> bool:
         drop_file(txn, filekey)
     for key in [key for key, _ in TOKENS.scan(txn, (userid,))]:
         TOKENS.delete(txn, key)
+    drop_keys(txn, userid)
     for bucket in (api_key(userid), link_key(userid)):
         BALANCES.delete(txn, (bucket,))
     ACCOUNTS.delete(txn, (userid,))

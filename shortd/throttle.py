@@ -1,8 +1,9 @@
 """Slows guessing down: attempts wait longer after failures, per account and per address.
 
-Delays are all there is. Nothing is ever refused, and no delay is longer than the last of
-`DELAYS`, so that strangers who fail on purpose cannot lock an owner out; an address from which
-he logged in lately is not slowed by their failures at all. This module must never sleep, read
+No delay is longer than the last of `DELAYS`, so that strangers who fail on purpose cannot lock an
+owner out; an address from which he logged in lately is not slowed by their failures at all. A
+caller may also refuse an address that has failed as often as is remembered (`wait`), but never an
+account. This module must never sleep, read
 a clock, or know whether an account exists.
 """
 
@@ -21,7 +22,8 @@ FORGET = 900 * SECOND
 TRUST = 30 * DAY
 """µs for which an address remains known to an account after a login."""
 
-_FORGET_ONE = FORGET // (FREE_FAILURES + len(DELAYS))
+_REMEMBERED = FREE_FAILURES + len(DELAYS)
+_FORGET_ONE = FORGET // _REMEMBERED
 _KEY_LENGTH = 256
 
 
@@ -45,6 +47,15 @@ class LoginThrottle:
         if not self._logins.left((account, address), TRUST, now):
             failures = max(failures, _failures(self._accounts, (account,), now))
         return DELAYS[failures - FREE_FAILURES - 1] if failures > FREE_FAILURES else 0.0
+
+    def wait(self, account: str, address: str, now: int) -> float:
+        """Seconds until an address that has failed too often may try again, else 0. One from
+        which somebody logged in to this account lately may always.
+        """
+        if self._logins.left((account[:_KEY_LENGTH], address), TRUST, now):
+            return 0.0
+        left = self._addresses.left((address,), FORGET, now)
+        return max(0, left - _FORGET_ONE * (_REMEMBERED - 1)) / SECOND
 
     def failed(self, account: str, address: str, now: int) -> None:
         """Notes a wrong password."""

@@ -113,6 +113,7 @@ class TestSessions:
 OURS = {
     *("set_plugin", "get_plugin", "get_plugins", "get_panels", "explain"),
     *("get_stats", "export_stats"),
+    *("create_api_key", "list_api_keys", "delete_api_key"),
 }
 """Calls that no document has."""
 

@@ -40,7 +40,7 @@ def numbers(store: Store, *urls: str) -> list[int]:
         assert hosts.numbered(host.number) == host
         found.append(host.number)
     assert hosts.default.number == found[0]
-    assert hosts.names == [name_of(url) for url in urls]
+    assert list(hosts.names) == [name_of(url) for url in urls]
     return found
 
 

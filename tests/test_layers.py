@@ -15,19 +15,31 @@ LAYERS = {
     "words": {
         *("errors", "fields", "models", "ids", "clock"),
         *("settings", "config", "config_checks", "config_reader"),
+        *("field_errors", "names"),
     },
     "mechanisms": {
         *("store", "journal", "limits", "throttle", "hooks"),
         *("passwords", "qr", "destinations", "visitors", "proxies", "blobs", "frames"),
         *("manifests", "signing", "cache", "sendfile"),
         *("plugin", "plugin_types", "hookspecs", "countries", "bots", "sources"),
-        *("html_titles", "public_addresses"),
+        *("html_titles", "public_addresses", "txt_records", "providers"),
     },
     # Speaks to servers from outside.
     "client": {"client"},
     "services": {
         *("accounts", "tokens", "logins", "codes", "mailboxes", "mail"),
-        *("links", "files", "clicks", "teams"),
+        *("links", "files", "clicks", "access", "custody"),
+        *(
+            "teams",
+            "members",
+            "invitations",
+            "leaving",
+            "campaigns",
+            "domains",
+            "trackers",
+            "link_trackers",
+        ),
+        *("api_keys", "access_tokens"),
         *("budgets", "owners", "hosts", "tally", "sweeper", "undertaker", "metrics", "importing"),
         *("link_passwords", "link_terms", "public_pages", "searching", "sightings", "titles"),
         *("rollups", "statistics", "recount"),
@@ -39,6 +51,7 @@ LAYERS = {
     "programs": {
         *("lane", "protocol", "server", "cli", "logs", "testing", "__main__"),
         *("options", "plugin_commands", "stats_commands", "skeleton", "pytest_plugin"),
+        *("admin", "admin_commands", "operator_commands"),
     },
 }
 HEIGHT = {name: height for height, layer in enumerate(LAYERS.values()) for name in layer}

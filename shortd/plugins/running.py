@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -92,7 +92,7 @@ def prepare(settings: Settings, given: Sequence[type[AnyPlugin]] | None = None) 
 
 
 def start_plugins(
-    prepared: Prepared, public_url: str, hosts: Sequence[str], secret: bytes, clock: Clock
+    prepared: Prepared, public_url: str, hosts: Collection[str], secret: bytes, clock: Clock
 ) -> Plugins:
     """Starts all plugins. One that cannot be used is logged and left out.
 

@@ -57,7 +57,7 @@ class Store:
                 self._environment = lmdb.open(
                     str(directory / "db"),
                     map_size=map_bytes,
-                    max_dbs=64,
+                    max_dbs=128,
                     max_readers=64,
                     mode=0o600,
                 )
@@ -68,7 +68,7 @@ class Store:
                 self._databases |= {
                     name: self._environment.open_db(name.encode())
                     for table in TABLES
-                    for name in (table.name, *(index.name for index in table.indexes))
+                    for name in table.databases
                 }
                 self._migrate(version, migrations.STEPS)
             except (lmdb.Error, OSError) as fault:

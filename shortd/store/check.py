@@ -9,17 +9,27 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from shortd.ids import own_team_id
+from shortd.models import Link, LinkExtras, Role
 from shortd.store.schema import (
     ACCOUNTS,
+    API_KEYS,
+    CAMPAIGNS,
     COUNTS,
     DAY_STATS,
     DEAD_BLOBS,
+    DOMAINS,
     FILE_PARTS,
     FILES,
+    GRANTS,
+    HOSTS,
+    LINK_TRACKERS,
     LINKS,
     LINKS_BY_ID,
+    MEMBERS,
     STORED_BYTES,
     TABLES,
+    TEAMS,
     UPLOADS,
     VISITS,
 )
@@ -34,6 +44,7 @@ def faults(txn: Txn, blobs: Mapping[str, int] | None = None) -> Iterator[str]:
     """
     for table in TABLES:
         yield from _index_faults(txn, table)
+        yield from _count_faults(txn, table)
     for _, link in LINKS.scan(txn):
         if ACCOUNTS.get(txn, (link.owner,)) is None:
             yield f"link {link.id} belongs to no account"
@@ -42,6 +53,7 @@ def faults(txn: Txn, blobs: Mapping[str, int] | None = None) -> Iterator[str]:
         for key, _ in table.scan(txn):
             if not LINKS_BY_ID.has(txn, (key[0],)):
                 yield f"{table.name} holds a row of link {key[0]}, which does not exist"
+    yield from _team_faults(txn)
     yield from _file_faults(txn)
     if blobs is not None:
         for (filekey, number), part in FILE_PARTS.scan(txn):
@@ -49,6 +61,45 @@ def faults(txn: Txn, blobs: Mapping[str, int] | None = None) -> Iterator[str]:
                 yield f"part {number} of {filekey} is not on disk"
             elif blobs[part.blob] != part.size:
                 yield f"part {number} of {filekey} has {blobs[part.blob]} bytes, not {part.size}"
+
+
+def _team_faults(txn: Txn) -> Iterator[str]:
+    """Teams, who is in them, and what belongs to them."""
+    owned = {member.team for _, member in MEMBERS.scan(txn) if member.role == Role.OWNER}
+    for (team,), row in TEAMS.scan(txn):
+        if not row.account and team not in owned:
+            yield f"team {team} has no owner"
+        elif row.account and ACCOUNTS.get(txn, (row.account,)) is None:
+            yield f"team {team} is the own team of no account"
+    for (team, userid), _ in MEMBERS.scan(txn):
+        if TEAMS.get(txn, (team,)) is None:
+            yield f"somebody is in team {team}, which does not exist"
+        if ACCOUNTS.get(txn, (userid,)) is None:
+            yield f"team {team} has a member without an account"
+    hosts = {row.number for _, row in HOSTS.scan(txn)}
+    hosts |= {row.number for _, row in DOMAINS.scan(txn) if row.number >= 0}
+    for _, link in LINKS.scan(txn):
+        if link.host not in hosts:
+            yield f"link {link.id} is on host {link.host}, which does not exist"
+        if link.extras is not None:
+            yield from _place_faults(txn, link, link.extras)
+    for _, tracker in LINK_TRACKERS.scan(txn):
+        if not LINKS_BY_ID.has(txn, (tracker.link_id,)):
+            yield f"tracker {tracker.id} is of link {tracker.link_id}, which does not exist"
+    for userid in {key[0] for table in (API_KEYS, GRANTS) for key, _ in table.scan(txn)}:
+        if ACCOUNTS.get(txn, (userid,)) is None:
+            yield "API keys or v1 logins belong to no account"
+
+
+def _place_faults(txn: Txn, link: Link, extras: LinkExtras) -> Iterator[str]:
+    team = extras.team or own_team_id(link.owner)
+    if extras.team == own_team_id(link.owner):
+        yield f"link {link.id} names its owner's own team"
+    elif extras.team and MEMBERS.get(txn, (extras.team, link.owner)) is None:
+        yield f"link {link.id} is of team {extras.team}, which its owner is not in"
+    campaign = CAMPAIGNS.get(txn, (extras.campaign,)) if extras.campaign else None
+    if extras.campaign and (campaign is None or campaign.team != team):
+        yield f"link {link.id} is in a campaign that is not its team's"
 
 
 def _file_faults(txn: Txn) -> Iterator[str]:
@@ -103,3 +154,14 @@ def _index_faults(txn: Txn, table: Table[Any, Any]) -> Iterator[str]:
         for entry in rebuilt.keys() & stored.keys():
             if rebuilt[entry] != stored[entry]:
                 yield f"index {index.name} points {index.key.decode(entry)} to another row"
+
+
+def _count_faults(txn: Txn, table: Table[Any, Any]) -> Iterator[str]:
+    for count in table.counts:
+        entries = (count.entry(row) for _, row in table.scan(txn))
+        rows = Counter(entry for entry in entries if entry is not None)
+        stored = dict(count.entries(txn))
+        for entry in sorted(rows.keys() | stored.keys()):
+            if rows[entry] != stored.get(entry, 0):
+                key = count.key.decode(entry)
+                yield f"{count.name} has {stored.get(entry, 0)} for {key}, not {rows[entry]}"

@@ -11,24 +11,35 @@ from typing import Any
 from shortd.models import (
     VISITOR_BYTES,
     Account,
+    ApiKey,
     Balance,
+    Campaign,
     Counts,
     DayStats,
+    Domain,
+    DomainStatus,
     File,
     FilePart,
+    Grant,
+    GrantToken,
     Host,
+    Invitation,
     Link,
+    LinkTracker,
     Mail,
     MailedCode,
     MailHistory,
+    Member,
     Position,
     Sighting,
+    Team,
+    TeamTracker,
     Token,
     Upload,
     Visit,
 )
 from shortd.store.keys import I64, TEXT, U32, U64, Fixed, Key
-from shortd.store.table import Index, Table
+from shortd.store.table import Count, Index, Table
 
 SCHEMA_VERSION = 1
 
@@ -87,6 +98,86 @@ MAIL_HISTORIES: Table[tuple[str, str], MailHistory] = Table(
     "mail_histories", Key(TEXT, TEXT), MailHistory
 )
 """By (address, case-folded; purpose)."""
+API_KEYS_BY_DIGEST: Index[tuple[bytes], ApiKey] = Index(
+    "api_keys_by_digest", Key(Fixed(32)), lambda row: (row.digest,)
+)
+API_KEYS: Table[tuple[str, str], ApiKey] = Table(
+    "api_keys", Key(TEXT, TEXT), ApiKey, (API_KEYS_BY_DIGEST,)
+)
+"""By (userid, id)."""
+
+GRANTS: Table[tuple[str, str], Grant] = Table("grants", Key(TEXT, TEXT), Grant)
+"""Logins of v1, by (userid, id of the grant)."""
+
+GRANT_TOKENS: Table[tuple[bytes], GrantToken] = Table("grant_tokens", Key(Fixed(32)), GrantToken)
+"""By the SHA-256 of the token. One that is no longer its grant's was used before: see `Grant`."""
+
+TEAMS_BY_CODE: Index[tuple[str], Team] = Index("teams_by_code", Key(TEXT), lambda row: (row.code,))
+TEAMS: Table[tuple[str], Team] = Table("teams", Key(TEXT), Team, (TEAMS_BY_CODE,))
+"""By id."""
+
+MEMBERS_BY_ACCOUNT: Index[tuple[str, str], Member] = Index(
+    "members_by_account", Key(TEXT, TEXT), lambda row: (row.userid, row.team)
+)
+MEMBERS: Table[tuple[str, str], Member] = Table(
+    "members", Key(TEXT, TEXT), Member, (MEMBERS_BY_ACCOUNT,)
+)
+"""By (team, userid)."""
+
+INVITATIONS_BY_TEAM: Index[tuple[str, str], Invitation] = Index(
+    "invitations_by_team", Key(TEXT, TEXT), lambda row: (row.team, row.id)
+)
+INVITATIONS_BY_GUEST: Index[tuple[str, str], Invitation] = Index(
+    "invitations_by_guest", Key(TEXT, TEXT), lambda row: (row.userid or row.email, row.id)
+)
+"""By userid or e-mail address."""
+INVITATIONS: Table[tuple[str], Invitation] = Table(
+    "invitations", Key(TEXT), Invitation, (INVITATIONS_BY_TEAM, INVITATIONS_BY_GUEST)
+)
+"""By id."""
+
+CAMPAIGNS_BY_TEAM: Index[tuple[str, int, str], Campaign] = Index(
+    "campaigns_by_team", Key(TEXT, U64, TEXT), lambda row: (row.team, row.create_utime, row.id)
+)
+CAMPAIGNS_BY_CODE: Index[tuple[str, str], Campaign] = Index(
+    "campaigns_by_code", Key(TEXT, TEXT), lambda row: (row.team, row.code)
+)
+CAMPAIGNS: Table[tuple[str], Campaign] = Table(
+    "campaigns", Key(TEXT), Campaign, (CAMPAIGNS_BY_TEAM, CAMPAIGNS_BY_CODE)
+)
+"""By id."""
+
+TEAM_TRACKERS_BY_TEAM: Index[tuple[str, int, str], TeamTracker] = Index(
+    "team_trackers_by_team", Key(TEXT, U64, TEXT), lambda row: (row.team, row.create_utime, row.id)
+)
+TEAM_TRACKERS: Table[tuple[str], TeamTracker] = Table(
+    "team_trackers", Key(TEXT), TeamTracker, (TEAM_TRACKERS_BY_TEAM,)
+)
+"""By id."""
+
+LINK_TRACKERS_BY_LINK: Index[tuple[int, int, str], LinkTracker] = Index(
+    "link_trackers_by_link",
+    Key(U64, U64, TEXT),
+    lambda row: (row.link_id, row.create_utime, row.id),
+)
+LINK_TRACKERS: Table[tuple[str], LinkTracker] = Table(
+    "link_trackers", Key(TEXT), LinkTracker, (LINK_TRACKERS_BY_LINK,)
+)
+"""By id."""
+
+DOMAINS_BY_TEAM: Index[tuple[str, str], Domain] = Index(
+    "domains_by_team", Key(TEXT, TEXT), lambda row: (row.team, row.name)
+)
+DOMAINS_BY_NAME: Index[tuple[str], Domain] = Index(
+    "domains_by_name",
+    Key(TEXT),
+    lambda row: (row.name,) if row.status == DomainStatus.ACTIVE else None,
+)
+"""Those that answer."""
+DOMAINS: Table[tuple[str], Domain] = Table(
+    "domains", Key(TEXT), Domain, (DOMAINS_BY_TEAM, DOMAINS_BY_NAME), watched=True
+)
+"""By id."""
 
 LINKS_BY_ID: Index[tuple[int], Link] = Index("links_by_id", Key(U64), lambda row: (row.id,))
 LINKS_BY_OWNER: Index[tuple[str, int, int, int], Link] = Index(
@@ -95,8 +186,43 @@ LINKS_BY_OWNER: Index[tuple[str, int, int, int], Link] = Index(
     lambda row: (row.owner, row.utime, row.id, row.tag),
 )
 """In order of creation. The tag stands last so that filters need no row."""
+LINKS_BY_TEAM: Index[tuple[str, int, int], Link] = Index(
+    "links_by_team",
+    Key(TEXT, U64, U64),
+    lambda row: (row.extras.team, row.utime, row.id) if row.extras and row.extras.team else None,
+)
+"""Without those of owners' own teams, which are in LINKS_BY_OWNER."""
+LINKS_BY_MEMBER: Index[tuple[str, str, int], Link] = Index(
+    "links_by_member",
+    Key(TEXT, TEXT, U64),
+    lambda row: (row.extras.team, row.owner, row.id) if row.extras and row.extras.team else None,
+)
+"""The same, by who made them."""
+LINKS_BY_CAMPAIGN: Index[tuple[str, int, int], Link] = Index(
+    "links_by_campaign",
+    Key(TEXT, U64, U64),
+    lambda row: (
+        (row.extras.campaign, row.utime, row.id) if row.extras and row.extras.campaign else None
+    ),
+)
+LINKS_PER_TEAM: Count[tuple[str], Link] = Count(
+    "links_per_team",
+    Key(TEXT),
+    lambda row: (row.extras.team,) if row.extras and row.extras.team else (row.owner,),
+)
+"""By team, or by userid for the owner's own team."""
+LINKS_PER_CAMPAIGN: Count[tuple[str], Link] = Count(
+    "links_per_campaign",
+    Key(TEXT),
+    lambda row: (row.extras.campaign,) if row.extras and row.extras.campaign else None,
+)
 LINKS: Table[tuple[int, str], Link] = Table(
-    "links", Key(U32, TEXT), Link, (LINKS_BY_ID, LINKS_BY_OWNER), watched=True
+    "links",
+    Key(U32, TEXT),
+    Link,
+    (LINKS_BY_ID, LINKS_BY_OWNER, LINKS_BY_TEAM, LINKS_BY_MEMBER, LINKS_BY_CAMPAIGN),
+    counts=(LINKS_PER_TEAM, LINKS_PER_CAMPAIGN),
+    watched=True,
 )
 """By (host number, code): a redirect is one read."""
 
@@ -161,6 +287,16 @@ TABLES: tuple[Table[Any, Any], ...] = (
     CODES,
     OUTBOX,
     MAIL_HISTORIES,
+    API_KEYS,
+    GRANTS,
+    GRANT_TOKENS,
+    TEAMS,
+    MEMBERS,
+    INVITATIONS,
+    CAMPAIGNS,
+    TEAM_TRACKERS,
+    LINK_TRACKERS,
+    DOMAINS,
     LINKS,
     UPLOADS,
     FILES,

@@ -77,6 +77,7 @@ class Table(Generic[K, V]):
         value: type[V],
         indexes: Sequence[Index[Any, V]] = (),
         *,
+        counts: Sequence[Count[Any, V]] = (),
         watched: bool = False,
     ) -> None:
         self.watched = watched
@@ -84,9 +85,16 @@ class Table(Generic[K, V]):
         self.name = name
         self.key = key
         self.indexes = tuple(indexes)
+        self.counts = tuple(counts)
         self.decode: Callable[[bytes | memoryview], V] = msgspec.msgpack.Decoder(value).decode
         for index in self.indexes:
             index.table = self
+
+    @property
+    def databases(self) -> tuple[str, ...]:
+        """Names of all that is kept for it in LMDB."""
+        indexes = [index.name for index in self.indexes]
+        return (self.name, *indexes, *(count.name for count in self.counts))
 
     def get(self, txn: Txn, key: K) -> V | None:
         """The row, or None."""
@@ -99,7 +107,7 @@ class Table(Generic[K, V]):
         UniqueViolation, with nothing changed, if another row holds an index key.
         """
         raw_key, raw_row = self.key.encode(key), _encode(row)
-        if self.indexes or self.watched:
+        if self.indexes or self.counts or self.watched:
             raw_old = txn.raw.get(raw_key, db=txn.databases[self.name])
             old = None if raw_old is None else self.decode(raw_old)
             self._reindex(txn, raw_key, old, row)
@@ -123,6 +131,7 @@ class Table(Generic[K, V]):
                 for undone, _, database in puts[:done]:
                     txn.raw.delete(undone, db=database)
                 return False
+        self._recount(txn, None, row)
         if self.watched:
             txn.changes.append(Change(self.name, key, None, row))
         return True
@@ -169,6 +178,18 @@ class Table(Generic[K, V]):
                 txn.raw.delete(before, db=database)
             if after is not None:
                 txn.raw.put(after, raw_key, db=database)
+        self._recount(txn, old, new)
+
+    def _recount(self, txn: WriteTxn, old: V | None, new: V | None) -> None:
+        for count in self.counts:
+            before = None if old is None else count.entry(old)
+            after = None if new is None else count.entry(new)
+            if before == after:
+                continue
+            if before is not None:
+                count.add(txn, before, -1)
+            if after is not None:
+                count.add(txn, after, 1)
 
 
 class Index(Generic[I, V]):
@@ -235,6 +256,41 @@ class Index(Generic[I, V]):
     def entries(self, txn: Txn) -> Iterator[tuple[bytes, bytes]]:
         """Everything stored, as (encoded index key, encoded table key)."""
         return _range(txn, self.name, b"", None, reverse=False)
+
+
+class Count(Generic[I, V]):
+    """How many of a table's rows share a key. `of` gives a row's key, or None to leave it out."""
+
+    def __init__(self, name: str, key: Key[I], of: Callable[[V], I | None]) -> None:
+        self.name = name
+        self.key = key
+        self.of = of
+
+    def get(self, txn: Txn, key: I) -> int:
+        """Rows under this key; costs the same for any number."""
+        return self._read(txn, self.key.encode(key))
+
+    def entry(self, row: V) -> bytes | None:
+        """The encoded key that a row is counted under."""
+        key = self.of(row)
+        return None if key is None else self.key.encode(key)
+
+    def entries(self, txn: Txn) -> Iterator[tuple[bytes, int]]:
+        """Everything stored, as (encoded key, rows)."""
+        for key, raw in _range(txn, self.name, b"", None, reverse=False):
+            yield key, int.from_bytes(raw, "big")
+
+    def add(self, txn: WriteTxn, entry: bytes, rows: int) -> None:
+        """For the table alone."""
+        total = max(0, self._read(txn, entry) + rows)
+        if total:
+            txn.raw.put(entry, total.to_bytes(8, "big"), db=txn.databases[self.name])
+        else:
+            txn.raw.delete(entry, db=txn.databases[self.name])
+
+    def _read(self, txn: Txn, entry: bytes) -> int:
+        raw = txn.raw.get(entry, db=txn.databases[self.name])
+        return 0 if raw is None else int.from_bytes(raw, "big")
 
 
 def _range(

@@ -48,6 +48,13 @@ class PluginFault(NamedTuple):
     fault: Exception
 
 
+class FakeRecords(dict[str, list[str]]):
+    """The TXT records of a DNS that is not there, by name."""
+
+    async def of(self, name: str) -> list[str]:
+        return self.get(name, [])
+
+
 class RunningApp:
     """An app over a data directory, and ways to talk to it as clients do."""
 
@@ -58,10 +65,12 @@ class RunningApp:
         clock: FakeClock,
         base_url: str,
         *,
+        records: FakeRecords,
         tolerant: bool = True,
     ) -> None:
         self.services = services
         self.clock = clock
+        self.records = records
         self.faults: list[PluginFault] = []
         """What plugins did wrong and nobody was told of yet."""
         self._runner = runner
@@ -103,7 +112,7 @@ class RunningApp:
         content = body if isinstance(body, bytes) else json.dumps(body)
         return self.request("POST", f"/v2/{name}", content=content, **options)
 
-    def call(self, name: str, **inputs: Any) -> dict[str, Any]:
+    def call(self, name: str, /, **inputs: Any) -> dict[str, Any]:
         """A v2 call that must succeed: its output."""
         envelope = self.post(name, inputs).json()
         if envelope["status"] != "success":
@@ -111,7 +120,7 @@ class RunningApp:
         output: dict[str, Any] = envelope["output"]
         return output
 
-    def refused(self, name: str, **inputs: Any) -> dict[str, Any]:
+    def refused(self, name: str, /, **inputs: Any) -> dict[str, Any]:
         """A v2 call that must fail: its error, with the HTTP status as `http_status`."""
         response = self.post(name, inputs)
         envelope = response.json()
@@ -270,7 +279,9 @@ def open_app(
     environ = {**({} if plugins is None else LASTING), **(environ or {})}
     settings = _settings(data_dir, config, environ)
     with asyncio.Runner() as runner:
-        services = runner.run(open_services(settings, clock, Random(seed), plugins))
+        records = FakeRecords()
+        opening = open_services(settings, clock, Random(seed), plugins, records)
+        services = runner.run(opening)
         try:
             for one in services.plugins.found if plugins is not None else ():
                 if one.fault:
@@ -280,6 +291,7 @@ def open_app(
                 services,
                 clock,
                 settings.public_url,
+                records=records,
                 tolerant=tolerant or plugins is None,
             )
             app.raise_faults()

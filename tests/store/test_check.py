@@ -8,14 +8,23 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from shortd.ids import own_team_id
 from shortd.models import (
     Account,
     AccountType,
+    ApiKey,
+    Campaign,
     Counts,
     DayStats,
     File,
     FilePart,
+    Host,
     Link,
+    LinkExtras,
+    LinkTracker,
+    Member,
+    Role,
+    Team,
     Upload,
     Visit,
 )
@@ -23,15 +32,21 @@ from shortd.store import Store
 from shortd.store.check import faults
 from shortd.store.schema import (
     ACCOUNTS,
+    API_KEYS,
+    CAMPAIGNS,
     COUNTS,
     DAY_STATS,
     DEAD_BLOBS,
     FILE_PARTS,
     FILES,
+    HOSTS,
+    LINK_TRACKERS,
     LINKS,
     LINKS_BY_ID,
     LINKS_BY_OWNER,
+    MEMBERS,
     STORED_BYTES,
+    TEAMS,
     UPLOADS,
     VISITS,
 )
@@ -41,6 +56,17 @@ from tests.store.things import write
 BLOB = "b" * 32
 LINK = Link(7, "owner", 0, "abcdef", "https://example.com/", 1)
 OTHER = Link(8, "owner", 0, "ghijkl", "https://example.com/", 2)
+TEAM, CAMPAIGN = "a" * 24, "c" * 24
+TEAM_LINK = Link(
+    10,
+    "owner",
+    0,
+    "teamlink",
+    "https://example.com/",
+    4,
+    extras=LinkExtras(team=TEAM, campaign=CAMPAIGN),
+)
+KEY = ApiKey("k", "gone", b"d" * 32, "x", (), 0)
 SHARE = Link(9, "owner", 0, "mnopqr", "name", 3, filekey="file")
 
 
@@ -50,6 +76,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
     def furnish(txn: WriteTxn) -> None:
         ACCOUNTS.put(txn, ("owner",), Account("owner", AccountType.TEMPORARY, 0))
+        HOSTS.put(txn, ("s.example",), Host(0, "http://s.example"))
         for link in (LINK, OTHER):
             LINKS.put(txn, (link.host, link.code), link)
         COUNTS.put(txn, (7,), Counts(1, 0, 1, 1))
@@ -74,6 +101,84 @@ def found(store: Store) -> list[str]:
 
 def test_a_sound_database_has_no_faults(store: Store) -> None:
     assert found(store) == []
+
+
+def make_team(txn: WriteTxn) -> None:
+    """A team of two with a link in a campaign."""
+    for userid, role in (("owner", Role.OWNER), ("other", Role.MEMBER)):
+        ACCOUNTS.put(txn, (userid,), Account(userid, AccountType.REGISTERED, 0))
+        MEMBERS.put(txn, (TEAM, userid), Member(TEAM, userid, role, 0))
+    TEAMS.put(txn, (TEAM,), Team(TEAM, "shop", "Shop", 0))
+    CAMPAIGNS.put(txn, (CAMPAIGN,), Campaign(CAMPAIGN, TEAM, "sale", "Sale", 0))
+    LINKS.put(txn, (0, "teamlink"), TEAM_LINK)
+
+
+def test_a_sound_team_has_no_faults(store: Store) -> None:
+    write(store, make_team)
+    assert found(store) == []
+
+
+def change_team_link(**extras: str) -> Callable[[WriteTxn], object]:
+    changed = replace(TEAM_LINK, extras=replace(TEAM_LINK.extras, **extras))  # type: ignore[type-var]
+    return lambda txn: LINKS.put(txn, (0, "teamlink"), changed)
+
+
+@pytest.mark.parametrize(
+    ("damage", "lines"),
+    [
+        (
+            lambda txn: MEMBERS.delete(txn, (TEAM, "owner")),
+            [
+                f"team {TEAM} has no owner",
+                f"link 10 is of team {TEAM}, which its owner is not in",
+            ],
+        ),
+        (
+            lambda txn: TEAMS.delete(txn, (TEAM,)),
+            [f"somebody is in team {TEAM}, which does not exist"] * 2,
+        ),
+        (
+            lambda txn: ACCOUNTS.delete(txn, ("other",)),
+            [f"team {TEAM} has a member without an account"],
+        ),
+        (
+            lambda txn: TEAMS.put(txn, ("b" * 24,), Team("b" * 24, "own", "Own", 0, "nobody")),
+            [f"team {'b' * 24} is the own team of no account"],
+        ),
+        (
+            lambda txn: CAMPAIGNS.delete(txn, (CAMPAIGN,)),
+            ["link 10 is in a campaign that is not its team's"],
+        ),
+        (
+            change_team_link(team=""),
+            ["link 10 is in a campaign that is not its team's"],
+        ),
+        (
+            change_team_link(team=own_team_id("owner"), campaign=""),
+            ["link 10 names its owner's own team"],
+        ),
+        (
+            lambda txn: LINKS.put(txn, (5, "teamlink"), replace(OTHER, id=11, host=5)),
+            ["link 11 is on host 5, which does not exist"],
+        ),
+        (
+            lambda txn: LINK_TRACKERS.put(txn, ("t",), LinkTracker("t", 99, "quora", "x", 0)),
+            ["tracker t is of link 99, which does not exist"],
+        ),
+        (
+            lambda txn: API_KEYS.put(
+                txn, ("gone", "k"), ApiKey("k", "gone", b"d" * 32, "x", (), 0)
+            ),
+            ["API keys or v1 logins belong to no account"],
+        ),
+    ],
+)
+def test_damage_to_teams_is_told(
+    store: Store, damage: Callable[[WriteTxn], object], lines: list[str]
+) -> None:
+    write(store, make_team)
+    write(store, damage)
+    assert found(store) == lines
 
 
 def lose_entry(txn: WriteTxn) -> None:

@@ -39,13 +39,13 @@ class Person:
             return {"userid": self.userid}
         return {"userid": self.userid, "token": self.token}
 
-    def post(self, name: str, **inputs: Any) -> httpx.Response:
+    def post(self, name: str, /, **inputs: Any) -> httpx.Response:
         return self.app.post(name, {**self.credentials, **inputs})
 
-    def call(self, name: str, **inputs: Any) -> dict[str, Any]:
+    def call(self, name: str, /, **inputs: Any) -> dict[str, Any]:
         return self.app.call(name, **{**self.credentials, **inputs})
 
-    def refused(self, name: str, **inputs: Any) -> dict[str, Any]:
+    def refused(self, name: str, /, **inputs: Any) -> dict[str, Any]:
         return self.app.refused(name, **{**self.credentials, **inputs})
 
     def shorten(self, url: str = DESTINATION, **inputs: Any) -> dict[str, Any]:

@@ -197,7 +197,7 @@ def place(
         return _short_address(ctx, shorturl, "shorturl")
     if host is None:
         return ctx.services.hosts.default, code
-    named = ctx.services.hosts.named(without_scheme(host).rstrip("/"))
+    named = ctx.services.domains.named(ctx.account, host)
     if named is None:
         raise errors.UNKNOWN_HOST(field="host")
     return named, code
@@ -206,7 +206,7 @@ def place(
 def _short_address(ctx: Context, shorturl: str, field: str) -> tuple[ShortHost, str]:
     """A short URL that an entry is to get: a host of ours and a code that v2 allows."""
     name, _, code = without_scheme(shorturl).partition("/")
-    host = ctx.services.hosts.named(name)
+    host = ctx.services.domains.named(ctx.account, name)
     if host is None:
         raise errors.UNKNOWN_HOST(field=field)
     if not _CODE.fullmatch(code):

@@ -9,17 +9,13 @@ from msgspec import Meta
 
 from shortd import errors
 from shortd.api.v2.link_calls import OneEntry, address_of
-from shortd.api.v2.registry import Context, Credentials, Empty, Output, call, field_error
+from shortd.api.v2.registry import Context, Credentials, Empty, Output, call
 from shortd.hookspecs import DECIDE
 from shortd.models import Link
-from shortd.plugin import BadData
 from shortd.plugin_types import Counts, Panel
 from shortd.plugins.deciding import shown_link
 from shortd.plugins.figures import states
 from shortd.plugins.running import Running
-
-MAX_DATA_BYTES = 16 * 1024
-"""Most bytes of one plugin's data in a link's row, as msgpack."""
 
 PluginName = Annotated[
     str, Meta(min_length=1, max_length=64, description="A plugin's name, as get_plugins has it.")
@@ -88,8 +84,9 @@ async def set_plugin(ctx: Context, args: SetPlugin) -> Empty:
     links = ctx.services.links
     address = address_of(ctx, args.shorturl)
     link = links.get(ctx.account, address)
-    raw = None if args.data is None else _checked(ctx, link, args.plugin, args.data)
-    await links.set_plugin(ctx.account, address, args.plugin, raw)
+    check = ctx.services.check_plugin_data
+    raw = None if args.data is None else check(link, args.plugin, args.data)
+    await links.set_plugin(ctx.account, address, args.plugin, raw, ctx.now)
     return Empty()
 
 
@@ -160,35 +157,6 @@ def _running(ctx: Context, name: str) -> Running:
     if running is None:
         raise errors.UNKNOWN_PLUGIN(field="plugin")
     return running
-
-
-def _checked(ctx: Context, link: Link, name: str, given: dict[str, Any]) -> bytes:
-    """Data as the row keeps it. INVALID_FIELD or MISSING_FIELD, with the field below `data`."""
-    running = _running(ctx, name)
-    kind = running.plugin.Data
-    if kind is None:
-        raise errors.INVALID_FIELD("This plugin keeps no data of a link.", field="plugin")
-    try:
-        # Through JSON, so that a plugin's field may be of any type that JSON can spell.
-        data = msgspec.json.decode(msgspec.json.encode(given), type=kind)
-    except msgspec.ValidationError as fault:
-        raise field_error(str(fault), {}, below="data") from None
-    try:
-        running.plugin.check(data, shown_link(link, ctx.services.links.short_url(link)))
-    except BadData as refusal:
-        field = f"data.{refusal.field}" if refusal.field else "data"
-        raise errors.INVALID_FIELD(str(refusal), field=field) from None
-    except ValueError as refusal:
-        raise errors.INVALID_FIELD(str(refusal) or None, field="data") from None
-    except Exception as fault:
-        running.check.fail(fault)
-        raise errors.PLUGIN_FAILED(field="plugin") from None
-    raw = msgspec.msgpack.encode(data)
-    if len(raw) > MAX_DATA_BYTES:
-        raise errors.INVALID_FIELD(
-            f"A link keeps at most {MAX_DATA_BYTES} bytes of a plugin's data.", field="data"
-        )
-    return raw
 
 
 def _data(running: Running, link: Link) -> Any:

@@ -12,9 +12,8 @@ unknown fields, the OpenAPI document and the reference page.
 from __future__ import annotations
 
 import inspect
-import re
 import typing
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,6 +21,7 @@ import msgspec
 from shortd import errors
 from shortd.api.v2.forms import Form
 from shortd.api.v2.shapes import Shape, shape_of
+from shortd.field_errors import field_error
 from shortd.fields import TokenText, UserId
 from shortd.models import Account
 from shortd.services import Services
@@ -29,8 +29,6 @@ from shortd.services import Services
 JsonObject = dict[str, msgspec.Raw]
 
 _decode_object = msgspec.json.Decoder(JsonObject).decode
-_LOCATION = re.compile(r"^(?P<reason>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?$", re.DOTALL)
-_MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]+)`")
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,23 +204,3 @@ def parse_object(body: bytes) -> JsonObject:
         return _decode_object(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise errors.BAD_JSON() from None
-
-
-def field_error(message: str, wishes: Mapping[str, str], *, below: str = "") -> errors.ShortdError:
-    """msgspec's message as a catalogued error that names the field; `below` is the field that
-    was read by itself.
-    """
-    match = _LOCATION.match(message)
-    reason, path = (match["reason"], match["path"] or "") if match else (message, "")
-    if below:
-        path = f"{below}.{path}" if path and not path.startswith("[") else below + path
-    missing = _MISSING.match(reason)
-    if missing:
-        field = f"{path}.{missing['name']}" if path else missing["name"]
-        return errors.MISSING_FIELD(f"{reason}.", field=field)
-    if not path:
-        return errors.BAD_JSON()
-    wish = wishes.get(path.partition("[")[0])
-    if wish and "matching regex" in reason:
-        return errors.INVALID_FIELD(f"Expected: {wish}", field=path)
-    return errors.INVALID_FIELD(f"{reason}.", field=path)

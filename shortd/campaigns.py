@@ -1,0 +1,150 @@
+"""Campaigns: what a team puts its links under.
+
+Owners and admins make, name and end them; every member may put links into them.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+import msgspec
+
+from shortd import errors
+from shortd.access import need_role, own_team_id
+from shortd.ids import random_id
+from shortd.leaving import leave_campaign
+from shortd.models import Account, Campaign, Role
+from shortd.names import check_code, check_name, code_from
+from shortd.store import Store
+from shortd.store.schema import (
+    CAMPAIGNS,
+    CAMPAIGNS_BY_CODE,
+    CAMPAIGNS_BY_TEAM,
+    LINKS_PER_CAMPAIGN,
+    MEMBERS_BY_ACCOUNT,
+)
+from shortd.store.table import Txn, WriteTxn
+
+CAMPAIGNS_PER_TEAM = 1000
+
+
+class CampaignView(msgspec.Struct, frozen=True):
+    """A campaign with its number of links."""
+
+    id: str
+    team: str
+    code: str
+    name: str
+    links: int
+    create_utime: int
+
+
+class Campaigns:
+    """The rules of campaigns over the store. `actor` is who asks, None the operator."""
+
+    def __init__(self, store: Store, random: Random) -> None:
+        self._store = store
+        self._random = random
+
+    def of_team(self, actor: Account | None, team: str) -> list[CampaignView]:
+        """A team's campaigns, the newest first. TEAM_NOT_FOUND."""
+        with self._store.read() as txn:
+            need_role(txn, actor, team)
+            return _of_team(txn, team)
+
+    def of_account(self, account: Account) -> list[CampaignView]:
+        """The campaigns of all teams that an account is in, the newest first."""
+        with self._store.read() as txn:
+            joined = [team for _, team in MEMBERS_BY_ACCOUNT.keys(txn, (account.userid,))]
+            teams = [own_team_id(account.userid), *joined]
+            found = [view for team in teams for view in _of_team(txn, team)]
+        return sorted(found, key=lambda view: view.create_utime, reverse=True)
+
+    async def create(
+        self, actor: Account | None, team: str, name: str, code: str | None, now: int
+    ) -> Campaign:
+        """Makes a campaign. Without a code it gets one from its name.
+
+        INVALID_FIELD, CAMPAIGN_CODE_TAKEN, TEAM_NOT_FOUND, FORBIDDEN, QUOTA_EXCEEDED.
+        """
+        name = check_name(name)
+        given = None if code is None else check_code(code)
+        campaign_id = random_id(self._random)
+
+        def make(txn: WriteTxn) -> Campaign:
+            need_role(txn, actor, team, Role.OWNER, Role.ADMIN)
+            if len(list(CAMPAIGNS_BY_TEAM.keys(txn, (team,)))) >= CAMPAIGNS_PER_TEAM:
+                raise errors.QUOTA_EXCEEDED(f"A team has at most {CAMPAIGNS_PER_TEAM} campaigns.")
+            chosen = given or code_from(name, campaign_id)
+            if given is None and CAMPAIGNS_BY_CODE.has(txn, (team, chosen)):
+                chosen = f"{chosen[:23]}-{campaign_id[:8]}"
+            row = Campaign(campaign_id, team, chosen, name, now)
+            _put(txn, row)
+            return row
+
+        return await self._store.write(make)
+
+    async def update(
+        self,
+        actor: Account | None,
+        campaign: str,
+        *,
+        name: str | None = None,
+        code: str | None = None,
+    ) -> Campaign:
+        """Renames a campaign. CAMPAIGN_NOT_FOUND, CAMPAIGN_CODE_TAKEN, FORBIDDEN."""
+        name = None if name is None else check_name(name)
+        code = None if code is None else check_code(code)
+
+        def change(txn: WriteTxn) -> Campaign:
+            row = _changeable(txn, actor, campaign)
+            row = msgspec.structs.replace(row, name=name or row.name, code=code or row.code)
+            _put(txn, row)
+            return row
+
+        return await self._store.write(change)
+
+    async def delete(self, actor: Account | None, campaign: str) -> None:
+        """Ends a campaign; its links stay, in none. CAMPAIGN_NOT_FOUND, FORBIDDEN."""
+
+        def end(txn: WriteTxn) -> bool:
+            _changeable(txn, actor, campaign)
+            if not leave_campaign(txn, campaign):
+                return False
+            CAMPAIGNS.delete(txn, (campaign,))
+            return True
+
+        while not await self._store.write(end):
+            pass
+
+
+def _put(txn: WriteTxn, row: Campaign) -> None:
+    other = CAMPAIGNS_BY_CODE.get(txn, (row.team, row.code))
+    if other is not None and other.id != row.id:
+        raise errors.CAMPAIGN_CODE_TAKEN(field="code")
+    CAMPAIGNS.put(txn, (row.id,), row)
+
+
+def _changeable(txn: Txn, actor: Account | None, campaign: str) -> Campaign:
+    row = CAMPAIGNS.get(txn, (campaign,))
+    if row is None:
+        raise errors.CAMPAIGN_NOT_FOUND(field="campaign")
+    need_role(txn, actor, row.team, Role.OWNER, Role.ADMIN, missing=errors.CAMPAIGN_NOT_FOUND)
+    return row
+
+
+def _of_team(txn: Txn, team: str) -> list[CampaignView]:
+    keys = CAMPAIGNS_BY_TEAM.keys(txn, (team,), reverse=True)
+    rows = (CAMPAIGNS.get(txn, (campaign,)) for _, _, campaign in keys)
+    return [
+        CampaignView(
+            row.id,
+            team,
+            row.code,
+            row.name,
+            LINKS_PER_CAMPAIGN.get(txn, (row.id,)),
+            row.create_utime,
+        )
+        for row in rows
+        if row is not None
+    ]

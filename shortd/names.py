@@ -1,0 +1,44 @@
+"""Names and codes that people give to teams, campaigns and keys."""
+
+from __future__ import annotations
+
+import re
+
+from shortd import errors
+
+NAME_LENGTH = 64
+_CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
+_RESERVED = re.compile(r"team-[0-9a-f]{12}", re.ASCII)
+
+
+def check_name(name: str) -> str:
+    """The name without surrounding white space. INVALID_FIELD unless it has 1 to 64 printable
+    characters.
+    """
+    name = name.strip()
+    if not name or len(name) > NAME_LENGTH or not name.isprintable():
+        raise errors.INVALID_FIELD(
+            f"A name has 1 to {NAME_LENGTH} printable characters.", field="name"
+        )
+    return name
+
+
+def check_code(code: str) -> str:
+    """The code. INVALID_FIELD unless it is up to 32 of a-z, 0-9, - and _, and no id's."""
+    if not _CODE.fullmatch(code) or _RESERVED.fullmatch(code):
+        raise errors.INVALID_FIELD(
+            "A code has up to 32 of a-z, 0-9, - and _, and begins with none of the last two.",
+            field="code",
+        )
+    return code
+
+
+def own_team_code(team: str) -> str:
+    """The code of an account's own team; nobody can choose one like it."""
+    return f"team-{team[:12]}"
+
+
+def code_from(name: str, otherwise: str) -> str:
+    """A code made of a name's letters and digits; `otherwise` where it has none."""
+    words = re.findall(r"[a-z0-9]+", name.lower(), re.ASCII)
+    return "-".join(words)[:32].rstrip("-") or otherwise

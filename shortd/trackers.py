@@ -1,0 +1,205 @@
+"""Trackers of teams, and of links: kept, copied, removed.
+
+A link's trackers are its data of the plugin `trackers` (see `link_trackers`), so whatever is put
+there is first shown to that plugin. Owners and admins look after a team's; whoever may change a
+link, after the link's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+import msgspec
+
+from shortd import errors
+from shortd.access import may_change, may_see, need_role, team_of
+from shortd.ids import random_id
+from shortd.link_trackers import PLUGIN, Tracker, rows_of, sync_link_trackers, trackers_in
+from shortd.models import Account, Link, LinkTracker, Role, TeamTracker
+from shortd.names import check_name
+from shortd.providers import BY_NAME
+from shortd.store import Store
+from shortd.store.schema import (
+    LINK_TRACKERS,
+    LINKS,
+    LINKS_BY_ID,
+    TEAM_TRACKERS,
+    TEAM_TRACKERS_BY_TEAM,
+)
+from shortd.store.table import Txn, WriteTxn
+
+TRACKERS_PER_TEAM = 100
+CODE_LENGTH = 64
+
+Check = Callable[[Link, str, dict[str, Any]], bytes]
+"""Shows a plugin a link's data of it as JSON has them; the data as a row keeps them. Raises
+INVALID_FIELD, or UNKNOWN_PLUGIN where there is no such plugin."""
+
+
+class TeamTrackers:
+    """The rules of teams' trackers. `actor` is who asks, None the operator."""
+
+    def __init__(self, store: Store, random: Random) -> None:
+        self._store = store
+        self._random = random
+
+    def of_team(self, actor: Account | None, team: str) -> list[TeamTracker]:
+        """A team's trackers, the newest first. TEAM_NOT_FOUND."""
+        with self._store.read() as txn:
+            need_role(txn, actor, team)
+            keys = TEAM_TRACKERS_BY_TEAM.keys(txn, (team,), reverse=True)
+            rows = (TEAM_TRACKERS.get(txn, (tracker,)) for _, _, tracker in keys)
+            return [row for row in rows if row is not None]
+
+    async def create(
+        self, actor: Account | None, team: str, provider: str, code: str, name: str, now: int
+    ) -> TeamTracker:
+        """Keeps a tracker for a team. `provider` is a name of `PROVIDERS`.
+
+        TRACKER_NOT_FOUND for another, INVALID_FIELD, TEAM_NOT_FOUND, FORBIDDEN, QUOTA_EXCEEDED.
+        """
+        row = TeamTracker(
+            random_id(self._random), team, _known(provider), _code(code), check_name(name), now
+        )
+
+        def keep(txn: WriteTxn) -> TeamTracker:
+            need_role(txn, actor, team, Role.OWNER, Role.ADMIN)
+            if len(list(TEAM_TRACKERS_BY_TEAM.keys(txn, (team,)))) >= TRACKERS_PER_TEAM:
+                raise errors.QUOTA_EXCEEDED(f"A team has at most {TRACKERS_PER_TEAM} trackers.")
+            TEAM_TRACKERS.put(txn, (row.id,), row)
+            return row
+
+        return await self._store.write(keep)
+
+    async def delete(self, actor: Account | None, tracker: str) -> None:
+        """Forgets a team's tracker; links that have it keep it. TRACKER_NOT_FOUND, FORBIDDEN."""
+
+        def forget(txn: WriteTxn) -> None:
+            row = TEAM_TRACKERS.get(txn, (tracker,))
+            if row is None:
+                raise errors.TRACKER_NOT_FOUND(field="tracker")
+            roles = (Role.OWNER, Role.ADMIN)
+            need_role(txn, actor, row.team, *roles, missing=errors.TRACKER_NOT_FOUND)
+            TEAM_TRACKERS.delete(txn, (tracker,))
+
+        await self._store.write(forget)
+
+
+class LinkTrackers:
+    """The rules of links' trackers."""
+
+    def __init__(self, store: Store, check: Check, random: Random) -> None:
+        self._store = store
+        self._check = check
+        self._random = random
+
+    def of_link(self, account: Account, link_id: int) -> list[LinkTracker]:
+        """A link's trackers, the newest first. ENTRY_NOT_FOUND."""
+        with self._store.read() as txn:
+            link = LINKS_BY_ID.get(txn, (link_id,))
+            if link is None or not may_see(txn, account.userid, link):
+                raise errors.ENTRY_NOT_FOUND(field="link")
+            return rows_of(txn, link_id)[::-1]
+
+    async def add(
+        self, account: Account, link_id: int, trackers: Sequence[Tracker], now: int
+    ) -> None:
+        """Adds trackers to a link; those that it has already are passed over.
+
+        ENTRY_NOT_FOUND, FORBIDDEN, TRACKER_NOT_FOUND, INVALID_FIELD, UNKNOWN_PLUGIN.
+        """
+        new = [Tracker(_known(one.provider), _code(one.id)) for one in trackers]
+        await self._change(account, link_id, lambda old: list(dict.fromkeys([*old, *new])), now)
+
+    async def add_of_team(
+        self, account: Account, link_id: int, wanted: Sequence[str] | None, now: int
+    ) -> None:
+        """Copies trackers of the link's team, by their ids or all of them, to the link.
+
+        TRACKER_NOT_FOUND for one that the team does not have; else as `add`.
+        """
+        with self._store.read() as txn:
+            link = _changeable(txn, account, link_id)
+            keys = TEAM_TRACKERS_BY_TEAM.keys(txn, (team_of(link),))
+            known = {key[2]: TEAM_TRACKERS.get(txn, (key[2],)) for key in keys}
+        chosen = list(known) if wanted is None else wanted
+        rows = [known.get(tracker) for tracker in chosen]
+        found = [Tracker(row.provider, row.code) for row in rows if row is not None]
+        if len(found) < len(chosen):
+            raise errors.TRACKER_NOT_FOUND(field="tracker")
+        await self.add(account, link_id, found, now)
+
+    async def remove(self, account: Account, tracker: str, now: int) -> None:
+        """Takes a tracker from its link. TRACKER_NOT_FOUND, FORBIDDEN."""
+        with self._store.read() as txn:
+            row = LINK_TRACKERS.get(txn, (tracker,))
+            link = None if row is None else LINKS_BY_ID.get(txn, (row.link_id,))
+            if row is None or link is None or not may_see(txn, account.userid, link):
+                raise errors.TRACKER_NOT_FOUND(field="tracker")
+        gone = Tracker(row.provider, row.code)
+        await self._change(
+            account, row.link_id, lambda old: [one for one in old if one != gone], now
+        )
+
+    async def _change(
+        self,
+        account: Account,
+        link_id: int,
+        change: Callable[[Sequence[Tracker]], list[Tracker]],
+        now: int,
+    ) -> None:
+        """Changes the plugin's data of a link. The plugin is asked outside of the transaction, so
+        data that somebody else changed meanwhile are changed anew.
+        """
+        while True:
+            with self._store.read() as txn:
+                link = _changeable(txn, account, link_id)
+            trackers = change(trackers_in(link))
+            data = None
+            if trackers:
+                given = [{"provider": one.provider, "id": one.id} for one in trackers]
+                data = self._check(link, PLUGIN, {"trackers": given})
+            if await self._store.write(self._put(account, link, data, now)):
+                return
+
+    def _put(
+        self, account: Account, link: Link, data: bytes | None, now: int
+    ) -> Callable[[WriteTxn], bool]:
+        def put(txn: WriteTxn) -> bool:
+            current = _changeable(txn, account, link.id)
+            if (current.plugins or {}).get(PLUGIN) != (link.plugins or {}).get(PLUGIN):
+                return False
+            plugins = {**(current.plugins or {}), PLUGIN: data}
+            kept = {name: raw for name, raw in plugins.items() if raw is not None}
+            changed = msgspec.structs.replace(current, plugins=kept or None)
+            LINKS.put(txn, (current.host, current.code), changed)
+            sync_link_trackers(txn, changed, self._random, now)
+            return True
+
+        return put
+
+
+def _changeable(txn: Txn, account: Account, link_id: int) -> Link:
+    link = LINKS_BY_ID.get(txn, (link_id,))
+    if link is None or not may_see(txn, account.userid, link):
+        raise errors.ENTRY_NOT_FOUND(field="link")
+    if not may_change(txn, account.userid, link):
+        raise errors.FORBIDDEN()
+    return link
+
+
+def _known(provider: str) -> str:
+    if provider not in BY_NAME:
+        raise errors.TRACKER_NOT_FOUND("There is no such provider.", field="provider")
+    return provider
+
+
+def _code(code: str) -> str:
+    code = code.strip()
+    if not code or len(code) > CODE_LENGTH or not code.isprintable():
+        raise errors.INVALID_FIELD(
+            f"A tracker's code has 1 to {CODE_LENGTH} printable characters.", field="code"
+        )
+    return code
