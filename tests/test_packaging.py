@@ -50,6 +50,7 @@ def test_the_readme_then_says_how_to_test_and_ci_does_that() -> None:
     command = readme_blocks()[1].strip()
     assert command == (
         "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && .venv/bin/pytest -q"
+        " -n 2 --dist worksteal"
     )
     ci = subprocess.run([ROOT / ".ci/run", "--command"], capture_output=True, text=True, check=True)
     assert ci.stdout.strip() == command
