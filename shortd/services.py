@@ -53,6 +53,7 @@ from shortd.plugins.figures import PluginMetrics
 from shortd.plugins.flaws import AnyPlugin
 from shortd.plugins.running import Plugins, Prepared, prepare, start_plugins
 from shortd.proxies import Proxies
+from shortd.recent_visits import RecentVisits
 from shortd.resolver import Resolver
 from shortd.searching import Search
 from shortd.settings import Settings
@@ -117,6 +118,7 @@ class Services:
     clicks: Clicks
     countries: Countries | None
     statistics: Statistics
+    recent_visits: RecentVisits
     visits: Visits
     plugins: Plugins
     check_plugin_data: CheckData
@@ -264,6 +266,7 @@ async def _wire(
         clicks=clicks,
         countries=countries,
         statistics=Statistics(store, clicks),
+        recent_visits=RecentVisits(store, clicks, settings.clicks),
         visits=visits,
         plugins=plugins,
         check_plugin_data=check_plugin_data,

@@ -42,7 +42,7 @@ LAYERS = {
         *("api_keys", "access_tokens"),
         *("budgets", "owners", "hosts", "tally", "sweeper", "undertaker", "metrics", "importing"),
         *("link_passwords", "link_terms", "public_pages", "searching", "sightings", "titles"),
-        *("rollups", "statistics", "recount"),
+        *("rollups", "statistics", "recount", "recent_visits"),
     },
     "deciding": {"resolver", "plugins", "visits", "heads", "unlocking"},
     "wiring": {"services"},
