@@ -53,7 +53,8 @@ async def shorten(ctx: Context) -> Document:
 @call("stats", scope=Scope.READ)
 async def stats(ctx: Context) -> Document:
     """How often a link was followed."""
-    link = await _link(ctx)
+    # What was made without a key is no secret to those who have one.
+    link = await _link(ctx, also_anonymous=ctx.keyless)
     return {**_facts(ctx, link), "hits": _hits(ctx, link)}
 
 
@@ -61,7 +62,7 @@ async def stats(ctx: Context) -> Document:
 async def ips(ctx: Context) -> Document:
     """Who followed a link lately: addresses and times, the newest first."""
     limit = ctx.parameters.positive("limit")
-    link = await _link(ctx)
+    link = await _link(ctx, also_anonymous=False)
     most = min(limit or MOST_ADDRESSES, MOST_ADDRESSES)
     visits = await ctx.services.recent_visits.of_link(link.id, most, ctx.now)
     ctx.charge(ADDRESS_WEIGHT * len(visits))
@@ -75,8 +76,8 @@ async def ips(ctx: Context) -> Document:
     }
 
 
-async def _link(ctx: Context) -> Link:
-    """The link that the parameters name, for who may know about it.
+async def _link(ctx: Context, *, also_anonymous: bool) -> Link:
+    """The link that the parameters name, if the caller may know about it.
 
     MISSING_FIELD, ENTRY_NOT_FOUND, ACCOUNT_LOCKED; BAD_CREDENTIALS for a wrong password,
     LOGIN_LIMITED after many.
@@ -92,9 +93,8 @@ async def _link(ctx: Context) -> Link:
     try:
         link = links.get(owner, address)
     except errors.ShortdError:
-        if not ctx.keyless:
+        if not also_anonymous:
             raise
-        # What was made without a key is no secret to those who have one.
         link = links.get(await ctx.services.accounts.anonymous(ctx.now), address)
     await _check_password(ctx, link)
     return link
