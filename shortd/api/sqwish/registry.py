@@ -6,7 +6,6 @@ async def stats(ctx: Context) -> Document: ...
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -73,10 +72,6 @@ class Call(msgspec.Struct, frozen=True):
     needs_key: bool
     """Whatever the settings say."""
     handler: Handler
-
-    @property
-    def summary(self) -> str:
-        return inspect.getdoc(self.handler) or ""
 
     async def run(self, ctx: Context) -> Document:
         """Authenticates, charges and runs the call."""
