@@ -75,7 +75,7 @@ class LinkTerms:
         """
         row, extras = self._checked(changes)
         # Nobody is to make us hash a password for somebody else's link.
-        self._links.get(account, which)
+        self._links.changeable(account, which)
         await self._hash(changes, extras)
 
         def change(link: Link) -> Link:
