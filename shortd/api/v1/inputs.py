@@ -20,6 +20,8 @@ from shortd.api.v1.times import DATE_FORMAT, parse_date
 from shortd.field_errors import field_error
 
 HexId = Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$(?!\n)", description="24 hex digits.")]
+NameText = Annotated[str, Meta(max_length=128, description="1 to 64 printable characters.")]
+CodeText = Annotated[str, Meta(max_length=128, description="Up to 32 of a-z, 0-9, - and _.")]
 Size = Annotated[int, Meta(ge=1, le=1000, description="How many results on a page: 1 to 1000.")]
 PageNumber = Annotated[int, Meta(ge=0, le=2**31 - 1, description="Which page; 0 is the first.")]
 
