@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from shortd import errors
-from shortd.api.v1.link_inputs import OneLink, link_errors
+from shortd.api.v1.link_inputs import OneLink, link_errors, number_of
 from shortd.api.v1.registry import Context, Output, call
 from shortd.clock import DAY
 from shortd.models import Scope
@@ -35,7 +35,7 @@ async def link_analytics(ctx: Context, args: Analytics) -> AnalyticsOutput:
     with link_errors():
         if first > last:
             raise errors.INVALID_FIELD("Lies behind the end of the range.", field="startTime")
-        link = ctx.services.links.get(ctx.account, args.number)
+        link = ctx.services.links.get(ctx.account, number_of(args.link_id))
     found = await ctx.services.statistics.of_link(link.id, first, last, ctx.now)
     return AnalyticsOutput(metrics_map=metric_maps(found))
 

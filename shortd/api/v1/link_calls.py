@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from shortd.api.v1.inputs import HexId, Input, Paged
-from shortd.api.v1.link_inputs import LinkText, OneLink, emptied, link_errors
+from shortd.api.v1.link_inputs import LinkText, OneLink, emptied, link_errors, number_of
 from shortd.api.v1.link_views import LinkInfo, show
 from shortd.api.v1.registry import ENTRY_WEIGHT, Context, Empty, Output, call
 from shortd.destinations import parse_destination
@@ -25,9 +25,8 @@ DRAWN_LENGTHS = (5, 6, 7, 8)
 
 _NO_EXTRAS = LinkExtras()
 
-Ids = Annotated[
-    tuple[HexId, ...], Meta(max_length=1000, description="Ids with commas between them.")
-]
+Ids = Annotated[tuple[HexId, ...], Meta(max_length=1000)]
+Tags = Annotated[tuple[LinkText, ...], Meta(max_length=100)]
 
 
 class ListLinks(Paged, frozen=True, kw_only=True):
@@ -80,10 +79,7 @@ class CreatedOutput(Output, frozen=True, kw_only=True):
 class UpdateLink(OneLink, frozen=True, kw_only=True):
     title: LinkText | None = None
     code: LinkText | None = None
-    tags: Annotated[
-        tuple[LinkText, ...] | None,
-        Meta(max_length=100, description="Tags, as a list or with commas between them."),
-    ] = None
+    tags: Tags | None = None
     hide: bool | None = None
 
 
@@ -120,9 +116,7 @@ async def link_create(ctx: Context, args: CreateLink) -> CreatedOutput:
         # Whoever has no part in a team is not told more of it.
         services.teams.get(ctx.account, args.team_id)
         host = services.domains.host(ctx.account, args.team_id, args.domain_id)
-        destination = parse_destination(
-            args.destination, services.hosts.names, field="destination"
-        )
+        destination = parse_destination(args.destination, services.hosts.names, field="destination")
         terms = await services.link_terms.of_new(args.changes())
         title = None if args.no_title else await services.titles.fetch(destination.location)
         extras = msgspec.structs.replace(
@@ -151,7 +145,7 @@ async def link_update(ctx: Context, args: UpdateLink) -> Empty:
         hidden=args.hide,
     )
     with link_errors():
-        await ctx.services.link_terms.change(ctx.account, args.number, changes)
+        await ctx.services.link_terms.change(ctx.account, number_of(args.link_id), changes)
     return Empty()
 
 
@@ -159,5 +153,5 @@ async def link_update(ctx: Context, args: UpdateLink) -> Empty:
 async def link_delete(ctx: Context, args: OneLink) -> Empty:
     """Deletes a link with its statistics; its code is free at once."""
     with link_errors():
-        await ctx.services.links.delete(ctx.account, args.number)
+        await ctx.services.links.delete(ctx.account, number_of(args.link_id))
     return Empty()

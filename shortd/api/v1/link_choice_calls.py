@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from shortd.api.v1.link_inputs import OneLink, emptied, link_errors
+from shortd.api.v1.link_inputs import OneLink, emptied, link_errors, number_of
 from shortd.api.v1.registry import Context, Empty, call
 from shortd.fields import UrlText
-from shortd.link_plugins import data_of
+from shortd.link_plugins import Change, data_of
 from shortd.models import Link, Scope
 
 MOBILE = "mobile"
@@ -46,8 +46,7 @@ async def link_redirect_mobile(ctx: Context, args: RedirectMobile) -> Empty:
         places = {name: known.get(name, "") if url is None else url for name, url in given.items()}
         return {name: url for name, url in places.items() if url} or None
 
-    with link_errors():
-        await ctx.services.link_plugins.change(ctx.account, args.number, MOBILE, merged, ctx.now)
+    await _change(ctx, args.link_id, MOBILE, merged)
     return Empty()
 
 
@@ -56,8 +55,11 @@ async def link_testing(ctx: Context, args: Testing) -> Empty:
     """Splits a link's visitors between destinations; who is left over goes to the link's own."""
     variants = [{"url": one.link, "weight": one.percentage} for one in args.testing]
     data = {"variants": variants} if variants else None
-    with link_errors():
-        await ctx.services.link_plugins.change(
-            ctx.account, args.number, AB, lambda link: data, ctx.now
-        )
+    await _change(ctx, args.link_id, AB, lambda link: data)
     return Empty()
+
+
+async def _change(ctx: Context, link_id: str, plugin: str, change: Change) -> None:
+    with link_errors():
+        number = number_of(link_id)
+        await ctx.services.link_plugins.change(ctx.account, number, plugin, change, ctx.now)

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from shortd import errors
 from shortd.api.v1.inputs import HexId, Input
+from shortd.ids import DRAWN_IDS
 
 NOTHING = "-"
 """Stands for an empty text, which would leave things as they are: removes what is there."""
@@ -49,13 +50,13 @@ class OneLink(Input, frozen=True, kw_only=True):
 
     link_id: HexId
 
-    @property
-    def number(self) -> int:
-        """The link's number. ENTRY_NOT_FOUND if no link can have it."""
-        number = int(self.link_id, 16)
-        if number >= 2**63:
-            raise errors.ENTRY_NOT_FOUND(field="link")
-        return number
+
+def number_of(link_id: str) -> int:
+    """The number of a link, by its id. ENTRY_NOT_FOUND if no link can have it."""
+    number = int(link_id, 16)
+    if number >= DRAWN_IDS:
+        raise errors.ENTRY_NOT_FOUND(field="link")
+    return number
 
 
 def emptied(text: str | None) -> str | None:

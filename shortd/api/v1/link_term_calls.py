@@ -9,8 +9,17 @@ import msgspec
 from msgspec import Meta
 
 from shortd import errors
+from shortd.api.v1.inputs import HexId
 from shortd.api.v1.link_calls import CampaignParameters
-from shortd.api.v1.link_inputs import NOTHING, Flag, LinkText, OneLink, emptied, link_errors
+from shortd.api.v1.link_inputs import (
+    NOTHING,
+    Flag,
+    LinkText,
+    OneLink,
+    emptied,
+    link_errors,
+    number_of,
+)
 from shortd.api.v1.registry import Context, Empty, call
 from shortd.api.v1.times import DATE_FORMAT, parse_date
 from shortd.clock import DAY
@@ -25,7 +34,8 @@ _NO_EXTRAS = LinkExtras()
 Minutes = Annotated[int, Meta(ge=1, le=WINDOW_MINUTES, description="Minutes, up to a year.")]
 
 
-class Redirect(OneLink, CampaignParameters, frozen=True, kw_only=True):
+class Redirect(CampaignParameters, frozen=True, kw_only=True):
+    link_id: HexId
     destination: UrlText | None = None
     click_type: Flag | None = None
     unique_time: Minutes | None = None
@@ -49,7 +59,7 @@ class Password(OneLink, frozen=True, kw_only=True):
 async def link_redirect(ctx: Context, args: Redirect) -> Empty:
     """Changes where a link leads, how its clicks count, and its UTM parameters."""
     with link_errors():
-        link = ctx.services.links.changeable(ctx.account, args.number)
+        link = ctx.services.links.changeable(ctx.account, number_of(args.link_id))
         known = (link.extras or _NO_EXTRAS).unique_minutes
         changes = msgspec.structs.replace(
             args.changes(),
@@ -71,25 +81,27 @@ async def link_expiration(ctx: Context, args: Expiration) -> Empty:
             counts_unique=None if args.click_type is None else bool(args.click_type),
             count_fallback=emptied(args.destination_by_click),
         )
-        await ctx.services.link_terms.change(ctx.account, args.number, changes)
+        await ctx.services.link_terms.change(ctx.account, number_of(args.link_id), changes)
     return Empty()
 
 
 @call("entity/link/password", scope=Scope.WRITE)
 async def link_password(ctx: Context, args: Password) -> Empty:
     """Gives a link a password, in place of the one that it had."""
-    changes = TermChanges(password=args.password)
-    with link_errors():
-        await ctx.services.link_terms.change(ctx.account, args.number, changes)
+    await _change(ctx, args.link_id, TermChanges(password=args.password))
     return Empty()
 
 
 @call("entity/link/remove-password", scope=Scope.WRITE)
 async def link_remove_password(ctx: Context, args: OneLink) -> Empty:
     """Takes a link's password away (ours)."""
-    with link_errors():
-        await ctx.services.link_terms.change(ctx.account, args.number, TermChanges(password=""))
+    await _change(ctx, args.link_id, TermChanges(password=""))
     return Empty()
+
+
+async def _change(ctx: Context, link_id: str, changes: TermChanges) -> None:
+    with link_errors():
+        await ctx.services.link_terms.change(ctx.account, number_of(link_id), changes)
 
 
 def _window(args: Redirect, known: int) -> int | None:

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from shortd import errors
 from shortd.api.v1.inputs import HexId, Input, Paged
-from shortd.api.v1.link_inputs import Flag, LinkText, OneLink, link_errors
+from shortd.api.v1.link_inputs import Flag, LinkText, OneLink, link_errors, number_of
 from shortd.api.v1.registry import Context, Empty, Output, call
 from shortd.api.v1.times import millisecond_text
 from shortd.link_trackers import Tracker
@@ -19,8 +19,8 @@ from shortd.providers import BY_ID, BY_NAME
 ALL_TRACKERS = "all-trackers"
 
 
-class ListTrackers(OneLink, Paged, frozen=True, kw_only=True):
-    pass
+class ListTrackers(Paged, frozen=True, kw_only=True):
+    link_id: HexId
 
 
 class LinkTrackerInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -52,7 +52,7 @@ class DeleteTracker(Input, frozen=True, kw_only=True):
 async def link_tracker_list(ctx: Context, args: ListTrackers) -> LinkTrackersOutput:
     """Lists the trackers of a link, the newest first."""
     with link_errors():
-        trackers = ctx.services.link_trackers.of_link(ctx.account, args.number)
+        trackers = ctx.services.link_trackers.of_link(ctx.account, number_of(args.link_id))
     shown = [_shown(tracker) for tracker in ctx.page_of(trackers, args)]
     return LinkTrackersOutput(link_tracker=shown, total=len(trackers))
 
@@ -66,7 +66,7 @@ async def link_create_tracker(ctx: Context, args: CreateTracker) -> Empty:
             if not args.team_trackers:
                 raise _missing("teamTrackers", args)
             wanted = None if ALL_TRACKERS in args.team_trackers else args.team_trackers
-            await trackers.add_of_team(ctx.account, args.number, wanted, ctx.now)
+            await trackers.add_of_team(ctx.account, number_of(args.link_id), wanted, ctx.now)
         else:
             if args.code is None:
                 raise _missing("code", args)
@@ -76,7 +76,7 @@ async def link_create_tracker(ctx: Context, args: CreateTracker) -> Empty:
             if provider is None:
                 raise errors.TRACKER_NOT_FOUND(field="trackerId")
             new = Tracker(provider.name, args.code)
-            await trackers.add(ctx.account, args.number, [new], ctx.now)
+            await trackers.add(ctx.account, number_of(args.link_id), [new], ctx.now)
     return Empty()
 
 

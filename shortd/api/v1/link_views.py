@@ -55,9 +55,7 @@ def show(ctx: Context, links: Sequence[Link]) -> list[LinkInfo]:
     services = ctx.services
     with services.store.read() as txn:
         used_up = [services.clicks.are_used_up(txn, link) for link in links]
-    return [
-        _info(ctx, link, is_used_up) for link, is_used_up in zip(links, used_up, strict=True)
-    ]
+    return [_info(ctx, link, is_used_up) for link, is_used_up in zip(links, used_up, strict=True)]
 
 
 def _status(link: Link, now: int, is_used_up: bool) -> LinkStatus:
