@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 
 from shortd.ids import own_team_id
 from shortd.link_trackers import PLUGIN
+from shortd.testing import AGENTS
 from tests.server_process import ServerProcess
 from tests.tools import needed
 from tests.v1 import document
@@ -72,6 +74,8 @@ class Scene:
         self.names[document.LINK] = f"{self._entry(shorturl)['id']:024x}"
         if document.LINK_TRACKER in example.command or example.call == "entity/link/tracker/list":
             self._new_tracker(shorturl)
+        if example.call == "entity/link/analytics":
+            self._visit(shorturl)
         return self.run(example.command)
 
     def run(self, command: str) -> Json:
@@ -110,6 +114,14 @@ class Scene:
     def _entry(self, shorturl: str) -> Json:
         entry: Json = self.server.call("get_entry", **self._login, shorturl=shorturl)["entry"]
         return entry
+
+    def _visit(self, shorturl: str) -> None:
+        """Somebody's visit and a robot's; the document's days reach until after them."""
+        for agent in (AGENTS["firefox"], AGENTS["search engine"]):
+            headers = {"user-agent": agent, "accept-language": "en"}
+            assert httpx.get(shorturl, headers=headers).status_code == 302
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        self.names["01/01/2023"] = f"{tomorrow:%d/%m/%Y}"
 
     def _new_tracker(self, shorturl: str) -> None:
         data = {"trackers": [{"provider": "google_analytics", "id": "UA-8978698976"}]}

@@ -84,12 +84,16 @@ def _named(error: errors.ShortdError) -> errors.ShortdError:
 
 def _reading(kind: inspect.Type) -> Callable[[str], Any] | None:
     """How a field's text is read, where that is special; ValueError with what is wrong."""
-    for option in kind.types if isinstance(kind, inspect.UnionType) else (kind,):
-        if isinstance(option, inspect.BoolType):
+    match kind:
+        case inspect.UnionType(types=options):
+            return next(filter(None, map(_reading, options)), None)
+        case inspect.Metadata(type=inner):
+            return _reading(inner)
+        case inspect.BoolType():
             return _switch
-        if isinstance(option, inspect.DateType):
+        case inspect.DateType():
             return _day
-        if isinstance(option, inspect.VarTupleType):
+        case inspect.VarTupleType():
             return _listed
     return None
 
