@@ -15,7 +15,7 @@ from shortd.destinations import parse_destination
 from shortd.domains import domain_id
 from shortd.fields import UrlText
 from shortd.ids import link_hex_id
-from shortd.link_terms import TermChanges
+from shortd.link_terms import TermChanges, check_characters
 from shortd.links import NewLink
 from shortd.models import Link, LinkExtras, Scope
 from shortd.searching import mentions, title_of
@@ -87,6 +87,8 @@ class UpdateLink(OneLink, frozen=True, kw_only=True):
 async def link_list(ctx: Context, args: ListLinks) -> LinksOutput:
     """Lists the links of a team, or of all your teams, the newest first."""
     hosts = ctx.services.hosts
+    with link_errors():
+        check_characters(args.search, "search")
 
     def wanted(link: Link) -> bool:
         extras = link.extras or _NO_EXTRAS

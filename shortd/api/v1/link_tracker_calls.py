@@ -18,6 +18,14 @@ from shortd.providers import BY_ID, BY_NAME
 
 ALL_TRACKERS = "all-trackers"
 
+TeamTrackerId = Annotated[
+    str,
+    Meta(
+        pattern=rf"^([0-9a-f]{{24}}|{ALL_TRACKERS})$(?!\n)",
+        description=f"24 hex digits, or {ALL_TRACKERS}.",
+    ),
+]
+
 
 class ListTrackers(Paged, frozen=True, kw_only=True):
     link_id: HexId
@@ -39,7 +47,7 @@ class LinkTrackersOutput(Output, frozen=True, kw_only=True):
 
 class CreateTracker(OneLink, frozen=True, kw_only=True):
     type: Flag
-    team_trackers: Annotated[tuple[LinkText, ...], Meta(max_length=100)] = ()
+    team_trackers: Annotated[tuple[TeamTrackerId, ...], Meta(max_length=100)] = ()
     code: LinkText | None = None
     tracker_id: HexId | None = None
 
