@@ -18,6 +18,15 @@ from tests.v1.people import Client, Json, client
 UNKNOWN = "0123456789abcdef01234567"
 """An id of nothing."""
 FACEBOOK = "635a1844172e000047005862"
+DEFAULT_HOST = "0" * 24
+DESTINATION = "http://127.0.0.9/page"
+"""No public address: nobody is asked for its title."""
+NEEDED = {
+    ("entity/link/create-tracker", "code"),
+    ("entity/link/create-tracker", "trackerId"),
+    ("entity/team/delete", "keepLinks"),
+}
+"""Fields that may be absent, but not here."""
 
 
 class World:
@@ -47,6 +56,20 @@ class World:
         )
         claimed = ann.ask("entity/domain/subscribe", teamId=self.team, domainName="go.example.org")
         app.records[claimed["record"]["name"]] = [claimed["record"]["text"]]
+        self.link: str = ann.ask(
+            "entity/link/create",
+            teamId=self.team,
+            domainId=DEFAULT_HOST,
+            destination=DESTINATION,
+        )["linkId"]
+        ann.ask(
+            "entity/link/create-tracker",
+            linkId=self.link,
+            type="0",
+            code="121145523322155",
+            trackerId=FACEBOOK,
+        )
+        [of_link] = ann.ask("entity/link/tracker/list", linkId=self.link)["linkTracker"]
         self._samples: Json = {
             "username": ann.username,
             "key": ann.key,
@@ -66,22 +89,51 @@ class World:
             "size": 20,
             "page": 0,
             "keepLinks": True,
+            "linkId": self.link,
+            "linkTrackerId": of_link["id"],
+            "domainIds": DEFAULT_HOST,
+            "campaignIds": [campaign["campaign"]["id"]],
+            "hidden": "true",
+            "search": "page",
+            "destination": DESTINATION,
+            "noTitle": "false",
+            "title": "A page",
+            "tags": "one,two",
+            "hide": "on",
+            "clickType": "1",
+            "uniqueTime": 15,
+            "password": "238",
+            "date": "10/10/2031",
+            "click": "100",
+            "type": "0",
+            "teamTrackers": ["all-trackers"],
+            "testing": [{"link": DESTINATION, "percentage": "20"}],
+            "startTime": "01/01/2021",
+            "endTime": "01/01/2031",
         }
-        self._others = {"entity/team/invitation/withdraw": open_place["invitation"]["id"]}
+        for name in ("ios", "android", "windows", "mobile"):
+            self._samples[name] = DESTINATION
+        for name in ("destinationByDate", "destinationByClick"):
+            self._samples[name] = DESTINATION
+        for name in ("utmSource", "utmMedium", "utmCampaign", "utmTerm", "utmContent"):
+            self._samples[name] = "mail"
+        self._others: dict[str, Json] = {
+            "entity/team/invitation/withdraw": {"invitationId": open_place["invitation"]["id"]},
+            "entity/link/create": {"domainId": DEFAULT_HOST},
+            "entity/link/create-tracker": {"code": "55555"},
+        }
 
     def good(self, call: Call) -> Json:
         """An input with all required fields, which are right for the owner."""
         return {
             field.encode_name: self.sample(call, field.encode_name)
             for field in fields(call)
-            if field.required
+            if field.required or (call.name, field.encode_name) in NEEDED
         }
 
     def sample(self, call: Call, name: str) -> Any:
         """A right value for a field."""
-        if name == "invitationId":
-            return self._others.get(call.name, self._samples[name])
-        return self._samples[name]
+        return {**self._samples, **self._others.get(call.name, {})}[name]
 
     def admin(self) -> Client:
         """The member, who is an admin from now on."""
