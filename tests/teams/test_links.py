@@ -198,8 +198,8 @@ class TeamWork(RuleBasedStateMachine):
     @rule(name=names, data=st.data())
     def end_campaign(self, name: str, data: st.DataObject) -> None:
         person = self.people[name]
-        for view in self.app.services.campaigns.of_account(person.account)[:1]:
-            campaigns = self.app.services.campaigns
+        campaigns = self.app.services.campaigns
+        for view in campaigns.of_account(person.account, 0, 1).campaigns:
             self.attempt(lambda: person.do(campaigns.delete(person.account, view.id)))  # noqa: B023
 
     @rule(name=names, data=st.data())

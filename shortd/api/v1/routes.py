@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, post
+from litestar import HttpMethod, Request, Response, post, route
 from litestar.datastructures import State
 
 from shortd import errors
@@ -38,6 +38,12 @@ async def v1_call(request: Request[Any, Any, State]) -> Response[bytes]:
     return _render(answer)
 
 
+@route("/v1/{path:path}", http_method=[HttpMethod.OPTIONS], include_in_schema=False)
+async def v1_options() -> None:
+    """METHOD_NOT_ALLOWED, in place of Litestar's 204: the document has no such status."""
+    raise errors.METHOD_NOT_ALLOWED()
+
+
 def refusal(request: Request[Any, Any, State], error: errors.ShortdError) -> Response[bytes]:
     """The answer to a request that never became a call: wrong method, body too large."""
     services: Services = request.app.state.services
@@ -64,4 +70,4 @@ def _render(answer: answers.Answer) -> Response[bytes]:
     )
 
 
-HANDLERS = (v1_call,)
+HANDLERS = (v1_call, v1_options)
