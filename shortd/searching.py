@@ -18,6 +18,7 @@ from shortd.store.schema import (
     LINKS_BY_ID,
     LINKS_BY_OWNER,
     LINKS_BY_TEAM,
+    LINKS_PER_TEAM,
     MEMBERS_BY_ACCOUNT,
     TEAMS,
 )
@@ -38,6 +39,8 @@ class Source(NamedTuple):
     prefix: tuple[Any, ...]
     is_own: bool = False
     """Of an owner's links, those of his own team."""
+    size: int = 0
+    """How many there are, where that is known."""
 
     def has(self, link: Link) -> bool:
         return not (self.is_own and link.extras is not None and link.extras.team)
@@ -105,8 +108,11 @@ def _of_team(txn: Txn, account: Account, team: str) -> list[Source]:
     """A team's links; those that somebody made for no other team are his own team's."""
     row = TEAMS.get(txn, (team,))
     whose = account.userid if team == own_team_id(account.userid) else row and row.account
-    sources = [Source(LINKS_BY_TEAM, (team,))]
-    return [*sources, Source(LINKS_BY_OWNER, (whose,), is_own=True)] if whose else sources
+    sources = [Source(LINKS_BY_TEAM, (team,), size=LINKS_PER_TEAM.get(txn, (team,)))]
+    if whose:
+        size = LINKS_PER_TEAM.get(txn, (whose,))
+        sources.append(Source(LINKS_BY_OWNER, (whose,), is_own=True, size=size))
+    return sources
 
 
 def title_of(link: Link) -> str:

@@ -98,6 +98,15 @@ def test_each_link_listed_is_charged(ann: Client) -> None:
     assert before - ann.balance == 1200
 
 
+def test_links_that_are_looked_through_are_charged_before(ann: Client) -> None:
+    ann.call("urls", urls=[f"https://example.com/{number}" for number in range(255)])
+    team = ann.found().id
+    for team_id, weight in ((None, 1025), (ann.own_team, 1025), (team, 1000)):
+        before = ann.balance
+        assert ids(ann, teamId=team_id, search="nothing") == []
+        assert before - ann.balance == weight
+
+
 class TestFilters:
     def test_a_team_or_all(self, ann: Client, ben: Client) -> None:
         team = ann.found().id

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
+from shortd.link_plugins import data_of
+from shortd.models import Link
 from shortd.testing import AGENTS, RunningApp
 from tests.test_pages import read
 from tests.v1.linking import MAIN, goes, make, path_of, shown
@@ -350,3 +353,31 @@ class TestPassword:
         link = make(ann)
         assert ann.denied("entity/link/password", linkId=link, password=password) == 400
         assert goes(ann, link) == MAIN
+
+
+def test_changes_at_once_lose_nothing(ann: Client) -> None:
+    link = make(ann)
+    plugins, number = ann.app.services.link_plugins, int(link, 16)
+
+    async def put(name: str, url: str) -> None:
+        def merged(row: Link) -> dict[str, Any]:
+            return {**data_of(row, "mobile"), name: url}
+
+        await plugins.change(ann.account, number, "mobile", merged, ann.now)
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*(put(name, url) for name, url in PLACES.items()))
+
+    ann.app.run(all_at_once())
+    data = ann.call("get_plugin", shorturl=shown(ann, link)["url"], plugin="mobile")["data"]
+    assert data == PLACES
+
+
+def test_data_of_another_version_are_not_merged_with(ann: Client) -> None:
+    link = make(ann)
+    links, number = ann.app.services.links, int(link, 16)
+    for raw in (b"\xc1", b"\x90"):
+        over = (links.get(ann.account, number).plugins or {}).get("mobile")
+        ann.do(links.set_plugin(ann.account, number, "mobile", raw, ann.now, over=over))
+        status = refused(ann.send("entity/link/redirect-mobile", linkId=link, ios=OTHER))
+        assert status["code"] == 503

@@ -18,10 +18,12 @@ from shortd.ids import link_hex_id
 from shortd.link_terms import TermChanges, check_characters
 from shortd.links import NewLink
 from shortd.models import Link, LinkExtras, Scope
-from shortd.searching import mentions, title_of
+from shortd.searching import LINKS_READ, mentions, title_of
 
 DRAWN_LENGTHS = (5, 6, 7, 8)
 """Characters of a new link's code: five, as long as there are enough of those."""
+LINKS_PER_WEIGHT = 10
+"""Links that a list looks through for a unit of weight: some 60 µs."""
 
 _NO_EXTRAS = LinkExtras()
 
@@ -100,12 +102,10 @@ async def link_list(ctx: Context, args: ListLinks) -> LinksOutput:
         )
 
     search = ctx.services.search
-    found = await search.page(
-        search.of_account(ctx.account, args.team_id),
-        wanted,
-        start=args.page * args.size,
-        count=args.size,
-    )
+    sources = search.of_account(ctx.account, args.team_id)
+    # Before they are read: whoever cannot pay is to cost nothing.
+    ctx.charge(sum(min(source.size, LINKS_READ) for source in sources) // LINKS_PER_WEIGHT)
+    found = await search.page(sources, wanted, start=args.page * args.size, count=args.size)
     ctx.charge(ENTRY_WEIGHT * len(found.links))
     return LinksOutput(links=show(ctx, found.links), total=found.total)
 

@@ -94,7 +94,7 @@ async def link_password(ctx: Context, args: Password) -> Empty:
 
 @call("entity/link/remove-password", scope=Scope.WRITE)
 async def link_remove_password(ctx: Context, args: OneLink) -> Empty:
-    """Takes a link's password away (ours)."""
+    """Takes a link's password away."""
     await _change(ctx, args.link_id, TermChanges(password=""))
     return Empty()
 
