@@ -20,6 +20,8 @@ import ada_url
 from shortd import errors
 
 MAX_URL_BYTES = 8192
+LONG_HOST = 300
+"""Characters from which a host is not worth remembering: no name in the DNS is as long."""
 UTM_NAMES = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 
 _AUTHORITY = re.compile(r"https?://(?P<authority>[^/?#]+)", re.IGNORECASE)
@@ -80,18 +82,19 @@ def parse_destination(url: str, own_hosts: Collection[str], *, field: str = "url
     flaw = _flaw(url, is_plain)
     if flaw is not None:
         raise errors.INVALID_URL(flaw, field=field)
+    authority = _AUTHORITY.match(url)
+    assert authority is not None, "else it were flawed"
     try:
-        parsed = ada_url.URL(url)
+        key = _read_host(authority[1])
+        location = url if is_plain else ada_url.URL(url).href
     except ValueError:
         raise errors.INVALID_URL("The URL's host or port is not valid.", field=field) from None
-    host = parsed.host
-    key = host_key(host)
     if not key[0]:
         raise errors.INVALID_URL("The URL has no host.", field=field)
     known = own_hosts if isinstance(own_hosts, OwnHosts) else OwnHosts(own_hosts)
     if known.has(key):
         raise errors.URL_LOOPS(field=field)
-    return Destination(url, url if is_plain else parsed.href)
+    return Destination(url, location)
 
 
 def with_query(location: str, query: bytes) -> str:
@@ -126,7 +129,6 @@ def ascii_location(url: str) -> str:
     return url if _PLAIN.fullmatch(url) else ada_url.URL(url).href
 
 
-@lru_cache(maxsize=1024)
 def host_key(host: str) -> tuple[str, str]:
     """(name, port) of a "host" or "host:port", the same for all that are one to a browser.
 
@@ -134,10 +136,23 @@ def host_key(host: str) -> tuple[str, str]:
     IPv4-mapped IPv6 address as the IPv4 one, and the names of this machine as one name.
     """
     try:
-        parsed = ada_url.URL(f"http://{host}/")
+        return _read_host(host)
     except ValueError:
         # A name that no URL can carry: nothing leads there.
         return host, ""
+
+
+def _read_host(host: str) -> tuple[str, str]:
+    """`host_key`, but ValueError if no URL can carry it.
+
+    Behind the host nothing can make a URL of ours invalid (WHATWG URL 4.4), and links come by the
+    thousand for few hosts: so the host is all that is parsed, and once.
+    """
+    return _parse_host(host) if len(host) > LONG_HOST else _known_host(host)
+
+
+def _parse_host(host: str) -> tuple[str, str]:
+    parsed = ada_url.URL(f"http://{host}/")
     name, port = parsed.hostname.rstrip("."), parsed.port
     if name.startswith("["):
         address = ipaddress.IPv6Address(name[1:-1])
@@ -145,6 +160,9 @@ def host_key(host: str) -> tuple[str, str]:
     if name in _THIS_MACHINE:
         name = "localhost"
     return name, "" if port == "443" else port
+
+
+_known_host = lru_cache(maxsize=4096)(_parse_host)
 
 
 def _flaw(url: str, is_plain: bool) -> str | None:

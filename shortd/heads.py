@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from shortd.cache import Cache
 from shortd.hosts import Hosts
 from shortd.proxies import Proxies
 from shortd.resolver import Visitor
@@ -20,6 +21,9 @@ USER_AGENT_LIMIT = 512
 REFERRER_LIMIT = 1024
 LANGUAGE_LIMIT = 64
 """Characters of a header that are looked at, and that a click keeps."""
+KNOWN_HEADS = 1024
+"""Heads remembered at least, twice as many at most, of so many bytes each."""
+HEAD_BYTES = 2048
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):
@@ -45,6 +49,21 @@ class Heads:
         self._hosts = hosts
         self._proxies = proxies
         self._numbers = hosts.numbers
+        self._known: Cache[tuple[Header, ...], Head] = Cache(KNOWN_HEADS)
+        # A head holds the number of its host.
+        hosts.on_change(self._known.clear)
+
+    def of(self, headers: Iterable[Header]) -> Head:
+        """The head of a request. It is remembered: browsers, proxies and scripts send the same
+        lines again and again.
+        """
+        lines = tuple(headers)
+        head = self._known.get(lines)
+        if head is None:
+            head = self.read(dict(lines), lines)
+            if sum(len(name) + len(value) for name, value in lines) <= HEAD_BYTES:
+                self._known.put(lines, head)
+        return head
 
     def read(self, fields: Mapping[bytes, bytes], headers: Iterable[Header]) -> Head:
         """The head of a request; `fields` is `headers` as a dict."""

@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from shortd.cache import Cache
-from shortd.heads import Head, Header
+from shortd.heads import HEAD_BYTES, KNOWN_HEADS, Head, Header
 from shortd.services import Services
 
 # A query that is forwarded, escapes and other shapes are the pages' business.
@@ -26,9 +26,6 @@ _METHODS = (b"GET", b"HEAD")
 _FIRST_LINE = re.compile(
     rb"(?P<method>GET|HEAD) /(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?P<query>\?qr)? HTTP/1\.1\r\n"
 )
-KNOWN_HEADS = 1024
-"""Heads remembered at least, twice as many at most, of so many bytes each."""
-HEAD_BYTES = 2048
 _SLOW = frozenset((b"content-length", b"transfer-encoding", b"upgrade", b"expect"))
 """Headers of requests that are more than a plain redirect."""
 

@@ -238,3 +238,25 @@ def test_any_text_is_refused_or_becomes_a_clean_location(text: str) -> None:
 def test_a_percent_encoded_query_always_passes_untouched(text: str) -> None:
     url = f"https://example.com/?q={quote(text, safe='')}"
     assert parse_destination(url, OWN) == Destination(url, url)
+
+
+@given(
+    st.sampled_from(["http", "https"]),
+    st.text("aZ09.-%[]:", min_size=1, max_size=20),
+    st.text("a/?#[]%:@", max_size=20),
+)
+@example("http", ".", "")
+@example("https", "a:443", "/")
+@example("http", "[::ffff:7f00:1]", "//")
+def test_a_url_is_refused_where_a_browser_refuses_it(scheme: str, host: str, rest: str) -> None:
+    """Although the host alone is read, and remembered."""
+    url = f"{scheme}://{host}/{rest}"
+    try:
+        name = ada_url.URL(url).hostname
+    except ValueError:
+        assert refusal(url).code == "invalid_url"
+        return
+    if name.rstrip("."):
+        assert parse_destination(url, OWN).location == url
+    else:
+        assert "has no host" in refusal(url).message

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -46,8 +47,7 @@ class LinkRequest(NamedTuple):
 
     method: str
     query: bytes
-    fields: dict[bytes, bytes]
-    """The headers."""
+    headers: Iterable[tuple[bytes, bytes]]
     host: int
     """Number of the short host."""
     visitor: Visitor
@@ -89,12 +89,10 @@ class Follow:
         """What a request says of a visit; `query` and `referrer`, where given, are those of the
         link's own address, of which another one has taken over.
         """
-        headers = scope["headers"]
-        fields = dict(headers)
         method = scope["method"]
         if query is None:
             query = scope["query_string"]
-        head = self._heads.read(fields, headers)
+        head = self._heads.of(scope["headers"])
         forwards = self._forward_query and query not in (b"", b"qr")
         if referrer is not None:
             head = structs.replace(head, referrer=referrer[:REFERRER_LIMIT])
@@ -107,7 +105,7 @@ class Follow:
             is_qr=query == b"qr",
             query=query.decode("latin-1") if forwards else "",
         )
-        return LinkRequest(method, query, fields, head.host, visitor)
+        return LinkRequest(method, query, scope["headers"], head.host, visitor)
 
     def lead_on(self, decision: Decision, request: LinkRequest) -> Answer:
         """The answer to a visit that was decided and applied."""
@@ -183,7 +181,7 @@ class Follow:
         return Answer(200, headers, body)
 
     def _refusal(self, error: errors.ShortdError, request: LinkRequest) -> Answer:
-        accept = request.fields.get(b"accept", b"").decode("latin-1")
+        accept = dict(request.headers).get(b"accept", b"").decode("latin-1")
         return error_answer(self._pages, error, accept)
 
 

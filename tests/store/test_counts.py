@@ -18,8 +18,8 @@ from shortd.store import Store
 from shortd.store.check import faults
 from shortd.store.keys import TEXT, U32, Key
 from shortd.store.schema import TABLES
-from shortd.store.table import Count, Table, UniqueViolation, WriteTxn
-from tests.store.things import BY_LABEL, Thing, write
+from shortd.store.table import Count, Index, Table, UniqueViolation, WriteTxn
+from tests.store.things import Thing, write
 
 PER_LABEL: Count[tuple[str], Thing] = Count(
     "things_per_label", Key(TEXT), lambda row: (row.label,) if row.label else None
@@ -106,8 +106,9 @@ def test_a_wrong_count_is_found(tmp_path: Path) -> None:
 
 
 def test_a_put_that_is_refused_counts_nothing(tmp_path: Path) -> None:
+    by_label: Index[tuple[str], Thing] = Index("one_per_label", Key(TEXT), PER_LABEL.of)
     both: Table[tuple[int], Thing] = Table(
-        "both", Key(U32), Thing, (BY_LABEL,), counts=(PER_LABEL,)
+        "both", Key(U32), Thing, (by_label,), counts=(PER_LABEL,)
     )
     with patch.object(shortd.store, "TABLES", (*TABLES, both)):
         store = Store(tmp_path)

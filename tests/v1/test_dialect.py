@@ -166,7 +166,9 @@ class TestBodies:
 
 
 class TestAddresses:
-    @pytest.mark.parametrize("method", ["GET", "PUT", "HEAD", "DELETE", "PATCH", "TRACE", "QUERY"])
+    @pytest.mark.parametrize(
+        "method", ["GET", "PUT", "HEAD", "DELETE", "PATCH", "OPTIONS", "TRACE", "QUERY"]
+    )
     def test_only_post(self, app: RunningApp, method: str) -> None:
         for name in ("authen/token", LIST, "nonsense"):
             response = app.request(method, f"/v1/{name}", content=b"{}")

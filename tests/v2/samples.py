@@ -59,6 +59,7 @@ class World:
             "filekey": "LcZJXWn7nYxUFTxzsJ9pDWTDZKF8IFXc",
             "signature": "8d" * 44,
             "challenge": "284932ca2ea3595cf6d106ef51ca3826",
+            "id": "63a3d2af450da672f48d90ff",
             "call_queries": [{"type": "temporary_account"}],
         }
 

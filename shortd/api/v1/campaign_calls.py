@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from shortd.api.v1.inputs import CodeText, HexId, Input, NameText, Paged
-from shortd.api.v1.registry import Context, Empty, Output, call
+from shortd.api.v1.registry import ENTRY_WEIGHT, Context, Empty, Output, call
 from shortd.api.v1.times import millisecond_text
 from shortd.campaigns import CampaignView
 from shortd.models import Scope
@@ -53,15 +53,16 @@ class CampaignsOutput(Output, frozen=True, kw_only=True):
 
 @call("entity/campaign/list", scope=Scope.READ)
 async def campaign_list(ctx: Context, args: ListCampaigns) -> CampaignsOutput:
-    """Lists the campaigns of a team, or of all teams that you are in, newest first."""
+    """Lists the campaigns of a team, newest first, or those of all teams that you are in, one
+    team after the other.
+    """
     campaigns = ctx.services.campaigns
     if args.team_id is None:
-        rows = campaigns.of_account(ctx.account)
+        page = campaigns.of_account(ctx.account, args.start, args.size)
     else:
-        rows = campaigns.of_team(ctx.account, args.team_id)
-    return CampaignsOutput(
-        campaigns=[_shown(row) for row in ctx.page_of(rows, args)], total=len(rows)
-    )
+        page = campaigns.of_team(ctx.account, args.team_id, args.start, args.size)
+    ctx.charge(ENTRY_WEIGHT * len(page.campaigns))
+    return CampaignsOutput(campaigns=[_shown(row) for row in page.campaigns], total=page.total)
 
 
 @call("entity/campaign/create", scope=Scope.WRITE)

@@ -42,6 +42,11 @@ class Paged(Input, frozen=True, kw_only=True):
     size: Size = 20
     page: PageNumber = 0
 
+    @property
+    def start(self) -> int:
+        """How many results are on the pages before."""
+        return self.page * self.size
+
 
 InputT = TypeVar("InputT", bound=Input)
 
