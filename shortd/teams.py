@@ -24,6 +24,7 @@ from shortd.store.schema import (
     LINKS_PER_TEAM,
     MEMBERS,
     MEMBERS_BY_ACCOUNT,
+    MEMBERS_IN_TEAM,
     TEAMS,
     TEAMS_BY_CODE,
 )
@@ -192,7 +193,7 @@ def _view(txn: Txn, account: Account, team: str) -> TeamView:
     role = need_role(txn, account, team)
     row = team_row(txn, team, account)
     member = MEMBERS.get(txn, (team, account.userid))
-    members = sum(1 for _ in MEMBERS.scan(txn, (team,)))
+    members = MEMBERS_IN_TEAM.get(txn, (team,))
     links = LINKS_PER_TEAM.get(txn, (team,))
     if row.account:
         members += 1

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shortd.api.sqwish.documents import Format, render
-from shortd.testing import open_app
+from shortd.testing import RunningApp, open_app
 from tests.conftest import GENEROUS
 from tests.sqwish.people import Client, checked, client
+from tests.v1 import people as v1
 
 HOSTILE = [
     "http://e.example/?a=1&b=2",
@@ -176,6 +177,26 @@ class TestOtherApis:
         assert ann.call("stats", code="moved1", password="secret")["code"] == "moved1"
         ann.person.call("delete", shorturl="127.0.0.1:8080/moved1")
         assert ann.refused("stats", code="moved1", password="secret")[0] == 404
+
+    def test_a_link_is_managed_through_v1(self, app: RunningApp, written: str) -> None:
+        person = v1.client(app, "ann")
+        ann = Client(app, person)
+        answer = ann.call("shorten", written, url="http://e.example/", custom="both")
+        app.visit("/both")
+        [shown] = person.ask("entity/link/list", teamId=person.own_team)["links"]
+        assert (shown["destination"], shown["url"]) == (
+            "http://e.example/",
+            answer["shortURL"],
+        )
+        person.ask("entity/link/redirect", linkId=shown["id"], destination="http://new.example/")
+        assert app.visit("/both").headers["location"] == "http://new.example/"
+        told = ann.call("stats", written, code="both")
+        assert (told["original"], told["hits"]) == ("http://new.example/", "2")
+        person.ask("entity/link/password", linkId=shown["id"], password="secret")
+        assert ann.refused("stats", written, code="both")[0] == 401
+        assert ann.call("stats", written, code="both", password="secret")["hits"] == "2"
+        person.ask("entity/link/delete", linkId=shown["id"])
+        assert ann.refused("stats", written, code="both")[0] == 404
 
     def test_a_link_of_v2_is_seen_here(self, ann: Client, written: str) -> None:
         entry = ann.person.shorten("http://e.example/", code="sixsix")

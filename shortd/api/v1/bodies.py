@@ -17,7 +17,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
     Two of the document's examples have a brace too many at their end, so those are passed over.
     """
-    body = body.strip() or b"{}"
+    body = body.strip(b" \t\r\n") or b"{}"
     try:
         return _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

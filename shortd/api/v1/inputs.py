@@ -20,6 +20,8 @@ from shortd.api.v1.times import DATE_FORMAT, parse_date
 from shortd.field_errors import field_error
 
 HexId = Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$(?!\n)", description="24 hex digits.")]
+NameText = Annotated[str, Meta(max_length=128, description="1 to 64 printable characters.")]
+CodeText = Annotated[str, Meta(max_length=128, description="Up to 32 of a-z, 0-9, - and _.")]
 Size = Annotated[int, Meta(ge=1, le=1000, description="How many results on a page: 1 to 1000.")]
 PageNumber = Annotated[int, Meta(ge=0, le=2**31 - 1, description="Which page; 0 is the first.")]
 
@@ -39,6 +41,11 @@ class Paged(Input, frozen=True, kw_only=True):
 
     size: Size = 20
     page: PageNumber = 0
+
+    @property
+    def start(self) -> int:
+        """How many results are on the pages before."""
+        return self.page * self.size
 
 
 InputT = TypeVar("InputT", bound=Input)
@@ -82,12 +89,16 @@ def _named(error: errors.ShortdError) -> errors.ShortdError:
 
 def _reading(kind: inspect.Type) -> Callable[[str], Any] | None:
     """How a field's text is read, where that is special; ValueError with what is wrong."""
-    for option in kind.types if isinstance(kind, inspect.UnionType) else (kind,):
-        if isinstance(option, inspect.BoolType):
+    match kind:
+        case inspect.UnionType(types=options):
+            return next(filter(None, map(_reading, options)), None)
+        case inspect.Metadata(type=inner):
+            return _reading(inner)
+        case inspect.BoolType():
             return _switch
-        if isinstance(option, inspect.DateType):
+        case inspect.DateType():
             return _day
-        if isinstance(option, inspect.VarTupleType):
+        case inspect.VarTupleType():
             return _listed
     return None
 

@@ -65,8 +65,7 @@ class Context(Caller):
 
     def page_of(self, rows: Sequence[RowT], args: Paged) -> Sequence[RowT]:
         """The page of a list that is asked for, which is charged."""
-        start = args.page * args.size
-        chosen = rows[start : start + args.size]
+        chosen = rows[args.start : args.start + args.size]
         self.charge(ENTRY_WEIGHT * len(chosen))
         return chosen
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, post
+from litestar import HttpMethod, Request, Response, route
 from litestar.datastructures import State
 
 from shortd import errors
@@ -22,8 +22,16 @@ BODY_LIMIT = 1 << 20
 _encode = msgspec.json.Encoder().encode
 
 
-@post("/v1/{path:path}", request_max_body_size=BODY_LIMIT, status_code=200)
+@route(
+    "/v1/{path:path}",
+    # Litestar would answer OPTIONS by itself, with a status that the document does not have.
+    http_method=[HttpMethod.POST, HttpMethod.OPTIONS],
+    request_max_body_size=BODY_LIMIT,
+    status_code=200,
+)
 async def v1_call(request: Request[Any, Any, State]) -> Response[bytes]:
+    if request.method != HttpMethod.POST:
+        raise errors.METHOD_NOT_ALLOWED()
     services: Services = request.app.state.services
     name = _name(request)
     answer = await answers.answer(
