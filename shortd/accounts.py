@@ -16,7 +16,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from shortd import errors
 from shortd.clock import DAY
 from shortd.ids import random_text
-from shortd.models import ACCOUNT_NEVER, Account, AccountType
+from shortd.models import ACCOUNT_NEVER, ANONYMOUS, Account, AccountType
 from shortd.owners import Owners
 from shortd.passwords import PasswordHasher
 from shortd.settings import Settings
@@ -65,6 +65,26 @@ class Accounts:
         )
         await self._store.write(lambda txn: ACCOUNTS.put(txn, (account.userid,), account))
         return account
+
+    async def anonymous(self, now: int) -> Account:
+        """The account that links belong to which are made without one, from the first of them on.
+        Nobody can log in to it, and it does not expire. ACCOUNT_LOCKED.
+        """
+
+        key = (ANONYMOUS,)
+
+        def keep(txn: WriteTxn) -> Account:
+            account = ACCOUNTS.get(txn, key)
+            if account is None:
+                account = Account(ANONYMOUS, AccountType.ANONYMOUS, create_utime=now)
+                ACCOUNTS.put(txn, key, account)
+            return account
+
+        with self._store.read() as txn:
+            account = ACCOUNTS.get(txn, key)
+        if account is None:
+            account = await self._store.write(keep)
+        return unlocked(account)
 
     async def sign_up(
         self,
@@ -116,8 +136,10 @@ class Accounts:
         return Login(account, token)
 
     def named(self, name: str) -> Account | None:
-        """The account of that userid, username or e-mail address."""
+        """The account of that userid, username or e-mail address; `ANONYMOUS` is such a userid."""
         with self._store.read() as txn:
+            if name == ANONYMOUS:
+                return ACCOUNTS.get(txn, (ANONYMOUS,))
             return account_called(txn, name.strip())
 
     def _check_free(self, txn: Txn, email: str, username: str) -> None:

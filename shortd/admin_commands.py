@@ -253,7 +253,7 @@ async def campaign_list(services: Services, args: OneTeam) -> Rows:
     team = await _team(services, args.team)
     rows = [
         [view.id, view.code, view.name, str(view.links)]
-        for view in services.campaigns.of_team(None, team.id)
+        for view in services.campaigns.of_team(None, team.id).campaigns
     ]
     return [["ID", "CODE", "NAME", "LINKS"], *rows]
 

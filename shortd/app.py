@@ -13,6 +13,8 @@ from litestar.exceptions import HTTPException
 from litestar.types import HTTPScope, Receive, Scope, Send
 
 from shortd import errors
+from shortd.api.sqwish import routes as sqwish
+from shortd.api.v1 import routes as v1
 from shortd.api.v2 import routes as v2
 from shortd.api.v2.reference import HANDLERS as REFERENCE_HANDLERS
 from shortd.services import Services
@@ -51,6 +53,8 @@ class App:
         self._follow = Follow(services, self._pages)
         self._litestar = Litestar(
             route_handlers=[
+                *sqwish.HANDLERS,
+                *v1.HANDLERS,
                 *v2.HANDLERS,
                 *DOWNLOAD_HANDLERS,
                 *MAILED_HANDLERS,
@@ -88,6 +92,10 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
         log.error("request_failed", path=request.scope["path"], exc_info=fault)
     if request.scope["path"].startswith(v2.PREFIX):
         return v2.refusal(request, error)
+    if request.scope["path"].startswith(v1.PREFIX):
+        return v1.refusal(request, error)
+    if (written := sqwish.format_of(request.scope["path"])) is not None:
+        return sqwish.refusal(error, written)
     answer = error_answer(request.app.state.pages, error, request.headers.get("accept", ""))
     if isinstance(fault, HTTPException) and fault.headers and "allow" in fault.headers:
         # Litestar's order is a set's, another one in every process.

@@ -1,7 +1,8 @@
 """What calls and redirects cost, charged to token buckets (NOTES "Weights").
 
 An account has two buckets, `api` and `link`; a caller without an account has one per client
-address. Levels live in memory and are saved with `save`, so that a restart grants nothing.
+address, and the links that were made without one have a `link` bucket together. Levels live in
+memory and are saved with `save`, so that a restart grants nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from shortd import errors
 from shortd.clock import SECOND
 from shortd.limits import UNIT, Buckets, Limit, client_key
 from shortd.models import Account, AccountType, Balance, File
-from shortd.settings import LimitSettings
+from shortd.settings import Limits, LimitSettings
 from shortd.store import Store
 from shortd.store.schema import ACCOUNTS, BALANCES
 from shortd.store.table import Txn, WriteTxn
@@ -33,7 +34,8 @@ class Budgets:
     def __init__(self, store: Store, limits: LimitSettings) -> None:
         self._store = store
         self.buckets = Buckets(self._load)
-        kinds = {kind: getattr(limits, kind) for kind in (*AccountType, "client")}
+        kinds: dict[str, Limits] = {kind: limits.of(kind) for kind in AccountType}
+        kinds["client"] = limits.client
         self._api = {k: Limit(v.api_capacity, v.api_refill_rate) for k, v in kinds.items()}
         self._link = {k: Limit(v.link_capacity, v.link_refill_rate) for k, v in kinds.items()}
 

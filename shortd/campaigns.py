@@ -5,7 +5,10 @@ Owners and admins make, name and end them; every member may put links into them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import islice
 from random import Random
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,6 +23,7 @@ from shortd.store.schema import (
     CAMPAIGNS,
     CAMPAIGNS_BY_CODE,
     CAMPAIGNS_BY_TEAM,
+    CAMPAIGNS_IN_TEAM,
     LINKS_PER_CAMPAIGN,
     MEMBERS_BY_ACCOUNT,
 )
@@ -39,6 +43,13 @@ class CampaignView(msgspec.Struct, frozen=True):
     create_utime: int
 
 
+class CampaignPage(NamedTuple):
+    """Some campaigns of a list, and how many it has in all."""
+
+    campaigns: list[CampaignView]
+    total: int
+
+
 class Campaigns:
     """The rules of campaigns over the store. `actor` is who asks, None the operator."""
 
@@ -46,19 +57,21 @@ class Campaigns:
         self._store = store
         self._random = random
 
-    def of_team(self, actor: Account | None, team: str) -> list[CampaignView]:
-        """A team's campaigns, the newest first. TEAM_NOT_FOUND."""
+    def of_team(
+        self, actor: Account | None, team: str, start: int = 0, count: int = CAMPAIGNS_PER_TEAM
+    ) -> CampaignPage:
+        """A team's campaigns, the newest first, from the `start`th on. TEAM_NOT_FOUND."""
         with self._store.read() as txn:
             need_role(txn, actor, team)
-            return _of_team(txn, team)
+            return _page(txn, [team], start, count)
 
-    def of_account(self, account: Account) -> list[CampaignView]:
-        """The campaigns of all teams that an account is in, the newest first."""
+    def of_account(self, account: Account, start: int, count: int) -> CampaignPage:
+        """The campaigns of all teams that an account is in: its own team's, then team after team,
+        the newest of each first.
+        """
         with self._store.read() as txn:
             joined = [team for _, team in MEMBERS_BY_ACCOUNT.keys(txn, (account.userid,))]
-            teams = [own_team_id(account.userid), *joined]
-            found = [view for team in teams for view in _of_team(txn, team)]
-        return sorted(found, key=lambda view: view.create_utime, reverse=True)
+            return _page(txn, [own_team_id(account.userid), *joined], start, count)
 
     async def create(
         self, actor: Account | None, team: str, name: str, code: str | None, now: int
@@ -73,7 +86,7 @@ class Campaigns:
 
         def make(txn: WriteTxn) -> Campaign:
             need_role(txn, actor, team, Role.OWNER, Role.ADMIN)
-            if len(list(CAMPAIGNS_BY_TEAM.keys(txn, (team,)))) >= CAMPAIGNS_PER_TEAM:
+            if CAMPAIGNS_IN_TEAM.get(txn, (team,)) >= CAMPAIGNS_PER_TEAM:
                 raise errors.QUOTA_EXCEEDED(f"A team has at most {CAMPAIGNS_PER_TEAM} campaigns.")
             chosen = given or code_from(name, campaign_id)
             if given is None and CAMPAIGNS_BY_CODE.has(txn, (team, chosen)):
@@ -133,18 +146,25 @@ def _changeable(txn: Txn, actor: Account | None, campaign: str) -> Campaign:
     return row
 
 
-def _of_team(txn: Txn, team: str) -> list[CampaignView]:
-    keys = CAMPAIGNS_BY_TEAM.keys(txn, (team,), reverse=True)
-    rows = (CAMPAIGNS.get(txn, (campaign,)) for _, _, campaign in keys)
-    return [
-        CampaignView(
-            row.id,
-            team,
-            row.code,
-            row.name,
-            LINKS_PER_CAMPAIGN.get(txn, (row.id,)),
-            row.create_utime,
-        )
-        for row in rows
-        if row is not None
-    ]
+def _page(txn: Txn, teams: Sequence[str], start: int, count: int) -> CampaignPage:
+    """A page of the campaigns of these teams. Whole teams are passed over by their numbers, so that
+    the last page costs no more than the first.
+    """
+    found: list[CampaignView] = []
+    total = 0
+    for team in teams:
+        there = CAMPAIGNS_IN_TEAM.get(txn, (team,))
+        skipped, wanted = max(0, start - total), count - len(found)
+        total += there
+        if wanted > 0 and skipped < there:
+            keys = CAMPAIGNS_BY_TEAM.keys(txn, (team,), reverse=True)
+            for _, _, campaign in islice(keys, skipped, skipped + wanted):
+                row = CAMPAIGNS.get(txn, (campaign,))
+                if row is not None:
+                    found.append(_view(txn, row))
+    return CampaignPage(found, total)
+
+
+def _view(txn: Txn, row: Campaign) -> CampaignView:
+    links = LINKS_PER_CAMPAIGN.get(txn, (row.id,))
+    return CampaignView(row.id, row.team, row.code, row.name, links, row.create_utime)

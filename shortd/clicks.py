@@ -21,7 +21,7 @@ import structlog
 from shortd import errors
 from shortd.countries import CountryOf, place_of
 from shortd.journal import Journal
-from shortd.models import QR_LOAD, QR_VISIT, Click, Counts, Position
+from shortd.models import QR_LOAD, QR_VISIT, Click, Counts, Link, Position
 from shortd.settings import ClickSettings
 from shortd.store import Store
 from shortd.store.schema import COUNTS, POSITIONS, SIGHTINGS
@@ -191,6 +191,14 @@ class Clicks:
             if pending.choices:
                 choices = merged_choices(choices, pending.choices)
         return LiveCounts(count, count_qr, last_utime, choices, unique)
+
+    def are_used_up(self, txn: Txn, link: Link) -> bool:
+        """Whether a link has had all the clicks that it allows; without a limit it never has."""
+        if not link.expiration_count:
+            return False
+        live = self.live(txn, link.id)
+        counts_unique = link.extras is not None and link.extras.counts_unique
+        return (live.unique if counts_unique else live.count) >= link.expiration_count
 
     def last_seen(self, txn: Txn, link_id: int, visitor: bytes) -> int | None:
         """When a visitor's last unique click on a link was, up to the click recorded last."""

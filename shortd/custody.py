@@ -56,7 +56,7 @@ class Custody:
     async def change(self, userid: str, changes: Changes) -> Account:
         """Changes an account, and what follows from it at once.
 
-        ACCOUNT_NOT_FOUND; NOT_REGISTERED for a temporary account, which can only be locked;
+        ACCOUNT_NOT_FOUND; NOT_REGISTERED for one that nobody registered, which can only be locked;
         INVALID_FIELD, EMAIL_TAKEN, USERNAME_TAKEN, BUSY.
         """
         new = _fields(changes)
@@ -67,8 +67,8 @@ class Custody:
             old = ACCOUNTS.get(txn, (userid,))
             if old is None:
                 raise errors.ACCOUNT_NOT_FOUND()
-            if old.type is AccountType.TEMPORARY and new.keys() - {"locked"}:
-                raise errors.NOT_REGISTERED("A temporary account can only be locked.")
+            if not old.type.is_registered and new.keys() - {"locked"}:
+                raise errors.NOT_REGISTERED(f"The {old.type} account can only be locked.")
             account = msgspec.structs.replace(old, **new)
             if account.email.casefold() != old.email.casefold():
                 if ACCOUNTS_BY_EMAIL.has(txn, (account.email.casefold(),)):
@@ -114,8 +114,8 @@ def _fields(changes: Changes) -> dict[str, object]:
     if changes.verified is not None:
         fields["email_verified"] = changes.verified
     if changes.type is not None:
-        if changes.type is AccountType.TEMPORARY:
-            raise errors.INVALID_FIELD("An account is not made temporary.", field="type")
+        if not changes.type.is_registered:
+            raise errors.INVALID_FIELD(f"An account is not made {changes.type}.", field="type")
         fields["type"] = changes.type
     if changes.locked is not None:
         fields["locked"] = changes.locked

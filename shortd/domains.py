@@ -80,7 +80,7 @@ class Domains:
         DOMAIN_NOT_FOUND for one that does not answer or is none of the team's.
         """
         for host in self._hosts.configured:
-            if _configured(host).id == domain:
+            if domain_id(host) == domain:
                 return host
         with self._store.read() as txn:
             need_role(txn, account, team)
@@ -108,7 +108,7 @@ class Domains:
         TEAM_NOT_FOUND, FORBIDDEN, QUOTA_EXCEEDED.
         """
         name = domain_name(name)
-        domain_id, token = random_id(self._random), random_id(self._random)
+        claimed, token = random_id(self._random), random_id(self._random)
 
         def claim(txn: WriteTxn) -> Subscription:
             need_role(txn, actor, team, Role.OWNER, Role.ADMIN)
@@ -117,7 +117,7 @@ class Domains:
             if row is None:
                 if len(list(DOMAINS_BY_TEAM.keys(txn, (team,)))) >= DOMAINS_PER_TEAM:
                     raise errors.QUOTA_EXCEEDED(f"A team has at most {DOMAINS_PER_TEAM} domains.")
-                row = Domain(domain_id, team, name, token, now)
+                row = Domain(claimed, team, name, token, now)
             elif row.status == DomainStatus.ENDED:
                 row = msgspec.structs.replace(row, status=DomainStatus.PENDING)
             DOMAINS.put(txn, (row.id,), row)
@@ -209,6 +209,11 @@ def domain_name(text: str) -> str:
     return name
 
 
+def domain_id(host: ShortHost) -> str:
+    """The id of a host's subscription: that of the domain, or for a configured host its number."""
+    return host.domain or f"{host.number:024x}"
+
+
 def _own(txn: Txn, actor: Account | None, domain: str) -> Domain:
     row = DOMAINS.get(txn, (domain,))
     if row is None:
@@ -222,7 +227,7 @@ def _text(row: Domain) -> str:
 
 
 def _configured(host: ShortHost) -> Subscription:
-    return Subscription(f"{host.number:024x}", host.name, OPERATOR, DomainStatus.ACTIVE)
+    return Subscription(domain_id(host), host.name, OPERATOR, DomainStatus.ACTIVE)
 
 
 def _shown(txn: Txn, row: Domain) -> Subscription:

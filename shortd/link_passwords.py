@@ -65,6 +65,15 @@ class LinkPasswords:
             raise errors.WRONG_PASSWORD(field="password")
         self._throttle.succeeded(guessed, guesser, now)
 
+    def refuse_guesser(self, link: Link, address: str, now: int) -> None:
+        """LOGIN_LIMITED for an address that has named as many wrong passwords as is remembered,
+        unless it has named this link's lately.
+        """
+        wait = self._throttle.wait(f"link:{link.id}", client_key(address), now)
+        if wait:
+            message = "Too many wrong passwords; wait and try again."
+            raise errors.LOGIN_LIMITED(message, retry_after=wait)
+
     def proof(self, link: Link, now: int) -> Proof:
         """For who has just named the password."""
         expires = now + PROOF_SECONDS * SECOND

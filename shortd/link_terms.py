@@ -26,7 +26,8 @@ UTM_BYTES = 256
 WINDOW_MINUTES = 525_600
 """The longest unique window: a year."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+"""Control characters, those that turn the direction of text, and what is no character."""
 _INT64 = 2**63 - 1
 _NO_UTM = ("",) * len(UTM_NAMES)
 _NO_EXTRAS = LinkExtras()
@@ -75,7 +76,7 @@ class LinkTerms:
         """
         row, extras = self._checked(changes)
         # Nobody is to make us hash a password for somebody else's link.
-        self._links.get(account, which)
+        self._links.changeable(account, which)
         await self._hash(changes, extras)
 
         def change(link: Link) -> Link:
@@ -122,6 +123,7 @@ class LinkTerms:
             url = getattr(changes, name)
             if url is not None:
                 extras[name] = self._parsed(url, name)[0] if url.strip() else ""
+        check_characters(changes.password or "", "password")
         for name in UTM_NAMES:
             _check_utm(getattr(changes, name) or "", name)
         return row, extras
@@ -167,20 +169,21 @@ def _text(changes: TermChanges, name: str) -> Mapping[str, str]:
     value = " ".join(value.split())
     if len(value) > TEXT_CHARACTERS:
         raise errors.INVALID_FIELD(f"At most {TEXT_CHARACTERS} characters.", field=name)
-    _check_characters(value, name)
+    check_characters(value, name)
     return {name: value}
 
 
 def _check_utm(value: str, name: str) -> None:
-    _check_characters(value, name)
+    check_characters(value, name)
     if len(value.encode()) > UTM_BYTES:
         raise errors.INVALID_FIELD(f"At most {UTM_BYTES} bytes.", field=name)
 
 
-def _check_characters(value: str, name: str) -> None:
+def check_characters(value: str, name: str) -> None:
+    """INVALID_FIELD for a text with characters that nobody can see or type."""
     try:
         value.encode()
     except UnicodeEncodeError:
         raise errors.INVALID_FIELD("Contains half a surrogate pair.", field=name) from None
-    if _CONTROL.search(value):
+    if _UNSHOWN.search(value):
         raise errors.INVALID_FIELD("Contains control characters.", field=name)

@@ -125,6 +125,11 @@ class Links:
         with self._store.read() as txn:
             return _visible(txn, account, which)
 
+    def changeable(self, account: Account, which: Which) -> Link:
+        """The link, if the account may change it; else ENTRY_NOT_FOUND or FORBIDDEN."""
+        with self._store.read() as txn:
+            return self._own(txn, account, which)
+
     async def page(
         self, account: Account, tags: TagFilter, *, start: int, count: int
     ) -> list[Link]:
@@ -185,18 +190,29 @@ class Links:
         return await self._store.write(update)
 
     async def set_plugin(
-        self, account: Account, address: Address, name: str, data: bytes | None, now: int
-    ) -> Link:
-        """Keeps a plugin's data in the link's row; None removes what is there."""
+        self,
+        account: Account,
+        which: Which,
+        name: str,
+        data: bytes | None,
+        now: int,
+        *,
+        over: bytes | None,
+    ) -> bool:
+        """Keeps a plugin's data in the link's row, if those there are still `over`; None is none.
+        Whether they were.
+        """
 
-        def update(txn: WriteTxn) -> Link:
-            link = self._own(txn, account, address)
-            plugins = {**(link.plugins or {}), name: data}
-            kept = {one: raw for one, raw in plugins.items() if raw is not None}
+        def update(txn: WriteTxn) -> bool:
+            link = self._own(txn, account, which)
+            plugins = link.plugins or {}
+            if plugins.get(name) != over:
+                return False
+            kept = {one: raw for one, raw in {**plugins, name: data}.items() if raw is not None}
             changed = msgspec.structs.replace(link, plugins=kept or None)
-            LINKS.put(txn, address, changed)
+            LINKS.put(txn, (link.host, link.code), changed)
             sync_link_trackers(txn, changed, self._random, now)
-            return changed
+            return True
 
         return await self._store.write(update)
 
@@ -219,10 +235,10 @@ class Links:
 
         return await self._store.write(update)
 
-    async def delete(self, account: Account, address: Address) -> None:
+    async def delete(self, account: Account, which: Which) -> None:
         """Removes a link with its statistics; its address is free at once."""
         await self._store.write(
-            lambda txn: delete_link(txn, self._own(txn, account, address)),
+            lambda txn: delete_link(txn, self._own(txn, account, which)),
         )
 
     def address(self, shorturl: str) -> Address | None:

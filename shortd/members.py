@@ -18,6 +18,7 @@ from shortd.store.schema import (
     ACCOUNTS,
     INVITATIONS_BY_TEAM,
     MEMBERS,
+    MEMBERS_IN_TEAM,
     TEAMS,
 )
 from shortd.store.table import Txn, WriteTxn
@@ -145,7 +146,7 @@ def join(txn: WriteTxn, team: str, userid: str, role: Role, now: int) -> None:
 
 def check_room(txn: Txn, team: str) -> None:
     """QUOTA_EXCEEDED for a team that is full, open invitations counted."""
-    members = sum(1 for _ in MEMBERS.scan(txn, (team,)))
+    members = MEMBERS_IN_TEAM.get(txn, (team,))
     offered = sum(1 for _ in INVITATIONS_BY_TEAM.keys(txn, (team,)))
     if members + offered >= MEMBERS_PER_TEAM:
         raise errors.QUOTA_EXCEEDED(f"A team has at most {MEMBERS_PER_TEAM} members.")

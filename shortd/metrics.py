@@ -35,7 +35,8 @@ class Metrics(Collector):
         self.visits: Counter[str] = Counter()
         """Visits that ended in anything but a redirect, by outcome."""
         self.calls: Counter[tuple[str, int]] = Counter()
-        """API calls, by name and HTTP status; unknown names are "unknown"."""
+        """API calls, by name and HTTP status (v1: the answer's `status.code`, 200 for 0); unknown
+        names are "unknown"."""
         self._readers = [ip_network(network) for network in (*LOOPBACK, *readers)]
         self._store = store
         self._journal = journal

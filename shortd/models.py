@@ -18,15 +18,25 @@ DAY_MINUTES = 1440
 """The unique window of a link that needs one and was given none."""
 ACCOUNT_NEVER = 9_223_372_036_854_775_807
 """`expiration_utime` of an account that does not expire."""
+ANONYMOUS = "@anonymous"
+"""Userid of the account that links belong to which were made without one. The form of a userid
+forbids it to callers, and no username or e-mail address can be like it."""
 
 
 class AccountType(StrEnum):
-    """The account types of ww7 v2; each has its own section under [limits]."""
+    """The account types of ww7 v2, each with its own section under [limits], and that of the one
+    account `ANONYMOUS`."""
 
     TEMPORARY = "temporary"
     REGISTERED = "registered"
     VERIFIED = "verified"
     CUSTOM = "custom"
+    ANONYMOUS = "anonymous"
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether somebody signed up for it."""
+        return self not in (AccountType.TEMPORARY, AccountType.ANONYMOUS)
 
 
 class PasswordHash(msgspec.Struct, array_like=True, frozen=True):

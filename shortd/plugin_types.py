@@ -176,7 +176,8 @@ class Account(Struct, frozen=True):
 
     userid: str
     type: str
-    """temporary, registered, verified or custom. A temporary one's userid is its credential."""
+    """temporary, registered, verified, custom or anonymous (the one account whose links were made
+    without one). A temporary one's userid is its credential."""
     utime: int
     """When it was made."""
     username: str = ""

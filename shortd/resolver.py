@@ -269,8 +269,7 @@ class Resolver:
         note("has its time come", "no")
         if not link.expiration_count:
             return None
-        live = self._clicks.live(txn, link.id)
-        if (live.unique if extras.counts_unique else live.count) < link.expiration_count:
+        if not self._clicks.are_used_up(txn, link):
             note("are its clicks used up", "no")
             return None
         note("are its clicks used up", "yes")

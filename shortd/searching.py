@@ -1,4 +1,4 @@
-"""Finding links by what people remember of them: a part of the code or of the title.
+"""Finding links by whose they are and what people remember of them: a part of the code or title.
 
 There is no index over texts. A search reads an account's links, some at a time, and lets the
 event loop go on in between.
@@ -11,10 +11,18 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from shortd.models import Link
+from shortd.access import need_role, own_team_id
+from shortd.models import Account, Link
 from shortd.store import Store
-from shortd.store.schema import LINKS_BY_ID
-from shortd.store.table import Index
+from shortd.store.schema import (
+    LINKS_BY_ID,
+    LINKS_BY_OWNER,
+    LINKS_BY_TEAM,
+    LINKS_PER_TEAM,
+    MEMBERS_BY_ACCOUNT,
+    TEAMS,
+)
+from shortd.store.table import Index, Txn
 
 SLICE = 500
 """Links that are read before the event loop goes on (about 4 ms)."""
@@ -29,6 +37,13 @@ class Source(NamedTuple):
 
     links: Index[Any, Link]
     prefix: tuple[Any, ...]
+    is_own: bool = False
+    """Of an owner's links, those of his own team."""
+    size: int = 0
+    """How many there are, where that is known."""
+
+    def has(self, link: Link) -> bool:
+        return not (self.is_own and link.extras is not None and link.extras.team)
 
 
 class Found(NamedTuple):
@@ -61,24 +76,52 @@ class Search:
             rows = [LINKS_BY_ID.get(txn, (number,)) for number in newest[start : start + count]]
         return Found([row for row in rows if row is not None], len(newest))
 
+    def of_account(self, account: Account, team: str | None) -> list[Source]:
+        """Where the links are that an account sees: those of one team, or of all its teams.
+
+        TEAM_NOT_FOUND.
+        """
+        with self._store.read() as txn:
+            if team is not None:
+                need_role(txn, account, team)
+                return _of_team(txn, account, team)
+            joined = [team for _, team in MEMBERS_BY_ACCOUNT.keys(txn, (account.userid,))]
+            teams = [own_team_id(account.userid), *joined]
+            return [source for team in teams for source in _of_team(txn, account, team)]
+
     async def _read(self, source: Source, wanted: Wanted, found: dict[int, int]) -> None:
         """Notes creation times of wanted links by their ids."""
-        index, prefix = source
         after = None
         for _ in range(LINKS_READ // SLICE):
             with self._store.read() as txn:
-                rows = index.rows(txn, prefix, after=after, reverse=True)
+                rows = source.links.rows(txn, source.prefix, after=after, reverse=True)
                 read = list(islice(rows, SLICE))
-            found.update((link.id, link.utime) for _, link in read if wanted(link))
+            chosen = (link for _, link in read if source.has(link) and wanted(link))
+            found.update((link.id, link.utime) for link in chosen)
             if len(read) < SLICE:
                 return
             after = read[-1][0]
             await asyncio.sleep(0)
 
 
+def _of_team(txn: Txn, account: Account, team: str) -> list[Source]:
+    """A team's links; those that somebody made for no other team are his own team's."""
+    row = TEAMS.get(txn, (team,))
+    whose = account.userid if team == own_team_id(account.userid) else row and row.account
+    sources = [Source(LINKS_BY_TEAM, (team,), size=LINKS_PER_TEAM.get(txn, (team,)))]
+    if whose:
+        size = LINKS_PER_TEAM.get(txn, (whose,))
+        sources.append(Source(LINKS_BY_OWNER, (whose,), is_own=True, size=size))
+    return sources
+
+
+def title_of(link: Link) -> str:
+    """A link's title; one that has none goes by its destination."""
+    return (link.extras.title if link.extras is not None else "") or link.url
+
+
 def mentions(link: Link, text: str) -> bool:
     """Whether a text is part of the link's code or title; case does not matter, and the empty text
     is part of any."""
     sought = text.casefold()
-    title = link.extras.title if link.extras is not None else ""
-    return sought in link.code.casefold() or sought in title.casefold()
+    return sought in link.code.casefold() or sought in title_of(link).casefold()

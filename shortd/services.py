@@ -36,6 +36,7 @@ from shortd.importing import Importing
 from shortd.invitations import Invitations
 from shortd.journal import Journal
 from shortd.link_passwords import LinkPasswords
+from shortd.link_plugins import LinkPlugins
 from shortd.link_terms import LinkTerms
 from shortd.links import Links
 from shortd.logins import Logins
@@ -46,13 +47,14 @@ from shortd.metrics import Metrics
 from shortd.models import Position
 from shortd.owners import Owners
 from shortd.passwords import PasswordHasher
-from shortd.plugins.data import CheckData, checks
+from shortd.plugins.data import checks
 from shortd.plugins.deciding import Deciders
 from shortd.plugins.events import Events
 from shortd.plugins.figures import PluginMetrics
 from shortd.plugins.flaws import AnyPlugin
 from shortd.plugins.running import Plugins, Prepared, prepare, start_plugins
 from shortd.proxies import Proxies
+from shortd.recent_visits import RecentVisits
 from shortd.resolver import Resolver
 from shortd.searching import Search
 from shortd.settings import Settings
@@ -97,6 +99,7 @@ class Services:
     delivery: Delivery
     links: Links
     link_passwords: LinkPasswords
+    link_plugins: LinkPlugins
     link_terms: LinkTerms
     search: Search
     titles: Titles
@@ -117,9 +120,9 @@ class Services:
     clicks: Clicks
     countries: Countries | None
     statistics: Statistics
+    recent_visits: RecentVisits
     visits: Visits
     plugins: Plugins
-    check_plugin_data: CheckData
     events: Events
     sweeper: Sweeper
     custody: Custody
@@ -214,7 +217,7 @@ async def _wire(
     links = Links(store, hosts, random)
     plugin_secret = await _secret(store, "plugins")
     plugins = start_plugins(prepared, settings.public_url, hosts.names, plugin_secret, clock)
-    check_plugin_data = checks(plugins, links.short_url)
+    link_plugins = LinkPlugins(links, checks(plugins, links.short_url))
     deciders = Deciders(plugins, hosts.names, links.short_url)
     events = Events(plugins, links.short_url, country_of)
     if events.hear_changes:
@@ -244,6 +247,7 @@ async def _wire(
         delivery=delivery,
         links=links,
         link_passwords=link_passwords,
+        link_plugins=link_plugins,
         link_terms=LinkTerms(links, hosts, link_passwords),
         search=Search(store),
         titles=Titles(hosts, enabled=settings.links.fetch_titles),
@@ -254,7 +258,7 @@ async def _wire(
         campaigns=Campaigns(store, random),
         domains=Domains(store, hosts, records, random),
         team_trackers=TeamTrackers(store, random),
-        link_trackers=LinkTrackers(store, check_plugin_data, random),
+        link_trackers=LinkTrackers(store, links, link_plugins),
         api_keys=ApiKeys(store, random),
         access_tokens=AccessTokens(store, random),
         files=files,
@@ -264,9 +268,9 @@ async def _wire(
         clicks=clicks,
         countries=countries,
         statistics=Statistics(store, clicks),
+        recent_visits=RecentVisits(store, clicks, settings.clicks),
         visits=visits,
         plugins=plugins,
-        check_plugin_data=check_plugin_data,
         events=events,
         sweeper=sweeper,
         custody=Custody(store, hasher, owners, sweeper),

@@ -72,7 +72,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[limits]: a section for each account type, and one for calls without an account."""
+    """[limits]: a section for each account type, and one for whoever has no account."""
 
     registered: Limits = Limits()
     temporary: Limits = Limits(
@@ -96,10 +96,13 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         storage_bytes=1_000 * GIB,
     )
     client: Limits = Limits()
-    """Per client address, IPv6 by /64. Only the api bucket means something here."""
+    """Calls per client address, IPv6 by /64; and visits to all links that were made without an
+    account, together. Nothing else means something here."""
 
     def of(self, account_type: AccountType) -> Limits:
         """The limits of an account of this type."""
+        if account_type is AccountType.ANONYMOUS:
+            return self.client
         limits: Limits = getattr(self, account_type)
         return limits
 

@@ -15,7 +15,7 @@ from shortd import errors
 from shortd.access import need_role, own_team_id
 from shortd.ids import random_id
 from shortd.leaving import drop_team, send_home
-from shortd.models import Account, AccountType, Member, Role, Team
+from shortd.models import ANONYMOUS, Account, Member, Role, Team
 from shortd.names import check_code, check_name, code_from, own_team_code
 from shortd.store import Store
 from shortd.store.schema import (
@@ -24,6 +24,7 @@ from shortd.store.schema import (
     LINKS_PER_TEAM,
     MEMBERS,
     MEMBERS_BY_ACCOUNT,
+    MEMBERS_IN_TEAM,
     TEAMS,
     TEAMS_BY_CODE,
 )
@@ -154,7 +155,7 @@ def team_row(txn: Txn, team: str, actor: Account | None) -> Team:
     """A team's row, or that which the actor's own team would have. TEAM_NOT_FOUND."""
     row = TEAMS.get(txn, (team,))
     if row is None and actor is not None and team == own_team_id(actor.userid):
-        name = actor.username or "My team"
+        name = "Anonymous links" if actor.userid == ANONYMOUS else actor.username or "My team"
         row = Team(team, own_team_code(team), name, actor.create_utime, actor.userid)
     if row is None:
         raise errors.TEAM_NOT_FOUND(field="team")
@@ -165,7 +166,9 @@ def stored_team(txn: WriteTxn, team: str, actor: Account | None) -> Team:
     """A team's row, made if it is the actor's own and has none yet. NOT_REGISTERED."""
     row = team_row(txn, team, actor)
     if row.account and TEAMS.get(txn, (team,)) is None:
-        registered(txn, row.account)
+        # Into the team of the links that are nobody's the operator puts who looks after them.
+        if row.account != ANONYMOUS:
+            registered(txn, row.account)
         TEAMS.put(txn, (team,), row)
     return row
 
@@ -175,7 +178,7 @@ def registered(txn: Txn, userid: str) -> Account:
     account = ACCOUNTS.get(txn, (userid,))
     if account is None:
         raise errors.BAD_CREDENTIALS(field="userid")
-    if account.type is AccountType.TEMPORARY:
+    if not account.type.is_registered:
         raise errors.NOT_REGISTERED(field="userid")
     return account
 
@@ -190,7 +193,7 @@ def _view(txn: Txn, account: Account, team: str) -> TeamView:
     role = need_role(txn, account, team)
     row = team_row(txn, team, account)
     member = MEMBERS.get(txn, (team, account.userid))
-    members = sum(1 for _ in MEMBERS.scan(txn, (team,)))
+    members = MEMBERS_IN_TEAM.get(txn, (team,))
     links = LINKS_PER_TEAM.get(txn, (team,))
     if row.account:
         members += 1

@@ -11,31 +11,26 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-import msgspec
-
 from shortd import errors
-from shortd.access import may_change, may_see, need_role, team_of
+from shortd.access import may_see, need_role, team_of
 from shortd.ids import random_id
-from shortd.link_trackers import PLUGIN, Tracker, rows_of, sync_link_trackers, trackers_in
+from shortd.link_plugins import LinkPlugins
+from shortd.link_trackers import PLUGIN, Tracker, rows_of, trackers_in
+from shortd.links import Links
 from shortd.models import Account, Link, LinkTracker, Role, TeamTracker
 from shortd.names import check_name
 from shortd.providers import BY_NAME
 from shortd.store import Store
 from shortd.store.schema import (
     LINK_TRACKERS,
-    LINKS,
     LINKS_BY_ID,
     TEAM_TRACKERS,
     TEAM_TRACKERS_BY_TEAM,
 )
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.table import WriteTxn
 
 TRACKERS_PER_TEAM = 100
 CODE_LENGTH = 64
-
-Check = Callable[[Link, str, dict[str, Any]], bytes]
-"""Shows a plugin a link's data of it as JSON has them; the data as a row keeps them. Raises
-INVALID_FIELD, or UNKNOWN_PLUGIN where there is no such plugin."""
 
 
 class TeamTrackers:
@@ -90,17 +85,15 @@ class TeamTrackers:
 class LinkTrackers:
     """The rules of links' trackers."""
 
-    def __init__(self, store: Store, check: Check, random: Random) -> None:
+    def __init__(self, store: Store, links: Links, plugins: LinkPlugins) -> None:
         self._store = store
-        self._check = check
-        self._random = random
+        self._links = links
+        self._plugins = plugins
 
     def of_link(self, account: Account, link_id: int) -> list[LinkTracker]:
         """A link's trackers, the newest first. ENTRY_NOT_FOUND."""
+        self._links.get(account, link_id)
         with self._store.read() as txn:
-            link = LINKS_BY_ID.get(txn, (link_id,))
-            if link is None or not may_see(txn, account.userid, link):
-                raise errors.ENTRY_NOT_FOUND(field="link")
             return rows_of(txn, link_id)[::-1]
 
     async def add(
@@ -120,8 +113,8 @@ class LinkTrackers:
 
         TRACKER_NOT_FOUND for one that the team does not have; else as `add`.
         """
+        link = self._links.changeable(account, link_id)
         with self._store.read() as txn:
-            link = _changeable(txn, account, link_id)
             keys = TEAM_TRACKERS_BY_TEAM.keys(txn, (team_of(link),))
             known = {key[2]: TEAM_TRACKERS.get(txn, (key[2],)) for key in keys}
         chosen = list(known) if wanted is None else wanted
@@ -150,44 +143,12 @@ class LinkTrackers:
         change: Callable[[Sequence[Tracker]], list[Tracker]],
         now: int,
     ) -> None:
-        """Changes the plugin's data of a link. The plugin is asked outside of the transaction, so
-        data that somebody else changed meanwhile are changed anew.
-        """
-        while True:
-            with self._store.read() as txn:
-                link = _changeable(txn, account, link_id)
+        def data(link: Link) -> dict[str, Any] | None:
             trackers = change(trackers_in(link))
-            data = None
-            if trackers:
-                given = [{"provider": one.provider, "id": one.id} for one in trackers]
-                data = self._check(link, PLUGIN, {"trackers": given})
-            if await self._store.write(self._put(account, link, data, now)):
-                return
+            given = [{"provider": one.provider, "id": one.id} for one in trackers]
+            return {"trackers": given} if given else None
 
-    def _put(
-        self, account: Account, link: Link, data: bytes | None, now: int
-    ) -> Callable[[WriteTxn], bool]:
-        def put(txn: WriteTxn) -> bool:
-            current = _changeable(txn, account, link.id)
-            if (current.plugins or {}).get(PLUGIN) != (link.plugins or {}).get(PLUGIN):
-                return False
-            plugins = {**(current.plugins or {}), PLUGIN: data}
-            kept = {name: raw for name, raw in plugins.items() if raw is not None}
-            changed = msgspec.structs.replace(current, plugins=kept or None)
-            LINKS.put(txn, (current.host, current.code), changed)
-            sync_link_trackers(txn, changed, self._random, now)
-            return True
-
-        return put
-
-
-def _changeable(txn: Txn, account: Account, link_id: int) -> Link:
-    link = LINKS_BY_ID.get(txn, (link_id,))
-    if link is None or not may_see(txn, account.userid, link):
-        raise errors.ENTRY_NOT_FOUND(field="link")
-    if not may_change(txn, account.userid, link):
-        raise errors.FORBIDDEN()
-    return link
+        await self._plugins.change(account, link_id, PLUGIN, data, now)
 
 
 def _known(provider: str) -> str:

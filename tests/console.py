@@ -17,12 +17,15 @@ CUT = "…"
 """Stands for anything, or nothing, in recorded output."""
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_ASSIGNMENT = re.compile(r"[a-z]+=")
+_DEFINITION = re.compile(r"[a-z]+(=|\(\) \{)")
+"""Of a variable or a function, for the rest of the session."""
 # What differs from run to run. Named groups are identities, bound for the rest of the session.
 _VARYING = re.compile(
-    r"(?P<code>(?<=:8080/)[A-Za-z0-9]{6}(?![A-Za-z0-9]))"
-    r"|(?P<secret>(?<![A-Za-z0-9])[A-Za-z0-9]{32}(?![A-Za-z0-9]))"
+    r"(?P<code>(?<=:8080/)[A-Za-z0-9]{5,6}(?![A-Za-z0-9]))"
+    r"|(?P<secret>(?<![A-Za-z0-9])(?:[A-Za-z0-9]{32}|[A-Za-z0-9]{43})(?![A-Za-z0-9]))"
+    r"|(?P<hex>(?<![0-9A-Za-z])[0-9a-f]{24}(?![0-9A-Za-z])|(?<=\bteam-)[0-9a-f]{12})"
     r'|(?P<id>(?<="id":)\ ?\d+)'
+    r"|\d{4}-\d\d-\d\dT[\d:.]{8,12}\+0000"
     r"|(?<!\d)\d{16}(?!\d)"
     r"|(?<=^date:\ ).*?GMT"
     r'|(?<=_balance":)\ ?\d+',
@@ -61,14 +64,14 @@ def run_session(steps: list[Step], folder: Path, replace: Mapping[str, str]) -> 
     `replace` maps text of the document, such as an address, to what it is in this run.
     """
     bound: dict[str, str] = {}
-    assignments = ""
+    definitions = ""
     for step in steps:
         command = _replaced(step.command, {**bound, **replace})
-        if _ASSIGNMENT.match(command):
-            assignments += f"{command}\n"
+        if _DEFINITION.match(command):
+            definitions += f"{command}\n"
             continue
         done = subprocess.run(
-            ["bash", "-uc", assignments + command],
+            ["bash", "-uc", definitions + command],
             cwd=folder,
             capture_output=True,
             text=True,
@@ -103,10 +106,10 @@ def compare(recorded: str, output: str, bound: dict[str, str]) -> None:
 
 
 def _identity(match: re.Match[str]) -> str:
-    lengths = {"code": "{6}", "secret": "{32}", "id": "+"}
-    kind = r"\d" if match.lastgroup == "id" else "[A-Za-z0-9]"
-    space = r"\ " if match[0].startswith(" ") else ""
-    return f"{space}({kind}{lengths[match.lastgroup or 'id']})"
+    if match.lastgroup == "id":
+        return rf"{'[ ]' if match[0].startswith(' ') else ''}(\d+)"
+    kind = "[0-9a-f]" if match.lastgroup == "hex" else "[A-Za-z0-9]"
+    return f"({kind}{{{len(match[0])}}})"
 
 
 def _literal(text: str) -> str:

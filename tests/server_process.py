@@ -102,7 +102,7 @@ class ServerProcess:
         """Waits for the process to end: its exit status, negative if a signal ended it."""
         return self._started.wait(timeout=seconds)
 
-    def call(self, name: str, **inputs: Any) -> dict[str, Any]:
+    def call(self, name: str, /, **inputs: Any) -> dict[str, Any]:
         """A v2 call that must succeed: its output."""
         envelope = httpx.post(f"{self.url}/v2/{name}", json=inputs, timeout=30).json()
         if envelope["status"] != "success":

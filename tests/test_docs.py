@@ -220,6 +220,7 @@ class TestOperations:
         )
         site = site.replace("listen 443 ssl;", f"listen 127.0.0.1:{front};")
         site = re.sub(r"ssl_certificate.*", "", site)
+        site = site.replace("/var/log/nginx", str(tmp_path))
         environ = {
             "SHORTD_CONFIG": str(settings),
             "SHORTD_HOSTS": f"http://{other}",
@@ -243,8 +244,14 @@ class TestOperations:
                     for host in (name, other)
                 ]
                 assert statuses == [404, 302]
+                secret = "key-that-nobody-is-to-see"
+                came_from = {"referer": f"{base}/stats.xml?api_key={secret}"}
+                client.get(f"{base}/stats.json?api_key={secret}&code=x", headers=came_from)
         finally:
             server.stop()
+        logged = (tmp_path / "shortd.log").read_text()
+        assert '"GET /stats.json" 401' in logged
+        assert secret not in logged
         assert [visit.address for visit in stored_visits(server.data_dir)] == ["127.0.0.2"]
 
     def test_nginx_sends_files_and_keeps_them_harmless(self, tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ def test_other_methods_are_refused(site: RunningApp, path: str) -> None:
     assert {"GET", "HEAD"} <= set(response.headers["allow"].split(", "))
 
 
-@pytest.mark.parametrize("path", ["/-/nothing", "/-/", "/a/b", "/x.json", "/-nothing"])
+@pytest.mark.parametrize("path", ["/-/nothing", "/-/", "/a/b", "/x.txt", "/-nothing"])
 def test_what_is_not_there_is_not_found(site: RunningApp, path: str) -> None:
     response = site.get(path)
     assert response.status_code == 404

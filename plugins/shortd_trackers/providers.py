@@ -122,11 +122,16 @@ PROVIDERS = {
         ),
         ("https://analytics.twitter.com", "https://t.co"),
     ),
-    # developers.google.com/tag-platform/tag-manager/web, installation: its <noscript>.
+    # developers.google.com/tag-platform/tag-manager/web, installation: its <noscript>. The v1
+    # document has an id without its prefix.
     Name.GOOGLE_TAG_MANAGER: Provider(
         "Google Tag Manager",
         "GTM-AB12CD3",
-        (_form("GTM-[A-Z0-9]{4,12}", "https://www.googletagmanager.com/ns.html?id={id}"),),
+        (
+            _form(
+                "(?:GTM-)?([A-Z0-9]{4,12})", "https://www.googletagmanager.com/ns.html?id=GTM-{id}"
+            ),
+        ),
         ("https://www.googletagmanager.com",),
         is_frame=True,
     ),

@@ -119,8 +119,11 @@ TEAMS: Table[tuple[str], Team] = Table("teams", Key(TEXT), Team, (TEAMS_BY_CODE,
 MEMBERS_BY_ACCOUNT: Index[tuple[str, str], Member] = Index(
     "members_by_account", Key(TEXT, TEXT), lambda row: (row.userid, row.team)
 )
+MEMBERS_IN_TEAM: Count[tuple[str], Member] = Count(
+    "members_in_team", Key(TEXT), lambda row: (row.team,)
+)
 MEMBERS: Table[tuple[str, str], Member] = Table(
-    "members", Key(TEXT, TEXT), Member, (MEMBERS_BY_ACCOUNT,)
+    "members", Key(TEXT, TEXT), Member, (MEMBERS_BY_ACCOUNT,), counts=(MEMBERS_IN_TEAM,)
 )
 """By (team, userid)."""
 
@@ -142,8 +145,15 @@ CAMPAIGNS_BY_TEAM: Index[tuple[str, int, str], Campaign] = Index(
 CAMPAIGNS_BY_CODE: Index[tuple[str, str], Campaign] = Index(
     "campaigns_by_code", Key(TEXT, TEXT), lambda row: (row.team, row.code)
 )
+CAMPAIGNS_IN_TEAM: Count[tuple[str], Campaign] = Count(
+    "campaigns_in_team", Key(TEXT), lambda row: (row.team,)
+)
 CAMPAIGNS: Table[tuple[str], Campaign] = Table(
-    "campaigns", Key(TEXT), Campaign, (CAMPAIGNS_BY_TEAM, CAMPAIGNS_BY_CODE)
+    "campaigns",
+    Key(TEXT),
+    Campaign,
+    (CAMPAIGNS_BY_TEAM, CAMPAIGNS_BY_CODE),
+    counts=(CAMPAIGNS_IN_TEAM,),
 )
 """By id."""
 

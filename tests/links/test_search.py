@@ -118,3 +118,9 @@ def test_what_one_search_may_cost_is_bounded(
     found = find(keeper, "code")
     assert [link.code for link in found.links] == ["code5", "code4", "code3", "code2"]
     assert found.total == 4
+
+
+def test_a_link_without_a_title_is_found_by_its_destination(keeper: Keeper) -> None:
+    keeper.create(code="untitled")
+    add(keeper, "titled", "Sale")
+    assert [link.code for link in find(keeper, "TARGET.example").links] == ["untitled"]

@@ -194,6 +194,17 @@ class TestProviders:
         assert "; frame-src https://www.googletagmanager.com;" in policy
         assert "img-src" not in policy
 
+    @pytest.mark.parametrize(("id", "told"), [("212121", "GTM-212121"), ("AB12CD3", "GTM-AB12CD3")])
+    def test_a_tag_manager_may_go_without_its_prefix(
+        self, plugins: PluginApp, id: str, told: str
+    ) -> None:
+        track(plugins, {**TAG_MANAGER, "id": id})
+        urls = {
+            frame["src"] for frame in Page(plugins.app.get(plugins.shorturl).text).all("iframe")
+        }
+        assert urls == {f"https://www.googletagmanager.com/ns.html?id={told}"}
+        assert panel(plugins)[0] == ["Google Tag Manager", id], "as its owner gave it"
+
     def test_several_are_told_on_one_page(self, plugins: PluginApp) -> None:
         track(plugins, FACEBOOK, ANALYTICS, TAG_MANAGER, {**FACEBOOK, "id": "55555"})
         response = plugins.app.get(plugins.shorturl)

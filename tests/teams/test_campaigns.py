@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shortd import errors
-from shortd.campaigns import Campaigns
+from shortd.campaigns import CampaignPage, Campaigns
 from shortd.ids import own_team_id
 from shortd.models import Campaign, Role
 from shortd.testing import RunningApp
@@ -23,12 +23,16 @@ def made(somebody: Colleague, team: str, name: str = "New year", **options: str)
     return somebody.do(campaigns.create(somebody.account, team, name, code, somebody.now))
 
 
+def ids(page: CampaignPage) -> list[str]:
+    return [view.id for view in page.campaigns]
+
+
 def test_a_campaign_counts_its_links(ann: Colleague, campaigns: Campaigns) -> None:
     team = ann.found().id
     campaign = made(ann, team)
     links = [ann.link(team, campaign=campaign.id) for _ in range(3)]
     ann.link(team)
-    [view] = campaigns.of_team(ann.account, team)
+    [view] = campaigns.of_team(ann.account, team).campaigns
     assert (view.id, view.code, view.name, view.links, view.team) == (
         campaign.id,
         "new-year",
@@ -39,7 +43,7 @@ def test_a_campaign_counts_its_links(ann: Colleague, campaigns: Campaigns) -> No
     ann.call("delete", shorturl=ann.short_url(links[0]))
     old, new = ann.short_url(links[1]), "127.0.0.1:8080/abcdef"
     ann.call("change_shorturl", shorturl_old=old, shorturl_new=new)
-    assert campaigns.of_team(ann.account, team)[0].links == 2
+    assert campaigns.of_team(ann.account, team).campaigns[0].links == 2
     assert sound(ann.app)
 
 
@@ -50,10 +54,25 @@ def test_lists_are_by_team_or_of_all_teams(
     first, second = made(ann, own), made(ann, team)
     ann.hire(team, ben)
     third = made(ben, own_team_id(ben.userid))
-    assert [view.id for view in campaigns.of_account(ann.account)] == [second.id, first.id]
-    assert [view.id for view in campaigns.of_account(ben.account)] == [third.id, second.id]
+    assert ids(campaigns.of_account(ann.account, 0, 9)) == [first.id, second.id]
+    assert ids(campaigns.of_account(ben.account, 0, 9)) == [third.id, second.id]
     with refused(errors.TEAM_NOT_FOUND):
         campaigns.of_team(ben.account, own)
+
+
+def test_a_list_comes_in_pages(ann: Colleague, campaigns: Campaigns) -> None:
+    """Wherever a page begins and ends, between teams and within one."""
+    teams = sorted(ann.found(f"Team {number}").id for number in range(3))
+    sizes = {own_team_id(ann.userid): 3, teams[0]: 1, teams[1]: 0, teams[2]: 4}
+    whole = []
+    for team, size in sizes.items():
+        whole += [made(ann, team).id for _ in range(size)][::-1]
+    for start in range(10):
+        for count in range(10):
+            page = campaigns.of_account(ann.account, start, count)
+            assert (ids(page), page.total) == (whole[start : start + count], 8)
+            page = campaigns.of_team(ann.account, teams[2], start, count)
+            assert (ids(page), page.total) == (whole[4:][start : start + count], 4)
 
 
 def test_codes_are_unique_within_a_team(ann: Colleague, campaigns: Campaigns) -> None:
@@ -66,7 +85,7 @@ def test_codes_are_unique_within_a_team(ann: Colleague, campaigns: Campaigns) ->
     with refused(errors.CAMPAIGN_CODE_TAKEN):
         ann.do(campaigns.update(ann.account, second.id, code="new-year"))
     ann.do(campaigns.update(ann.account, first.id, name="Old year", code="new-year"))
-    assert campaigns.of_team(ann.account, team)[1].name == "Old year"
+    assert campaigns.of_team(ann.account, team).campaigns[1].name == "Old year"
 
 
 def test_members_use_campaigns_that_admins_look_after(
@@ -97,7 +116,7 @@ def test_links_of_a_campaign_that_ends_stay(
         links = [ann.link(place, campaign=campaign.id) for _ in range(5)]
         ann.do(campaigns.delete(ann.account, campaign.id))
         assert all(ann.sees(link) for link in links)
-    assert campaigns.of_account(ann.account) == []
+    assert campaigns.of_account(ann.account, 0, 9) == ([], 0)
     assert [view.links for view in ann.teams()] == [5, 5]
     left = ann.app.services.links.get(ann.account, links[0].id)
     assert left.extras is None, "nothing is left of them"

@@ -198,8 +198,8 @@ class TeamWork(RuleBasedStateMachine):
     @rule(name=names, data=st.data())
     def end_campaign(self, name: str, data: st.DataObject) -> None:
         person = self.people[name]
-        for view in self.app.services.campaigns.of_account(person.account)[:1]:
-            campaigns = self.app.services.campaigns
+        campaigns = self.app.services.campaigns
+        for view in campaigns.of_account(person.account, 0, 1).campaigns:
             self.attempt(lambda: person.do(campaigns.delete(person.account, view.id)))  # noqa: B023
 
     @rule(name=names, data=st.data())
@@ -233,15 +233,12 @@ class TeamWork(RuleBasedStateMachine):
             for view in person.teams():
                 with self.app.services.store.read() as txn:
                     others = len(list(LINKS_BY_TEAM.keys(txn, (view.id,))))
-                if view.is_own:
-                    plain = [
-                        entry
-                        for entry in person.entries(count=1000)
-                        if self.app.services.links.get(person.account, entry["id"]).extras is None
-                        or not self._team_of(person, entry["id"])
-                    ]
-                    others += len(plain)
-                assert view.links == others
+                assert view.links == others + sum(
+                    not self._team_of(holder, entry["id"])
+                    for holder in self.people.values()
+                    if own_team_id(holder.userid) == view.id
+                    for entry in holder.entries(count=1000)
+                )
 
     def _team_of(self, person: Colleague, link_id: int) -> str:
         extras = self.app.services.links.get(person.account, link_id).extras

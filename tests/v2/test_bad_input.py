@@ -384,7 +384,7 @@ class TestAddresses:
                 assert envelope["error"]["code"] in ("unknown_call", "not_found")
                 assert name.startswith(envelope["type"])
 
-    @pytest.mark.parametrize("path", ["/v2", "/v2x", "/V2/url", "/v1/url"])
+    @pytest.mark.parametrize("path", ["/v2", "/v2x", "/V2/url", "/v3/url"])
     def test_beside_it(self, world: World, path: str) -> None:
         """Not ours to answer in an envelope, but no fault either."""
         response = world.app.request("POST", f"http://127.0.0.1:8080{path}", content=b"{}")

@@ -81,12 +81,10 @@ class PanelsOutput(Output, frozen=True, kw_only=True):
 @call("set_plugin", weight=1000)
 async def set_plugin(ctx: Context, args: SetPlugin) -> Empty:
     """Gives a link data for a plugin, in place of what it had; null removes it."""
-    links = ctx.services.links
     address = address_of(ctx, args.shorturl)
-    link = links.get(ctx.account, address)
-    check = ctx.services.check_plugin_data
-    raw = None if args.data is None else check(link, args.plugin, args.data)
-    await links.set_plugin(ctx.account, address, args.plugin, raw, ctx.now)
+    await ctx.services.link_plugins.change(
+        ctx.account, address, args.plugin, lambda link: args.data, ctx.now
+    )
     return Empty()
 
 

@@ -19,11 +19,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from shortd import errors
+from shortd.api.caller import Caller
+from shortd.api.shapes import Shape, shape_of
 from shortd.api.v2.forms import Form
-from shortd.api.v2.shapes import Shape, shape_of
 from shortd.field_errors import field_error
 from shortd.fields import TokenText, UserId
-from shortd.models import Account
 from shortd.services import Services
 
 JsonObject = dict[str, msgspec.Raw]
@@ -55,26 +55,14 @@ OutputT = TypeVar("OutputT", bound=Output)
 Handler = Callable[["Context", Any], Awaitable[Output]]
 
 
-class Context:
-    """One call under way: the services, who calls, when, and what it has cost so far."""
+class Context(Caller):
+    """One call under way, with the file that comes with it."""
 
     def __init__(
         self, services: Services, address: str, now: int, form: Form | None = None
     ) -> None:
-        self.services = services
-        self.address = address
-        """The client's address, as far as it can be believed."""
-        self.now = now
-        self.charged = 0
-        """Weight units taken."""
-        self._account: Account | None = None
+        super().__init__(services, address, now)
         self._form = form
-
-    @property
-    def account(self) -> Account:
-        """Whose credentials came with the call."""
-        assert self._account is not None, "the call's input carries no credentials"
-        return self._account
 
     @property
     def form(self) -> Form:
@@ -87,26 +75,6 @@ class Context:
         self._account = self.services.logins.authenticate(
             credentials.userid, credentials.token, self.now
         )
-
-    def charge(self, weight: int) -> None:
-        """Takes weight from the account's bucket, else from the client address's.
-
-        RATE_LIMITED if it is short; then everything the call took before is given back, since
-        a refused call costs nothing.
-        """
-        if not weight:
-            return
-        budgets = self.services.budgets
-        if self._account is None:
-            budgets.charge_client(self.address, weight, self.now)
-        else:
-            try:
-                budgets.charge_account(self._account, weight, self.now)
-            except errors.ShortdError:
-                budgets.refund_account(self._account, self.charged, self.now)
-                self.charged = 0
-                raise
-        self.charged += weight
 
 
 class Call(msgspec.Struct, frozen=True):

@@ -1,0 +1,140 @@
+"""The calls of sqwish: shorten, stats, ips."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from time import gmtime, strftime
+
+from shortd import errors
+from shortd.api.sqwish.documents import Document, Format, flag
+from shortd.api.sqwish.registry import Context, call
+from shortd.clock import SECOND
+from shortd.destinations import parse_destination
+from shortd.link_terms import TermChanges
+from shortd.links import CODE_PATTERN, NewLink
+from shortd.models import Link, Scope, Visit
+
+DRAWN_LENGTHS = (3, 4, 5)
+"""Of codes; when all these are used up, they have the six characters of other links."""
+MOST_ADDRESSES = 10_000
+"""That an answer has: as many visits as a link keeps unless the settings say otherwise."""
+ADDRESS_WEIGHT = 1
+"""Weight units for each address that `ips` answers."""
+
+
+@call("shorten", scope=Scope.WRITE)
+async def shorten(ctx: Context) -> Document:
+    """Shortens a URL, under a code of one's own and with a password if they are given."""
+    if ctx.is_prefetch:
+        raise errors.BAD_REQUEST("No link is made for a request that is a mere prefetch.")
+    services = ctx.services
+    url, custom = ctx.parameters.need("url"), ctx.parameters.get("custom")
+    password = ctx.parameters.get("password")
+    destination = parse_destination(url, services.hosts.names)
+    if custom and not CODE_PATTERN.fullmatch(custom):
+        raise errors.INVALID_CODE(
+            "A code has 1 to 64 of A-Z, a-z, 0-9, _ and -, and does not begin with -.",
+            field="custom",
+        )
+    owner = await ctx.owner()
+    new = NewLink(
+        destination=destination,
+        host=services.hosts.default,
+        code=custom or None,
+        drawn_lengths=DRAWN_LENGTHS,
+        replaces=False,
+        extras=await services.link_terms.of_new(TermChanges(password=password)),
+    )
+    [link] = await services.links.create(owner, [new], ctx.now)
+    return {**_facts(ctx, link), "custom": flag(bool(custom)), "password": flag(bool(password))}
+
+
+@call("stats", scope=Scope.READ)
+async def stats(ctx: Context) -> Document:
+    """How often a link was followed."""
+    # What was made without a key is no secret to those who have one.
+    link = await _link(ctx, also_anonymous=ctx.keyless)
+    return {**_facts(ctx, link), "hits": _hits(ctx, link)}
+
+
+@call("ips", scope=Scope.READ, needs_key=True)
+async def ips(ctx: Context) -> Document:
+    """Who followed a link lately: addresses and times, the newest first."""
+    limit = ctx.parameters.positive("limit")
+    link = await _link(ctx, also_anonymous=False)
+    most = min(limit or MOST_ADDRESSES, MOST_ADDRESSES)
+    visits = await ctx.services.recent_visits.of_link(link.id, most, ctx.now)
+    ctx.charge(ADDRESS_WEIGHT * len(visits))
+    # The document has it in XML alone.
+    shown = {"limit": str(limit or flag(False))} if ctx.written is Format.XML else {}
+    return {
+        **_facts(ctx, link),
+        "hits": _hits(ctx, link),
+        **shown,
+        "iplist": {"ipdata": await asyncio.to_thread(_listed, visits)},
+    }
+
+
+async def _link(ctx: Context, *, also_anonymous: bool) -> Link:
+    """The link that the parameters name, if the caller may know about it.
+
+    MISSING_FIELD, ENTRY_NOT_FOUND, ACCOUNT_LOCKED; BAD_CREDENTIALS for a wrong password,
+    LOGIN_LIMITED after many.
+    """
+    links, code = ctx.services.links, ctx.parameters.need("code")
+    # A whole short URL names a link of another host.
+    address = links.address(
+        code if "/" in code else ctx.services.hosts.default.short_url(code),
+    )
+    if address is None:
+        raise errors.ENTRY_NOT_FOUND(field="code")
+    owner = await ctx.owner()
+    try:
+        link = links.get(owner, address)
+    except errors.ShortdError:
+        if not also_anonymous:
+            raise
+        link = links.get(await ctx.services.accounts.anonymous(ctx.now), address)
+    await _check_password(ctx, link)
+    return link
+
+
+async def _check_password(ctx: Context, link: Link) -> None:
+    if link.extras is None or link.extras.password is None:
+        return
+    passwords, password = ctx.services.link_passwords, ctx.parameters.get("password")
+    if not password:
+        raise errors.BAD_CREDENTIALS("This link asks for its password.", field="password")
+    passwords.refuse_guesser(link, ctx.address, ctx.now)
+    try:
+        await passwords.check_password(link, password, ctx.address, ctx.now)
+    except errors.ShortdError as refusal:
+        if refusal.kind is not errors.WRONG_PASSWORD:
+            raise
+        raise errors.BAD_CREDENTIALS(refusal.message, field="password") from None
+
+
+def _facts(ctx: Context, link: Link) -> dict[str, str]:
+    """What all answers begin with."""
+    return {
+        "error": flag(False),
+        "original": link.url,
+        "shortURL": ctx.services.links.short_url(link),
+        "code": link.code,
+    }
+
+
+def _hits(ctx: Context, link: Link) -> str:
+    with ctx.services.store.read() as txn:
+        return str(ctx.services.clicks.live(txn, link.id).count)
+
+
+def _listed(visits: Sequence[Visit]) -> list[Document]:
+    return [
+        {
+            "ip": visit.address,
+            "date": strftime("%Y-%m-%d %H:%M:%S", gmtime(visit.utime // SECOND)),
+        }
+        for visit in visits
+    ]

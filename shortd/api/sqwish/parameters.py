@@ -1,0 +1,69 @@
+"""The parameters of a sqwish call, from the query and from a form's body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from shortd import errors
+
+NAMES = ("api_key", "url", "custom", "password", "code", "limit")
+FORM = "application/x-www-form-urlencoded"
+MOST_FIELDS = 100
+_DIGITS = 18
+"""Of a number; more of them would not fit 64 bits."""
+
+
+class Parameters:
+    """What was given. One that is empty counts as absent; names that no call has are ignored."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self._given = given
+
+    def get(self, name: str) -> str:
+        """Empty if it is absent."""
+        return self._given.get(name, "")
+
+    def need(self, name: str) -> str:
+        """MISSING_FIELD."""
+        if not self.get(name):
+            raise errors.MISSING_FIELD("This parameter is missing.", field=name)
+        return self.get(name)
+
+    def positive(self, name: str) -> int | None:
+        """A whole number above 0; None if it is absent. INVALID_FIELD."""
+        text = self.get(name)
+        if not text:
+            return None
+        is_number = text.isascii() and text.isdigit() and len(text) <= _DIGITS
+        if not is_number or not int(text):
+            raise errors.INVALID_FIELD("Expected a whole number above 0.", field=name)
+        return int(text)
+
+
+def read(query: bytes, form: bytes, content_type: str) -> Parameters:
+    """Reads both. BAD_REQUEST for what cannot be read, INVALID_FIELD for one that comes twice."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if form and kind not in ("", FORM):
+        raise errors.BAD_REQUEST(f"Send the parameters in the query, or as {FORM}.")
+    given: dict[str, str] = {}
+    for part in (query, form):
+        for name, value in _pairs(part):
+            if name not in NAMES or not value:
+                continue
+            if name in given:
+                raise errors.INVALID_FIELD("This parameter comes twice.", field=name)
+            given[name] = value
+    return Parameters(given)
+
+
+def _pairs(part: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(
+            part.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS
+        )
+    except UnicodeDecodeError:
+        message = "The parameters have to be percent-encoded UTF-8."
+        raise errors.BAD_REQUEST(message) from None
+    except ValueError:
+        raise errors.BAD_REQUEST("These are too many parameters.") from None

@@ -1,0 +1,111 @@
+"""The HTTP side of sqwish: parameters in, documents out."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import structlog
+from litestar import Response, route
+from litestar.enums import HttpMethod
+
+from shortd import errors
+from shortd.api.sqwish import documents, parameters
+from shortd.api.sqwish.documents import Document, Format
+from shortd.api.sqwish.registry import CALLS, Context
+from shortd.services import Services
+from shortd.web.answers import Answer, Headers, retry_after_header
+from shortd.web.follow import client_address
+from shortd.web.site import AnyRequest, response, services_of
+
+FORM_BYTES = 1 << 16
+METHODS = [HttpMethod.GET, HttpMethod.POST]
+ALLOWED = b"GET, OPTIONS, POST"
+_PATH = re.compile(r"(?P<name>[^/.]+)\.(?P<suffix>[^/.]+)")
+
+# A key stands in the address: it is to stay out of caches and of Referer headers.
+_HEADERS: Headers = [
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'"),
+]
+
+log = structlog.get_logger(__name__)
+
+
+@route(
+    [f"/{name}.{written}" for name in CALLS for written in Format],
+    http_method=METHODS,
+    request_max_body_size=FORM_BYTES,
+)
+async def sqwish_call(request: AnyRequest) -> Response[bytes]:
+    """One call, in either format."""
+    services = services_of(request)
+    name, _, suffix = request.scope["path"].strip("/").partition(".")
+    # What follows a GET is no form.
+    form = await request.body() if request.method == HttpMethod.POST else b""
+    status = 200
+    retry_after = None
+    try:
+        document = await _run(services, request, name, Format(suffix), form)
+    except errors.ShortdError as error:
+        document, status, retry_after = documents.refusal(error), error.status, error.retry_after
+    services.metrics.calls[f"sqwish/{name}", status] += 1
+    # Thousands of addresses are not to hold the event loop up.
+    body = await asyncio.to_thread(documents.render, document, Format(suffix))
+    return _answer(body, Format(suffix), status, retry_after)
+
+
+async def _run(
+    services: Services, request: AnyRequest, name: str, written: Format, form: bytes
+) -> Document:
+    """Runs a call. Raises ShortdError alone."""
+    scope = request.scope
+    try:
+        content_type = request.headers.get("content-type", "")
+        ctx = Context(
+            services,
+            client_address(services, scope),
+            services.clock.now(),
+            parameters.read(scope["query_string"], form, content_type),
+            written=written,
+            is_prefetch=services.heads.read(dict(scope["headers"]), scope["headers"]).is_prefetch,
+        )
+        return await CALLS[name].run(ctx)
+    except errors.ShortdError:
+        raise
+    except Exception:
+        log.exception("call_failed", call=f"sqwish/{name}")
+        raise errors.INTERNAL() from None
+
+
+def format_of(path: str) -> Format | None:
+    """What a refusal at this path is written in; None if it is no affair of sqwish's."""
+    match = _PATH.fullmatch(path.strip("/"))
+    if match is None:
+        return None
+    if match["suffix"] in list(Format):
+        return Format(match["suffix"])
+    return Format.JSON if match["name"] in CALLS else None
+
+
+def refusal(error: errors.ShortdError, written: Format) -> Response[bytes]:
+    """The answer to a request that never became a call: wrong path or method, body too large."""
+    body = documents.render(documents.refusal(error), written)
+    answer = _answer(body, written, error.status, error.retry_after)
+    if error.status == 405:
+        answer.headers["allow"] = ALLOWED.decode()
+    return answer
+
+
+def _answer(
+    body: bytes, written: Format, status: int, retry_after: float | None
+) -> Response[bytes]:
+    headers = [(b"content-type", written.content_type.encode()), *_HEADERS]
+    if retry_after is not None:
+        headers.append(retry_after_header(retry_after))
+    return response(Answer(status, headers, body))
+
+
+HANDLERS = (sqwish_call,)

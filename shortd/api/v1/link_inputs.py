@@ -1,0 +1,89 @@
+"""What the inputs of the calls about links have in common."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+from msgspec import Meta
+
+from shortd import errors
+from shortd.api.v1.inputs import HexId, Input
+from shortd.ids import DRAWN_IDS
+
+NOTHING = "-"
+"""Stands for an empty text, which would leave things as they are: removes what is there."""
+
+LinkText = Annotated[str, Meta(max_length=2048, description="A text on one line.")]
+Flag = Annotated[int, Meta(ge=0, le=1, description="0 or 1.")]
+
+_NAMES = {
+    "shorturl": "linkId",
+    "link": "linkId",
+    "team": "teamId",
+    "domain": "domainId",
+    "host": "domainId",
+    "campaign": "campaignId",
+    "utm_source": "utmSource",
+    "utm_medium": "utmMedium",
+    "utm_campaign": "utmCampaign",
+    "utm_term": "utmTerm",
+    "utm_content": "utmContent",
+    "unique_minutes": "uniqueTime",
+    "expiration_utime": "date",
+    "expiration_count": "click",
+    "date_fallback": "destinationByDate",
+    "count_fallback": "destinationByClick",
+    "provider": "trackerId",
+}
+"""What the services call a field, and the document."""
+_VARIANT = re.compile(r"data\.variants(?P<place>\[[0-9]+\])?(?:\.(?P<part>url|weight))?.*")
+_PARTS = {"url": ".link", "weight": ".percentage", None: ""}
+_TOLD = frozenset({"invalid_field", "invalid_url", "url_loops", "invalid_code", "unknown_host"})
+"""Errors whose message needs the field's name."""
+
+
+class OneLink(Input, frozen=True, kw_only=True):
+    """Base of the inputs of calls about one link."""
+
+    link_id: HexId
+
+
+def number_of(link_id: str) -> int:
+    """The number of a link, by its id. ENTRY_NOT_FOUND if no link can have it."""
+    number = int(link_id, 16)
+    if number >= DRAWN_IDS:
+        raise errors.ENTRY_NOT_FOUND(field="link")
+    return number
+
+
+def emptied(text: str | None) -> str | None:
+    """A text as the services take it: None leaves things as they are, an empty one removes."""
+    return "" if text == NOTHING else text
+
+
+@contextmanager
+def link_errors() -> Iterator[None]:
+    """Refusals of the services, with the document's names for things."""
+    try:
+        yield
+    except errors.ShortdError as error:
+        if error.kind is errors.ENTRY_NOT_FOUND:
+            raise errors.ENTRY_NOT_FOUND("You have no such link.", field="linkId") from None
+        field = _name(error.field)
+        message = f"{field}: {error.message}" if field and error.code in _TOLD else error.message
+        raise error.kind(message, field=field, retry_after=error.retry_after) from None
+
+
+def _name(field: str | None) -> str | None:
+    """The document's name of a field."""
+    if field is None:
+        return None
+    variant = _VARIANT.fullmatch(field)
+    if variant is not None:
+        return f"testing{variant['place'] or ''}{_PARTS[variant['part']]}"
+    if field.startswith("data.trackers"):
+        return "code"
+    return _NAMES.get(field, field.removeprefix("data."))

@@ -1,0 +1,87 @@
+"""Links as Shorten World v1 shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import msgspec
+
+from shortd.access import team_of
+from shortd.api.v1.registry import Context
+from shortd.api.v1.times import millisecond_text
+from shortd.domains import domain_id
+from shortd.ids import link_hex_id
+from shortd.models import Link, LinkExtras
+from shortd.searching import title_of
+
+HIDDEN_PASSWORD = "********"
+"""What is shown of any password: nobody can read it, we neither."""
+
+_NO_EXTRAS = LinkExtras()
+
+
+class LinkStatus(StrEnum):
+    """What a visitor meets; the document shows the first alone, but has the second of domains."""
+
+    ACTIVE = "Y"
+    ENDED = "E"
+    """Its time has come or its clicks are used up; visits go to the fallback, if any."""
+    DISABLED = "N"
+
+
+class LinkInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A link of `link/list`."""
+
+    id: str
+    code: str
+    url: str
+    destination: str
+    title: str
+    password: str | None
+    click_type: int
+    unique_time: int | None
+    api: bool
+    status: LinkStatus
+    domain_id: str
+    campaign_id: str | None
+    team_id: str
+    tags: str | None
+    created_time: str
+
+
+def show(ctx: Context, links: Sequence[Link]) -> list[LinkInfo]:
+    """The links, with what holds of them at this moment."""
+    services = ctx.services
+    with services.store.read() as txn:
+        used_up = [services.clicks.are_used_up(txn, link) for link in links]
+    return [_info(ctx, link, is_used_up) for link, is_used_up in zip(links, used_up, strict=True)]
+
+
+def _status(link: Link, now: int, is_used_up: bool) -> LinkStatus:
+    if not link.enabled:
+        return LinkStatus.DISABLED
+    is_over = is_used_up or link.expiration_utime <= now
+    return LinkStatus.ENDED if is_over else LinkStatus.ACTIVE
+
+
+def _info(ctx: Context, link: Link, is_used_up: bool) -> LinkInfo:
+    host = ctx.services.hosts.numbered(link.host)
+    extras = link.extras or _NO_EXTRAS
+    return LinkInfo(
+        id=link_hex_id(link.id),
+        code=link.code,
+        url=host.short_url(link.code),
+        destination=link.url,
+        title=title_of(link),
+        password=None if extras.password is None else HIDDEN_PASSWORD,
+        click_type=int(extras.unique_minutes > 0),
+        unique_time=extras.unique_minutes or None,
+        api=True,
+        status=_status(link, ctx.now, is_used_up),
+        domain_id=domain_id(host),
+        campaign_id=extras.campaign or None,
+        team_id=team_of(link),
+        tags=extras.tags or None,
+        created_time=millisecond_text(link.utime),
+    )

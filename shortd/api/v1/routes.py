@@ -1,0 +1,75 @@
+"""The HTTP side of Shorten World v1: bodies in, answers out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import HttpMethod, Request, Response, route
+from litestar.datastructures import State
+
+from shortd import errors
+from shortd.api.v1 import answers
+from shortd.api.v1.registry import CALLS
+from shortd.services import Services
+from shortd.web.answers import retry_after_header
+from shortd.web.follow import client_address
+
+PREFIX = "/v1/"
+BODY_LIMIT = 1 << 20
+"""Bytes of a body: the longest list of destinations fits in."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+@route(
+    "/v1/{path:path}",
+    # Litestar would answer OPTIONS by itself, with a status that the document does not have.
+    http_method=[HttpMethod.POST, HttpMethod.OPTIONS],
+    request_max_body_size=BODY_LIMIT,
+    status_code=200,
+)
+async def v1_call(request: Request[Any, Any, State]) -> Response[bytes]:
+    if request.method != HttpMethod.POST:
+        raise errors.METHOD_NOT_ALLOWED()
+    services: Services = request.app.state.services
+    name = _name(request)
+    answer = await answers.answer(
+        services,
+        name,
+        await request.body(),
+        authorization=request.headers.get("authorization", ""),
+        address=client_address(services, request.scope),
+    )
+    shown = f"v1/{name}" if name in CALLS else "unknown"
+    services.metrics.calls[shown, answer.status.code or 200] += 1
+    return _render(answer)
+
+
+def refusal(request: Request[Any, Any, State], error: errors.ShortdError) -> Response[bytes]:
+    """The answer to a request that never became a call: wrong method, body too large."""
+    services: Services = request.app.state.services
+    return _render(answers.refused(error, services.clock.now()))
+
+
+def _name(request: Request[Any, Any, State]) -> str:
+    return request.scope["path"].removeprefix(PREFIX).strip("/")
+
+
+def _render(answer: answers.Answer) -> Response[bytes]:
+    headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+    if answer.retry_after is not None:
+        name, value = retry_after_header(answer.retry_after)
+        headers[name.decode()] = value.decode()
+    if answer.http_status == 401:
+        # RFC 9110 11.6.1.
+        headers["www-authenticate"] = "Bearer"
+    return Response(
+        _encode(answer.body()),
+        status_code=answer.http_status,
+        headers=headers,
+        media_type="application/json",
+    )
+
+
+HANDLERS = (v1_call,)
