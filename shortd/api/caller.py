@@ -44,3 +44,8 @@ class Caller:
                 self.charged = 0
                 raise
         self.charged += weight
+
+    def give_back(self, weight: int) -> None:
+        """Returns to the account what was charged ahead and turned out not to be needed."""
+        self.services.budgets.refund_account(self.account, weight, self.now)
+        self.charged -= weight

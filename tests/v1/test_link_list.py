@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from shortd.testing import open_app
 from tests.v1.linking import MAIN, make, path_of, shown
-from tests.v1.people import Client
+from tests.v1.people import Client, client, refused
 from tests.v1.samples import DEFAULT_HOST, UNKNOWN
 
 
@@ -105,6 +107,26 @@ def test_links_that_are_looked_through_are_charged_before(ann: Client) -> None:
         before = ann.balance
         assert ids(ann, teamId=team_id, search="nothing") == []
         assert before - ann.balance == weight
+
+
+def test_who_cannot_pay_for_a_list_has_nothing_looked_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environ = {"SHORTD_LIMITS__REGISTERED__API_CAPACITY": "100000"}
+    with open_app(tmp_path / "data", environ=environ) as app:
+        eve = client(app, "eve")
+        for _ in range(3):
+            make(eve)
+        account, now = eve.account, eve.now
+        app.services.budgets.charge_account(account, eve.balance - 1200, now)
+        balance = eve.balance
+        monkeypatch.setattr("shortd.searching.Search.page", None)
+        answer = eve.send("entity/link/list")
+        assert refused(answer)["code"] == 429
+        assert int(answer.headers["retry-after"]) >= 1
+        assert eve.balance == balance
+        monkeypatch.undo()
+        assert len(ids(eve, size=2)) == 2
 
 
 class TestFilters:

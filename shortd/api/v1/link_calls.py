@@ -103,10 +103,12 @@ async def link_list(ctx: Context, args: ListLinks) -> LinksOutput:
 
     search = ctx.services.search
     sources = search.of_account(ctx.account, args.team_id)
-    # Before they are read: whoever cannot pay is to cost nothing.
-    ctx.charge(sum(min(source.size, LINKS_READ) for source in sources) // LINKS_PER_WEIGHT)
+    read = sum(min(source.size, LINKS_READ) for source in sources)
+    most = min(args.size, read)
+    # Ahead, as if all were wanted: whoever cannot pay for what he gets is to cost nothing.
+    ctx.charge(read // LINKS_PER_WEIGHT + most * ENTRY_WEIGHT)
     found = await search.page(sources, wanted, start=args.page * args.size, count=args.size)
-    ctx.charge(ENTRY_WEIGHT * len(found.links))
+    ctx.give_back(max(0, most - len(found.links)) * ENTRY_WEIGHT)
     return LinksOutput(links=show(ctx, found.links), total=found.total)
 
 
