@@ -53,7 +53,7 @@ class Invitations:
 
     async def invite(
         self, actor: Account | None, team: str, guest: str, role: Role, now: int
-    ) -> Invitation:
+    ) -> InvitationView:
         """Offers somebody a place in a team for two weeks, in place of an earlier offer.
 
         `guest` is the username of an account, or an e-mail address, whoever has it.
@@ -62,7 +62,7 @@ class Invitations:
         guest = guest.strip()
         invitation_id = random_id(self._random)
 
-        def offer(txn: WriteTxn) -> Invitation:
+        def offer(txn: WriteTxn) -> InvitationView:
             may_manage(txn, actor, team, role)
             stored_team(txn, team, actor)
             check_role(txn, team, role)
@@ -77,7 +77,7 @@ class Invitations:
                 invitation_id, team, role, now, now + INVITATION_DAYS * DAY, userid, email
             )
             INVITATIONS.put(txn, (row.id,), row)
-            return row
+            return _shown(txn, row)
 
         return await self._store.write(offer)
 

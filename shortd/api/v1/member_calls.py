@@ -79,12 +79,9 @@ async def add_member(ctx: Context, args: AddMember) -> InvitationOutput:
     """Invites somebody to a team, who is in it once he accepts. Owners may, and admins for the
     role of a member.
     """
-    services = ctx.services
-    made = await services.invitations.invite(
+    invitation = await ctx.services.invitations.invite(
         ctx.account, args.team_id, args.member, args.role, ctx.now
     )
-    offered = services.invitations.of_team(ctx.account, args.team_id, ctx.now)
-    [invitation] = [one for one in offered if one.id == made.id]
     return InvitationOutput(invitation=shown(invitation))
 
 

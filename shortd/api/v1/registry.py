@@ -77,9 +77,7 @@ class Call(msgspec.Struct, frozen=True):
     scope: Scope | None
     """What the access token has to allow; None for calls without one, which are charged to the
     client's address."""
-    weight: int
     input_type: type[Input]
-    output_type: type[Output]
     handler: Handler
     reader: Reader[Any]
 
@@ -92,7 +90,7 @@ class Call(msgspec.Struct, frozen=True):
         if self.scope is not None:
             ctx.authenticate(self.scope)
         args = self.reader.read(body)
-        ctx.charge(self.weight)
+        ctx.charge(WEIGHT)
         return await self.handler(ctx, args)
 
 
@@ -101,7 +99,7 @@ CALLS: dict[str, Call] = {}
 
 
 def call(
-    name: str, *, scope: Scope | None, weight: int = WEIGHT
+    name: str, *, scope: Scope | None
 ) -> Callable[
     [Callable[[Context, InputT], Awaitable[OutputT]]],
     Callable[[Context, InputT], Awaitable[OutputT]],
@@ -115,9 +113,7 @@ def call(
         CALLS[name] = Call(
             name=name,
             scope=scope,
-            weight=weight,
             input_type=hints["args"],
-            output_type=hints["return"],
             handler=function,
             reader=Reader(hints["args"]),
         )
