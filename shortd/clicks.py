@@ -20,13 +20,14 @@ import structlog
 
 from shortd import errors
 from shortd.countries import CountryOf, place_of
+from shortd.generations import Generation, PendingCounts
 from shortd.journal import Journal
-from shortd.models import QR_LOAD, QR_VISIT, Click, Counts, Link, Position
+from shortd.models import Click, Counts, Link, Position
 from shortd.settings import ClickSettings
 from shortd.store import Store
 from shortd.store.schema import COUNTS, POSITIONS, SIGHTINGS
 from shortd.store.table import Txn, WriteTxn
-from shortd.tally import Tally, add_choice, merged_choices
+from shortd.tally import Tally, merged_choices
 
 JOURNAL = ("journal",)
 REPLAY_BYTES = 1 << 15
@@ -44,31 +45,11 @@ BRISK_DUTY = 0.67
 """Share of its time that the drain works, without a backlog and with a long one."""
 LONG_BACKLOG = 250_000
 """Clicks. A crash replays so many in a second."""
-SIGHTINGS_KEPT = 250_000
-"""Visitors that a generation remembers (some 200 bytes each). Further ones count again until they
-are drained, which on a disk that works is at once."""
 
 _NO_COUNTS = Counts()
 _START = Position()
 
 log = structlog.get_logger(__name__)
-
-
-class _Counts(msgspec.Struct, gc=False):
-    """Clicks of a link that are not drained yet. There may be very many of these, and the
-    garbage collector is not to walk over them in the middle of a redirect."""
-
-    count: int = 0
-    count_qr: int = 0
-    last_utime: int = 0
-    choices: dict[str, int] | None = None
-    unique: int = 0
-    seen: dict[bytes, int] | None = None
-    """Times of visitors' unique clicks, where the link has a window for them."""
-
-
-Pending = dict[int, _Counts]
-"""By link id."""
 
 
 class LiveCounts(msgspec.Struct, frozen=True):
@@ -82,59 +63,6 @@ class LiveCounts(msgspec.Struct, frozen=True):
     """Visits by choice of a plugin; None where there are none."""
     unique: int = 0
     """Visits that were no repeats within the link's unique window."""
-
-
-class _Generation:
-    """Clicks that one transaction will drain, and what they come to."""
-
-    __slots__ = ("clicks", "pending", "sightings", "until")
-
-    def __init__(self) -> None:
-        self.pending: Pending = {}
-        self.clicks = 0
-        self.sightings = 0
-        self.until = _START
-        """End of its last record in the journal, once it is sealed."""
-
-    def add(self, click: Click) -> None:
-        self.clicks += 1
-        counts = self.pending.get(click.link_id)
-        if counts is None:
-            counts = self.pending[click.link_id] = _Counts()
-        if click.kind != QR_LOAD:
-            counts.count += 1
-            counts.last_utime = click.utime
-            if not click.is_repeat:
-                counts.unique += 1
-                if click.sighting is not None:
-                    self._remember(counts, {click.sighting.visitor: click.utime})
-        if click.kind == QR_VISIT or click.kind == QR_LOAD:
-            counts.count_qr += 1
-        if click.choice:
-            counts.choices = add_choice(counts.choices, click.choice)
-
-    def merge(self, later: _Generation) -> None:
-        """Takes in the clicks that follow its own."""
-        self.clicks += later.clicks
-        self.until = later.until
-        for link_id, more in later.pending.items():
-            counts = self.pending.setdefault(link_id, _Counts())
-            counts.count += more.count
-            counts.count_qr += more.count_qr
-            counts.last_utime = max(counts.last_utime, more.last_utime)
-            if more.choices:
-                counts.choices = merged_choices(counts.choices, more.choices)
-            counts.unique += more.unique
-            if more.seen:
-                self._remember(counts, more.seen)
-
-    def _remember(self, counts: _Counts, visitors: dict[bytes, int]) -> None:
-        if self.sightings >= SIGHTINGS_KEPT:
-            return
-        self.sightings += len(visitors)
-        if counts.seen is None:
-            counts.seen = {}
-        counts.seen.update(visitors)
 
 
 class Clicks:
@@ -153,10 +81,10 @@ class Clicks:
         self._settings = settings
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Click).decode
-        self._current = _Generation()
-        self._sealed: deque[_Generation] = deque()
+        self._current = Generation()
+        self._sealed: deque[Generation] = deque()
         self._sealed_clicks = 0
-        self._lost = _Generation()
+        self._lost = Generation()
         self.fault: str | None = None
         """Why the last drain failed; the clicks wait in the journal and in the live counts."""
         self._unsynced = asyncio.Event()
@@ -210,7 +138,7 @@ class Clicks:
                 last = seen
         return last
 
-    def _pending(self, txn: Txn, link_id: int) -> Iterator[_Counts]:
+    def _pending(self, txn: Txn, link_id: int) -> Iterator[PendingCounts]:
         """What of a link is not in the tables that `txn` reads."""
         # The oldest may be in the tables already, and we have not heard of it yet.
         drained = (POSITIONS.get(txn, JOURNAL) or _START) if self._sealed else _START
@@ -304,7 +232,7 @@ class Clicks:
         else:
             # Nothing has been drained for long: memory is then bounded by links, not clicks.
             self._sealed[-1].merge(self._current)
-        self._current = _Generation()
+        self._current = Generation()
 
     async def _drain_oldest(self) -> bool:
         """Drains the oldest clicks in one transaction; False if there were none."""

@@ -28,7 +28,7 @@ LAYERS = {
     "client": {"client"},
     "services": {
         *("accounts", "tokens", "logins", "codes", "mailboxes", "mail"),
-        *("links", "files", "clicks", "access", "custody"),
+        *("links", "files", "clicks", "generations", "access", "custody"),
         *(
             "teams",
             "members",
