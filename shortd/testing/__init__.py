@@ -10,9 +10,10 @@ fixture `shortd_app` opens apps in a folder of the test's own. Nothing here need
 
 from __future__ import annotations
 
-from shortd.testing.app import RunningApp, StartApp, open_app
+from shortd.testing.app import RunningApp
 from shortd.testing.check import check_plugin
 from shortd.testing.clock import FakeClock
+from shortd.testing.opening import StartApp, open_app
 from shortd.testing.population import AGENTS, population
 
 __all__ = [

@@ -21,7 +21,8 @@ from shortd.hookspecs import DECIDE
 from shortd.plugin_types import Visit
 from shortd.plugins.flaws import AnyPlugin, flaw_of, one_line
 from shortd.resolver import Decision
-from shortd.testing.app import PluginFault, RunningApp, is_overrun, open_app
+from shortd.testing.app import PluginFault, RunningApp, is_overrun
+from shortd.testing.opening import open_app
 from shortd.testing.population import population
 from shortd.visitors import parse_agent
 
