@@ -1,11 +1,13 @@
 """Redirects with a large database beside a small one: `python -m bench.size`.
 
 Both servers run all the time and are loaded in turn. The large one has been given its clicks over
-HTTP, and has counted them, before the first round.
+HTTP, and has counted them, before the first round. `--visited` says on how many of its links visits
+fall: all alike is the worst that can happen, and is not what visitors do.
 """
 
 from __future__ import annotations
 
+import random
 import statistics
 import tempfile
 from pathlib import Path
@@ -26,9 +28,10 @@ AT_ONCE = 20
 @click.command()
 @click.option("--links", default=1_000_000, show_default=True)
 @click.option("--clicks", default=10_000_000, show_default=True)
+@click.option("--visited", default=1_000_000, show_default=True, help="Links that are visited.")
 @click.option("--rounds", default=5, show_default=True)
 @click.option("--seconds", default=3, show_default=True)
-def main(links: int, clicks: int, rounds: int, seconds: int) -> None:
+def main(links: int, clicks: int, visited: int, rounds: int, seconds: int) -> None:
     """Measures redirects a second with many links and clicks, and with few."""
     with tempfile.TemporaryDirectory(prefix="shortd-bench") as name:
         directory = Path(name)
@@ -37,7 +40,8 @@ def main(links: int, clicks: int, rounds: int, seconds: int) -> None:
             paths = {}
             for server, count in ((small, SMALL), (large, links)):
                 _, codes = fill(server, count)
-                paths[server] = [f"/{code}" for code in codes]
+                chosen = random.Random(1).sample(codes, min(count, visited))
+                paths[server] = [f"/{code}" for code in chosen]
             counted = 0
             while counted < clicks:
                 counted += load(large.url, paths[large], directory, seconds=AT_ONCE).requests

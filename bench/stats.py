@@ -46,8 +46,8 @@ LANGUAGES = [f"{one}{two}" for one in "abcdef" for two in "klmnopqr"]
 COUNTRIES = [f"{one}{two}" for one in "ABCDEFGHIJ" for two in "KLMNOPQRSTUV"]
 
 
-def fill(txn: WriteTxn, clicks: int) -> int:
-    """Bytes of the rows."""
+def fill(txn: WriteTxn, clicks: int, kinds: int) -> int:
+    """Bytes of the rows. Of everything that visitors differ in there are `kinds`, at most."""
     chance = random.Random(1)
     LINKS.put(txn, (0, LINK.code), LINK)
     size = 0
@@ -58,10 +58,10 @@ def fill(txn: WriteTxn, clicks: int) -> int:
                 LINK.id,
                 day * DAY,
                 VISIT,
-                chance.choice(COUNTRIES),
-                chance.choice(AGENTS),
-                chance.choice(REFERRERS),
-                chance.choice(LANGUAGES),
+                chance.choice(COUNTRIES[:kinds]),
+                chance.choice(AGENTS[:kinds]),
+                chance.choice(REFERRERS[:kinds]),
+                chance.choice(LANGUAGES[:kinds]),
             )
             for _ in range(clicks // DAYS)
         )
@@ -71,10 +71,12 @@ def fill(txn: WriteTxn, clicks: int) -> int:
     return size
 
 
-async def measure(directory: Path, clicks: int, rounds: int) -> tuple[int, dict[str, list[float]]]:
+async def measure(
+    directory: Path, clicks: int, kinds: int, rounds: int
+) -> tuple[int, dict[str, list[float]]]:
     """Bytes of the rows, and ms of CPU by step."""
     store = Store(directory)
-    size = await store.write(lambda txn: fill(txn, clicks))
+    size = await store.write(lambda txn: fill(txn, clicks, kinds))
     journal = Journal(directory / "journal", after=Position())
     service = Statistics(store, Clicks(store, journal, ClickSettings()))
     times: dict[str, list[float]] = {"read and add up": [], "v1's ten maps": [], "as JSON": []}
@@ -95,11 +97,12 @@ async def measure(directory: Path, clicks: int, rounds: int) -> tuple[int, dict[
 
 @click.command()
 @click.option("--clicks", default=1_000_000, show_default=True)
+@click.option("--kinds", default=30, show_default=True, help="Of agents, of referrers, …")
 @click.option("--rounds", default=50, show_default=True)
-def main(clicks: int, rounds: int) -> None:
+def main(clicks: int, kinds: int, rounds: int) -> None:
     """Asks for the 30 days of a link with so many clicks."""
     with tempfile.TemporaryDirectory(prefix="shortd-bench") as name:
-        size, times = asyncio.run(measure(Path(name), clicks, rounds))
+        size, times = asyncio.run(measure(Path(name), clicks, kinds, rounds))
     table = Table("step", "ms of CPU", "least", "most")
     for step, all_of_them in times.items():
         table.add_row(
