@@ -65,11 +65,13 @@ class Store:
                 # A newer database is left exactly as it is.
                 self._databases = {META.name: self._environment.open_db(META.name.encode())}
                 version = self._version()
-                self._databases |= {
-                    name: self._environment.open_db(name.encode())
-                    for table in TABLES
-                    for name in table.databases
-                }
+                # In one transaction: a new directory's databases cost one fsync, not one each.
+                with self._environment.begin(write=True) as txn:
+                    self._databases |= {
+                        name: self._environment.open_db(name.encode(), txn=txn)
+                        for table in TABLES
+                        for name in table.databases
+                    }
                 self._migrate(version, migrations.STEPS)
             except (lmdb.Error, OSError) as fault:
                 raise StoreError(f"cannot open the database in {directory}: {fault}") from fault

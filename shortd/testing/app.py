@@ -66,7 +66,10 @@ class RunningApp:
         self._tolerant = tolerant
         for name, running in services.plugins.running.items():
             running.guard.witness = partial(self._witness, name)
-        self._app = App(services)
+
+    @cached_property
+    def _app(self) -> App:
+        return App(self.services)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine on the app's event loop."""
