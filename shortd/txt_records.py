@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from importlib import import_module
 from typing import Protocol
-
-import dns.asyncresolver
-import dns.exception
-import dns.resolver
 
 SECONDS = 5.0
 """For all servers and attempts together."""
@@ -27,6 +25,12 @@ class SystemTxtRecords:
     """Asks the servers of /etc/resolv.conf."""
 
     async def of(self, name: str) -> list[str]:
+        # 2.6 MB that few servers ever need. A thread loads them: redirects are not to wait.
+        await asyncio.to_thread(import_module, "dns.asyncresolver")
+        import dns.asyncresolver
+        import dns.exception
+        import dns.resolver
+
         try:
             answer = await dns.asyncresolver.Resolver().resolve(name, "TXT", lifetime=SECONDS)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
