@@ -7,6 +7,8 @@ import json
 import socket
 import stat
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from shortd import errors
 from shortd.clock import SECOND
 from shortd.mail import outbox, transports
 from shortd.mail.outbox import OutboxStatus
+from shortd.mail.transports import Send
 from shortd.testing import RunningApp, open_app
 from tests.mail.authority import Authority
 from tests.mail.conftest import AppWith
@@ -407,18 +410,27 @@ class TestUnwanted:
         app.call("reset_password", **_inputs(query_of(mail)))
 
     def test_a_mail_is_looked_at_once_more_before_it_goes(
-        self, app: RunningApp, office: PostOffice, member: Person
+        self,
+        app: RunningApp,
+        office: PostOffice,
+        member: Person,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         forgot(app)
+        transport = app.services.delivery.transport
+        connect = transport.open
 
-        async def overtake() -> None:
-            delivering = asyncio.ensure_future(app.services.delivery.deliver())
-            # The row has been read, and the server is being connected to.
-            await asyncio.sleep(0)
+        @asynccontextmanager
+        async def overtaken() -> AsyncIterator[Send]:
+            """The row has been read, and the server is being connected to."""
             await app.services.mailboxes.mail_reset("Member", app.clock.now())
-            await delivering
+            async with connect() as send:
+                yield send
 
-        app.run(overtake())
+        with monkeypatch.context() as patched:
+            patched.setattr(transport, "open", overtaken)
+            app.deliver()
+        assert office.all() == []
         app.deliver()
         (mail,) = office.all()
         app.call("reset_password", **_inputs(query_of(mail)))
