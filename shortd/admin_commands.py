@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,6 +15,7 @@ from shortd.clock import DAY
 from shortd.custody import Changes
 from shortd.models import NEVER, Account, AccountType, DomainStatus, Role, Scope, Team
 from shortd.services import Services
+from shortd.statistics import day_text
 
 ArgsT = TypeVar("ArgsT", bound=msgspec.Struct)
 
@@ -140,7 +140,7 @@ async def user_list(services: Services, args: Args) -> Rows:
             account.username or "-",
             account.email or "-",
             account.type.value + (", locked" if account.locked else ""),
-            _day(account.create_utime),
+            day_text(account.create_utime // DAY),
         ]
         for account in services.custody.all()
     ]
@@ -316,7 +316,3 @@ async def _team(services: Services, name: str) -> Team:
         if account is None:
             raise
     return await services.teams.own(account)
-
-
-def _day(utime: int) -> str:
-    return datetime.fromtimestamp(utime // 1_000_000, UTC).strftime("%Y-%m-%d")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -173,6 +172,7 @@ def doctor(config_file: Path | None, data_dir: Path | None) -> None:
     """Check what is stored against itself. The server must be stopped."""
     settings = load(config_file, data_dir=data_dir, environ=os.environ)
     from shortd.blobs import stored_blobs
+    from shortd.clock import utc_text
     from shortd.mail.outbox import given_up, status_of
     from shortd.store import Store
     from shortd.store.check import faults
@@ -186,11 +186,12 @@ def doctor(config_file: Path | None, data_dir: Path | None) -> None:
     finally:
         store.close()
     if outbox.oldest_utime is not None:
-        click.echo(f"Mail waiting: {outbox.waiting}, the oldest since {_utc(outbox.oldest_utime)}.")
+        since = utc_text(outbox.oldest_utime)
+        click.echo(f"Mail waiting: {outbox.waiting}, the oldest since {since}.")
     for row in lost:
         click.echo(
-            f"A mail to {row.recipient} ({row.purpose}) was given up at {_utc(row.given_up_utime)}"
-            f" after {row.attempts} attempts: {row.reason}"
+            f"A mail to {row.recipient} ({row.purpose}) was given up"
+            f" at {utc_text(row.given_up_utime)} after {row.attempts} attempts: {row.reason}"
         )
     if found:
         fail(found)
@@ -201,10 +202,6 @@ def _transport(settings: Settings) -> Transport:
     from shortd.mail import Messages, transport_of
 
     return transport_of(settings, Messages(settings.public_url, settings.mail.sender).domain)
-
-
-def _utc(utime: int) -> str:
-    return datetime.fromtimestamp(utime // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _example() -> str:

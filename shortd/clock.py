@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Protocol
 
 SECOND = 1_000_000
@@ -24,3 +25,8 @@ class SystemClock:
 
     def now(self) -> int:
         return time.time_ns() // 1000
+
+
+def utc_text(utime: int) -> str:
+    """A time as people read it, to the minute: "2026-11-22 03:53 UTC"."""
+    return datetime.fromtimestamp(utime // SECOND, UTC).strftime("%Y-%m-%d %H:%M UTC")

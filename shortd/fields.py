@@ -11,6 +11,9 @@ from msgspec import Meta
 
 # Patterns end up in the OpenAPI document, so they are such as ECMA 262 has, too. In Python `$`
 # also matches before a final newline, hence the look-ahead.
+HEX_ID = r"^[0-9a-f]{24}$(?!\n)"
+"""Of what has an id of 96 random bits, or of Shorten World v1."""
+
 UserId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{32}$(?!\n)", description="An account's id.")]
 TokenText = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9]{32}$(?!\n)", description="A token from login or signup.")

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from shortd.clock import SECOND
+from shortd.clock import utc_text
 from shortd.errors import ErrorKind
 
 _POLICY = (
@@ -220,12 +219,8 @@ def _templates() -> dict[str, Template]:
         lstrip_blocks=True,
     )
     environment.globals["asset"] = asset_path
-    environment.filters["utc"] = _utc
+    environment.filters["utc"] = utc_text
     return {name: environment.get_template(name) for name in environment.list_templates()}
-
-
-def _utc(utime: int) -> str:
-    return datetime.fromtimestamp(utime // SECOND, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _load() -> dict[str, tuple[bytes, str, str]]:

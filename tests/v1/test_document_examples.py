@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from shortd.api.v1.answers import SUCCESS
 from shortd.api.v1.registry import CALLS
-from tests.conftest import GENEROUS
-from tests.server_process import ServerProcess
 from tests.v1.document import EXAMPLES, SAMPLES, Example, check_shape
 from tests.v1.replaying import Scene
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    environ = {**GENEROUS, "SHORTD_LINKS__FETCH_TITLES": "false"}
-    server = ServerProcess(tmp_path_factory.mktemp("document") / "data", environ)
-    server.start()
-    try:
-        yield Scene(server)
-    finally:
-        server.stop()
 
 
 def test_the_document_has_this_many() -> None:

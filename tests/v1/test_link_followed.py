@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import httpx
 import pytest
 
 from shortd.testing import AGENTS
-from tests.conftest import GENEROUS
-from tests.server_process import ServerProcess
 from tests.v1 import document
 from tests.v1.document import EXAMPLES
 from tests.v1.replaying import Scene
 
 HOME = "https://format.asia/"
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    environ = {**GENEROUS, "SHORTD_LINKS__FETCH_TITLES": "false"}
-    server = ServerProcess(tmp_path_factory.mktemp("followed") / "data", environ)
-    server.start()
-    try:
-        yield Scene(server)
-    finally:
-        server.stop()
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ from shortd.api.shapes import shape_of
 from shortd.api.v1.bodies import parse_object
 from shortd.api.v1.times import DATE_FORMAT, parse_date
 from shortd.field_errors import field_error
+from shortd.fields import HEX_ID
 
-HexId = Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$(?!\n)", description="24 hex digits.")]
+HexId = Annotated[str, Meta(pattern=HEX_ID, description="24 hex digits.")]
 NameText = Annotated[str, Meta(max_length=128, description="1 to 64 printable characters.")]
 CodeText = Annotated[str, Meta(max_length=128, description="Up to 32 of a-z, 0-9, - and _.")]
 Size = Annotated[int, Meta(ge=1, le=1000, description="How many results on a page: 1 to 1000.")]

@@ -10,11 +10,11 @@ from msgspec import Meta
 from shortd import errors
 from shortd.api.v2.account_calls import registered_token
 from shortd.api.v2.registry import Context, Credentials, Empty, Output, call
-from shortd.fields import Utime
+from shortd.fields import HEX_ID, Utime
 from shortd.models import NEVER, ApiKey, Scope
 
 KeyName = Annotated[str, Meta(min_length=1, max_length=64, description="What the key is for.")]
-KeyId = Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$(?!\n)", description="A key's id.")]
+KeyId = Annotated[str, Meta(pattern=HEX_ID, description="A key's id.")]
 Scopes = Annotated[
     tuple[Scope, ...], Meta(min_length=1, max_length=2, description="What the key allows.")
 ]
