@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Coroutine
 from typing import Any
 
 import structlog
@@ -70,15 +71,17 @@ class App:
             state=State({"services": services, "pages": self._pages, "follow": self._follow}),
         )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         if scope["type"] == ScopeType.HTTP and (path := LINK_PATH.fullmatch(scope["path"])):
-            await self._link(scope, path, send)
-        else:
-            await self._litestar(scope, receive, send)
+            return self._link(scope, path, send)
+        return self._litestar(scope, receive, send)
 
     async def _link(self, scope: HTTPScope, path: re.Match[str], send: Send) -> None:
         try:
-            answer = await self._follow.answer(scope, path)
+            if path["image"]:
+                answer = await self._follow.image(scope, path)
+            else:
+                answer = self._follow.answer(scope, path)
         except Exception as fault:
             log.error("request_failed", path=scope["path"], exc_info=fault)
             answer = error_answer(self._pages, errors.INTERNAL(), "")

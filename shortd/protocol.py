@@ -37,8 +37,8 @@ class PatientProtocol(HttpToolsProtocol):
     """uvicorn's protocol, closing connections that make no progress.
 
     uvicorn arms no timer before the first request or while one arrives. Marks are set as a
-    request comes in, headers measured from their first byte and a body from its last;
-    `overdue` is asked now and then, so that a request costs no timer of its own.
+    request comes in, headers measured from their first byte and a body from its last, and as
+    its answer is out; `overdue` is asked now and then, so that a request costs no timer.
     """
 
     waiting_since: float | None = None
@@ -87,9 +87,27 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self.waiting_since = None
+        if self.cycle is None or self.cycle.response_complete:
+            self._wait_for_next()
+        else:
+            self.waiting_since = None
         if not self._asks_for_upgrade():
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        # As uvicorn has it, but for the timer that it arms here for each request.
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self.waiting_since is None:
+            self._wait_for_next()
+
+    def _wait_for_next(self) -> None:
+        self.waiting_since = self.loop.time()
+        self.patience = KEEP_ALIVE_SECONDS
 
     def _asks_for_upgrade(self) -> bool:
         return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
@@ -154,8 +172,6 @@ class LaneProtocol(PatientProtocol):
             except Exception:
                 log.exception("lane_failed")
             if response is not None:
-                if self.timeout_keep_alive_task is not None:
-                    self._unset_keepalive_if_required()
                 self.lane.send_later(self, response, True)
                 self._note_answer()
                 return
@@ -238,8 +254,7 @@ class LaneProtocol(PatientProtocol):
             super().on_message_complete()
 
     def _note_answer(self) -> None:
-        self.waiting_since = self.loop.time()
-        self.patience = KEEP_ALIVE_SECONDS
+        self._wait_for_next()
         self.server_state.total_requests += 1
 
     def send(self, response: bytes, keep_alive: bool) -> None:

@@ -84,6 +84,7 @@ async def _serve(settings: Settings) -> None:
         protocol = with_lane(Lane(services, asyncio.get_running_loop()))
     config = uvicorn.Config(
         App(services),
+        interface="asgi3",
         http=protocol,
         ws="none",
         lifespan="off",
@@ -91,7 +92,6 @@ async def _serve(settings: Settings) -> None:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=int(KEEP_ALIVE_SECONDS),
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     server = Server(config)

@@ -35,11 +35,14 @@ from shortd.web.answers import (
 )
 from shortd.web.pages import Pages, PasswordPage, PreviewFile, PreviewPage
 
-LINK_PATH = re.compile(r"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?P<suffix>\+|\.svg|\.png)?", re.ASCII)
+LINK_PATH = re.compile(
+    r"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?:(?P<preview>\+)|\.(?P<image>svg|png))?", re.ASCII
+)
 """A short link's path, its preview's or its image's: by shape alone."""
 UNCOUNTED = b"preview"
 """The query of images that preview pages show: nobody has loaded the link's QR code."""
-_IMAGE_TYPES = {".svg": b"image/svg+xml", ".png": b"image/png"}
+_IMAGE_TYPES = {"svg": b"image/svg+xml", "png": b"image/png"}
+_METHODS = ("GET", "HEAD")
 
 
 class LinkRequest(NamedTuple):
@@ -60,28 +63,46 @@ class Follow:
         self._services = services
         self._pages = pages
         self._heads = services.heads
+        self._visits = services.visits
+        self._now = services.clock.now
         self._status = services.settings.links.redirect_status
         self._forward_query = services.settings.links.forward_query
 
-    async def answer(self, scope: HTTPScope, path: re.Match[str]) -> Answer:
-        """The whole response to a request whose path is a `LINK_PATH`."""
+    def answer(self, scope: HTTPScope, path: re.Match[str]) -> Answer:
+        """The whole response to a request for a link or its preview, by its `LINK_PATH`."""
         request = self.request(scope)
-        if request.method not in ("GET", "HEAD"):
-            refusal = self._refusal(errors.METHOD_NOT_ALLOWED(), request)
-            refusal.headers.append((b"allow", b"GET, HEAD"))
-            return refusal
-        code, suffix = path.groups()
-        host, visitor = request.host, request.visitor
-        visits = self._services.visits
-        if suffix is None:
-            return self.lead_on(visits.answer(host, code, visitor), request)
-        if suffix == "+":
-            return self._preview(visits.look(host, code, visitor), request)
-        if request.query == UNCOUNTED:
-            decision = visits.look(host, code, visitor)
-        else:
-            decision = visits.load_qr(host, code, visitor)
-        return await self._image(decision, suffix, request)
+        if request.method not in _METHODS:
+            return self._refuse_method(request)
+        if path["preview"]:
+            decision = self._visits.look(request.host, path["code"], request.visitor)
+            return self._preview(decision, request)
+        return self.lead_on(
+            self._visits.answer(request.host, path["code"], request.visitor), request
+        )
+
+    async def image(self, scope: HTTPScope, path: re.Match[str]) -> Answer:
+        """The whole response to a request for a link's QR image, by its `LINK_PATH`."""
+        request = self.request(scope)
+        if request.method not in _METHODS:
+            return self._refuse_method(request)
+        show = self._visits.look if request.query == UNCOUNTED else self._visits.load_qr
+        decision = show(request.host, path["code"], request.visitor)
+        link = decision.link
+        if link is None or not decision.is_alive:
+            return self._refusal(_error(decision), request)
+        short_url = self._services.links.short_url(link)
+        body = await asyncio.get_running_loop().run_in_executor(
+            self._services.drawing,
+            render,
+            short_url,
+            QrOptions(format="svg" if path["image"] == "svg" else "png"),
+        )
+        headers: Headers = [
+            (b"content-type", _IMAGE_TYPES[path["image"]]),
+            (b"x-content-type-options", b"nosniff"),
+            NO_STORE,
+        ]
+        return Answer(200, headers, body)
 
     def request(
         self, scope: HTTPScope, *, query: bytes | None = None, referrer: str | None = None
@@ -100,7 +121,7 @@ class Follow:
         visitor = self._heads.visitor(
             head,
             client[0] if client else "",
-            self._services.clock.now(),
+            self._now(),
             is_get=method == "GET",
             is_qr=query == b"qr",
             query=query.decode("latin-1") if forwards else "",
@@ -143,7 +164,7 @@ class Follow:
         link, file = decision.link, decision.file
         assert link is not None and file is not None, "the outcome says so"
         if file.encryption is Encryption.NONE:
-            now = self._services.clock.now()
+            now = self._now()
             return self._services.unlocking.address(link.filekey, file, now).path
         short_url = quote(self._services.links.short_url(link), safe="")
         return f"/-/unlock?shorturl={short_url}&signature={file.signature}"
@@ -164,21 +185,10 @@ class Follow:
         )
         return page(self._pages, "preview.html", page=content)
 
-    async def _image(self, decision: Decision, suffix: str, request: LinkRequest) -> Answer:
-        link: Link | None = decision.link
-        if link is None or not decision.is_alive:
-            return self._refusal(_error(decision), request)
-        options = QrOptions(format="svg" if suffix == ".svg" else "png")
-        short_url = self._services.links.short_url(link)
-        body = await asyncio.get_running_loop().run_in_executor(
-            self._services.drawing, render, short_url, options
-        )
-        headers: Headers = [
-            (b"content-type", _IMAGE_TYPES[suffix]),
-            (b"x-content-type-options", b"nosniff"),
-            NO_STORE,
-        ]
-        return Answer(200, headers, body)
+    def _refuse_method(self, request: LinkRequest) -> Answer:
+        refusal = self._refusal(errors.METHOD_NOT_ALLOWED(), request)
+        refusal.headers.append((b"allow", b"GET, HEAD"))
+        return refusal
 
     def _refusal(self, error: errors.ShortdError, request: LinkRequest) -> Answer:
         accept = dict(request.headers).get(b"accept", b"").decode("latin-1")

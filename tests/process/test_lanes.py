@@ -88,6 +88,7 @@ class Links:
         self.unique = self._make_with(unique_minutes=60)
         self.unique_split = self._make_with(unique_minutes=60, plugins={"ab": split})
         self.unique_limited = self._make_with(expiration_count=4, counts_unique=True)
+        self.counted_apart = (self.unique, self.unique_split, self.unique_limited)
 
     @property
     def codes(self) -> list[str]:
@@ -135,6 +136,12 @@ class Pair:
         lane, pages = (NONCE.sub(b"", DATE.sub(b"", answer)) for answer in answers)
         assert lane == pages, b"".join(requests)
         return lane
+
+    def visit_counted_apart(self) -> None:
+        """Makes sure of repeats, however the tests are shared out between processes."""
+        for code in self.links.counted_apart:
+            for _ in range(2):
+                self.compare(request(f"/{code}", CLOSE))
 
     def compare_in_turn(self, asked: list[tuple[list[bytes], list[str]]]) -> None:
         """Sends the pieces of one step after the other, each once the last is answered.
@@ -195,7 +202,9 @@ def pair(
     maker.start()
     pages.start()
     try:
-        yield Pair(maker, pages, links)
+        pair = Pair(maker, pages, links)
+        yield pair
+        pair.visit_counted_apart()
     finally:
         assert maker.stop() == 0
         assert pages.stop() == 0
@@ -211,7 +220,7 @@ def stored_counts(data_dir: Path, links: Links) -> list[tuple[int, int]]:
     store = Store(data_dir)
     counts = []
     with store.read() as txn:
-        for code in (links.unique, links.unique_split, links.unique_limited):
+        for code in links.counted_apart:
             link = LINKS.get(txn, (0, code))
             assert link is not None
             row = COUNTS.get(txn, (link.id,))

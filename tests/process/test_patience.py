@@ -10,6 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from shortd.lane import Lane
@@ -131,6 +132,16 @@ def patience(protocol: PatientProtocol, loop: Loop) -> float:
     return (tenths - 1) / 10
 
 
+def answer(cycle: RequestResponseCycle) -> None:
+    """Answers a request as an application would."""
+
+    async def send() -> None:
+        await cycle.send({"type": "http.response.start", "status": 204, "headers": []})
+        await cycle.send({"type": "http.response.body", "body": b""})
+
+    asyncio.run(send())
+
+
 @WITHOUT_LANE
 def test_a_connection_that_sends_nothing(
     kind: type[PatientProtocol], connect: Connect, loop: Loop
@@ -171,6 +182,45 @@ def test_an_answer_may_take_any_time(
     protocol = connect(kind)
     protocol.data_received(call("temporary_account"))
     assert not protocol.overdue(loop.now + 1e6)
+
+
+@WITHOUT_LANE
+def test_rest_after_an_answer(kind: type[PatientProtocol], connect: Connect, loop: Loop) -> None:
+    protocol = connect(kind)
+    for _ in range(2):
+        protocol.data_received(call("temporary_account"))
+        loop.now += 1000
+        answer(protocol.cycle)
+        assert patience(protocol, loop) == KEEP_ALIVE_SECONDS
+        loop.now += KEEP_ALIVE_SECONDS - 1
+    protocol.data_received(request("/")[:-1])
+    assert patience(protocol, loop) == HEADER_SECONDS
+
+
+@WITHOUT_LANE
+def test_rest_after_a_body_that_outlasts_its_answer(
+    kind: type[PatientProtocol], connect: Connect, loop: Loop
+) -> None:
+    protocol = connect(kind)
+    protocol.data_received(request("/v2/url", "Content-Length: 2", method="POST"))
+    answer(protocol.cycle)
+    assert patience(protocol, loop) == BODY_SECONDS
+    protocol.data_received(b"{}")
+    assert patience(protocol, loop) == KEEP_ALIVE_SECONDS
+
+
+@WITHOUT_LANE
+def test_rest_after_the_last_of_several_answers(
+    kind: type[PatientProtocol], connect: Connect, loop: Loop
+) -> None:
+    protocol = connect(kind)
+    protocol.data_received(request("/"))
+    first = protocol.cycle
+    protocol.data_received(request("/"))
+    answer(first)
+    assert not protocol.overdue(loop.now + 1e6)
+    answer(protocol.cycle)
+    assert patience(protocol, loop) == KEEP_ALIVE_SECONDS
 
 
 @WITHOUT_LANE
