@@ -21,13 +21,14 @@ import structlog
 from shortd import errors
 from shortd.countries import CountryOf, place_of
 from shortd.generations import Generation, PendingCounts
+from shortd.history import merged_choices
 from shortd.journal import Journal
 from shortd.models import Click, Counts, Link, Position
 from shortd.settings import ClickSettings
 from shortd.store import Store
 from shortd.store.schema import COUNTS, POSITIONS, SIGHTINGS
 from shortd.store.table import Txn, WriteTxn
-from shortd.tally import Tally, merged_choices
+from shortd.tally import Tally
 
 JOURNAL = ("journal",)
 REPLAY_BYTES = 1 << 15

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+from shortd.history import add_choice, merged_choices
 from shortd.models import QR_LOAD, QR_VISIT, Click, Position
-from shortd.tally import add_choice, merged_choices
 
 SIGHTINGS_KEPT = 250_000
 """Visitors that a generation remembers (some 200 bytes each). Further ones count again until they

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from shortd import errors
+from shortd import errors, history
 from shortd.access import may_change, may_see, moved, placed
 from shortd.destinations import Destination
 from shortd.hosts import Hosts, ShortHost, without_scheme
@@ -26,12 +26,9 @@ from shortd.models import NEVER, Account, Link, LinkExtras
 from shortd.store import Store
 from shortd.store.schema import (
     ACCOUNTS,
-    COUNTS,
-    DAY_STATS,
     LINKS,
     LINKS_BY_ID,
     LINKS_BY_OWNER,
-    VISITS,
 )
 from shortd.store.table import Txn, WriteTxn
 
@@ -320,10 +317,6 @@ def delete_link(txn: WriteTxn, link: Link) -> None:
     if link.filekey:
         drop_file(txn, link.filekey)
     LINKS.delete(txn, (link.host, link.code))
-    COUNTS.delete(txn, (link.id,))
-    for day_key in [key for key, _ in DAY_STATS.scan(txn, (link.id,))]:
-        DAY_STATS.delete(txn, day_key)
+    history.delete(txn, link.id)
     if link.plugins:
         drop_link_trackers(txn, link.id)
-    for visit_key in [key for key, _ in VISITS.scan(txn, (link.id,))]:
-        VISITS.delete(txn, visit_key)

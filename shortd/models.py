@@ -419,20 +419,26 @@ QR_LOAD = 2
 
 
 class Counts(msgspec.Struct, array_like=True, frozen=True):
-    """Drained totals of a link, and the bounds of its kept visits."""
+    """Drained totals of a link, and what else a usual click touches; `history` keeps it."""
 
     count: int = 0
     count_qr: int = 0
     visits: int = 0
-    """Rows kept in the visits table."""
+    """Visits that are kept, in all."""
     visit_serial: int = 0
-    """Serial of the next visit row."""
+    """Serial of the next visit."""
     last_utime: int = 0
     """When the last visit was."""
     choices: dict[str, int] | None = None
     """Visits by "plugin:choice"; None where there are none."""
     unique: int = 0
     """Visits that were no repeats."""
+    day: int = 0
+    """The latest day that was clicked, in days since 1970-01-01 UTC."""
+    day_stats: DayStats | None = None
+    """Of that day; None if it has a row of its own."""
+    newest: list[bytes] = []
+    """The newest visits, encoded, oldest first; the others have rows of their own."""
 
 
 class Visit(msgspec.Struct, array_like=True, frozen=True):

@@ -11,12 +11,13 @@ from contextlib import suppress
 
 import msgspec
 
+from shortd import history
 from shortd.clicks import Clicks
 from shortd.clock import DAY
 from shortd.models import Visit
 from shortd.settings import ClickSettings
 from shortd.store import Store
-from shortd.store.schema import COUNTS, VISITS
+from shortd.store.schema import COUNTS
 from shortd.visitors import kept_address
 
 ROWS_AT_ONCE = 500
@@ -47,9 +48,8 @@ class RecentVisits:
                 newest = counts.visit_serial if before is None else before
                 oldest = counts.visit_serial - counts.visits
                 before = max(oldest, newest - ROWS_AT_ONCE)
-                serials = range(newest - 1, before - 1, -1)
-                rows = [VISITS.get(txn, (link_id, serial)) for serial in serials]
-            found += [self._shown(visit) for visit in rows if visit and visit.utime >= since]
+                visits = history.visits(txn, link_id, before, newest)
+            found += [self._shown(visit) for visit in reversed(visits) if visit.utime >= since]
             if before <= oldest:
                 break
             await asyncio.sleep(0)

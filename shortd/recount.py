@@ -14,12 +14,13 @@ from itertools import islice
 
 import msgspec
 
+from shortd import history
 from shortd.clock import DAY
 from shortd.models import Counts, DayStats
 from shortd.rollups import DIMENSIONS, PlaceOf, Rollup, counts_of
 from shortd.statistics import day_text
 from shortd.store import Store
-from shortd.store.schema import COUNTS, DAY_STATS, VISITS
+from shortd.store.schema import COUNTS
 from shortd.store.table import Txn, WriteTxn
 
 LINKS_AT_ONCE = 256
@@ -78,12 +79,12 @@ async def recount(store: Store, place_of: PlaceOf, *, write: bool) -> AsyncItera
 def recounted(txn: Txn, link_id: int, counts: Counts, place_of: PlaceOf) -> Iterator[Recount]:
     """All days of a link, in order."""
     rollups: dict[int, Rollup] = {}
-    for _, visit in VISITS.scan(txn, (link_id,)):
+    for visit in history.visits(txn, link_id):
         day = visit.utime // DAY
         if day not in rollups:
             rollups[day] = Rollup(place_of)
         rollups[day].add_visit(visit)
-    rows = {day: stats for (_, day), stats in DAY_STATS.scan(txn, (link_id,))}
+    rows = dict(history.days(txn, link_id))
     all_kept = counts.visits >= counts.count
     for day in sorted(rows.keys() | rollups.keys()):
         stored = rows.get(day) or DayStats()
@@ -126,10 +127,8 @@ def _rewritten(
         for again in days:
             if again.verdict is not Verdict.DIFFERENT:
                 continue
-            if again.row.total or again.row.qr_loads:
-                DAY_STATS.put(txn, (link_id, again.day), again.row)
-            else:
-                DAY_STATS.delete(txn, (link_id, again.day))
+            row = again.row if again.row.total or again.row.qr_loads else None
+            history.put_day(txn, link_id, again.day, row)
         found.append(_summary(link_id, counts, days))
     return found
 

@@ -53,7 +53,7 @@ class Rollup:
             if click.kind == QR_LOAD:
                 self._qr_loads += 1
             elif not click.is_repeat:
-                source = source_of(referrer_host(click.referrer))
+                source = _source(click.referrer)
                 self._add(source, click.user_agent, click.language, click.address)
 
     def add_visit(self, visit: Visit) -> None:
@@ -109,6 +109,11 @@ def _add_profile(dimensions: dict[str, dict[str, int]], profile: str, clicks: in
             if values is None:
                 values = dimensions[name] = {}
             add_count(values, value, clicks, VALUES_PER_DIMENSION)
+
+
+@lru_cache(maxsize=8192)
+def _source(referrer: str) -> str:
+    return source_of(referrer_host(referrer))
 
 
 @lru_cache(maxsize=8192)

@@ -15,13 +15,13 @@ from itertools import islice, starmap, takewhile
 
 import msgspec
 
+from shortd import history
 from shortd.clicks import Clicks
 from shortd.clock import DAY
 from shortd.models import DayStats
 from shortd.rollups import DIMENSIONS, PARTED, counts_of
 from shortd.sources import OTHER
 from shortd.store import Store
-from shortd.store.schema import DAY_STATS
 from shortd.visitors import PART, UNKNOWN
 
 DAYS_AT_ONCE = 32
@@ -122,14 +122,12 @@ class Statistics:
         # Whatever ails the disk (`Clicks.fault` tells), what is there can be read.
         with suppress(Exception):
             await self._clicks.catch_up()
-        after = (link_id, first - 1) if first > 0 else None
+        after = first - 1
         while True:
             with self._store.read() as txn:
-                left = takewhile(
-                    lambda row: row[0][1] <= last, DAY_STATS.scan(txn, (link_id,), after=after)
-                )
+                left = takewhile(lambda row: row[0] <= last, history.days(txn, link_id, after))
                 rows = list(islice(left, DAYS_AT_ONCE))
-            for (_, day), stats in rows:
+            for day, stats in rows:
                 yield day, stats
             if len(rows) < DAYS_AT_ONCE:
                 return

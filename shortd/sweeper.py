@@ -13,9 +13,9 @@ from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
-import msgspec
 import structlog
 
+from shortd import history
 from shortd.api_keys import drop_keys
 from shortd.budgets import Budgets, api_key, link_key
 from shortd.clock import DAY, Clock
@@ -43,7 +43,6 @@ from shortd.store.schema import (
     SIGHTINGS_BY_END,
     TOKENS,
     UPLOADS_BY_OWNER,
-    VISITS,
 )
 from shortd.store.table import Table, WriteTxn
 
@@ -129,13 +128,15 @@ class Sweeper:
         while True:
             with self._store.read() as txn:
                 rows = list(islice(COUNTS.scan(txn, after=after), ROWS_PER_WRITE))
-                old = []
-                for (link_id,), counts in rows:
-                    first = VISITS.get(txn, (link_id, counts.visit_serial - counts.visits))
-                    if first is not None and first.utime < before:
-                        old.append(link_id)
+                old = [
+                    link_id
+                    for (link_id,), counts in rows
+                    if history.has_visits_before(txn, link_id, counts, before)
+                ]
             for link_id in old:
-                forget = partial(_forget_visits, link_id=link_id, before=before)
+                forget = partial(
+                    history.forget_visits, link_id=link_id, before=before, most=ROWS_PER_WRITE
+                )
                 while not await self._store.write(forget):
                     pass
             if len(rows) < ROWS_PER_WRITE:
@@ -192,25 +193,3 @@ def _delete(
         # Another may have taken its place since.
         if row is not None and ended(row):
             table.delete(txn, key)
-
-
-def _forget_visits(txn: WriteTxn, link_id: int, before: int) -> bool:
-    """Removes a link's oldest visits; True when the rest is young enough."""
-    counts = COUNTS.get(txn, (link_id,))
-    if counts is None:
-        return True
-    oldest = counts.visit_serial - counts.visits
-    serial = oldest
-    while serial < min(counts.visit_serial, oldest + ROWS_PER_WRITE):
-        visit = VISITS.get(txn, (link_id, serial))
-        if visit is not None and visit.utime >= before:
-            break
-        VISITS.delete(txn, (link_id, serial))
-        serial += 1
-    kept = counts.visit_serial - serial
-    COUNTS.put(
-        txn,
-        (link_id,),
-        msgspec.structs.replace(counts, visits=kept),
-    )
-    return serial < oldest + ROWS_PER_WRITE

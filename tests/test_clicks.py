@@ -21,7 +21,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from shortd import errors
+from shortd import errors, history
 from shortd.clock import DAY
 from shortd.config import load
 from shortd.destinations import Destination
@@ -30,7 +30,7 @@ from shortd.models import QR_LOAD, QR_VISIT, VISIT, Account, Counts, Link, Visit
 from shortd.resolver import Decision, Outcome, Visitor
 from shortd.services import Services, open_services
 from shortd.store.check import faults
-from shortd.store.schema import COUNTS, DAY_STATS, VISITS
+from shortd.store.schema import COUNTS
 from shortd.store.table import WriteTxn
 from shortd.tally import Tally
 from shortd.testing import FakeClock
@@ -119,13 +119,13 @@ class World:
 
     def kept(self, link: Link) -> list[Visit]:
         with self.services.store.read() as txn:
-            return [visit for _, visit in VISITS.scan(txn, (link.id,))]
+            return history.visits(txn, link.id)
 
     def days(self, link: Link) -> dict[int, tuple[int, int]]:
         """(visits, loads of the QR image) by day."""
         with self.services.store.read() as txn:
-            rows = list(DAY_STATS.scan(txn, (link.id,)))
-        return {day: (stats.total, stats.qr_loads) for (_, day), stats in rows}
+            rows = dict(history.days(txn, link.id))
+        return {day: (stats.total, stats.qr_loads) for day, stats in rows.items()}
 
     def drain(self) -> None:
         self.runner.run(self.services.clicks.drain())

@@ -19,11 +19,11 @@ from shortd.errors import CATALOGUE
 from shortd.models import Visit
 from shortd.rollups import DIMENSIONS, PARTED
 from shortd.store import Store
-from shortd.store.schema import VISITS
 from tests.conftest import GENEROUS
 from tests.console import CUT, Drift, compare, read_session, run_session
 from tests.server_process import ServerProcess, free_port
 from tests.tools import needed
+from tests.visits import kept_visits
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -300,7 +300,7 @@ def stored_visits(data_dir: Path) -> list[Visit]:
     store = Store(data_dir)
     try:
         with store.read() as txn:
-            return [visit for _, visit in VISITS.scan(txn)]
+            return kept_visits(txn)
     finally:
         store.close()
 

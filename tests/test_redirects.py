@@ -20,10 +20,10 @@ from shortd.destinations import with_query
 from shortd.heads import LANGUAGE_LIMIT, REFERRER_LIMIT, USER_AGENT_LIMIT
 from shortd.models import NEVER
 from shortd.qr import QrOptions, render
-from shortd.store.schema import VISITS
 from shortd.testing import RunningApp, open_app
 from shortd.web.follow import LINK_PATH
 from tests.conftest import GENEROUS
+from tests.visits import kept_visits
 
 TARGET = "https://target.example/some/path?with=query#and-fragment"
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -281,7 +281,7 @@ def test_what_is_kept_of_a_visit(lonely: Owner) -> None:
     lonely.app.get(path, headers=headers, address="198.51.100.7")
     lonely.app.drain()
     with lonely.app.services.store.read() as txn:
-        [(_, visit)] = VISITS.scan(txn)
+        [visit] = kept_visits(txn)
     assert visit.utime == lonely.app.clock.now()
     assert visit.address == "198.51.100.7", "nobody is trusted to forward addresses"
     assert visit.user_agent == "a" * USER_AGENT_LIMIT
@@ -302,7 +302,7 @@ def test_addresses_are_kept_as_configured(
     app.get(path, headers={"x-forwarded-for": "203.0.113.9"}, address="198.51.100.7")
     app.drain()
     with app.services.store.read() as txn:
-        assert [visit.address for _, visit in VISITS.scan(txn)] == [kept]
+        assert [visit.address for visit in kept_visits(txn)] == [kept]
 
 
 # Links that answer only so often

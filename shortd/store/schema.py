@@ -266,13 +266,13 @@ own secret is derived from. `("visitors",)`: the key under which visitors are kn
 `("link_passwords",)`: the key that signs what a link's password opens."""
 
 COUNTS: Table[tuple[int], Counts] = Table("counts", Key(U64), Counts)
-"""By link id."""
+"""By link id. Has a link's latest day and newest visits as well, as `shortd.history` keeps them."""
 
 DAY_STATS: Table[tuple[int, int], DayStats] = Table("day_stats", Key(U64, U32), DayStats)
-"""By (link id, days since 1970-01-01 UTC)."""
+"""By (link id, days since 1970-01-01 UTC). `shortd.history` reads and writes it, nobody else."""
 
 VISITS: Table[tuple[int, int], Visit] = Table("visits", Key(U64, U64), Visit)
-"""By (link id, serial): oldest first."""
+"""By (link id, serial): oldest first. `shortd.history` reads and writes it, nobody else."""
 
 SIGHTINGS_BY_END: Index[tuple[int, int, bytes], Sighting] = Index(
     "sightings_by_end",

@@ -115,6 +115,15 @@ class Table(Generic[K, V]):
                 txn.changes.append(Change(self.name, key, old, row))
         txn.raw.put(raw_key, raw_row, db=txn.databases[self.name])
 
+    def encode(self, row: V) -> bytes:
+        """The bytes of a row, which `decode` reads."""
+        return _encode(row)
+
+    def put_encoded(self, txn: WriteTxn, key: K, raw: bytes) -> None:
+        """Inserts or replaces a row by its bytes, in a table that nothing is kept over."""
+        assert not (self.indexes or self.counts or self.watched)
+        txn.raw.put(self.key.encode(key), raw, db=txn.databases[self.name])
+
     def insert(self, txn: WriteTxn, key: K, row: V) -> bool:
         """Inserts a row; False, with nothing changed, if its key or an index key is taken.
 

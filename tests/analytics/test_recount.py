@@ -9,13 +9,14 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from shortd import history
 from shortd.cli import main
 from shortd.clicks import JOURNAL
 from shortd.clock import DAY, SECOND
 from shortd.journal import Journal
 from shortd.models import QR_LOAD, VISIT, Click, DayStats
 from shortd.store import Store
-from shortd.store.schema import COUNTS, DAY_STATS, POSITIONS
+from shortd.store.schema import COUNTS, POSITIONS
 from shortd.store.table import WriteTxn
 from shortd.testing import open_app
 from tests.analytics.population import KINDS, LANGUAGES, SOURCES
@@ -54,7 +55,7 @@ def days(data_dir: Path, link_id: int) -> dict[int, DayStats]:
     store = Store(data_dir)
     try:
         with store.read() as txn:
-            return {day: stats for (_, day), stats in DAY_STATS.scan(txn, (link_id,))}
+            return dict(history.days(txn, link_id))
     finally:
         store.close()
 
@@ -98,11 +99,11 @@ def test_days_are_found_and_put_right(data_dir: Path) -> None:
     def spoil(txn: WriteTxn) -> None:
         first = before[TODAY]
         wrong = msgspec.structs.replace(first, dimensions={**first.dimensions, "bot": {"x": 1}})
-        DAY_STATS.put(txn, (link_id, TODAY), wrong)
-        DAY_STATS.delete(txn, (link_id, TODAY + 1))
+        history.put_day(txn, link_id, TODAY, wrong)
+        history.put_day(txn, link_id, TODAY + 1, None)
         more = msgspec.structs.replace(before[TODAY + 2], total=99)
-        DAY_STATS.put(txn, (link_id, TODAY + 2), more)
-        DAY_STATS.put(txn, (link_id, TODAY + 9), DayStats(5, 0))
+        history.put_day(txn, link_id, TODAY + 2, more)
+        history.put_day(txn, link_id, TODAY + 9, DayStats(5, 0))
 
     change(data_dir, spoil)
     spoilt = days(data_dir, link_id)
@@ -136,7 +137,7 @@ def test_nothing_is_said_of_days_whose_visits_are_gone(data_dir: Path) -> None:
         for day, row in before.items():
             wrong = {**row.dimensions, "country": {"XX": row.total}}
             changed = msgspec.structs.replace(row, dimensions=wrong)
-            DAY_STATS.put(txn, (link_id, day), changed)
+            history.put_day(txn, link_id, day, changed)
 
     change(data_dir, spoil)
     outcome = stats("rebuild", data_dir)

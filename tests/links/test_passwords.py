@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 
+from shortd import history
 from shortd.errors import ShortdError
-from shortd.store.schema import VISITS
 from shortd.testing import RunningApp, open_app
 from tests.conftest import GENEROUS
 from tests.links.keeper import TARGET, Keeper
@@ -226,7 +226,7 @@ def test_the_click_knows_where_the_visitor_came_from(keeper: Keeper) -> None:
     entry = keeper.call("get_entry", path)["entry"]
     assert (entry["count"], entry["count_qr"]) == (1, 1)
     with keeper.app.services.store.read() as txn:
-        [visit] = [row for _, row in VISITS.scan(txn, (keeper.row(path).id,))]
+        [visit] = history.visits(txn, keeper.row(path).id)
     assert (visit.referrer, visit.user_agent) == ("from.example", "Firefox")
 
 

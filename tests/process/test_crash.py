@@ -10,13 +10,14 @@ from random import Random
 import msgspec
 import pytest
 
+from shortd import history
 from shortd.clicks import JOURNAL
 from shortd.journal import Journal
 from shortd.models import VISIT, Click, Counts, Position
 from shortd.rollups import counts_of
 from shortd.store import Store
 from shortd.store.check import faults
-from shortd.store.schema import COUNTS, DAY_STATS, LINKS, POSITIONS, VISITS
+from shortd.store.schema import COUNTS, LINKS, POSITIONS
 from shortd.store.table import Txn
 from tests.process.conftest import Launch
 from tests.process.ledger import Ledger
@@ -124,14 +125,13 @@ def stored_counts(data_dir: Path, visits_per_link: int = 10_000) -> dict[str, in
 def check_statistics(txn: Txn, link_id: int, visits_per_link: int) -> None:
     """Rollups and kept visits of a link tell the same as its counts."""
     counts = COUNTS.get(txn, (link_id,)) or Counts()
-    days = [row for _, row in DAY_STATS.scan(txn, (link_id,))]
+    days = [row for _, row in history.days(txn, link_id)]
     assert sum(day.total for day in days) == counts.count
     for day in days:
         dimensions = counts_of(day)
         for name in EVERY_CLICK_HAS:
             assert sum(dimensions[name].values()) == day.total
-    serials = [key[1] for key, _ in VISITS.scan(txn, (link_id,))]
-    assert serials == list(range(counts.visit_serial - counts.visits, counts.visit_serial))
+    assert len(history.visits(txn, link_id)) == counts.visits
     assert counts.visits == min(counts.count, visits_per_link)
 
 
