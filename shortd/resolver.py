@@ -154,11 +154,13 @@ class Resolver:
         return self._decide((host, code), visitor, steps), steps.taken
 
     def settled(self, address: Address, now: int) -> Settled | None:
-        """The redirect that an address is known to be; whether its owner can pay is not asked."""
+        """The redirect at an address if nothing but time or a write can change it, else None. Whether
+        its owner can pay is not asked.
+        """
         known = self._settled.get(address)
-        if known is None or known.until <= now or not self._owners.is_current(known.owner):
-            return None
-        return known
+        if known is None or not self._owners.is_current(known.owner):
+            return self._settle(address, now)
+        return known if known.until > now else None
 
     def choose(
         self,
@@ -197,6 +199,42 @@ class Resolver:
     def may_see_page(self, deciders: LinkDeciders, visitor: Visitor) -> bool:
         """Whether plugins are asked for a page: for a click by anything but a link preview."""
         return bool(deciders.pages) and visitor.counts and not visitor.is_link_preview
+
+    def _settle(self, address: Address, now: int) -> Settled | None:
+        """Settles a redirect for later visits; None for whatever else is at the address."""
+        with self._store.read() as txn:
+            link = LINKS.get(txn, address)
+            if (
+                link is None
+                or not link.enabled
+                or link.filekey
+                or link.expiration_count
+                or (link.extras is not None and link.extras.password is not None)
+            ):
+                return None
+            owner = self._owners.get(txn, link.owner)
+        if owner is None:
+            return None
+        until = min(link.expiration_utime, owner.expiration_utime)
+        if until <= now:
+            return None
+        decision, deciders = self._redirect(link, owner)
+        settled = Settled(link, decision, owner, until, deciders)
+        self._settled.put(address, settled)
+        return settled
+
+    def _redirect(
+        self, link: Link, owner: Owner, steps: Steps | None = None
+    ) -> tuple[Decision, LinkDeciders | None]:
+        """The redirect to a link's own destination, and the plugins that may change it."""
+        location = link.ascii_url or link.url
+        if link.extras is not None and link.extras.utm is not None:
+            location = with_utm(location, link.extras.utm)
+        deciders = None
+        if link.plugins or self._deciders.everywhere:
+            deciders = self._deciders.of_link(link, location, steps)
+        decision = Decision(Outcome.REDIRECT, link, owner, location, weight=REDIRECT_WEIGHT)
+        return decision, deciders
 
     def _decide(
         self,
@@ -245,16 +283,7 @@ class Resolver:
         if file is not None:
             note("is it a file", "yes")
             return Decision(Outcome.FILE, link, owner, file=file, weight=weight)
-        location = link.ascii_url or link.url
-        if extras.utm is not None:
-            location = with_utm(location, extras.utm)
-        decision = Decision(Outcome.REDIRECT, link, owner, location, weight=weight)
-        deciders = None
-        if link.plugins or self._deciders.everywhere:
-            deciders = self._deciders.of_link(link, location, steps)
-        if not link.expiration_count and not unlocked and steps is None:
-            until = min(link.expiration_utime, owner.expiration_utime)
-            self._settled.put(address, Settled(link, decision, owner, until, deciders))
+        decision, deciders = self._redirect(link, owner, steps)
         if deciders is not None:
             return self.choose(decision, deciders, visitor, steps)
         return decision
