@@ -9,6 +9,7 @@ one event loop without an await between them, click limits are exact.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -41,6 +42,7 @@ TRANSACTION_CLICKS = 4096
 the less each costs, and the longer other writes wait (some 80 ms for the most)."""
 SEALED_GENERATIONS = 1000
 """Generations kept apart; what comes later joins the last of them."""
+GIVE_WAY_SECONDS = 0.0005
 EASY_DUTY = 0.05
 BRISK_DUTY = 0.67
 """Share of its time that the drain works, without a backlog and with a long one."""
@@ -91,6 +93,7 @@ class Clicks:
         self._unsynced = asyncio.Event()
         self._undrained = asyncio.Event()
         self._draining = asyncio.Lock()
+        self._seen_end = journal.end()
 
     def record(self, click: Click) -> None:
         """Counts a click and puts it into the journal; `flush` before answering."""
@@ -270,11 +273,23 @@ class Clicks:
         position = POSITIONS.get(txn, JOURNAL) or _START
         tally = Tally(self._settings.visits_per_link, self._place_of)
         while position < until:
+            self._give_way()
             payloads, position = self.journal.read(position, until, REPLAY_BYTES)
             for click in self._readable(payloads, position):
                 tally.add(click)
-        tally.write(txn)
+        tally.write(txn, self._give_way)
         POSITIONS.put(txn, JOURNAL, position)
+
+    def _give_way(self) -> None:
+        """Lets redirects go first, if there were any since the last time.
+
+        The interpreter has one lock. Whoever waits for it gets it after a while, but then the
+        drain would have half of the time, and a server at half load not enough for redirects.
+        """
+        end = self.journal.end()
+        if end is not self._seen_end:
+            self._seen_end = end
+            time.sleep(GIVE_WAY_SECONDS)
 
     def _readable(self, payloads: Sequence[bytes], before: Position) -> Iterator[Click]:
         unreadable = 0

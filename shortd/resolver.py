@@ -154,8 +154,9 @@ class Resolver:
         return self._decide((host, code), visitor, steps), steps.taken
 
     def settled(self, address: Address, now: int) -> Settled | None:
-        """The redirect at an address if nothing but time or a write can change it, else None. Whether
-        its owner can pay is not asked.
+        """The redirect at an address, if nothing but time, its owner or a write can change it.
+
+        Whether the owner can pay is not asked.
         """
         known = self._settled.get(address)
         if known is None or not self._owners.is_current(known.owner):

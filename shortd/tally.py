@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from shortd import history
 from shortd.models import Click
 from shortd.rollups import PlaceOf
 from shortd.store.schema import COUNTS, LINKS_BY_ID
 from shortd.store.table import WriteTxn
+
+LINKS_AT_ONCE = 32
+"""Links between two calls of `give_way`."""
 
 
 class Tally:
@@ -28,10 +33,15 @@ class Tally:
         else:
             clicks.append(click)
 
-    def write(self, txn: WriteTxn) -> None:
-        """Adds everything to the tables. Clicks of a link deleted meanwhile are dropped."""
+    def write(self, txn: WriteTxn, give_way: Callable[[], None]) -> None:
+        """Adds everything to the tables. Clicks of a link deleted meanwhile are dropped.
+
+        `give_way` is called each half millisecond or so.
+        """
         # In the order of the keys, neighbours are found on the same pages.
-        for link_id in sorted(self._links):
+        for number, link_id in enumerate(sorted(self._links)):
+            if number % LINKS_AT_ONCE == 0:
+                give_way()
             old = COUNTS.get(txn, (link_id,))
             # Counts are deleted with their link, so it is there if they are.
             if old is not None or LINKS_BY_ID.has(txn, (link_id,)):

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from shortd import errors, history
+from shortd.clicks import GIVE_WAY_SECONDS
 from shortd.clock import DAY
 from shortd.config import load
 from shortd.destinations import Destination
@@ -32,7 +33,7 @@ from shortd.services import Services, open_services
 from shortd.store.check import faults
 from shortd.store.schema import COUNTS
 from shortd.store.table import WriteTxn
-from shortd.tally import Tally
+from shortd.tally import LINKS_AT_ONCE, Tally
 from shortd.testing import FakeClock
 
 EXAMPLE = Destination("https://example.com/", "https://example.com/")
@@ -199,8 +200,8 @@ def undone(world: World) -> Iterator[None]:
     """The drain's transaction fails when everything is in it."""
     whole = Tally.write
 
-    def fail(tally: Tally, txn: WriteTxn) -> None:
-        whole(tally, txn)
+    def fail(tally: Tally, txn: WriteTxn, give_way: Callable[[], None]) -> None:
+        whole(tally, txn, give_way)
         raise errors.STORAGE_FULL()
 
     with patch.object(Tally, "write", fail):
@@ -794,3 +795,22 @@ class ClicksMachine(RuleBasedStateMachine):
 
 TestClicksMachine = ClicksMachine.TestCase
 TestClicksMachine.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+
+
+@pytest.mark.parametrize("visits_go_on", [False, True])
+def test_the_drain_gives_way_to_visits(world: World, visits_go_on: bool) -> None:
+    links = [world.link(f"code{number}") for number in range(3 * LINKS_AT_ONCE)]
+    for link in links:
+        world.visit(link)
+    rests: list[float] = []
+
+    def rest(seconds: float) -> None:
+        rests.append(seconds)
+        if visits_go_on:
+            world.visit(links[0])
+
+    with patch("shortd.clicks.time.sleep", rest):
+        world.runner.run(world.services.clicks.catch_up())
+    # Before it reads the journal, and between links.
+    assert rests == [GIVE_WAY_SECONDS] * (1 + 3 if visits_go_on else 1)
+    assert world.live(links[0])[0] == len(rests) * visits_go_on + 1

@@ -60,7 +60,7 @@ def drain(store: Store, clicks: Sequence[Click], visits_per_link: int = 100) -> 
         tally = Tally(visits_per_link, place)
         for click in clicks:
             tally.add(click)
-        tally.write(txn)
+        tally.write(txn, lambda: None)
 
     write(store, function)
 
