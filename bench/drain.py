@@ -1,7 +1,7 @@
 """CPU of the writer thread for a drained click: `python -m bench.drain`.
 
 In one process, without a server: clicks are journalled and drained as the server does it, in
-transactions of the largest size. Nothing else runs, so rounds differ little; the median counts.
+transactions of its usual size. Nothing else runs, so rounds differ little; the median counts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from shortd.clicks import TRANSACTION_CLICKS, Clicks
+from shortd.clicks import Clicks
 from shortd.clock import DAY
 from shortd.journal import Journal
 from shortd.models import VISIT, Click, Link, Position
@@ -89,7 +89,7 @@ async def measure(links: int, per_link: int, rounds: int, directory: Path) -> li
 
 
 @click.command()
-@click.option("--links", default=16 * TRANSACTION_CLICKS, show_default=True)
+@click.option("--links", default=1 << 16, show_default=True)
 @click.option("--rounds", default=6, show_default=True)
 def main(links: int, rounds: int) -> None:
     """Every click on another link, and a hundred clicks on each of fewer links."""

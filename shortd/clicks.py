@@ -35,16 +35,18 @@ JOURNAL = ("journal",)
 REPLAY_BYTES = 1 << 15
 """Journal bytes read at a time, and in a transaction of the drain after a crash."""
 GENERATION_CLICKS = 512
-"""Clicks kept together; the least that a transaction of the drain takes, if there are so many."""
-TRANSACTION_SHARE = 16
-TRANSACTION_CLICKS = 4096
-"""A transaction takes this share of the backlog, up to so many clicks: the more of them in one,
-the less each costs, and the longer other writes wait (some 80 ms for the most)."""
+"""Clicks kept together."""
+TRANSACTION_CLICKS = 1024
+"""Clicks in a transaction of the drain: the more of them, the less each costs, and the longer
+other writes wait (some 40 ms)."""
+CATCH_UP_CLICKS = 4096
+"""Clicks that a reader of the tables waits for."""
 SEALED_GENERATIONS = 1000
 """Generations kept apart; what comes later joins the last of them."""
 GIVE_WAY_SECONDS = 0.0005
+"""How long the drain waits where redirects are to go first."""
 EASY_DUTY = 0.05
-BRISK_DUTY = 0.67
+BRISK_DUTY = 0.9
 """Share of its time that the drain works, without a backlog and with a long one."""
 LONG_BACKLOG = 250_000
 """Clicks. A crash replays so many in a second."""
@@ -204,7 +206,7 @@ class Clicks:
         """Drains what waits at this moment, unless that is so much that a reader of the tables
         had better not wait for it. Raises what the drain's transaction raises.
         """
-        if self.backlog > TRANSACTION_CLICKS:
+        if self.backlog > CATCH_UP_CLICKS:
             return
         if self._current.clicks and self.journal.flush():
             self._seal(self.journal.end())
@@ -246,12 +248,9 @@ class Clicks:
             if not self._sealed:
                 return False
             taken, clicks = 0, 0
-            most = max(
-                GENERATION_CLICKS, min(self.backlog // TRANSACTION_SHARE, TRANSACTION_CLICKS)
-            )
             for generation in self._sealed:
                 clicks += generation.clicks
-                if taken and clicks > most:
+                if taken and clicks > TRANSACTION_CLICKS:
                     break
                 taken += 1
             until = self._sealed[taken - 1].until

@@ -602,7 +602,7 @@ def test_clicks_drain_by_themselves_to_the_last(world: World, failures: int) -> 
             background.cancel()
             await asyncio.gather(background, return_exceptions=True)
 
-    with patch("shortd.clicks.GENERATION_CLICKS", 2):
+    with patch.multiple("shortd.clicks", GENERATION_CLICKS=2, TRANSACTION_CLICKS=2):
         world.runner.run(work())
     assert world.stored(link).count == 7
     assert world.live(link) == (7, 0)
@@ -618,7 +618,7 @@ def test_drains_at_the_same_time_take_turns(world: World) -> None:
             world.visit(link)
         await asyncio.gather(*drains)
 
-    with patch("shortd.clicks.GENERATION_CLICKS", 2):
+    with patch.multiple("shortd.clicks", GENERATION_CLICKS=2, TRANSACTION_CLICKS=2):
         for _ in range(5):
             world.visit(link)
         world.runner.run(work())
@@ -660,7 +660,7 @@ class ClicksMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.directory = Path(tempfile.mkdtemp())
-        self.small = patch("shortd.clicks.GENERATION_CLICKS", 3)
+        self.small = patch.multiple("shortd.clicks", GENERATION_CLICKS=3, TRANSACTION_CLICKS=3)
         self.small.start()
         self.world = World(self.directory)
         self.expected: dict[str, Expected] = {}
