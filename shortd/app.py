@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Coroutine
+from copy import copy
+from functools import cache
 from typing import Any
 
 import structlog
-from litestar import Litestar, Request, Response
+from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import State
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
@@ -52,23 +54,11 @@ class App:
     def __init__(self, services: Services) -> None:
         self._pages = Pages(services.settings.public_url)
         self._follow = Follow(services, self._pages)
-        self._litestar = Litestar(
-            route_handlers=[
-                *sqwish.HANDLERS,
-                *v1.HANDLERS,
-                *v2.HANDLERS,
-                *DOWNLOAD_HANDLERS,
-                *MAILED_HANDLERS,
-                *REFERENCE_HANDLERS,
-                *SITE_HANDLERS,
-                *OPENING_HANDLERS,
-                *UNLOCK_HANDLERS,
-                *plugin_routes(services.plugins, _render_exception),
-            ],
-            exception_handlers={Exception: _render_exception},
-            openapi_config=None,
-            logging_config=None,
-            state=State({"services": services, "pages": self._pages, "follow": self._follow}),
+        routers = [*plugin_routes(services.plugins, _render_exception)]
+        # A copy has the same routes, and a state of its own.
+        self._litestar = _routed(*routers) if routers else copy(_routed_without_plugins())
+        self._litestar.state = State(
+            {"services": services, "pages": self._pages, "follow": self._follow}
         )
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
@@ -86,6 +76,32 @@ class App:
             log.error("request_failed", path=scope["path"], exc_info=fault)
             answer = error_answer(self._pages, errors.INTERNAL(), "")
         await answer.send(send)
+
+
+def _routed(*routers: Router) -> Litestar:
+    """The server's own addresses, and those of plugins. Handlers find what they work with in the
+    app's state, so that they are the same ones for all services."""
+    return Litestar(
+        route_handlers=[
+            *sqwish.HANDLERS,
+            *v1.HANDLERS,
+            *v2.HANDLERS,
+            *DOWNLOAD_HANDLERS,
+            *MAILED_HANDLERS,
+            *REFERENCE_HANDLERS,
+            *SITE_HANDLERS,
+            *OPENING_HANDLERS,
+            *UNLOCK_HANDLERS,
+            *routers,
+        ],
+        exception_handlers={Exception: _render_exception},
+        openapi_config=None,
+        logging_config=None,
+    )
+
+
+_routed_without_plugins = cache(_routed)
+"""Kept: of Apps in one process, each would spend as long on it as on a thousand redirects."""
 
 
 def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Response[bytes]:

@@ -72,7 +72,8 @@ class PasswordHasher:
 
     `waiting` jobs may queue for the `threads`; beyond that `hash` and `verify` raise
     errors.BUSY before they do anything. An await that is cancelled gives its place in the
-    queue up at once, or, if it is being worked on, when that is done.
+    queue up at once, or, if it is being worked on, when that is done. `memory_kib` and `passes`
+    are what new hashes cost; those that are stored keep their own.
     """
 
     def __init__(
@@ -81,10 +82,13 @@ class PasswordHasher:
         *,
         threads: int = 2,
         waiting: int = 32,
+        memory_kib: int = MEMORY_KIB,
+        passes: int = PASSES,
         derive: Derive = argon2id,
     ) -> None:
         random = random or SystemRandom()
         self._random = random
+        self._cost = memory_kib, passes
         self._derive = derive
         self._places = BoundedSemaphore(threads + waiting)
         self._executor = ThreadPoolExecutor(
@@ -92,8 +96,8 @@ class PasswordHasher:
         )
         self._dummy = PasswordHash(
             salt=random.randbytes(SALT_BYTES),
-            memory_kib=MEMORY_KIB,
-            passes=PASSES,
+            memory_kib=memory_kib,
+            passes=passes,
             digests=(random.randbytes(DIGEST_BYTES), random.randbytes(DIGEST_BYTES)),
         )
 
@@ -108,10 +112,10 @@ class PasswordHasher:
 
         def job() -> tuple[bytes, ...]:
             return tuple(
-                self._derive(_spelled(password), salt, MEMORY_KIB, PASSES) for password in passwords
+                self._derive(_spelled(password), salt, *self._cost) for password in passwords
             )
 
-        return PasswordHash(salt, MEMORY_KIB, PASSES, await wrap_future(self._submit(job)))
+        return PasswordHash(salt, *self._cost, await wrap_future(self._submit(job)))
 
     async def verify(self, stored: PasswordHash | None, password: str) -> bool:
         """Whether `password` is one of the stored derivations; one Argon2id, in any case.

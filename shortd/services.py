@@ -173,6 +173,7 @@ async def open_services(
     random: Random | None = None,
     plugins: Sequence[type[AnyPlugin]] | None = None,
     records: TxtRecords | None = None,
+    hasher: PasswordHasher | None = None,
 ) -> Services:
     """Opens the data directory. Raises StoreError if it cannot be used, ConfigError for settings
     of plugins. `plugins` (a test's own) take the place of all that are installed.
@@ -184,7 +185,8 @@ async def open_services(
     try:
         countries = open_countries(settings.clicks.geoip_db, store.directory)
         records = SystemTxtRecords() if records is None else records
-        return await _wire(settings, clock, random, store, prepared, countries, records)
+        hasher = hasher or PasswordHasher()
+        return await _wire(settings, clock, random, store, prepared, countries, records, hasher)
     except BaseException:
         store.close()
         raise
@@ -198,6 +200,7 @@ async def _wire(
     prepared: Prepared,
     countries: Countries | None,
     records: TxtRecords,
+    hasher: PasswordHasher,
 ) -> Services:
     hosts = await register(store, settings.public_url, settings.hosts)
     with store.read() as txn:
@@ -210,7 +213,6 @@ async def _wire(
     parse_agent("")
     budgets = Budgets(store, settings.limits)
     owners = Owners(budgets)
-    hasher = PasswordHasher()
     messages = Messages(settings.public_url, settings.mail.sender)
     transport = transport_of(settings, messages.domain)
     delivery = Delivery(Outbox(store), messages, transport, clock)

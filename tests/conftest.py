@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from shortd.testing import RunningApp, open_app
@@ -14,6 +15,15 @@ from tests.server_process import ServerProcess
 # How long an example takes says more about the machine than about it.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+# structlog's own way would be tracebacks with all variables in them, which take 0.1 s each.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.set_exc_info,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 GENEROUS = {
     f"SHORTD_LIMITS__{kind}__API_CAPACITY": "1000000000"

@@ -22,9 +22,9 @@ class Terminal(io.StringIO):
 def put_back() -> Iterator[None]:
     """Logging is the process's own: leaves it as it was found."""
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, before = root.handlers[:], root.level, structlog.get_config()
     yield
-    structlog.reset_defaults()
+    structlog.configure(**before)
     logging.captureWarnings(False)
     root.handlers[:] = handlers
     root.setLevel(level)

@@ -7,6 +7,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import closing, suppress
+from pathlib import Path
 from random import Random
 from time import perf_counter
 from typing import Any
@@ -14,8 +15,10 @@ from typing import Any
 import pytest
 
 from shortd import errors
+from shortd.config import load
 from shortd.models import PasswordHash
 from shortd.passwords import MEMORY_KIB, PASSES, PasswordHasher, argon2id
+from shortd.services import open_services
 
 PBKDF2 = "0123456789abcdef" * 4
 DOUBLE_SHA = "fedcba9876543210" * 4
@@ -104,6 +107,30 @@ def test_a_hash_holds_one_salt_and_its_parameters() -> None:
         assert len(derive.asked) == 4
 
     run(derive, test)
+
+
+def test_a_server_hashes_at_full_cost(tmp_path: Path) -> None:
+    async def hashed() -> PasswordHash:
+        services = await open_services(load(data_dir=tmp_path / "data", environ={}))
+        try:
+            return await services.hasher.hash([PBKDF2])
+        finally:
+            await services.close()
+
+    stored = asyncio.run(hashed())
+    assert (stored.memory_kib, stored.passes) == (19456, 2)
+
+
+def test_a_hash_keeps_its_own_cost() -> None:
+    async def test(hasher: PasswordHasher) -> None:
+        cheap = await hasher.hash([PBKDF2])
+        assert (cheap.memory_kib, cheap.passes) == (8, 1)
+        with closing(PasswordHasher()) as dear:
+            assert await dear.verify(cheap, PBKDF2)
+            assert await hasher.verify(await dear.hash([PBKDF2]), PBKDF2)
+
+    with closing(PasswordHasher(memory_kib=8, passes=1)) as hasher:
+        asyncio.run(test(hasher))
 
 
 def test_digests_are_argon2id() -> None:

@@ -8,14 +8,14 @@ pages, learn the short URL, too. Nobody is told the destination or where the vis
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from secrets import token_hex
 from typing import Annotated, NamedTuple
 from uuid import uuid4
 
 import ada_url
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from msgspec import Meta, Struct
 
 from shortd.plugin import (
@@ -92,11 +92,7 @@ class TrackerPage(Plugin[Allowed, Trackers]):
     Data = Trackers
 
     def start(self) -> None:
-        source = (Path(__file__).parent / "page.html").read_text(encoding="utf-8")
-        environment = Environment(
-            autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-        )
-        self._template = environment.from_string(source)
+        self._template = _template()
         # Nobody knows these, so that no destination can hold them.
         self._nonce_mark, self._visitor_mark = token_hex(16), token_hex(16)
         self._page = lru_cache(maxsize=PAGES)(self._prepared)
@@ -173,6 +169,15 @@ class TrackerPage(Plugin[Allowed, Trackers]):
             origins[provider.is_frame].update(dict.fromkeys(provider.origins))
         sources = Sources(img=tuple(origins[False]), frame=tuple(origins[True]))
         return Told(list(titles), images, frames, sources)
+
+
+@cache
+def _template() -> Template:
+    source = (Path(__file__).parent / "page.html").read_text(encoding="utf-8")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(source)
 
 
 def _is_web(url: str) -> bool:

@@ -12,6 +12,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +22,7 @@ import msgspec
 import pluggy
 
 from shortd.config import ConfigError, Settings, plugin_settings
-from shortd.hookspecs import PROJECT, Hookspecs
+from shortd.hookspecs import HOOKS, PROJECT, Hookspecs
 from shortd.plugin import Plugin
 from shortd.plugins.flaws import AnyPlugin, flaw_of, implemented, one_line
 
@@ -105,9 +106,15 @@ def check_all(settings: Settings) -> None:
         raise ConfigError(faults)
 
 
+class _Manager(pluggy.PluginManager):
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
+        # `flaw_of` has seen that nothing else is marked: pluggy need not look at every attribute.
+        return super().parse_hookimpl_opts(plugin, name) if name in HOOKS else None
+
+
 def new_manager() -> pluggy.PluginManager:
     """A manager that knows the hooks and no plugin."""
-    manager = pluggy.PluginManager(PROJECT)
+    manager = _Manager(PROJECT)
     manager.add_hookspecs(Hookspecs)
     return manager
 
@@ -127,10 +134,16 @@ def _given(settings: Settings, kinds: Sequence[type[AnyPlugin]]) -> Iterator[Fou
 
 
 def _installed(settings: Settings) -> Iterator[Found]:
-    points = entry_points(group=PROJECT)
-    # A checkout that is also installed names its plugins twice.
-    for point in sorted(set(points), key=lambda point: (point.name, point.value)):
+    for point in _points():
         yield _usable(settings, point.name, point.value, point)
+
+
+@cache
+def _points() -> list[EntryPoint]:
+    """Entry points of plugins. Looked for once: it takes a file of every installed package."""
+    # A checkout that is also installed names its plugins twice.
+    points = set(entry_points(group=PROJECT))
+    return sorted(points, key=lambda point: (point.name, point.value))
 
 
 def _dropped(settings: Settings) -> Iterator[Found]:

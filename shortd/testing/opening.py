@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from shortd.config import Settings, load
+from shortd.passwords import PasswordHasher
 from shortd.plugins.flaws import AnyPlugin
 from shortd.services import open_services
 from shortd.testing.app import FakeRecords, RunningApp
@@ -49,6 +50,7 @@ def open_app(
     seed: int = 0,
     environ: Mapping[str, str] | None = None,
     tolerant: bool = False,
+    hasher: PasswordHasher | None = None,
 ) -> Iterator[RunningApp]:
     """An app over `data_dir`. Closes cleanly.
 
@@ -58,13 +60,16 @@ def open_app(
     A given plugin that cannot be used is an AssertionError, and so is, unless `tolerant`, any
     failure of its hooks: a server would go on without it, a test should not. Raises ConfigError
     for bad settings.
+
+    Passwords are hashed at the least cost there is, unless by a `hasher` of the test's own.
     """
+    hasher = hasher or PasswordHasher(memory_kib=8, passes=1)
     clock = clock or FakeClock()
     environ = {**({} if plugins is None else LASTING), **(environ or {})}
     settings = _settings(data_dir, config, environ)
     with asyncio.Runner() as runner:
         records = FakeRecords()
-        opening = open_services(settings, clock, Random(seed), plugins, records)
+        opening = open_services(settings, clock, Random(seed), plugins, records, hasher)
         services = runner.run(opening)
         try:
             for one in services.plugins.found if plugins is not None else ():

@@ -49,6 +49,14 @@ class TestOpenApp:
         with open_app(tmp_path / "installed") as app:
             assert {"ab", "mobile"} <= set(app.services.plugins.running)
 
+    def test_two_at_once_know_nothing_of_each_other(self, tmp_path: Path) -> None:
+        with open_app(tmp_path / "one") as one, open_app(tmp_path / "other", seed=1) as other:
+            for app, stranger in ((one, other), (other, one)):
+                assert stranger.userid != app.userid, "both have been asked something"
+                entry = {"userid": app.userid, "shorturl": app.new_link()}
+                assert app.call("get_entry", **entry)
+                assert stranger.refused("get_entry", **entry)
+
     def test_its_config_is_an_operators(self, tmp_path: Path) -> None:
         config = '[plugins.greeter]\nurl = "https://hi.example/"\n[links]\nredirect_status = 307'
         with open_app(tmp_path, plugins=[Greeter], clock=EVEN, config=config) as app:

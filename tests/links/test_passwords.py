@@ -12,6 +12,7 @@ import pytest
 
 from shortd import history
 from shortd.errors import ShortdError
+from shortd.passwords import PasswordHasher
 from shortd.testing import RunningApp, open_app
 from tests.conftest import GENEROUS
 from tests.links.keeper import TARGET, Keeper
@@ -344,16 +345,18 @@ def test_naming_passwords_is_charged_to_the_client(tmp_path: Path) -> None:
         assert name(keeper, path, address="203.0.113.2").status_code == 303
 
 
-def test_more_passwords_than_can_be_hashed_are_told_to_wait(keeper: Keeper) -> None:
-    path = keeper.link(password=SECRET)
-    services, link = keeper.app.services, keeper.row(path)
+def test_more_passwords_than_can_be_hashed_are_told_to_wait(tmp_path: Path) -> None:
+    # At their full cost, below which the queue is worked off while it fills.
+    with open_app(tmp_path / "data", environ=GENEROUS, hasher=PasswordHasher()) as app:
+        keeper = Keeper(app)
+        services, link = app.services, keeper.row(keeper.link(password=SECRET))
 
-    async def all_at_once() -> list[BaseException | None]:
-        check = services.link_passwords.check_password
-        tasks = [check(link, SECRET, "203.0.113.1", 1) for _ in range(60)]
-        return await asyncio.gather(*tasks, return_exceptions=True)
+        async def all_at_once() -> list[BaseException | None]:
+            check = services.link_passwords.check_password
+            tasks = [check(link, SECRET, "203.0.113.1", 1) for _ in range(60)]
+            return await asyncio.gather(*tasks, return_exceptions=True)
 
-    outcomes = keeper.app.run(all_at_once())
+        outcomes = app.run(all_at_once())
     refusals = [outcome for outcome in outcomes if outcome is not None]
     assert 0 < len(refusals) < 60
     assert {fault.code for fault in refusals if isinstance(fault, ShortdError)} == {"busy"}

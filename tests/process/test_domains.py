@@ -18,7 +18,8 @@ import pytest
 from shortd.store import Store
 from shortd.store.check import faults
 from shortd.store.schema import LINKS, LINKS_PER_TEAM, TEAMS
-from tests.process.conftest import Launch
+from tests.conftest import GENEROUS
+from tests.process.conftest import Launch, running
 from tests.server_process import ServerProcess
 from tests.v2.people import PASSWORD, double_sha256
 
@@ -57,6 +58,13 @@ class Owner:
 @pytest.fixture(params=["true", "false"], ids=["lane", "pages"])
 def owner(request: pytest.FixtureRequest, launch: Launch) -> Iterator[Owner]:
     yield Owner(launch({"SHORTD_SERVER__FAST_LANE": request.param}))
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Owner]:
+    """For tests that leave the server as it is."""
+    with running(ServerProcess(tmp_path_factory.mktemp("unchanged") / "data", GENEROUS)) as server:
+        yield Owner(server)
 
 
 def test_a_domain_comes_and_goes_at_once(owner: Owner) -> None:
@@ -135,9 +143,8 @@ def test_a_path_longer_than_an_address_will_do(launch: Launch, tmp_path: Path) -
         b"half",
     ],
 )
-def test_what_is_no_command_changes_nothing(launch: Launch, line: bytes) -> None:
-    owner = Owner(launch())
-    directory = os.open(owner.server.data_dir, os.O_PATH)
+def test_what_is_no_command_changes_nothing(unchanged: Owner, line: bytes) -> None:
+    directory = os.open(unchanged.server.data_dir, os.O_PATH)
     try:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(20)
@@ -148,7 +155,7 @@ def test_what_is_no_command_changes_nothing(launch: Launch, line: bytes) -> None
     finally:
         os.close(directory)
     assert answer == b"" or (b'"refusal":"' in answer and b'"refusal":""' not in answer)
-    assert len(owner.did("user", "list").splitlines()) == 2
+    assert len(unchanged.did("user", "list").splitlines()) == 2
 
 
 def test_team_links_and_their_counts_survive_crashes(launch: Launch) -> None:

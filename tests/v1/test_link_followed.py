@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from shortd.testing import AGENTS
+from tests.server_process import PLAIN
 from tests.v1 import document
 from tests.v1.document import EXAMPLES
 from tests.v1.replaying import Scene
@@ -36,7 +37,7 @@ def replay(scene: Scene, call: str) -> None:
 
 
 def visit(link: str, agent: str = "firefox") -> httpx.Response:
-    return httpx.get(link, headers={"user-agent": AGENTS.get(agent, agent)})
+    return httpx.get(link, headers={"user-agent": AGENTS.get(agent, agent)}, verify=PLAIN)
 
 
 def goes(link: str, agent: str = "firefox") -> str:
