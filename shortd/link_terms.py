@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from shortd import errors
-from shortd.destinations import UTM_NAMES, parse_destination
+from shortd.destinations import UTM_NAMES, Destination, parse_destination
 from shortd.hosts import Hosts
 from shortd.link_passwords import LinkPasswords
 from shortd.links import CODE_PATTERN, Links, Which
@@ -128,7 +128,7 @@ class LinkTerms:
             _check_utm(getattr(changes, name) or "", name)
         return row, extras
 
-    def _parsed(self, url: str, field: str) -> tuple[str, str]:
+    def _parsed(self, url: str, field: str) -> Destination:
         return parse_destination(url, self._hosts.names, field=field)
 
 

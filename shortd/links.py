@@ -49,7 +49,7 @@ Which = Address | int
 """A link by its address or by its id."""
 
 
-class NewLink(msgspec.Struct, frozen=True):
+class NewLink(msgspec.Struct, frozen=True, gc=False):
     """What a link is made of. `code` None: one is drawn."""
 
     destination: Destination
