@@ -48,10 +48,11 @@ class App:
     """The ASGI application. The shape of a path decides: one code is a link, the rest Litestar's.
 
     Links stand in front of Litestar because its router costs more than the redirect itself,
-    and their shape can never be one of the server's own addresses.
+    and their shape can never be one of the server's own addresses. So do the JSON calls of v2.
     """
 
     def __init__(self, services: Services) -> None:
+        self._services = services
         self._pages = Pages(services.settings.public_url)
         self._follow = Follow(services, self._pages)
         routers = [*plugin_routes(services.plugins, _render_exception)]
@@ -62,8 +63,11 @@ class App:
         )
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
-        if scope["type"] == ScopeType.HTTP and (path := LINK_PATH.fullmatch(scope["path"])):
-            return self._link(scope, path, send)
+        if scope["type"] == ScopeType.HTTP:
+            if path := LINK_PATH.fullmatch(scope["path"]):
+                return self._link(scope, path, send)
+            if call := v2.call_of(scope):
+                return v2.serve(self._services, call, scope, receive, send)
         return self._litestar(scope, receive, send)
 
     async def _link(self, scope: HTTPScope, path: re.Match[str], send: Send) -> None:

@@ -12,10 +12,10 @@ import ipaddress
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 from urllib.parse import quote, unquote_plus
 
 import ada_url
+import msgspec
 
 from shortd import errors
 
@@ -27,6 +27,12 @@ UTM_NAMES = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_conten
 _AUTHORITY = re.compile(r"https?://(?P<authority>[^/?#]+)", re.IGNORECASE)
 # Every character that RFC 3986 knows; all others must be percent-encoded on the wire.
 _PLAIN = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
+# What hardly any link is not: of those characters alone, and with nothing in front of its host.
+_ORDINARY = re.compile(
+    r"(?i:https?)://(?P<authority>[A-Za-z0-9\-._~:\[\]!$&'()*+,;=%]+)"
+    r"(?:[/?#][A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*)?",
+    re.ASCII,
+)
 _SPACE = re.compile(r"\s")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _INVISIBLE = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
@@ -34,13 +40,18 @@ _QUERY_SAFE = "!$&'()*+,;=:@/?%-._~"
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "::1", "::"})
 
 
-class Destination(NamedTuple):
+class Destination(msgspec.Struct, frozen=True, gc=False):
     """A checked destination."""
 
     url: str
     """As given, without surrounding white space."""
     location: str
     """The Location header: `url`, or the browser's ASCII spelling of it where they differ."""
+
+    @property
+    def ascii_url(self) -> str:
+        """`location` where `url` itself cannot be one; else empty."""
+        return "" if self.location == self.url else self.location
 
 
 class OwnHosts(Collection[str]):
@@ -78,15 +89,14 @@ def parse_destination(url: str, own_hosts: Collection[str], *, field: str = "url
     Raises INVALID_URL or URL_LOOPS, naming `field`.
     """
     url = url.strip()
-    is_plain = _PLAIN.fullmatch(url) is not None
-    flaw = _flaw(url, is_plain)
-    if flaw is not None:
+    ordinary = _ORDINARY.fullmatch(url) if len(url) <= MAX_URL_BYTES else None
+    if ordinary is None and (flaw := _flaw(url)) is not None:
         raise errors.INVALID_URL(flaw, field=field)
-    authority = _AUTHORITY.match(url)
+    authority = ordinary or _AUTHORITY.match(url)
     assert authority is not None, "else it were flawed"
     try:
         key = _read_host(authority[1])
-        location = url if is_plain else ada_url.URL(url).href
+        location = url if ordinary is not None else ada_url.URL(url).href
     except ValueError:
         raise errors.INVALID_URL("The URL's host or port is not valid.", field=field) from None
     if not key[0]:
@@ -165,7 +175,7 @@ def _parse_host(host: str) -> tuple[str, str]:
 _known_host = lru_cache(maxsize=4096)(_parse_host)
 
 
-def _flaw(url: str, is_plain: bool) -> str | None:
+def _flaw(url: str) -> str | None:
     """What is wrong with the spelling of `url`, in words for its author."""
     try:
         size = len(url.encode())
@@ -173,14 +183,12 @@ def _flaw(url: str, is_plain: bool) -> str | None:
         return "The URL contains half a surrogate pair."
     if size > MAX_URL_BYTES:
         return f"The URL is longer than {MAX_URL_BYTES} bytes."
-    # Links come by the thousand, and hardly any has a character worth a closer look.
-    if not is_plain:
-        if _CONTROL.search(url):
-            return "The URL contains control characters."
-        if _SPACE.search(url):
-            return "The URL contains spaces; write them as %20."
-        if _INVISIBLE.search(url):
-            return "The URL contains invisible characters that change the direction of text."
+    if _CONTROL.search(url):
+        return "The URL contains control characters."
+    if _SPACE.search(url):
+        return "The URL contains spaces; write them as %20."
+    if _INVISIBLE.search(url):
+        return "The URL contains invisible characters that change the direction of text."
     match = _AUTHORITY.match(url)
     if match is None:
         return "The URL must begin with http:// or https:// and a host."

@@ -7,6 +7,7 @@ Randomness comes in as a `Random`, so that tests can repeat a draw; the server p
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Iterator
 from random import Random
 
@@ -17,21 +18,23 @@ DRAWN_CODE_LENGTH = 6
 DRAWN_IDS = 62**DRAWN_CODE_LENGTH
 """Link ids are drawn from [0, 62^6)."""
 
+_BLOCK = struct.Struct(">512Q")
+"""Random numbers of 64 bits."""
 _DIGITS = {character: value for value, character in enumerate(ALPHABET)}
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+"""Two digits at a time: links come by the thousand."""
 
 
-def base62_encode(number: int, length: int = DRAWN_CODE_LENGTH) -> str:
-    """Spells `number` in base 62, zero-padded with "A" to `length` characters.
+def base62_encode(number: int) -> str:
+    """Spells `number` in base 62, zero-padded with "A" to six characters.
 
     Raises OverflowError when the number does not fit.
     """
-    characters = []
-    for _ in range(length):
-        number, digit = divmod(number, 62)
-        characters.append(ALPHABET[digit])
-    if number:
-        raise OverflowError(f"number does not fit {length} base-62 digits")
-    return "".join(reversed(characters))
+    if not 0 <= number < DRAWN_IDS:
+        raise OverflowError(f"number does not fit {DRAWN_CODE_LENGTH} base-62 digits")
+    head, last = divmod(number, 62**2)
+    first, middle = divmod(head, 62**2)
+    return _PAIRS[first] + _PAIRS[middle] + _PAIRS[last]
 
 
 def base62_decode(code: str) -> int:
@@ -45,12 +48,10 @@ def base62_decode(code: str) -> int:
 def drawn_ids(random: Random) -> Iterator[int]:
     """Endless link ids, evenly from [0, 62^6); one read of randomness serves hundreds."""
     while True:
-        block = random.randbytes(5 * 512)
-        for start in range(0, len(block), 5):
+        for number in _BLOCK.unpack(random.randbytes(_BLOCK.size)):
             # 36 bits reach just beyond 62^6; what lies there is left out, or ids were uneven.
-            number = int.from_bytes(block[start : start + 5], "big") >> 4
-            if number < DRAWN_IDS:
-                yield number
+            if (link_id := number >> 28) < DRAWN_IDS:
+                yield link_id
 
 
 def random_id(random: Random) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from shortd import errors
-from shortd.destinations import UTM_NAMES, parse_destination
+from shortd.destinations import UTM_NAMES, Destination, parse_destination
 from shortd.hosts import Hosts
 from shortd.link_passwords import LinkPasswords
 from shortd.links import CODE_PATTERN, Links, Which
@@ -109,8 +109,8 @@ class LinkTerms:
                 raise errors.INVALID_CODE(field="code")
             row["code"] = changes.code
         if changes.destination is not None:
-            url, location = self._parsed(changes.destination, "destination")
-            row |= {"url": url, "ascii_url": "" if location == url else location}
+            destination = self._parsed(changes.destination, "destination")
+            row |= {"url": destination.url, "ascii_url": destination.ascii_url}
         for name in ("expiration_utime", "expiration_count"):
             row |= _number(changes, name, _INT64)
         extras: dict[str, Any] = {
@@ -122,13 +122,13 @@ class LinkTerms:
         for name in ("date_fallback", "count_fallback"):
             url = getattr(changes, name)
             if url is not None:
-                extras[name] = self._parsed(url, name)[0] if url.strip() else ""
+                extras[name] = self._parsed(url, name).url if url.strip() else ""
         check_characters(changes.password or "", "password")
         for name in UTM_NAMES:
             _check_utm(getattr(changes, name) or "", name)
         return row, extras
 
-    def _parsed(self, url: str, field: str) -> tuple[str, str]:
+    def _parsed(self, url: str, field: str) -> Destination:
         return parse_destination(url, self._hosts.names, field=field)
 
 

@@ -307,7 +307,8 @@ class Resolver:
 
     def _drop(self, changes: Sequence[Change]) -> None:
         for change in changes:
-            if change.table == LINKS.name:
+            # Where there was no row there is nothing to forget.
+            if change.before is not None and change.table == LINKS.name:
                 self._settled.drop(change.key)
 
     def _is_short(self, owner: Owner, weight: int, visitor: Visitor) -> bool:

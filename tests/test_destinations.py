@@ -219,14 +219,15 @@ near_urls = st.builds(
 @example("https://[::ffff:127.0.0.1]:443/'|\"")
 def test_any_text_is_refused_or_becomes_a_clean_location(text: str) -> None:
     try:
-        url, location = parse_destination(text, OWN)
+        destination = parse_destination(text, OWN)
     except ShortdError as error:
         assert error.kind in (errors.INVALID_URL, errors.URL_LOOPS)
         return
-    assert url == text.strip()
+    location = destination.location
+    assert destination.url == text.strip()
     assert re.fullmatch(r"https?://[!-~]+", location, re.IGNORECASE)
     there = ada_url.URL(location)
-    assert there.href == ada_url.URL(url).href
+    assert there.href == ada_url.URL(destination.url).href
     assert there.protocol in ("http:", "https:")
     assert (there.username, there.password) == ("", "")
     assert host_key(there.host) not in {host_key(own) for own in OWN}

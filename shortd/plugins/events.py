@@ -110,10 +110,11 @@ class Events:
     def _net(self, changes: Sequence[Change]) -> Iterator[Event]:
         """Events of one transaction: a link that was moved was deleted and put again."""
         links: dict[int, tuple[models.Link | None, models.Link | None]] = {}
-        for _, _, before, after in (one for one in changes if one.table == LINKS.name):
-            link_id = (before or after).id
-            first, _ = links.get(link_id, (before, None))
-            links[link_id] = (first, after)
+        for change in changes:
+            if change.table == LINKS.name:
+                link_id = (change.before or change.after).id
+                first, _ = links.get(link_id, (change.before, None))
+                links[link_id] = (first, change.after)
         shared = {}
         for first, last in links.values():
             if last is not None and last.filekey:
@@ -124,12 +125,13 @@ class Events:
                 yield "link_deleted", (self._shown(first),)
             elif first is not None and last is not None and first != last:
                 yield "link_changed", (self._shown(last), self._shown(first))
-        for table, key, before, after in changes:
-            if table == FILES.name and before is None and after is not None:
-                link = shared.get(key[0])
+        for change in changes:
+            before, after = change.before, change.after
+            if change.table == FILES.name and before is None and after is not None:
+                link = shared.get(change.key[0])
                 if link is not None:
                     yield "file_stored", (_shown_file(after, self._shown(link)),)
-            elif table == ACCOUNTS.name and after is not None and _is_new(before, after):
+            elif change.table == ACCOUNTS.name and after is not None and _is_new(before, after):
                 yield "account_created", (_shown_account(after),)
 
     def _shown(self, row: models.Link) -> Link:

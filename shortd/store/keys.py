@@ -84,13 +84,14 @@ class Text(Part):
     """A string without NUL."""
 
     def encode(self, value: str) -> bytes:
-        return self.encode_last(value) + b"\0"
+        if "\0" in value:
+            raise ValueError("key text holds a NUL")
+        return value.encode() + b"\0"
 
     def encode_last(self, value: str) -> bytes:
-        raw = value.encode()
-        if b"\0" in raw:
+        if "\0" in value:
             raise ValueError("key text holds a NUL")
-        return raw
+        return value.encode()
 
     def decode(self, raw: bytes) -> str:
         return raw.decode()
@@ -108,30 +109,54 @@ class Key(Generic[K]):
     def __init__(self, *parts: Part) -> None:
         self.parts = parts
         self._encoders = [*(part.encode for part in parts[:-1]), parts[-1].encode_last]
+        formats = [
+            _FORMATS.get(part.size) if isinstance(part, Unsigned) else None for part in parts
+        ]
+        self._packers = [
+            struct.Struct(f">{one}").pack if one else encoder
+            for one, encoder in zip(formats, self._encoders, strict=True)
+        ]
+        """The same, quicker; what does not fit a number is a struct.error."""
         self._pack: Callable[..., bytes] | None = None
-        formats = [_FORMATS.get(part.size) for part in parts if isinstance(part, Unsigned)]
-        if len(formats) == len(parts) and None not in formats:
+        if None not in formats:
             self._pack = struct.Struct(f">{''.join(map(str, formats))}").pack
 
     def encode(self, values: K) -> bytes:
         """The key's bytes; KeyTooLong beyond 511, ValueError for unfit values."""
-        if self._pack is not None:
-            try:
-                return self._pack(*values)
-            except struct.error:
-                # Below it is found out what is wrong with them.
-                pass
-        encoders = self._encoders
-        if len(values) != len(encoders):
-            raise ValueError(f"key has {len(values)} parts, not {len(encoders)}")
+        packers = self._packers
         # Rows are found and made by the ten thousand a second: no loop for short keys.
-        if len(encoders) == 1:
-            raw = encoders[0](values[0])
-        elif len(encoders) == 2:
-            raw = encoders[0](values[0]) + encoders[1](values[1])
-        else:
-            return self.prefix(values)
-        return raw if len(raw) <= MAX_KEY_BYTES else self.prefix(values)
+        try:
+            if self._pack is not None:
+                return self._pack(*values)
+            if len(values) != len(packers):
+                return self._checked(values)
+            if len(packers) == 1:
+                raw = packers[0](values[0])
+            elif len(packers) == 2:
+                raw = packers[0](values[0]) + packers[1](values[1])
+            else:
+                raw = b"".join([pack(value) for pack, value in zip(packers, values, strict=True)])
+        except struct.error:
+            return self._checked(values)
+        return raw if len(raw) <= MAX_KEY_BYTES else self._checked(values)
+
+    def encode_all(self, keys: Sequence[K]) -> list[bytes]:
+        """`encode` of each; quicker where there are many, since it goes column by column."""
+        if len(keys) < 2:
+            return [self.encode(key) for key in keys]
+        columns = zip(self._packers, zip(*keys, strict=True), strict=True)
+        try:
+            packed = [map(pack, column) for pack, column in columns]
+            raws = [*map(b"".join, zip(*packed, strict=True))]
+        except struct.error:
+            return [self._checked(key) for key in keys]
+        return raws if max(map(len, raws)) <= MAX_KEY_BYTES else [*map(self._checked, keys)]
+
+    def _checked(self, values: K) -> bytes:
+        """The same without haste: says what is wrong with values that do not fit."""
+        if len(values) != len(self.parts):
+            raise ValueError(f"key has {len(values)} parts, not {len(self.parts)}")
+        return self.prefix(values)
 
     def prefix(self, values: Sequence[Any]) -> bytes:
         """What the keys that begin with these elements have in common."""

@@ -63,6 +63,16 @@ def test_what_is_encoded_is_decoded(case: tuple[AnyKey, tuple[Any, ...], tuple[A
     assert key.decode(key.encode(values)) == values
 
 
+@given(keys_with_values(), st.integers(0, 3))
+def test_many_are_encoded_as_each_is(
+    case: tuple[AnyKey, tuple[Any, ...], tuple[Any, ...]], repeats: int
+) -> None:
+    key, one, other = case
+    many = [one, other] * repeats + [one]
+    assert key.encode_all(many) == [key.encode(values) for values in many]
+    assert key.encode_all([]) == []
+
+
 @given(keys_with_values())
 def test_bytes_compare_as_the_tuples_do(
     case: tuple[AnyKey, tuple[Any, ...], tuple[Any, ...]],
@@ -111,6 +121,8 @@ def test_a_key_has_511_bytes_at_most(key: AnyKey, room: int) -> None:
         key.encode((*first, "a" * (room + 1)))
     with pytest.raises(KeyTooLong):
         key.encode((*first, "é" * (room // 2 + 1)))
+    with pytest.raises(KeyTooLong):
+        key.encode_all([(*first, "a" * room), (*first, "a" * (room + 1))])
 
 
 @pytest.mark.parametrize(
@@ -132,3 +144,5 @@ def test_a_key_has_511_bytes_at_most(key: AnyKey, room: int) -> None:
 def test_values_that_do_not_fit_are_refused(key: AnyKey, values: tuple[Any, ...]) -> None:
     with pytest.raises((ValueError, OverflowError)):
         key.encode(values)
+    with pytest.raises((ValueError, OverflowError)):
+        key.encode_all([values, values])

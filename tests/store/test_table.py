@@ -80,6 +80,22 @@ class Insert(Put):
             model[self.key] = self.row
 
 
+class InsertAll(msgspec.Struct):
+    """All of the rows, or none if one meets another or what is there."""
+
+    things: list[tuple[ThingKey, Thing]]
+
+    def __call__(self, txn: WriteTxn, model: Model) -> None:
+        after = dict(model)
+        free = True
+        for key, row in self.things:
+            free = free and key not in after and not violated(after, key, row)
+            after[key] = row
+        assert THINGS.insert_all(txn, self.things) == free
+        if free:
+            model.update(after)
+
+
 class Delete(msgspec.Struct):
     key: ThingKey
 
@@ -107,6 +123,7 @@ class Fail(msgspec.Struct):
 steps: st.SearchStrategy[Any] = st.one_of(
     st.builds(Put, keys, rows),
     st.builds(Insert, keys, rows),
+    st.builds(InsertAll, st.lists(st.tuples(keys, rows), max_size=4)),
     st.builds(PutOrFail, keys, rows),
     st.builds(Delete, keys),
     st.builds(Move, keys, keys),

@@ -9,7 +9,7 @@ import msgspec
 
 from shortd.api.v2.registry import Context, Output
 from shortd.clicks import LiveCounts
-from shortd.models import Encryption, Link
+from shortd.models import Encryption, File, Link
 from shortd.qr import QrOptions, qrcode_output
 
 QrInput = QrOptions | bool | None
@@ -24,7 +24,7 @@ class QrCode(msgspec.Struct, frozen=True):
     encoding: str
 
 
-class Entry(Output, frozen=True, kw_only=True):
+class Entry(Output, frozen=True, kw_only=True, gc=False):
     """The items of an entry (v2 document, get_entry)."""
 
     count: int
@@ -69,16 +69,15 @@ async def show(
 ) -> list[Entry]:
     """The links as entries. `first_order` numbers those of a list; else `order` is 0.
 
-    `new` links were made this moment and have no clicks to look up.
+    `new` links were made this moment and share no files: they have nothing to look up.
     """
     services = ctx.services
-    with services.store.read() as txn:
-        counts = (
-            [LiveCounts()] * len(links)
-            if new
-            else [services.clicks.live(txn, link.id) for link in links]
-        )
-        files = [services.files.of_link(txn, link) for link in links]
+    counts = [LiveCounts()] * len(links)
+    files: list[File | None] = [None] * len(links)
+    if not new:
+        with services.store.read() as txn:
+            counts = [services.clicks.live(txn, link.id) for link in links]
+            files = [services.files.of_link(txn, link) for link in links]
     short_urls = [services.links.short_url(link) for link in links]
     codes: Sequence[QrCode | msgspec.UnsetType] = [msgspec.UNSET] * len(links)
     options = QrOptions() if qr is True else qr
