@@ -28,7 +28,7 @@ from bench.servers import Nginx, fill, start_shortd
 from tests.server_process import ServerProcess
 
 CONNECTIONS = 64
-WAIT_MS = 0.9
+WAIT_MS = 0.5
 """A connection also waits for its answer, and for wrk's turn: so much less of a pause."""
 CREATE_PAUSE = 0.04
 """Seconds between two creates of a client."""

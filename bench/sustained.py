@@ -21,7 +21,7 @@ from tests.server_process import ServerProcess
 
 CONNECTIONS = 64
 PARTS = 4
-WAIT_MS = 0.9
+WAIT_MS = 1.4
 
 
 def watch_backlog(server: ServerProcess, stop: threading.Event, seen: list[int]) -> None:

@@ -37,16 +37,18 @@ REPLAY_BYTES = 1 << 15
 GENERATION_CLICKS = 512
 """Clicks kept together."""
 TRANSACTION_CLICKS = 1024
-"""Clicks in a transaction of the drain: the more of them, the less each costs, and the longer
-other writes wait (some 40 ms)."""
+LONG_TRANSACTION_CLICKS = 4096
+TRANSACTION_SHARE = 64
+"""A transaction of the drain takes this share of the backlog within these bounds: the more clicks
+in one, the less each costs, and the longer other writes wait (40 ms, and 160)."""
 CATCH_UP_CLICKS = 4096
 """Clicks that a reader of the tables waits for."""
 SEALED_GENERATIONS = 1000
 """Generations kept apart; what comes later joins the last of them."""
-GIVE_WAY_SECONDS = 0.0005
+GIVE_WAY_SECONDS = 0.0002
 """How long the drain waits where redirects are to go first."""
 EASY_DUTY = 0.05
-BRISK_DUTY = 0.9
+BRISK_DUTY = 1.0
 """Share of its time that the drain works, without a backlog and with a long one."""
 LONG_BACKLOG = 250_000
 """Clicks. A crash replays so many in a second."""
@@ -248,9 +250,11 @@ class Clicks:
             if not self._sealed:
                 return False
             taken, clicks = 0, 0
+            share = self.backlog // TRANSACTION_SHARE
+            most = max(TRANSACTION_CLICKS, min(share, LONG_TRANSACTION_CLICKS))
             for generation in self._sealed:
                 clicks += generation.clicks
-                if taken and clicks > TRANSACTION_CLICKS:
+                if taken and clicks > most:
                     break
                 taken += 1
             until = self._sealed[taken - 1].until
