@@ -1,7 +1,8 @@
 """A bounded cache of two generations: about the least recently used, at the cost of a dict.
 
 New and reused entries go into the young generation; when that is full, it becomes the old
-one, and what was in the old one and never asked for again is gone.
+one, and what was in the old one and never asked for again is forgotten. It is freed entry by
+entry with those that are put: all at once, 65,000 links took up to 40 ms.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ V = TypeVar("V")
 
 
 class Cache(Generic[K, V]):
-    """Holds between `generation` and twice as many entries."""
+    """Finds between `generation` and twice as many entries, and keeps up to three times as many."""
 
     def __init__(self, generation: int) -> None:
         self._generation = generation
         self._young: dict[K, V] = {}
         self._old: dict[K, V] = {}
+        self._forgotten: dict[K, V] = {}
 
     def get(self, key: K) -> V | None:
         """The entry, or None."""
@@ -32,7 +34,9 @@ class Cache(Generic[K, V]):
     def put(self, key: K, value: V) -> None:
         """Adds or replaces an entry."""
         if len(self._young) >= self._generation:
-            self._old, self._young = self._young, {}
+            self._forgotten, self._old, self._young = self._old, self._young, {}
+        if self._forgotten:
+            self._forgotten.popitem()
         self._young[key] = value
 
     def drop(self, key: K) -> None:
@@ -44,3 +48,4 @@ class Cache(Generic[K, V]):
         """Forgets everything."""
         self._young.clear()
         self._old.clear()
+        self._forgotten.clear()

@@ -1,0 +1,69 @@
+"""The cache: what it finds, what it forgets, and what it holds in memory."""
+
+from __future__ import annotations
+
+import weakref
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shortd.cache import Cache
+
+GENERATION = 4
+KEYS = st.integers(0, 30)
+
+
+class Value:
+    """Something whose end can be watched."""
+
+
+@given(st.lists(st.tuples(st.sampled_from(["put", "get", "drop", "clear"]), KEYS), max_size=200))
+def test_what_is_found_is_what_was_put_last(steps: list[tuple[str, int]]) -> None:
+    cache: Cache[int, Value] = Cache(GENERATION)
+    put: dict[int, Value] = {}
+    used: list[int] = []
+    for step, key in steps:
+        if step == "put":
+            put[key] = Value()
+            cache.put(key, put[key])
+        elif step == "get":
+            value = cache.get(key)
+            assert value is None or value is put[key]
+            # The last ones that were put or found are always there.
+            assert value is not None or key not in used[-GENERATION:]
+        elif step == "drop":
+            cache.drop(key)
+            assert cache.get(key) is None
+            put.pop(key, None)
+        else:
+            cache.clear()
+            put.clear()
+        if step == "put" or (step == "get" and value is not None):
+            used = [*(one for one in used if one != key), key]
+        else:
+            used = [one for one in used if one in put]
+
+
+def test_at_most_three_generations_are_in_memory() -> None:
+    cache: Cache[int, Value] = Cache(GENERATION)
+    alive: weakref.WeakSet[Value] = weakref.WeakSet()
+    for key in range(20 * GENERATION):
+        value = Value()
+        alive.add(value)
+        cache.put(key, value)
+        del value
+        assert len(alive) <= 3 * GENERATION
+    found = [key for key in range(20 * GENERATION) if cache.get(key) is not None]
+    assert len(found) <= 2 * GENERATION
+
+
+def test_clear_keeps_nothing() -> None:
+    cache: Cache[int, Value] = Cache(GENERATION)
+    alive: weakref.WeakSet[Value] = weakref.WeakSet()
+    for key in range(3 * GENERATION):
+        value = Value()
+        alive.add(value)
+        cache.put(key, value)
+        del value
+    cache.clear()
+    assert len(alive) == 0
