@@ -14,7 +14,7 @@ V = TypeVar("V")
 
 
 class Cache(Generic[K, V]):
-    """Finds between `generation` and twice as many entries, and keeps up to three times as many."""
+    """Holds between `generation` and twice as many entries."""
 
     def __init__(self, generation: int) -> None:
         self._generation = generation

@@ -99,7 +99,7 @@ Note = Callable[[str, str], None]
 _NO_EXTRAS = LinkExtras()
 _NOT_FOUND = Decision(Outcome.NOT_FOUND)
 SETTLED_LINKS = 1 << 16
-"""Plain redirects kept at least (three times as many at most, some 650 bytes each)."""
+"""Plain redirects kept at least (twice as many at most, some 650 bytes each)."""
 
 
 class Resolver:
