@@ -448,7 +448,7 @@ def test_both_count_the_same(pair: Pair) -> None:
     links = pair.links
     for code in (
         *(links.plain, links.limited, links.used_up, links.fragment),
-        *(links.split, links.limited_split, links.page, links.limited_page),
+        *(links.split, links.phones, links.limited_split, links.page, links.limited_page),
         *(links.tagged_split, links.over, links.enough, links.unique, links.unique_split),
         links.unique_limited,
     ):
