@@ -140,7 +140,7 @@ class Resolver:
         address = (host, code)
         known = self.settled(address, visitor.utime)
         if known is None:
-            return self._decide(address, visitor, unlocked=unlocked)
+            return self.decide(address, visitor, unlocked=unlocked)
         owner = known.owner
         if visitor.is_get and self._is_short(owner, REDIRECT_WEIGHT, visitor):
             return Decision(Outcome.LIMITED, known.decision.link, owner, weight=REDIRECT_WEIGHT)
@@ -151,7 +151,7 @@ class Resolver:
     def explain(self, host: int, code: str, visitor: Visitor) -> tuple[Decision, list[Step]]:
         """What `resolve` would decide, with the questions on the way there and their answers."""
         steps = Steps()
-        return self._decide((host, code), visitor, steps), steps.taken
+        return self.decide((host, code), visitor, steps), steps.taken
 
     def settled(self, address: Address, now: int) -> Settled | None:
         """The redirect at an address, if nothing but time, its owner or a write can change it.
@@ -237,7 +237,7 @@ class Resolver:
         decision = Decision(Outcome.REDIRECT, link, owner, location, weight=REDIRECT_WEIGHT)
         return decision, deciders
 
-    def _decide(
+    def decide(
         self,
         address: Address,
         visitor: Visitor,
@@ -245,6 +245,7 @@ class Resolver:
         *,
         unlocked: bool = False,
     ) -> Decision:
+        """`resolve` for what is not known to be settled, with all questions and `steps` of them."""
         note = _keep_silent if steps is None else steps.note
         with self._store.read() as txn:
             link = LINKS.get(txn, address)

@@ -35,6 +35,7 @@ class Visits:
         address_mode: str,
     ) -> None:
         self.resolve = resolver.resolve
+        self._decide = resolver.decide
         self.explain = resolver.explain
         self._settled = resolver.settled
         self._choose = resolver.choose
@@ -54,7 +55,7 @@ class Visits:
         known = self._settled((host, code), visitor.utime)
         decision = None if known is None else self._take(known, visitor)
         if decision is None:
-            decision = self.resolve(host, code, visitor, unlocked=unlocked)
+            decision = self._decide((host, code), visitor, unlocked=unlocked)
             self.apply(decision, visitor)
         self._clicks.flush()
         return decision
@@ -77,7 +78,7 @@ class Visits:
         known = self._settled(address, visitor.utime)
         if known is not None:
             return self._take(known, visitor)
-        decision = self.resolve(*address, visitor)
+        decision = self._decide(address, visitor)
         if decision.outcome is not Outcome.REDIRECT:
             return None
         self.apply(decision, visitor)
