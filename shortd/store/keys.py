@@ -84,9 +84,7 @@ class Text(Part):
     """A string without NUL."""
 
     def encode(self, value: str) -> bytes:
-        if "\0" in value:
-            raise ValueError("key text holds a NUL")
-        return value.encode() + b"\0"
+        return self.encode_last(value) + b"\0"
 
     def encode_last(self, value: str) -> bytes:
         if "\0" in value:
