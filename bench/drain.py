@@ -26,7 +26,7 @@ from shortd.server import COLLECT_AFTER
 from shortd.settings import ClickSettings
 from shortd.store import Store
 from shortd.store.schema import LINKS
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 
 START = 20_000 * DAY
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"

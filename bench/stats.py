@@ -27,7 +27,7 @@ from shortd.settings import ClickSettings
 from shortd.statistics import Statistics, metric_maps
 from shortd.store import Store
 from shortd.store.schema import DAY_STATS, LINKS
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 
 TODAY = 20_000
 DAYS = 30

@@ -16,7 +16,7 @@ from shortd import errors, ids
 from shortd.hosts import ShortHost
 from shortd.models import Account, DomainStatus, Link, LinkExtras, Role
 from shortd.store.schema import CAMPAIGNS, DOMAINS, MEMBERS
-from shortd.store.table import Txn
+from shortd.store.txn import Txn
 
 own_team_id = lru_cache(maxsize=4096)(ids.own_team_id)
 

@@ -22,7 +22,7 @@ from shortd.limits import client_key
 from shortd.models import Account, ApiKey, Grant, GrantToken, Scope
 from shortd.store import Store
 from shortd.store.schema import ACCOUNTS, API_KEYS, API_KEYS_BY_DIGEST, GRANT_TOKENS, GRANTS
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 from shortd.throttle import LoginThrottle
 
 ACCESS_LIFETIME = 3600 * SECOND

@@ -22,7 +22,7 @@ from shortd.passwords import PasswordHasher
 from shortd.settings import Settings
 from shortd.store import Store
 from shortd.store.schema import ACCOUNTS, ACCOUNTS_BY_EMAIL, ACCOUNTS_BY_USERNAME
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 from shortd.tokens import Login, put_token
 
 ID_LENGTH = 32

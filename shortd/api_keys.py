@@ -18,7 +18,7 @@ from shortd.models import NEVER, Account, ApiKey, Scope
 from shortd.names import check_name
 from shortd.store import Store
 from shortd.store.schema import ACCOUNTS, API_KEYS, API_KEYS_BY_DIGEST, GRANTS
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 from shortd.teams import registered
 
 KEY_LENGTH = 32

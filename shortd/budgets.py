@@ -18,7 +18,7 @@ from shortd.models import Account, AccountType, Balance, File
 from shortd.settings import Limits, LimitSettings
 from shortd.store import Store
 from shortd.store.schema import ACCOUNTS, BALANCES
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 
 REDIRECT_WEIGHT = 1000
 """Weight units a redirect takes from its owner's link bucket."""

@@ -27,7 +27,7 @@ from shortd.store.schema import (
     LINKS_PER_CAMPAIGN,
     MEMBERS_BY_ACCOUNT,
 )
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 
 CAMPAIGNS_PER_TEAM = 1000
 

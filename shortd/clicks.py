@@ -28,7 +28,7 @@ from shortd.models import Click, Counts, Link, Position
 from shortd.settings import ClickSettings
 from shortd.store import Store
 from shortd.store.schema import COUNTS, POSITIONS, SIGHTINGS
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 from shortd.tally import Tally
 
 JOURNAL = ("journal",)

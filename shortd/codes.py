@@ -17,7 +17,7 @@ import msgspec
 from shortd.clock import DAY, SECOND
 from shortd.models import Account, MailedCode, MailPurpose
 from shortd.store.schema import CODES
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 
 CODE_BYTES = 16
 LIFETIME = {MailPurpose.VERIFY: DAY, MailPurpose.RESET: 3600 * SECOND}

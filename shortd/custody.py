@@ -18,7 +18,7 @@ from shortd.owners import Owners
 from shortd.passwords import PasswordHasher
 from shortd.store import Store
 from shortd.store.schema import ACCOUNTS, ACCOUNTS_BY_EMAIL, ACCOUNTS_BY_USERNAME
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 from shortd.sweeper import Sweeper
 from shortd.tokens import end_tokens
 

@@ -24,7 +24,7 @@ from shortd.models import Account, Domain, DomainStatus, Role
 from shortd.names import own_team_code
 from shortd.store import Store
 from shortd.store.schema import DOMAINS, DOMAINS_BY_NAME, DOMAINS_BY_TEAM, TEAMS
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 from shortd.txt_records import TxtRecords
 
 RECORD = "_shortd"

@@ -25,7 +25,7 @@ from shortd.models import Account, Encryption, File, FilePart, Link, Upload
 from shortd.settings import LimitSettings
 from shortd.store import Store
 from shortd.store.schema import ACCOUNTS, FILE_PARTS, FILES, UPLOADS, UPLOADS_BY_OWNER
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from shortd.models import QR_LOAD, VISIT, Click, Counts, DayStats, Sighting, Vis
 from shortd.rollups import PlaceOf, Rollup
 from shortd.sources import OTHER
 from shortd.store.schema import COUNTS, DAY_STATS, SIGHTINGS, VISITS
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 from shortd.visitors import referrer_host
 
 SMALL_DAY = 4

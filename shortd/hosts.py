@@ -22,7 +22,7 @@ from shortd.destinations import OwnHosts
 from shortd.models import Domain, DomainStatus, Host
 from shortd.store import Store
 from shortd.store.schema import DOMAINS, DOMAINS_BY_NAME, HOSTS, META
-from shortd.store.table import Change, Txn, WriteTxn
+from shortd.store.txn import Change, Txn, WriteTxn
 
 _DEFAULT_HOST = ("default_host",)
 _NEXT_NUMBER = ("next_host_number",)

@@ -20,7 +20,7 @@ from shortd.models import Account
 from shortd.plugin_types import ImportedLink
 from shortd.store import Store
 from shortd.store.schema import LINKS
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 
 BATCH = 1000
 """Links in one transaction."""

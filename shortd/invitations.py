@@ -25,7 +25,7 @@ from shortd.store.schema import (
     INVITATIONS_BY_TEAM,
     TEAMS,
 )
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 from shortd.teams import registered, stored_team
 
 INVITATION_DAYS = 14

@@ -37,7 +37,7 @@ from shortd.store.schema import (
     TEAM_TRACKERS_BY_TEAM,
     TEAMS,
 )
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 
 ROWS_PER_WRITE = 1000
 

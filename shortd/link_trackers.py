@@ -13,7 +13,7 @@ import msgspec
 from shortd.ids import random_id
 from shortd.models import Link, LinkTracker
 from shortd.store.schema import LINK_TRACKERS, LINK_TRACKERS_BY_LINK
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 
 PLUGIN = "trackers"
 

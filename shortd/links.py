@@ -30,7 +30,7 @@ from shortd.store.schema import (
     LINKS_BY_ID,
     LINKS_BY_OWNER,
 )
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 
 CODE_PATTERN = re.compile(r"(?!-)[A-Za-z0-9_-]{1,64}", re.ASCII)
 """What a code can be at all; each API allows its own part of it."""

@@ -18,7 +18,7 @@ from shortd.passwords import PasswordHasher
 from shortd.settings import LimitSettings
 from shortd.store import Store
 from shortd.store.schema import ACCOUNTS, TOKENS
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 from shortd.throttle import LoginThrottle
 from shortd.tokens import Login, end_tokens, put_token
 

@@ -25,7 +25,7 @@ from shortd.passwords import PasswordHasher
 from shortd.settings import LimitSettings
 from shortd.store import Store
 from shortd.store.schema import ACCOUNTS, ACCOUNTS_BY_EMAIL, MAIL_HISTORIES, OUTBOX
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 from shortd.tokens import Login, end_tokens, put_token
 
 

@@ -12,7 +12,7 @@ import msgspec
 from shortd import errors
 from shortd.models import FilePart
 from shortd.store.schema import DEAD_BLOBS, FILE_PARTS, FILES, STORED_BYTES, UPLOADS
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 
 
 def parts_of(txn: Txn, filekey: str) -> list[tuple[int, FilePart]]:

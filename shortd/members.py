@@ -21,7 +21,7 @@ from shortd.store.schema import (
     MEMBERS_IN_TEAM,
     TEAMS,
 )
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 from shortd.teams import registered, room_for_team, team_row
 
 MEMBERS_PER_TEAM = 1000

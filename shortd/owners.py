@@ -11,7 +11,7 @@ import msgspec
 from shortd.budgets import Budgets, link_key
 from shortd.limits import Limit
 from shortd.store.schema import ACCOUNTS
-from shortd.store.table import Txn
+from shortd.store.txn import Txn
 
 CACHED_OWNERS = 100_000
 

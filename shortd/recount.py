@@ -21,7 +21,7 @@ from shortd.rollups import DIMENSIONS, PlaceOf, Rollup, counts_of
 from shortd.statistics import day_text
 from shortd.store import Store
 from shortd.store.schema import COUNTS
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 
 LINKS_AT_ONCE = 256
 """Links in one transaction."""

@@ -26,7 +26,7 @@ from shortd.plugins.pages import Page
 from shortd.plugins.steps import Step, Steps
 from shortd.store import Store
 from shortd.store.schema import FILES, LINKS
-from shortd.store.table import Change, Txn
+from shortd.store.txn import Change, Txn
 from shortd.visitors import is_link_preview
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from shortd.access import need_role, own_team_id
 from shortd.models import Account, Link
 from shortd.store import Store
+from shortd.store.index import Index
 from shortd.store.schema import (
     LINKS_BY_ID,
     LINKS_BY_OWNER,
@@ -22,7 +23,7 @@ from shortd.store.schema import (
     MEMBERS_BY_ACCOUNT,
     TEAMS,
 )
-from shortd.store.table import Index, Txn
+from shortd.store.txn import Txn
 
 SLICE = 500
 """Links that are read before the event loop goes on (about 4 ms)."""

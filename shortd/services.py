@@ -63,7 +63,7 @@ from shortd.signing import KEY_BYTES, Signer
 from shortd.statistics import Statistics
 from shortd.store import Store
 from shortd.store.schema import POSITIONS, SECRETS
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 from shortd.sweeper import Sweeper
 from shortd.teams import Teams
 from shortd.titles import Titles

@@ -44,7 +44,8 @@ from shortd.store.schema import (
     TOKENS,
     UPLOADS_BY_OWNER,
 )
-from shortd.store.table import Table, WriteTxn
+from shortd.store.table import Table
+from shortd.store.txn import WriteTxn
 
 SWEEP_SECONDS = 600
 ROWS_PER_WRITE = 1000

@@ -11,7 +11,7 @@ from shortd import history
 from shortd.models import Click
 from shortd.rollups import PlaceOf
 from shortd.store.schema import COUNTS, LINKS_BY_ID
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 
 LINKS_AT_ONCE = 32
 """Links between two calls of `give_way`."""

@@ -28,7 +28,7 @@ from shortd.store.schema import (
     TEAMS,
     TEAMS_BY_CODE,
 )
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 
 TEAMS_PER_ACCOUNT = 100
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from shortd.ids import token_digest
 from shortd.models import Account, Token
 from shortd.store.schema import TOKENS
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 
 TOKENS_PER_ACCOUNT = 500
 """Logins kept at a time; one more ends the oldest, so scripts that never log out cannot pile up."""

@@ -27,7 +27,7 @@ from shortd.store.schema import (
     TEAM_TRACKERS,
     TEAM_TRACKERS_BY_TEAM,
 )
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 
 TRACKERS_PER_TEAM = 100
 CODE_LENGTH = 64

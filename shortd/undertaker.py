@@ -18,7 +18,7 @@ from shortd.clock import SECOND, Clock
 from shortd.files import Files
 from shortd.store import Store
 from shortd.store.schema import DEAD_BLOBS, FILE_PARTS, FILE_PARTS_BY_BLOB, UPLOADS
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 
 DEAD_SECONDS = 2
 """How often dead blobs are looked for."""

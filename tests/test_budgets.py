@@ -16,7 +16,7 @@ from shortd.models import Account, AccountType, Balance, File
 from shortd.settings import Limits, LimitSettings
 from shortd.store import Store
 from shortd.store.schema import ACCOUNTS, BALANCES
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 from shortd.testing import FakeClock, open_app
 from tests.store.things import write
 

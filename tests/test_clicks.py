@@ -32,7 +32,7 @@ from shortd.resolver import Decision, Outcome, Visitor
 from shortd.services import Services, open_services
 from shortd.store.check import faults
 from shortd.store.schema import COUNTS
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 from shortd.tally import LINKS_AT_ONCE, Tally
 from shortd.testing import FakeClock
 

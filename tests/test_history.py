@@ -15,7 +15,7 @@ from shortd.history import NEWEST_BYTES, NEWEST_VISITS, SMALL_DAY
 from shortd.models import QR_LOAD, VISIT, Click, Counts, DayStats, Link
 from shortd.store import Store
 from shortd.store.schema import COUNTS, DAY_STATS, LINKS, VISITS
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 from shortd.visitors import UNKNOWN
 from tests.store.things import write
 

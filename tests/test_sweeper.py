@@ -23,7 +23,8 @@ from shortd.store.schema import (
     TOKENS,
     VISITS,
 )
-from shortd.store.table import Table, WriteTxn
+from shortd.store.table import Table
+from shortd.store.txn import WriteTxn
 from shortd.sweeper import ROWS_PER_WRITE
 from shortd.testing import RunningApp
 from tests.visits import kept_visits

@@ -20,7 +20,7 @@ from shortd.rollups import PROFILES, VALUES_PER_DIMENSION, counts_of
 from shortd.sources import DIRECT, OTHER
 from shortd.store import Store
 from shortd.store.schema import COUNTS, LINKS
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 from shortd.tally import Tally
 from shortd.visitors import PART, UNKNOWN
 from tests.store.things import write

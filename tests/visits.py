@@ -5,7 +5,7 @@ from __future__ import annotations
 from shortd import history
 from shortd.models import Visit
 from shortd.store.schema import COUNTS
-from shortd.store.table import Txn
+from shortd.store.txn import Txn
 
 
 def kept_visits(txn: Txn) -> list[Visit]:

@@ -24,7 +24,7 @@ from shortd.store.schema import (
     OUTBOX_BY_CREATION,
     OUTBOX_BY_NEXT,
 )
-from shortd.store.table import Txn, WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 
 FIRST_DELAY = 15 * SECOND
 """µs before the second attempt; each further wait is twice as long."""

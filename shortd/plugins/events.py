@@ -23,7 +23,7 @@ from shortd.plugin_types import Account, File, Link, Visit
 from shortd.plugins.deciding import ShortUrlOf, shown_link
 from shortd.plugins.running import Plugins
 from shortd.store.schema import ACCOUNTS, FILES, LINKS
-from shortd.store.table import Change
+from shortd.store.txn import Change
 
 QUEUE = 10_000
 """Events that may wait."""

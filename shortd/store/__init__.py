@@ -21,7 +21,7 @@ import lmdb
 
 from shortd.store import migrations
 from shortd.store.schema import META, SCHEMA_VERSION, TABLES
-from shortd.store.table import Change, Txn, WriteTxn
+from shortd.store.txn import Change, Txn, WriteTxn
 from shortd.store.writer import Writer
 
 T = TypeVar("T")

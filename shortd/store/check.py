@@ -33,7 +33,8 @@ from shortd.store.schema import (
     UPLOADS,
     VISITS,
 )
-from shortd.store.table import Table, Txn
+from shortd.store.table import Table
+from shortd.store.txn import Txn
 
 
 def faults(txn: Txn, blobs: Mapping[str, int] | None = None) -> Iterator[str]:

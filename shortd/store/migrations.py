@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 
 STEPS: dict[int, Callable[[WriteTxn], None]] = {}
 """`STEPS[n]` turns a database of version n into one of version n + 1."""

@@ -38,8 +38,9 @@ from shortd.models import (
     Upload,
     Visit,
 )
+from shortd.store.index import Count, Index
 from shortd.store.keys import I64, TEXT, U32, U64, Fixed, Key
-from shortd.store.table import Count, Index, Table
+from shortd.store.table import Table
 
 SCHEMA_VERSION = 1
 

@@ -1,7 +1,6 @@
-"""Typed tables and their indexes over LMDB.
+"""Typed tables over LMDB.
 
-`Table.put` and `Table.delete` alone maintain indexes, in the caller's transaction. An index
-key belongs to exactly one row: an index over a field that repeats ends with one that does not.
+`Table.put`, `Table.insert` and `Table.delete` alone maintain indexes, in the caller's transaction.
 This module knows no row by name and never opens a transaction.
 """
 
@@ -9,63 +8,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
-import lmdb
 import msgspec
 
+from shortd.store.index import Count, Index, UniqueViolation
 from shortd.store.keys import Key
+from shortd.store.ranges import pairs
+from shortd.store.txn import Change, Txn, WriteTxn
 
 K = TypeVar("K", bound=tuple[Any, ...])
-I = TypeVar("I", bound=tuple[Any, ...])  # noqa: E741 - the index's key, beside K and V
 V = TypeVar("V")
 
 _encode = msgspec.msgpack.Encoder().encode
-
-
-class UniqueViolation(Exception):
-    """Two rows would share an index key. `index` names the index."""
-
-    def __init__(self, index: str) -> None:
-        super().__init__(f"index {index} already holds this key")
-        self.index = index
-
-
-class Txn:
-    """A read transaction; use as a context manager, never across an await."""
-
-    __slots__ = ("databases", "raw")
-
-    def __init__(self, raw: lmdb.Transaction, databases: dict[str, Any]) -> None:
-        self.raw = raw
-        self.databases = databases
-
-    def __enter__(self) -> Txn:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.raw.abort()
-
-
-class Change(msgspec.Struct, frozen=True, gc=False):
-    """What a put or a delete did to a row of a watched table."""
-
-    table: str
-    key: tuple[Any, ...]
-    before: Any
-    """The row; None if there was none."""
-    after: Any
-
-
-class WriteTxn(Txn):
-    """A write transaction, made by the writer thread alone; it reads its own writes."""
-
-    __slots__ = ("changes",)
-
-    def __init__(self, raw: lmdb.Transaction, databases: dict[str, Any]) -> None:
-        super().__init__(raw, databases)
-        self.changes: list[Change] = []
-        """To rows of watched tables, in their order."""
 
 
 class Table(Generic[K, V]):
@@ -144,11 +99,11 @@ class Table(Generic[K, V]):
                 entries = index.key.encode_all([key for key, _ in held])
                 held_keys = [raw_key for _, raw_key in held]
                 puts.append((index.name, list(zip(entries, held_keys, strict=True))))
-        for done, (name, pairs) in enumerate(puts):
+        for done, (name, held) in enumerate(puts):
             put, database = txn.raw.put, txn.databases[name]
-            for position, (stored, value) in enumerate(pairs):
+            for position, (stored, value) in enumerate(held):
                 if not put(stored, value, db=database, overwrite=False):
-                    _delete(txn, [*puts[:done], (name, pairs[:position])])
+                    _delete(txn, [*puts[:done], (name, held[:position])])
                     return False
         for count in self.counts:
             for counted, number in Counter(map(count.of, values)).items():
@@ -175,7 +130,7 @@ class Table(Generic[K, V]):
     ) -> Iterator[tuple[K, V]]:
         """Rows whose key begins with `prefix`, in key order, behind `after` if given."""
         start = None if after is None else self.key.encode(after)
-        for key, raw in _range(txn, self.name, self.key.prefix(prefix), start, reverse=False):
+        for key, raw in pairs(txn, self.name, self.key.prefix(prefix), start, reverse=False):
             yield self.key.decode(key), self.decode(raw)
 
     def count(self, txn: Txn) -> int:
@@ -214,141 +169,8 @@ class Table(Generic[K, V]):
                 count.add(txn, after, 1)
 
 
-class Index(Generic[I, V]):
-    """A second way to a table's rows. `of` gives a row's index key, or None to leave it out."""
-
-    table: Table[Any, V]
-
-    def __init__(self, name: str, key: Key[I], of: Callable[[V], I | None]) -> None:
-        self.name = name
-        self.key = key
-        self.of = of
-
-    def entry(self, row: V) -> bytes | None:
-        """The encoded index key of a row."""
-        key = self.of(row)
-        return None if key is None else self.key.encode(key)
-
-    def get(self, txn: Txn, key: I) -> V | None:
-        """The row under an index key, or None."""
-        raw = txn.raw.get(self.key.encode(key), db=txn.databases[self.name])
-        if raw is None:
-            return None
-        row = txn.raw.get(raw, db=txn.databases[self.table.name])
-        return None if row is None else self.table.decode(row)
-
-    def has(self, txn: Txn, key: I) -> bool:
-        """Whether a row is found under this key; cheaper than `get`."""
-        return txn.raw.get(self.key.encode(key), db=txn.databases[self.name]) is not None
-
-    def keys(
-        self,
-        txn: Txn,
-        prefix: Sequence[Any] = (),
-        *,
-        after: I | None = None,
-        reverse: bool = False,
-    ) -> Iterator[I]:
-        """Index keys that begin with `prefix`, in order (or reversed), behind `after`."""
-        start = None if after is None else self.key.encode(after)
-        for key, _ in _range(txn, self.name, self.key.prefix(prefix), start, reverse=reverse):
-            yield self.key.decode(key)
-
-    def rows(
-        self,
-        txn: Txn,
-        prefix: Sequence[Any] = (),
-        *,
-        after: I | None = None,
-        reverse: bool = False,
-    ) -> Iterator[tuple[I, V]]:
-        """The same keys with their rows."""
-        start = None if after is None else self.key.encode(after)
-        rows, table = txn.databases[self.table.name], self.table
-        for key, found in _range(txn, self.name, self.key.prefix(prefix), start, reverse=reverse):
-            raw = txn.raw.get(found, db=rows)
-            if raw is not None:
-                yield self.key.decode(key), table.decode(raw)
-
-    def count(self, txn: Txn) -> int:
-        """Rows that the index holds; costs the same for any number."""
-        entries: int = txn.raw.stat(txn.databases[self.name])["entries"]
-        return entries
-
-    def entries(self, txn: Txn) -> Iterator[tuple[bytes, bytes]]:
-        """Everything stored, as (encoded index key, encoded table key)."""
-        return _range(txn, self.name, b"", None, reverse=False)
-
-
-class Count(Generic[I, V]):
-    """How many of a table's rows share a key. `of` gives a row's key, or None to leave it out."""
-
-    def __init__(self, name: str, key: Key[I], of: Callable[[V], I | None]) -> None:
-        self.name = name
-        self.key = key
-        self.of = of
-
-    def get(self, txn: Txn, key: I) -> int:
-        """Rows under this key; costs the same for any number."""
-        return self._read(txn, self.key.encode(key))
-
-    def entry(self, row: V) -> bytes | None:
-        """The encoded key that a row is counted under."""
-        key = self.of(row)
-        return None if key is None else self.key.encode(key)
-
-    def entries(self, txn: Txn) -> Iterator[tuple[bytes, int]]:
-        """Everything stored, as (encoded key, rows)."""
-        for key, raw in _range(txn, self.name, b"", None, reverse=False):
-            yield key, int.from_bytes(raw, "big")
-
-    def add(self, txn: WriteTxn, entry: bytes, rows: int) -> None:
-        """For the table alone."""
-        total = max(0, self._read(txn, entry) + rows)
-        if total:
-            txn.raw.put(entry, total.to_bytes(8, "big"), db=txn.databases[self.name])
-        else:
-            txn.raw.delete(entry, db=txn.databases[self.name])
-
-    def _read(self, txn: Txn, entry: bytes) -> int:
-        raw = txn.raw.get(entry, db=txn.databases[self.name])
-        return 0 if raw is None else int.from_bytes(raw, "big")
-
-
 def _delete(txn: WriteTxn, puts: Sequence[tuple[str, Sequence[tuple[bytes, bytes]]]]) -> None:
     """Takes back what was put, by names of databases."""
-    for name, pairs in puts:
-        for stored, _ in pairs:
+    for name, held in puts:
+        for stored, _ in held:
             txn.raw.delete(stored, db=txn.databases[name])
-
-
-def _range(
-    txn: Txn, database: str, prefix: bytes, start: bytes | None, *, reverse: bool
-) -> Iterator[tuple[bytes, bytes]]:
-    """Pairs under `prefix`, strictly behind `start` in the direction of travel."""
-    cursor = txn.raw.cursor(db=txn.databases[database])
-    if reverse:
-        end = _successor(prefix)
-        if start is not None:
-            end = start if end is None else min(start, end)
-        found = cursor.set_range(end) if end is not None else False
-        found = cursor.prev() if found else cursor.last()
-        walk = cursor.iterprev(keys=True, values=True)
-    else:
-        found = cursor.set_range(prefix if start is None else max(start, prefix))
-        if found and start is not None and cursor.key() == start:
-            found = cursor.next()
-        walk = cursor.iternext(keys=True, values=True)
-    if not found:
-        return
-    # The environment gives bytes, as transactions are opened without `buffers`.
-    for key, value in cast(Iterator[tuple[bytes, bytes]], walk):
-        if not key.startswith(prefix):
-            return
-        yield key, value
-
-
-def _successor(prefix: bytes) -> bytes | None:
-    """The least key above every key that begins with `prefix`; None if there is none."""
-    trimmed = prefix.rstrip(b"\xff")
-    return trimmed[:-1] + bytes([trimmed[-1] + 1]) if trimmed else None

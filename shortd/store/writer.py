@@ -18,7 +18,7 @@ import lmdb
 import structlog
 
 from shortd import errors
-from shortd.store.table import Change, WriteTxn
+from shortd.store.txn import Change, WriteTxn
 
 T = TypeVar("T")
 BATCH_LIMIT = 256

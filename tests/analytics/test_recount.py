@@ -17,7 +17,7 @@ from shortd.journal import Journal
 from shortd.models import QR_LOAD, VISIT, Click, DayStats
 from shortd.store import Store
 from shortd.store.schema import COUNTS, POSITIONS
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 from shortd.testing import open_app
 from tests.analytics.population import KINDS, LANGUAGES, SOURCES
 from tests.store.things import write

@@ -15,7 +15,7 @@ from shortd.api.v2.stats_calls import EXPORT_DAYS
 from shortd.clock import DAY, SECOND
 from shortd.models import VISIT, Click
 from shortd.statistics import DAYS_AT_ONCE
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 from shortd.tally import Tally
 from shortd.testing import RunningApp, open_app
 from tests.conftest import GENEROUS

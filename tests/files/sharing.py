@@ -16,7 +16,7 @@ from shortd.blobs import stored_blobs
 from shortd.store import Store
 from shortd.store.check import faults
 from shortd.store.schema import DEAD_BLOBS, FILE_PARTS, STORED_BYTES
-from shortd.store.table import Txn
+from shortd.store.txn import Txn
 from shortd.testing import RunningApp
 from tests.v2.people import Person
 

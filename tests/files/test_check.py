@@ -18,7 +18,7 @@ from shortd.store.schema import (
     STORED_BYTES,
     UPLOADS,
 )
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 from shortd.testing import RunningApp
 from tests.files.sharing import Sharer, assert_sound, faults_of, output
 

@@ -14,7 +14,7 @@ import pytest
 from shortd.blobs import stored_blobs
 from shortd.clock import SECOND
 from shortd.store.schema import FILE_PARTS, FILES, LINKS, STORED_BYTES
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 from shortd.testing import FakeClock, RunningApp, open_app
 from shortd.undertaker import ORPHAN_SECONDS
 from tests.conftest import GENEROUS

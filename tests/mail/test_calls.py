@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 from shortd.ids import random_text
 from shortd.models import Account, AccountType
 from shortd.store.schema import ACCOUNTS
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 from shortd.testing import RunningApp
 from tests.mail.conftest import PUBLIC_URL, AppWith
 from tests.mail.post_office import PostOffice, link_of, query_of, text_of

@@ -18,7 +18,7 @@ from shortd.rollups import counts_of
 from shortd.store import Store
 from shortd.store.check import faults
 from shortd.store.schema import COUNTS, LINKS, POSITIONS
-from shortd.store.table import Txn
+from shortd.store.txn import Txn
 from tests.process.conftest import Launch
 from tests.process.ledger import Ledger
 from tests.process.load import all_entries, run_load

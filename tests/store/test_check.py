@@ -50,7 +50,7 @@ from shortd.store.schema import (
     UPLOADS,
     VISITS,
 )
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 from tests.store.things import write
 
 BLOB = "b" * 32

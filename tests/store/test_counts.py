@@ -16,9 +16,11 @@ import shortd.store
 import shortd.store.check
 from shortd.store import Store
 from shortd.store.check import faults
+from shortd.store.index import Count, Index, UniqueViolation
 from shortd.store.keys import TEXT, U32, Key
 from shortd.store.schema import TABLES
-from shortd.store.table import Count, Index, Table, UniqueViolation, WriteTxn
+from shortd.store.table import Table
+from shortd.store.txn import WriteTxn
 from tests.store.things import Thing, write
 
 PER_LABEL: Count[tuple[str], Thing] = Count(

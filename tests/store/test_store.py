@@ -13,7 +13,7 @@ import shortd.store
 from shortd.models import Host
 from shortd.store import DataDirectoryInUse, SchemaTooNew, Store, StoreError, migrations
 from shortd.store.schema import HOSTS, META, SCHEMA_VERSION
-from shortd.store.table import WriteTxn
+from shortd.store.txn import WriteTxn
 from tests.store.things import write
 
 VERSION = ("schema_version",)

@@ -19,7 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from shortd.store import Store
 from shortd.store.check import faults
-from shortd.store.table import UniqueViolation, WriteTxn
+from shortd.store.index import UniqueViolation
+from shortd.store.txn import WriteTxn
 from tests.store.things import BY_LABEL, BY_PLACE, THINGS, Thing, open_store, write
 
 ThingKey = tuple[int, str]

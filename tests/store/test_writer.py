@@ -18,7 +18,7 @@ from shortd import errors
 from shortd.models import Link
 from shortd.store import Store
 from shortd.store.schema import LINKS, META
-from shortd.store.table import Change, WriteTxn
+from shortd.store.txn import Change, WriteTxn
 from shortd.store.writer import BATCH_LIMIT, Writer
 from tests.store.things import open_store, write
 

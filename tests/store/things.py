@@ -14,9 +14,11 @@ import msgspec
 import shortd.store
 import shortd.store.check
 from shortd.store import DEFAULT_MAP_BYTES, Store
+from shortd.store.index import Index
 from shortd.store.keys import I64, TEXT, U32, Key
 from shortd.store.schema import TABLES
-from shortd.store.table import Index, Table, WriteTxn
+from shortd.store.table import Table
+from shortd.store.txn import WriteTxn
 
 T = TypeVar("T")
 
