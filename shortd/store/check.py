@@ -144,9 +144,10 @@ def _index_faults(txn: Txn, table: Table[Any, Any]) -> Iterator[str]:
     for index in table.indexes:
         rebuilt = {}
         for key, row in table.scan(txn):
-            entry = index.entry(row)
+            raw_key = table.key.encode(key)
+            entry = index.entry(raw_key, row)
             if entry is not None:
-                rebuilt[entry] = table.key.encode(key)
+                rebuilt[entry] = raw_key
         stored = dict(index.entries(txn))
         for entry in rebuilt.keys() - stored.keys():
             yield f"index {index.name} lacks {index.key.decode(entry)}"

@@ -7,14 +7,11 @@ to exactly one row: an index over a field that repeats ends with one that does n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from shortd.store.keys import Key
 from shortd.store.ranges import pairs
 from shortd.store.txn import Txn, WriteTxn
-
-if TYPE_CHECKING:
-    from shortd.store.table import Table
 
 I = TypeVar("I", bound=tuple[Any, ...])  # noqa: E741 - the index's key, beside K and V
 V = TypeVar("V")
@@ -28,32 +25,63 @@ class UniqueViolation(Exception):
         self.index = index
 
 
-class Index(Generic[I, V]):
-    """A second way to a table's rows. `of` gives a row's index key, or None to leave it out."""
-
-    table: Table[Any, V]
+class UniqueIndex(Generic[I, V]):
+    """What a table asks of its indexes. `of` gives a row's index key, or None to leave it out."""
 
     def __init__(self, name: str, key: Key[I], of: Callable[[V], I | None]) -> None:
         self.name = name
         self.key = key
         self.of = of
 
-    def entry(self, row: V) -> bytes | None:
-        """The encoded index key of a row."""
+    def attach(self, table: str, decode: Callable[[bytes | memoryview], V]) -> None:
+        """Tells the index whose rows it leads to. For the table alone."""
+        self._table = table
+        self._decode = decode
+
+    def entry(self, raw_key: bytes, row: V) -> bytes | None:
+        """The encoded index key of a row at `raw_key`, or None if it has no entry."""
         key = self.of(row)
         return None if key is None else self.key.encode(key)
 
+    def is_taken(self, txn: Txn, raw_key: bytes, row: V) -> bool:
+        """Whether another row has the index key of this one, which is not stored yet."""
+        entry = self.entry(raw_key, row)
+        return entry is not None and self._find(txn, entry) is not None
+
+    def entries_of(
+        self, txn: Txn, raw_keys: Sequence[bytes], rows: Sequence[V]
+    ) -> list[tuple[bytes, bytes]] | None:
+        """The entries that new rows need, as (encoded index key, encoded table key).
+
+        None if an index key is known to be taken; who puts them finds out about the others.
+        """
+        found = zip(map(self.of, rows), raw_keys, strict=True)
+        held = [(key, raw_key) for key, raw_key in found if key is not None]
+        entries = self.key.encode_all([key for key, _ in held])
+        return list(zip(entries, [raw_key for _, raw_key in held], strict=True))
+
     def get(self, txn: Txn, key: I) -> V | None:
         """The row under an index key, or None."""
-        raw = txn.raw.get(self.key.encode(key), db=txn.databases[self.name])
-        if raw is None:
+        raw_key = self._find(txn, self.key.encode(key))
+        if raw_key is None:
             return None
-        row = txn.raw.get(raw, db=txn.databases[self.table.name])
-        return None if row is None else self.table.decode(row)
+        raw = txn.raw.get(raw_key, db=txn.databases[self._table])
+        return None if raw is None else self._decode(raw)
 
     def has(self, txn: Txn, key: I) -> bool:
         """Whether a row is found under this key; cheaper than `get`."""
-        return txn.raw.get(self.key.encode(key), db=txn.databases[self.name]) is not None
+        return self._find(txn, self.key.encode(key)) is not None
+
+    def entries(self, txn: Txn) -> Iterator[tuple[bytes, bytes]]:
+        """Everything stored, as (encoded index key, encoded table key)."""
+        return pairs(txn, self.name, b"", None, reverse=False)
+
+    def _find(self, txn: Txn, entry: bytes) -> bytes | memoryview | None:
+        return txn.raw.get(entry, db=txn.databases[self.name])
+
+
+class Index(UniqueIndex[I, V]):
+    """A second way to a table's rows, and another order of them."""
 
     def keys(
         self,
@@ -78,20 +106,74 @@ class Index(Generic[I, V]):
     ) -> Iterator[tuple[I, V]]:
         """The same keys with their rows."""
         start = None if after is None else self.key.encode(after)
-        rows, table = txn.databases[self.table.name], self.table
+        rows = txn.databases[self._table]
         for key, found in pairs(txn, self.name, self.key.prefix(prefix), start, reverse=reverse):
             raw = txn.raw.get(found, db=rows)
             if raw is not None:
-                yield self.key.decode(key), table.decode(raw)
+                yield self.key.decode(key), self._decode(raw)
 
     def count(self, txn: Txn) -> int:
         """Rows that the index holds; costs the same for any number."""
         entries: int = txn.raw.stat(txn.databases[self.name])["entries"]
         return entries
 
-    def entries(self, txn: Txn) -> Iterator[tuple[bytes, bytes]]:
-        """Everything stored, as (encoded index key, encoded table key)."""
-        return pairs(txn, self.name, b"", None, reverse=False)
+
+class ImpliedIndex(UniqueIndex[I, V]):
+    """An index whose key mostly says where the row is: one that is there needs no entry.
+
+    `home` gives that place, a key of the table, or None if there is none. Where table keys are
+    random, each entry saved is a page that a write does not touch. It has no order to walk in.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        key: Key[I],
+        of: Callable[[V], I | None],
+        home: Callable[[I], bytes | None],
+    ) -> None:
+        super().__init__(name, key, of)
+        self._home = home
+
+    def entry(self, raw_key: bytes, row: V) -> bytes | None:
+        key = self.of(row)
+        return None if key is None or self._home(key) == raw_key else self.key.encode(key)
+
+    def is_taken(self, txn: Txn, raw_key: bytes, row: V) -> bool:
+        return self.entries_of(txn, [raw_key], [row]) is None
+
+    def entries_of(
+        self, txn: Txn, raw_keys: Sequence[bytes], rows: Sequence[V]
+    ) -> list[tuple[bytes, bytes]] | None:
+        entries, seen = [], set()
+        for raw_key, key in zip(raw_keys, map(self.of, rows), strict=True):
+            if key is None:
+                continue
+            entry = self.key.encode(key)
+            if entry in seen or self._find(txn, entry) is not None:
+                return None
+            seen.add(entry)
+            if self._home(key) != raw_key:
+                if self._at_home(txn, key) is not None:
+                    return None
+                entries.append((entry, raw_key))
+        return entries
+
+    def get(self, txn: Txn, key: I) -> V | None:
+        row = self._at_home(txn, key)
+        return super().get(txn, key) if row is None else row
+
+    def has(self, txn: Txn, key: I) -> bool:
+        return self._at_home(txn, key) is not None or super().has(txn, key)
+
+    def _at_home(self, txn: Txn, key: I) -> V | None:
+        """The row of a key, if it is where the key says."""
+        home = self._home(key)
+        raw = None if home is None else txn.raw.get(home, db=txn.databases[self._table])
+        if raw is None:
+            return None
+        row = self._decode(raw)
+        return row if self.of(row) == key else None
 
 
 class Count(Generic[I, V]):

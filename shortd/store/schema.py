@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shortd.ids import DRAWN_IDS, base62_encode
 from shortd.models import (
     VISITOR_BYTES,
     Account,
@@ -38,11 +39,11 @@ from shortd.models import (
     Upload,
     Visit,
 )
-from shortd.store.index import Count, Index
+from shortd.store.index import Count, ImpliedIndex, Index
 from shortd.store.keys import I64, TEXT, U32, U64, Fixed, Key
 from shortd.store.table import Table
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 META: Table[tuple[str], int] = Table("meta", Key(TEXT), int)
 """`("schema_version",)`."""
@@ -190,7 +191,19 @@ DOMAINS: Table[tuple[str], Domain] = Table(
 )
 """By id."""
 
-LINKS_BY_ID: Index[tuple[int], Link] = Index("links_by_id", Key(U64), lambda row: (row.id,))
+LINK_KEY: Key[tuple[int, str]] = Key(U32, TEXT)
+
+
+def spelled_address(key: tuple[int]) -> bytes | None:
+    """The encoded address that a link's id spells on the first host (NOTES "id and code")."""
+    (link_id,) = key
+    return LINK_KEY.encode((0, base62_encode(link_id))) if link_id < DRAWN_IDS else None
+
+
+LINKS_BY_ID: ImpliedIndex[tuple[int], Link] = ImpliedIndex(
+    "links_by_id", Key(U64), lambda row: (row.id,), spelled_address
+)
+"""Holds the links that are not at the address that their id spells."""
 LINKS_BY_OWNER: Index[tuple[str, int, int, int], Link] = Index(
     "links_by_owner",
     Key(TEXT, U64, U64, I64),
@@ -229,7 +242,7 @@ LINKS_PER_CAMPAIGN: Count[tuple[str], Link] = Count(
 )
 LINKS: Table[tuple[int, str], Link] = Table(
     "links",
-    Key(U32, TEXT),
+    LINK_KEY,
     Link,
     (LINKS_BY_ID, LINKS_BY_OWNER, LINKS_BY_TEAM, LINKS_BY_MEMBER, LINKS_BY_CAMPAIGN),
     counts=(LINKS_PER_TEAM, LINKS_PER_CAMPAIGN),

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from shortd.store.index import Count, Index, UniqueViolation
+from shortd.store.index import Count, UniqueIndex, UniqueViolation
 from shortd.store.keys import Key
 from shortd.store.ranges import pairs
 from shortd.store.txn import Change, Txn, WriteTxn
@@ -31,7 +31,7 @@ class Table(Generic[K, V]):
         name: str,
         key: Key[K],
         value: type[V],
-        indexes: Sequence[Index[Any, V]] = (),
+        indexes: Sequence[UniqueIndex[Any, V]] = (),
         *,
         counts: Sequence[Count[Any, V]] = (),
         watched: bool = False,
@@ -44,7 +44,7 @@ class Table(Generic[K, V]):
         self.counts = tuple(counts)
         self.decode: Callable[[bytes | memoryview], V] = msgspec.msgpack.Decoder(value).decode
         for index in self.indexes:
-            index.table = self
+            index.attach(name, self.decode)
 
     @property
     def databases(self) -> tuple[str, ...]:
@@ -94,11 +94,9 @@ class Table(Generic[K, V]):
         raw_keys = self.key.encode_all([key for key, _ in rows])
         puts = [(self.name, list(zip(raw_keys, map(_encode, values), strict=True)))]
         for index in self.indexes:
-            found = zip(map(index.of, values), raw_keys, strict=True)
-            if held := [(key, raw_key) for key, raw_key in found if key is not None]:
-                entries = index.key.encode_all([key for key, _ in held])
-                held_keys = [raw_key for _, raw_key in held]
-                puts.append((index.name, list(zip(entries, held_keys, strict=True))))
+            if (entries := index.entries_of(txn, raw_keys, values)) is None:
+                return False
+            puts.append((index.name, entries))
         for done, (name, held) in enumerate(puts):
             put, database = txn.raw.put, txn.databases[name]
             for position, (stored, value) in enumerate(held):
@@ -141,14 +139,14 @@ class Table(Generic[K, V]):
     def _reindex(self, txn: WriteTxn, raw_key: bytes, old: V | None, new: V | None) -> None:
         changes = []
         for index in self.indexes:
-            before = None if old is None else index.entry(old)
-            after = None if new is None else index.entry(new)
-            if before == after:
+            before = None if old is None else index.entry(raw_key, old)
+            after = None if new is None else index.entry(raw_key, new)
+            if before == after and old is not None:
                 continue
-            database = txn.databases[index.name]
             # Before anything is changed: a caller may catch this and go on.
-            if after is not None and txn.raw.get(after, db=database) is not None:
+            if new is not None and index.is_taken(txn, raw_key, new):
                 raise UniqueViolation(index.name)
+            database = txn.databases[index.name]
             changes.append((database, before, after))
         for database, before, after in changes:
             if before is not None:

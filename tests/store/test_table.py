@@ -21,7 +21,7 @@ from shortd.store import Store
 from shortd.store.check import faults
 from shortd.store.index import UniqueViolation
 from shortd.store.txn import WriteTxn
-from tests.store.things import BY_LABEL, BY_PLACE, THINGS, Thing, open_store, write
+from tests.store.things import BY_BOX, BY_LABEL, BY_PLACE, THINGS, Thing, open_store, write
 
 ThingKey = tuple[int, str]
 Model = dict[ThingKey, Thing]
@@ -29,12 +29,14 @@ Step = Callable[[WriteTxn, Model], None]
 
 # Few values, so that keys and index keys meet.
 SHELVES = [-(2**63), -1, 0, 2**63 - 1]
-keys = st.tuples(st.sampled_from([0, 1, 255, 2**32 - 1]), st.sampled_from(["a", "ab", "b", "ä"]))
+NUMBERS = [0, 1, 255, 2**32 - 1]
+keys = st.tuples(st.sampled_from(NUMBERS), st.sampled_from(["a", "ab", "b", "ä"]))
 rows = st.builds(
     Thing,
     label=st.sampled_from(["", "x", "xy", "z"]),
     shelf=st.sampled_from(SHELVES),
-    place=st.sampled_from([0, 1, 255, 2**32 - 1]),
+    place=st.sampled_from(NUMBERS),
+    box=st.none() | st.sampled_from(NUMBERS),
 )
 
 
@@ -46,6 +48,7 @@ def violated(model: Model, key: ThingKey, row: Thing) -> bool:
     return any(
         (row.label and other.label == row.label)
         or (other.shelf, other.place) == (row.shelf, row.place)
+        or (row.box is not None and other.box == row.box)
         for other_key, other in model.items()
         if other_key != key
     )
@@ -178,6 +181,7 @@ class TableMachine(RuleBasedStateMachine):
     def indexes_are_those_of_the_rows(self) -> None:
         labels = {row.label: row for row in self.model.values() if row.label}
         places = {(row.shelf, row.place): row for row in self.model.values()}
+        boxes = {row.box: row for row in self.model.values() if row.box is not None}
         with self.store.read() as txn:
             assert list(faults(txn)) == []
             assert list(BY_LABEL.keys(txn)) == sorted((label,) for label in labels)
@@ -187,6 +191,15 @@ class TableMachine(RuleBasedStateMachine):
                 assert BY_LABEL.has(txn, (label,)) == (label in labels)
             for place, row in places.items():
                 assert BY_PLACE.get(txn, place) == row
+            for box in [*NUMBERS, 7]:
+                assert BY_BOX.get(txn, (box,)) == boxes.get(box)
+                assert BY_BOX.has(txn, (box,)) == (box in boxes)
+            held = {key for key, _ in BY_BOX.entries(txn)}
+            assert held == {
+                BY_BOX.key.encode((row.box,))
+                for key, row in self.model.items()
+                if row.box is not None and (key != (row.box, "a") or row.box == 255)
+            }
 
     @rule(after=st.none() | keys)
     def scan(self, after: ThingKey | None) -> None:

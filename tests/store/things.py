@@ -14,7 +14,7 @@ import msgspec
 import shortd.store
 import shortd.store.check
 from shortd.store import DEFAULT_MAP_BYTES, Store
-from shortd.store.index import Index
+from shortd.store.index import ImpliedIndex, Index
 from shortd.store.keys import I64, TEXT, U32, Key
 from shortd.store.schema import TABLES
 from shortd.store.table import Table
@@ -24,11 +24,12 @@ T = TypeVar("T")
 
 
 class Thing(msgspec.Struct, array_like=True, frozen=True):
-    """A row; `label` "" stays out of the index."""
+    """A row; `label` "" stays out of its index, as does `box` None."""
 
     label: str
     shelf: int
     place: int
+    box: int | None = None
 
 
 BY_LABEL: Index[tuple[str], Thing] = Index(
@@ -37,7 +38,16 @@ BY_LABEL: Index[tuple[str], Thing] = Index(
 BY_PLACE: Index[tuple[int, int], Thing] = Index(
     "things_by_place", Key(I64, U32), lambda row: (row.shelf, row.place)
 )
-THINGS: Table[tuple[int, str], Thing] = Table("things", Key(U32, TEXT), Thing, (BY_LABEL, BY_PLACE))
+THING_KEY: Key[tuple[int, str]] = Key(U32, TEXT)
+BY_BOX: ImpliedIndex[tuple[int], Thing] = ImpliedIndex(
+    "things_by_box",
+    Key(U32),
+    lambda row: None if row.box is None else (row.box,),
+    lambda key: None if key == (255,) else THING_KEY.encode((key[0], "a")),
+)
+THINGS: Table[tuple[int, str], Thing] = Table(
+    "things", THING_KEY, Thing, (BY_LABEL, BY_PLACE, BY_BOX)
+)
 
 
 @contextmanager
