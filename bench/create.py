@@ -1,9 +1,9 @@
 """Durable creates a second: `python -m bench.create`.
 
 Every acknowledged link is on disk. `url` is called by 64 clients at once, each waiting for its
-answer; `urls` makes batches of 1000. The peer is a bare ASGI application under the same
-uvicorn that reads each body and answers a fixed envelope, storing nothing: what is between
-the two is shortd's own work and the disk.
+answer; `urls` makes batches of 1000, for two clients and then for as many as before. The peer is a
+bare ASGI application under the same uvicorn that reads each body and answers a fixed envelope,
+storing nothing: what is between the two is shortd's own work and the disk.
 """
 
 from __future__ import annotations
@@ -114,12 +114,14 @@ def main(rounds: int, seconds: float, clients: int) -> None:
             userid = server.call("temporary_account")["userid"]
             one: dict[str, object] = {"userid": userid, "url": "https://example.com/some/page"}
             many: dict[str, object] = {"userid": userid, "urls": [one["url"]] * 1000}
-            results: dict[str, list[float]] = {"bare ASGI": [], "url": [], "links by urls": []}
+            results: dict[str, list[float]] = {"bare ASGI": [], "url": []}
             for _ in range(rounds):
                 results["bare ASGI"].append(load(bare.port, "url", one, clients, seconds))
                 results["url"].append(load(server.port, "url", one, clients, seconds))
-                batches = load(server.port, "urls", many, 2, seconds)
-                results["links by urls"].append(batches * 1000)
+                for at_once in (2, clients):
+                    batches = load(server.port, "urls", many, at_once, seconds)
+                    title = f"links by urls, {at_once} clients"
+                    results.setdefault(title, []).append(batches * 1000)
             show(results)
         finally:
             bare.stop()

@@ -145,14 +145,19 @@ class ImpliedIndex(UniqueIndex[I, V]):
     def entries_of(
         self, txn: Txn, raw_keys: Sequence[bytes], rows: Sequence[V]
     ) -> list[tuple[bytes, bytes]] | None:
-        entries, seen = [], set()
-        for raw_key, key in zip(raw_keys, map(self.of, rows), strict=True):
-            if key is None:
-                continue
-            entry = self.key.encode(key)
-            if entry in seen or self._find(txn, entry) is not None:
+        held = [
+            (key, raw_key)
+            for key, raw_key in zip(map(self.of, rows), raw_keys, strict=True)
+            if key is not None
+        ]
+        keys = [key for key, _ in held]
+        if len(set(keys)) < len(keys):
+            return None
+        get, database = txn.raw.get, txn.databases[self.name]
+        entries = []
+        for entry, (key, raw_key) in zip(self.key.encode_all(keys), held, strict=True):
+            if get(entry, db=database) is not None:
                 return None
-            seen.add(entry)
             if self._home(key) != raw_key:
                 if self._at_home(txn, key) is not None:
                     return None

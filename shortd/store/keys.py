@@ -8,7 +8,8 @@ text of a key needs no NUL, since nothing follows it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from typing import Any, Generic, TypeVar
 
 _FORMATS: dict[int | None, str] = {4: "I", 8: "Q"}
@@ -144,7 +145,7 @@ class Key(Generic[K]):
             return [self.encode(key) for key in keys]
         columns = zip(self._packers, zip(*keys, strict=True), strict=True)
         try:
-            packed = [map(pack, column) for pack, column in columns]
+            packed = [_packed(pack, column) for pack, column in columns]
             raws = [*map(b"".join, zip(*packed, strict=True))]
         except struct.error:
             return [self._checked(key) for key in keys]
@@ -181,3 +182,9 @@ class Key(Generic[K]):
             values.append(part.decode(raw[start:end]))
             start = following
         return tuple(values)  # type: ignore[return-value]
+
+
+def _packed(pack: Callable[[Any], bytes], column: Sequence[Any]) -> Iterable[bytes]:
+    """The parts of one column. Rows that are made together mostly share an owner, a host, a tag."""
+    first, number = column[0], len(column)
+    return repeat(pack(first), number) if column.count(first) == number else map(pack, column)

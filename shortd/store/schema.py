@@ -192,12 +192,13 @@ DOMAINS: Table[tuple[str], Domain] = Table(
 """By id."""
 
 LINK_KEY: Key[tuple[int, str]] = Key(U32, TEXT)
+_FIRST_HOST = LINK_KEY.prefix((0,))
 
 
 def spelled_address(key: tuple[int]) -> bytes | None:
     """The encoded address that a link's id spells on the first host (NOTES "id and code")."""
     (link_id,) = key
-    return LINK_KEY.encode((0, base62_encode(link_id))) if link_id < DRAWN_IDS else None
+    return _FIRST_HOST + base62_encode(link_id).encode() if link_id < DRAWN_IDS else None
 
 
 LINKS_BY_ID: ImpliedIndex[tuple[int], Link] = ImpliedIndex(
