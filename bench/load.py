@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ function init()
   for line in io.lines(os.getenv("SHORTD_BENCH_PATHS")) do
     requests[#requests + 1] = wrk.format("GET", line)
   end
-  at = math.random(#requests)
+  at = tonumber(os.getenv("SHORTD_BENCH_START")) % #requests
 end
 function request()
   at = at % #requests + 1
@@ -59,7 +60,7 @@ def load(
     connections: int = 64,
     pause_ms: float = 0,
 ) -> Result:
-    """Requests the paths one after the other, from `connections` at a time.
+    """Requests the paths one after the other, from `connections` at a time, from anywhere on.
 
     Each connection pauses that long before each request.
     """
@@ -73,7 +74,11 @@ def load(
     command += [f"-d{seconds}s", "-s", str(script), url]
     output = subprocess.run(
         command,
-        env={"SHORTD_BENCH_PATHS": str(listing), "SHORTD_BENCH_PAUSE_MS": str(pause_ms)},
+        env={
+            "SHORTD_BENCH_PATHS": str(listing),
+            "SHORTD_BENCH_PAUSE_MS": str(pause_ms),
+            "SHORTD_BENCH_START": str(random.randrange(len(paths))),
+        },
         check=True,
         capture_output=True,
         text=True,

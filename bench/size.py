@@ -1,9 +1,9 @@
 """Redirects with a large database beside a small one: `python -m bench.size`.
 
 Both servers run all the time and are loaded in turn. The large one has been given its clicks over
-HTTP, and has counted them, before the first round. The links of both are visited in two ways: by
-Zipf's law, the n-th of them 1/n times as often as the first, which is how links are; and all alike,
-which is the worst that can happen.
+HTTP, and has counted them, before the first round. Its links are visited in three ways: as many of
+them as the small one has; all of them by Zipf's law, the n-th 1/n times as often as the first,
+which is how links are; and all alike, which is the worst that can happen.
 """
 
 from __future__ import annotations
@@ -35,7 +35,11 @@ def ways(codes: Sequence[str]) -> dict[str, list[str]]:
     paths = [f"/{code}" for code in codes]
     chance.shuffle(paths)
     shares = [1 / rank for rank in range(1, len(paths) + 1)]
-    return {"by Zipf's law": chance.choices(paths, shares, k=VISITS), "all alike": paths}
+    return {
+        f"{SMALL:,} of {len(paths):,}": paths[:SMALL],
+        f"{len(paths):,} by Zipf's law": chance.choices(paths, shares, k=VISITS),
+        f"{len(paths):,} all alike": paths,
+    }
 
 
 @click.command()
@@ -49,42 +53,35 @@ def main(links: int, clicks: int, rounds: int, seconds: int) -> None:
         directory = Path(name)
         small, large = start_shortd(directory / "small"), start_shortd(directory / "large")
         try:
-            visits = {}
-            for server, count in ((small, SMALL), (large, links)):
-                _, codes = fill(server, count)
-                visits[server] = ways(codes)
+            _, few = fill(small, SMALL)
+            _, many = fill(large, links)
+            loads = {f"{SMALL:,}": (small, [f"/{code}" for code in few])}
+            loads |= {way: (large, paths) for way, paths in ways(many).items()}
             counted = 0
             while counted < clicks:
-                counted += load(
-                    large.url, visits[large]["all alike"], directory, seconds=AT_ONCE
-                ).requests
-            results: dict[str, dict[str, list[Result]]] = {}
+                _, paths = loads[f"{links:,} all alike"]
+                counted += load(large.url, paths, directory, seconds=AT_ONCE).requests
+            results: dict[str, list[Result]] = {title: [] for title in loads}
             for _ in range(rounds):
-                for way in visits[small]:
-                    for server, title in ((small, f"{SMALL:,} links"), (large, f"{links:,} links")):
-                        settle(server)
-                        run = load(server.url, visits[server][way], directory, seconds=seconds)
-                        results.setdefault(way, {}).setdefault(title, []).append(run)
+                for title, (server, paths) in loads.items():
+                    settle(server)
+                    results[title].append(load(server.url, paths, directory, seconds=seconds))
             settle(large)
             size = sum(file.stat().st_blocks * 512 for file in (directory / "large").rglob("*"))
         finally:
             small.stop()
             large.stop()
-    table = Table("visits", "database", "requests/s", "x small", "p99 ms", "errors")
-    for way, of_way in results.items():
-        peer = next(iter(of_way.values()))
-        for title, runs in of_way.items():
-            ratios = [
-                run.per_second / other.per_second for run, other in zip(runs, peer, strict=True)
-            ]
-            table.add_row(
-                way,
-                title,
-                f"{statistics.median(run.per_second for run in runs):,.0f}",
-                f"{statistics.median(ratios):.2f}",
-                f"{statistics.median(run.p99 for run in runs) / 1000:.2f}",
-                str(sum(run.errors + run.refused for run in runs)),
-            )
+    table = Table("links visited", "requests/s", "x small", "p99 ms", "errors")
+    peer = next(iter(results.values()))
+    for title, runs in results.items():
+        ratios = [run.per_second / other.per_second for run, other in zip(runs, peer, strict=True)]
+        table.add_row(
+            title,
+            f"{statistics.median(run.per_second for run in runs):,.0f}",
+            f"{statistics.median(ratios):.2f}",
+            f"{statistics.median(run.p99 for run in runs) / 1000:.2f}",
+            str(sum(run.errors + run.refused for run in runs)),
+        )
     Console().print(table)
     Console().print(f"{counted:,} clicks counted before; {size >> 20:,} MiB of disk")
 

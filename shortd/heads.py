@@ -26,6 +26,11 @@ KNOWN_HEADS = 1024
 HEAD_BYTES = 2048
 
 
+def wants_html(accept: str) -> bool:
+    """Whether an Accept header is that of a browser."""
+    return "text/html" in accept
+
+
 class Head(msgspec.Struct, frozen=True, gc=False):
     """A request's headers, read. Where several lines have one name, the last one counts."""
 
@@ -38,6 +43,7 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     language: str
     do_not_track: bool
     """DNT or Sec-GPC says so."""
+    wants_html: bool
     forwarded: list[Header] | None
     """The lines that say for whom a proxy asks; None if there are none."""
 
@@ -82,6 +88,7 @@ class Heads:
             get(b"referer", b"").decode("latin-1")[:REFERRER_LIMIT],
             get(b"accept-language", b"").decode("latin-1")[:LANGUAGE_LIMIT],
             get(b"dnt") == b"1" or get(b"sec-gpc") == b"1",
+            wants_html(get(b"accept", b"").decode("latin-1")),
             forwarded,
         )
 

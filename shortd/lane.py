@@ -1,9 +1,9 @@
 """The redirect lane: plain redirects answered before any ASGI scope or task exists.
 
 A shortcut and nothing more. It answers only what it is sure of, a GET or HEAD of a link that
-redirects, through the same `Visits` as the pages, and with the same bytes. Everything else
-it leaves untouched. `[server] fast_lane = false` switches it off; a differential test holds
-the two lanes together.
+redirects or of none at all, through the same `Visits` as the pages, and with the same bytes.
+Everything else it leaves untouched. `[server] fast_lane = false` switches it off; a differential
+test holds the two lanes together.
 
 Clicks of one event-loop tick go into the journal in one write, and only then the tick's
 responses leave.
@@ -13,12 +13,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Protocol
 
+from shortd import errors
 from shortd.cache import Cache
 from shortd.heads import HEAD_BYTES, KNOWN_HEADS, Head, Header
+from shortd.resolver import NOT_FOUND
 from shortd.services import Services
+from shortd.web.answers import Answer, error_answer
+from shortd.web.pages import Pages
 
 # A query that is forwarded, escapes and other shapes are the pages' business.
 _TARGET = re.compile(rb"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?:\?(?P<query>[!-~]*))?")
@@ -48,8 +53,11 @@ class Lane:
         self._clicks = services.clicks
         self._heads = services.heads
         self._forward_query = services.settings.links.forward_query
-        status = services.settings.links.redirect_status
-        self._status_line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
+        self._status_line = _status_line(services.settings.links.redirect_status)
+        pages = Pages(services.settings.public_url)
+        missing = errors.LINK_NOT_FOUND()
+        self._missing_page = _refusal(error_answer(pages, missing, "text/html"))
+        self._missing = _refusal(error_answer(pages, missing, ""))
         # By the bytes behind the request line. Browsers, proxies and scripts send the same ones
         # again and again, and parsing them costs as much as the redirect.
         self._known: Cache[bytes, Head] = Cache(KNOWN_HEADS)
@@ -57,6 +65,7 @@ class Lane:
         services.hosts.on_change(self._known.clear)
         self._waiting: list[tuple[Connection, bytes, bool]] = []
         self._default_headers: list[Header] = []
+        self._default_lines = b""
         self._start = b""
 
     def head(self, headers: list[Header]) -> Head | None:
@@ -86,9 +95,7 @@ class Lane:
         if query and self._forward_query and query != b"qr":
             return None
         is_qr = query == b"qr"
-        return self._redirect(
-            code, method == b"GET", is_qr, head, peer, default_headers, keep_alive
-        )
+        return self._answer(code, method == b"GET", is_qr, head, peer, default_headers, keep_alive)
 
     def answer_known(self, data: bytes, peer: str, default_headers: list[Header]) -> bytes | None:
         """The response to a whole request if its head was remembered, as `answer` gives it.
@@ -103,7 +110,7 @@ class Lane:
         if head is None:
             return None
         method, code, query = match.groups()
-        return self._redirect(
+        return self._answer(
             code, method == b"GET", query is not None, head, peer, default_headers, True
         )
 
@@ -113,7 +120,7 @@ class Lane:
         if match is not None and len(data) <= HEAD_BYTES:
             self._known.put(data[match.end() :], head)
 
-    def _redirect(
+    def _answer(
         self,
         code: bytes,
         is_get: bool,
@@ -130,12 +137,26 @@ class Lane:
         if default_headers is not self._default_headers:
             # uvicorn makes a new list each second, with the new date.
             self._default_headers = default_headers
-            lines = [b"%b: %b\r\n" % header for header in default_headers]
-            self._start = self._status_line + b"".join(lines)
+            self._default_lines = _lines(default_headers)
+            self._start = self._status_line + self._default_lines
+        close = b"" if keep_alive else b"connection: close\r\n"
+        if decision is NOT_FOUND:
+            return self._not_found(head, is_get, close)
         return b"%blocation: %b\r\ncache-control: no-store\r\ncontent-length: 0\r\n%b\r\n" % (
             self._start,
             decision.location.encode("ascii"),
-            b"" if keep_alive else b"connection: close\r\n",
+            close,
+        )
+
+    def _not_found(self, head: Head, is_get: bool, close: bytes) -> bytes:
+        """What the pages answer where there is no link."""
+        status_line, lines, body = self._missing_page if head.wants_html else self._missing
+        return b"%b%b%b%b\r\n%b" % (
+            status_line,
+            self._default_lines,
+            lines,
+            close,
+            body if is_get else b"",
         )
 
     def send_later(self, connection: Connection, response: bytes, keep_alive: bool) -> None:
@@ -150,3 +171,16 @@ class Lane:
         waiting, self._waiting = self._waiting, []
         for connection, response, keep_alive in waiting:
             connection.send(response, keep_alive)
+
+
+def _status_line(status: int) -> bytes:
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
+
+
+def _lines(headers: Iterable[Header]) -> bytes:
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+def _refusal(answer: Answer) -> tuple[bytes, bytes, bytes]:
+    """The status line, what stands behind the default headers, and the body."""
+    return _status_line(answer.status), _lines(answer.all_headers), answer.body

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import structs
 
 from shortd.budgets import REDIRECT_WEIGHT, Budgets, file_weight
-from shortd.cache import Cache
+from shortd.cache import Cache, Doorkeeper
 from shortd.clicks import Clicks
 from shortd.destinations import ascii_location, with_query, with_utm
 from shortd.links import Address
@@ -97,7 +97,8 @@ Note = Callable[[str, str], None]
 """Takes a question and its answer."""
 
 _NO_EXTRAS = LinkExtras()
-_NOT_FOUND = Decision(Outcome.NOT_FOUND)
+NOT_FOUND = Decision(Outcome.NOT_FOUND)
+"""For whoever visits."""
 SETTLED_LINKS = 1 << 16
 """Plain redirects kept at least (twice as many at most, some 650 bytes each)."""
 
@@ -128,6 +129,7 @@ class Resolver:
         # Reading and decoding a row cost a quarter of a redirect. Never stale: the writer
         # drops what it changed before it acknowledges the change.
         self._settled: Cache[Address | str, Settled] = Cache(SETTLED_LINKS)
+        self._door = Doorkeeper(4 * SETTLED_LINKS)
         store.watch(self._drop)
 
     def resolve(
@@ -141,6 +143,8 @@ class Resolver:
         known = self.settled(address, visitor.utime)
         if known is None:
             return self.decide(address, visitor, unlocked=unlocked)
+        if not isinstance(known, Settled):
+            return known
         owner = known.owner
         if visitor.is_get and self._is_short(owner, REDIRECT_WEIGHT, visitor):
             return Decision(Outcome.LIMITED, known.decision.link, owner, weight=REDIRECT_WEIGHT)
@@ -153,8 +157,9 @@ class Resolver:
         steps = Steps()
         return self.decide((host, code), visitor, steps), steps.taken
 
-    def settled(self, address: Address, now: int) -> Settled | None:
-        """The redirect at an address, if nothing but time, its owner or a write can change it.
+    def settled(self, address: Address, now: int) -> Settled | Decision | None:
+        """The redirect at an address, if nothing but time, its owner or a write can change it, or
+        NOT_FOUND. None for whatever else is there.
 
         Whether the owner can pay is not asked.
         """
@@ -201,14 +206,14 @@ class Resolver:
         """Whether plugins are asked for a page: for a click by anything but a link preview."""
         return bool(deciders.pages) and visitor.counts and not visitor.is_link_preview
 
-    def _settle(self, address: Address, now: int) -> Settled | None:
-        """Settles a redirect for later visits; None for whatever else is at the address."""
+    def _settle(self, address: Address, now: int) -> Settled | Decision | None:
+        """Settles a redirect, for later visits as well."""
         with self._store.read() as txn:
             link = LINKS.get(txn, address)
+            if link is None or not link.enabled:
+                return NOT_FOUND
             if (
-                link is None
-                or not link.enabled
-                or link.filekey
+                link.filekey
                 or link.expiration_count
                 or (link.extras is not None and link.extras.password is not None)
             ):
@@ -221,7 +226,9 @@ class Resolver:
             return None
         decision, deciders = self._redirect(link, owner)
         settled = Settled(link, decision, owner, until, deciders)
-        self._settled.put(_key(address), settled)
+        key = _key(address)
+        if self._door.has_seen(key):
+            self._settled.put(key, settled)
         return settled
 
     def _redirect(
@@ -251,17 +258,17 @@ class Resolver:
             link = LINKS.get(txn, address)
             if link is None or not link.enabled:
                 note("is there such a link, enabled", "no")
-                return _NOT_FOUND
+                return NOT_FOUND
             note("is there such a link, enabled", "yes")
             owner = self._owners.get(txn, link.owner)
             if owner is None or owner.expiration_utime <= visitor.utime:
                 note("does its account exist", "no")
-                return _NOT_FOUND
+                return NOT_FOUND
             note("does its account exist", "yes")
             file = FILES.get(txn, (link.filekey,)) if link.filekey else None
             if link.filekey and file is None:
                 note("does its file exist", "no")
-                return _NOT_FOUND
+                return NOT_FOUND
             extras = link.extras or _NO_EXTRAS
             fallback = self._fallback(txn, link, extras, visitor, note)
         if fallback == "":

@@ -52,8 +52,7 @@ class Visits:
 
         `unlocked`: the visitor has named the link's password.
         """
-        known = self._settled((host, code), visitor.utime)
-        decision = None if known is None else self._take(known, visitor)
+        decision = self._answer_at_once((host, code), visitor)
         if decision is None:
             decision = self._decide((host, code), visitor, unlocked=unlocked)
             self.apply(decision, visitor)
@@ -74,15 +73,26 @@ class Visits:
             self._record(link, QR_VISIT if visitor.is_qr else VISIT, visitor, decision.choice)
 
     def redirect(self, address: Address, visitor: Visitor) -> Decision | None:
-        """Answers a visit if it is a redirect; None, nothing changed, if not. Flush follows."""
-        known = self._settled(address, visitor.utime)
-        if known is not None:
-            return self._take(known, visitor)
+        """Answers a visit to a redirect, or to nothing at all; None, with nothing changed, for
+        others. Flush follows.
+        """
+        decision = self._answer_at_once(address, visitor)
+        if decision is not None:
+            return decision
         decision = self._decide(address, visitor)
         if decision.outcome is not Outcome.REDIRECT:
             return None
         self.apply(decision, visitor)
         return decision
+
+    def _answer_at_once(self, address: Address, visitor: Visitor) -> Decision | None:
+        """Answers a visit, if what is at the address is settled."""
+        known = self._settled(address, visitor.utime)
+        if isinstance(known, Settled):
+            return self._take(known, visitor)
+        if known is not None:
+            self.apply(known, visitor)
+        return known
 
     def _take(self, known: Settled, visitor: Visitor) -> Decision | None:
         """`resolve` and `apply` in one for a settled redirect.

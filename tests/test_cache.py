@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shortd.cache import Cache
+from shortd.cache import Cache, Doorkeeper
 
 GENERATION = 4
 KEYS = st.integers(0, 30)
@@ -63,3 +63,26 @@ def test_at_most_two_generations_are_in_memory() -> None:
     *while_filled, cleared = fill(cache, 20 * GENERATION)
     assert max(while_filled) == 2 * GENERATION
     assert cleared == 0
+
+
+def test_a_doorkeeper_knows_what_came_lately() -> None:
+    door = Doorkeeper(1 << 10)
+    first = [door.has_seen(f"code {number}") for number in range(100)]
+    again = [door.has_seen(f"code {number}") for number in range(100)]
+    assert sum(first) < 10
+    assert sum(again) > 60, "one in ten shares a slot with another"
+
+
+def test_a_doorkeeper_forgets_what_is_long_gone() -> None:
+    door = Doorkeeper(1 << 10)
+    once = [door.has_seen(f"code {number}") for number in range(100_000)]
+    again = [door.has_seen(f"code {number}") for number in range(100)]
+    assert sum(once) < 1000, "of 255 new things, one counts as seen"
+    assert sum(again) < 10
+
+
+def test_a_doorkeeper_takes_negative_digests_and_empty_slots() -> None:
+    for digest in (0, -1, -4, 4, 1 << 60):
+        door = Doorkeeper(4)
+        assert not door.has_seen(digest)
+        assert door.has_seen(digest)

@@ -14,6 +14,7 @@ import msgspec
 from litestar.types import Send
 
 from shortd import errors
+from shortd.heads import wants_html
 from shortd.plugins.pages import Page
 from shortd.web.pages import (
     FORM_SCRIPT_HEADERS,
@@ -51,14 +52,18 @@ class Answer(NamedTuple):
     headers: Headers
     body: bytes = b""
 
+    @property
+    def all_headers(self) -> Headers:
+        """With the body's length."""
+        return [*self.headers, (b"content-length", str(len(self.body)).encode())]
+
     async def send(self, send: Send) -> None:
         """Sends it as an ASGI application does."""
-        length = (b"content-length", str(len(self.body)).encode())
         await send(
             {
                 "type": "http.response.start",
                 "status": self.status,
-                "headers": [*self.headers, length],
+                "headers": self.all_headers,
             }
         )
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
@@ -103,7 +108,7 @@ def error_answer(pages: Pages, error: errors.ShortdError, accept: str) -> Answer
     extra: Headers = [(b"vary", b"accept")]
     if error.retry_after is not None:
         extra.append(retry_after_header(error.retry_after))
-    if "text/html" not in accept:
+    if not wants_html(accept):
         body = {"error": {"code": error.code, "message": error.message}}
         return json_answer(body, error.status, extra)
     template = _ERROR_PAGES.get(error.status, "error.html")

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
+import httpx
 import pytest
 
 from shortd.store import Store
@@ -205,6 +206,10 @@ def pair(
         pair = Pair(maker, pages, links)
         yield pair
         pair.visit_counted_apart()
+        visit_nothing(pair)
+        lane_visits, slow_visits = (visits_to_no_redirect(server) for server in (maker, pages))
+        assert lane_visits == slow_visits
+        assert int(float(lane_visits["not_found"])) >= 2
     finally:
         assert maker.stop() == 0
         assert pages.stop() == 0
@@ -213,6 +218,13 @@ def pair(
     lane, slow = (stored_counts(server.data_dir, links) for server in (maker, pages))
     assert lane == slow
     assert all(0 < unique < count for count, unique in lane)
+
+
+def visits_to_no_redirect(server: ServerProcess) -> dict[str, str]:
+    """How often the server says that it gave each answer but a redirect."""
+    text = httpx.get(f"{server.url}/-/metrics").text
+    visits = re.findall(r'shortd_visits_total\{outcome="(\w+)"\} (\S+)', text)
+    return {outcome: count for outcome, count in visits if outcome != "redirect"}
 
 
 def stored_counts(data_dir: Path, links: Links) -> list[tuple[int, int]]:
@@ -246,6 +258,10 @@ def request(target: str, *headers: str, method: str = "GET", version: str = "1.1
 
 
 CLOSE = "Connection: close"
+
+
+def visit_nothing(pair: Pair) -> None:
+    pair.compare(request("/nosuchcode"), request("/nosuchcode", CLOSE))
 
 
 def test_links_in_every_state(pair: Pair) -> None:
