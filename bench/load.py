@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import statistics
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
 
 from bench.servers import LOAD_CORE
 
@@ -93,3 +97,20 @@ def load(
         errors=values["errors"],
         refused=values["status"],
     )
+
+
+def show(results: dict[str, list[Result]], what: str, peer_name: str) -> None:
+    """A table of medians; ratios round by round against the first row. `what` the rows are."""
+    table = Table(what, "requests/s", f"x {peer_name}", "p50 µs", "p99 µs", "errors")
+    peer = next(iter(results.values()))
+    for title, runs in results.items():
+        ratios = [run.per_second / other.per_second for run, other in zip(runs, peer, strict=True)]
+        table.add_row(
+            title,
+            f"{statistics.median(run.per_second for run in runs):,.0f}",
+            f"{statistics.median(ratios):.2f}",
+            f"{statistics.median(run.p50 for run in runs):,.0f}",
+            f"{statistics.median(run.p99 for run in runs):,.0f}",
+            str(sum(run.errors for run in runs)),
+        )
+    Console().print(table)

@@ -8,17 +8,14 @@ shortd counted are compared with the answers that wrk got.
 
 from __future__ import annotations
 
-import statistics
 import tempfile
 import time
 from pathlib import Path
 
 import click
 import httpx
-from rich.console import Console
-from rich.table import Table
 
-from bench.load import Result, load
+from bench.load import Result, load, show
 from bench.servers import Nginx, fill, fill_with_plugin, start_shortd
 from tests.server_process import ServerProcess
 
@@ -59,7 +56,7 @@ def main(links: int, rounds: int, seconds: int) -> None:
                     results[title].append(load(url, paths, directory, seconds=seconds))
                     settle(fast)
                     settle(slow)
-            show(results)
+            show(results, "server", "nginx")
             verify(fast, fast_user, results["shortd"])
             verify(slow, slow_user, results["shortd, fast_lane = false"])
         finally:
@@ -72,23 +69,6 @@ def settle(server: ServerProcess) -> None:
     """Waits until a server has drained its clicks: it would do so on its neighbours' core."""
     while httpx.get(f"{server.url}/-/health").json()["clicks"]["backlog"] > SETTLED_CLICKS:
         time.sleep(0.2)
-
-
-def show(results: dict[str, list[Result]]) -> None:
-    """A table of medians; ratios round by round against the first row."""
-    table = Table("server", "requests/s", "x nginx", "p50 µs", "p99 µs", "errors")
-    peer = next(iter(results.values()))
-    for title, runs in results.items():
-        ratios = [run.per_second / other.per_second for run, other in zip(runs, peer, strict=True)]
-        table.add_row(
-            title,
-            f"{statistics.median(run.per_second for run in runs):,.0f}",
-            f"{statistics.median(ratios):.2f}",
-            f"{statistics.median(run.p50 for run in runs):,.0f}",
-            f"{statistics.median(run.p99 for run in runs):,.0f}",
-            str(sum(run.errors for run in runs)),
-        )
-    Console().print(table)
 
 
 def verify(server: ServerProcess, userid: str, runs: list[Result]) -> None:

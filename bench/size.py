@@ -9,16 +9,13 @@ which is how links are; and all alike, which is the worst that can happen.
 from __future__ import annotations
 
 import random
-import statistics
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from bench.load import Result, load
+from bench.load import Result, load, show
 from bench.redirect import settle
 from bench.servers import fill, start_shortd
 
@@ -71,19 +68,9 @@ def main(links: int, clicks: int, rounds: int, seconds: int) -> None:
         finally:
             small.stop()
             large.stop()
-    table = Table("links visited", "requests/s", "x small", "p99 ms", "errors")
-    peer = next(iter(results.values()))
-    for title, runs in results.items():
-        ratios = [run.per_second / other.per_second for run, other in zip(runs, peer, strict=True)]
-        table.add_row(
-            title,
-            f"{statistics.median(run.per_second for run in runs):,.0f}",
-            f"{statistics.median(ratios):.2f}",
-            f"{statistics.median(run.p99 for run in runs) / 1000:.2f}",
-            str(sum(run.errors + run.refused for run in runs)),
-        )
-    Console().print(table)
-    Console().print(f"{counted:,} clicks counted before; {size >> 20:,} MiB of disk")
+    show(results, "links visited", "small")
+    refused = sum(run.refused for runs in results.values() for run in runs)
+    print(f"{counted:,} clicks counted before; {size >> 20:,} MiB of disk; {refused} refused")
 
 
 if __name__ == "__main__":
