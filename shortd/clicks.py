@@ -34,19 +34,20 @@ from shortd.tally import Tally
 JOURNAL = ("journal",)
 REPLAY_BYTES = 1 << 15
 """Journal bytes read at a time, and in a transaction of the drain after a crash."""
-GENERATION_CLICKS = 512
-"""Clicks kept together."""
-TRANSACTION_CLICKS = 1024
+GENERATION_CLICKS = 256
+"""Clicks kept together: the fewest in a transaction of the drain."""
 LONG_TRANSACTION_CLICKS = 4096
-TRANSACTION_SHARE = 64
-"""A transaction of the drain takes this share of the backlog within these bounds: the more clicks
-in one, the less each costs, and the longer other writes wait (40 ms, and 160)."""
+"""The most. The more clicks in one, the less each costs, and the longer other writes wait for it
+(10 ms, and 160), as do redirects on the same core for the commit (2 ms, and 20)."""
 CATCH_UP_CLICKS = 4096
 """Clicks that a reader of the tables waits for."""
-SEALED_GENERATIONS = 1000
+SEALED_GENERATIONS = 2000
 """Generations kept apart; what comes later joins the last of them."""
 GIVE_WAY_SECONDS = 0.0002
 """How long the drain waits where redirects are to go first."""
+STRETCH_SECONDS = 0.0004
+LONG_STRETCH_SECONDS = 0.002
+"""How long it works between two such waits, without a backlog and with a long one."""
 EASY_DUTY = 0.05
 BRISK_DUTY = 1.0
 """Share of its time that the drain works, without a backlog and with a long one."""
@@ -98,6 +99,9 @@ class Clicks:
         self._undrained = asyncio.Event()
         self._draining = asyncio.Lock()
         self._seen_end = journal.end()
+        self._are_coming = False
+        self._stretch = STRETCH_SECONDS
+        self._stretch_end = 0.0
 
     def record(self, click: Click) -> None:
         """Counts a click and puts it into the journal; `flush` before answering."""
@@ -250,8 +254,11 @@ class Clicks:
             if not self._sealed:
                 return False
             taken, clicks = 0, 0
-            share = self.backlog // TRANSACTION_SHARE
-            most = max(TRANSACTION_CLICKS, min(share, LONG_TRANSACTION_CLICKS))
+            pressure = _pressure(self.backlog)
+            most = pressure * LONG_TRANSACTION_CLICKS
+            end = self.journal.end()
+            self._are_coming, self._seen_end = end is not self._seen_end, end
+            self._stretch = max(STRETCH_SECONDS, pressure * LONG_STRETCH_SECONDS)
             for generation in self._sealed:
                 clicks += generation.clicks
                 if taken and clicks > most:
@@ -276,23 +283,23 @@ class Clicks:
         position = POSITIONS.get(txn, JOURNAL) or _START
         tally = Tally(self._settings.visits_per_link, self._place_of)
         while position < until:
-            self._give_way()
             payloads, position = self.journal.read(position, until, REPLAY_BYTES)
             for click in self._readable(payloads, position):
+                self._give_way()
                 tally.add(click)
         tally.write(txn, self._give_way)
         POSITIONS.put(txn, JOURNAL, position)
 
     def _give_way(self) -> None:
-        """Lets redirects go first, if there were any since the last time.
+        """Lets redirects go first, if any came since the last transaction.
 
         The interpreter has one lock. Whoever waits for it gets it after a while, but then the
-        drain would have half of the time, and a server at half load not enough for redirects.
+        drain would have half of the time, and a server at half load not enough for redirects. Nor
+        can those that wait for it, or for this core, be seen from here.
         """
-        end = self.journal.end()
-        if end is not self._seen_end:
-            self._seen_end = end
+        if self._are_coming and time.perf_counter() >= self._stretch_end:
             time.sleep(GIVE_WAY_SECONDS)
+            self._stretch_end = time.perf_counter() + self._stretch
 
     def _readable(self, payloads: Sequence[bytes], before: Position) -> Iterator[Click]:
         unreadable = 0
@@ -307,6 +314,10 @@ class Clicks:
 
 def _rest(backlog: int) -> float:
     """How long the drain rests, as a multiple of the time that a transaction took."""
-    length = min(backlog / LONG_BACKLOG, 1.0)
-    duty = EASY_DUTY + (BRISK_DUTY - EASY_DUTY) * length
+    duty = EASY_DUTY + (BRISK_DUTY - EASY_DUTY) * _pressure(backlog)
     return 1 / duty - 1
+
+
+def _pressure(backlog: int) -> float:
+    """How much the drain has to hurry, from 0 to 1: little for what may be a burst."""
+    return min(backlog / LONG_BACKLOG, 1.0) ** 2

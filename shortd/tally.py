@@ -13,9 +13,6 @@ from shortd.rollups import PlaceOf
 from shortd.store.schema import COUNTS, LINKS_BY_ID
 from shortd.store.txn import WriteTxn
 
-LINKS_AT_ONCE = 32
-"""Links between two calls of `give_way`."""
-
 
 class Tally:
     """Gathers clicks and adds them to the histories of their links."""
@@ -36,12 +33,11 @@ class Tally:
     def write(self, txn: WriteTxn, give_way: Callable[[], None]) -> None:
         """Adds everything to the tables. Clicks of a link deleted meanwhile are dropped.
 
-        `give_way` is called each half millisecond or so.
+        `give_way` is called again and again.
         """
         # In the order of the keys, neighbours are found on the same pages.
-        for number, link_id in enumerate(sorted(self._links)):
-            if number % LINKS_AT_ONCE == 0:
-                give_way()
+        for link_id in sorted(self._links):
+            give_way()
             old = COUNTS.get(txn, (link_id,))
             # Counts are deleted with their link, so it is there if they are.
             if old is not None or LINKS_BY_ID.has(txn, (link_id,)):

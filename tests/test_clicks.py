@@ -33,7 +33,7 @@ from shortd.services import Services, open_services
 from shortd.store.check import faults
 from shortd.store.schema import COUNTS
 from shortd.store.txn import WriteTxn
-from shortd.tally import LINKS_AT_ONCE, Tally
+from shortd.tally import Tally
 from shortd.testing import FakeClock
 
 EXAMPLE = Destination("https://example.com/", "https://example.com/")
@@ -602,7 +602,7 @@ def test_clicks_drain_by_themselves_to_the_last(world: World, failures: int) -> 
             background.cancel()
             await asyncio.gather(background, return_exceptions=True)
 
-    with patch.multiple("shortd.clicks", GENERATION_CLICKS=2, TRANSACTION_CLICKS=2):
+    with patch.multiple("shortd.clicks", GENERATION_CLICKS=2, LONG_TRANSACTION_CLICKS=2):
         world.runner.run(work())
     assert world.stored(link).count == 7
     assert world.live(link) == (7, 0)
@@ -618,7 +618,7 @@ def test_drains_at_the_same_time_take_turns(world: World) -> None:
             world.visit(link)
         await asyncio.gather(*drains)
 
-    with patch.multiple("shortd.clicks", GENERATION_CLICKS=2, TRANSACTION_CLICKS=2):
+    with patch.multiple("shortd.clicks", GENERATION_CLICKS=2, LONG_TRANSACTION_CLICKS=2):
         for _ in range(5):
             world.visit(link)
         world.runner.run(work())
@@ -660,7 +660,7 @@ class ClicksMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.directory = Path(tempfile.mkdtemp())
-        self.small = patch.multiple("shortd.clicks", GENERATION_CLICKS=3, TRANSACTION_CLICKS=3)
+        self.small = patch.multiple("shortd.clicks", GENERATION_CLICKS=3, LONG_TRANSACTION_CLICKS=3)
         self.small.start()
         self.world = World(self.directory)
         self.expected: dict[str, Expected] = {}
@@ -797,20 +797,34 @@ TestClicksMachine = ClicksMachine.TestCase
 TestClicksMachine.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
 
 
-@pytest.mark.parametrize("visits_go_on", [False, True])
-def test_the_drain_gives_way_to_visits(world: World, visits_go_on: bool) -> None:
-    links = [world.link(f"code{number}") for number in range(3 * LINKS_AT_ONCE)]
-    for link in links:
-        world.visit(link)
-    rests: list[float] = []
+@pytest.mark.parametrize(
+    ("visits_go_on", "stretch", "rests"),
+    [
+        # A click is read and then written. By the second transaction the visits have ended.
+        (False, 0.0, 2),
+        (True, 0.0, 4),
+        (True, 3600.0, 1),
+    ],
+)
+def test_the_drain_gives_way_while_visits_come(
+    world: World, visits_go_on: bool, stretch: float, rests: int
+) -> None:
+    link = world.link("abcdef")
+    rested: list[float] = []
 
     def rest(seconds: float) -> None:
-        rests.append(seconds)
+        rested.append(seconds)
         if visits_go_on:
-            world.visit(links[0])
+            world.visit(link)
 
-    with patch("shortd.clicks.time.sleep", rest):
+    with (
+        patch.multiple("shortd.clicks", GENERATION_CLICKS=1, LONG_TRANSACTION_CLICKS=1),
+        patch("shortd.clicks.STRETCH_SECONDS", stretch),
+        patch("shortd.clicks.time.sleep", rest),
+    ):
+        world.visit(link)
+        world.visit(link)
         world.runner.run(world.services.clicks.catch_up())
-    # Before it reads the journal, and between links.
-    assert rests == [GIVE_WAY_SECONDS] * (1 + 3 if visits_go_on else 1)
-    assert world.live(links[0])[0] == len(rests) * visits_go_on + 1
+    assert rested == [GIVE_WAY_SECONDS] * rests
+    world.drain()
+    assert world.stored(link).count == 2 + (rests if visits_go_on else 0)
