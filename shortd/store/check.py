@@ -143,11 +143,16 @@ def _file_faults(txn: Txn) -> Iterator[str]:
 def _index_faults(txn: Txn, table: Table[Any, Any]) -> Iterator[str]:
     for index in table.indexes:
         rebuilt = {}
+        implied = set()
         for key, row in table.scan(txn):
             raw_key = table.key.encode(key)
             entry = index.entry(raw_key, row)
             if entry is not None:
                 rebuilt[entry] = raw_key
+            elif (index_key := index.of(row)) is not None:
+                implied.add(index.key.encode(index_key))
+        for entry in implied & rebuilt.keys():
+            yield f"index {index.name} has two rows for {index.key.decode(entry)}"
         stored = dict(index.entries(txn))
         for entry in rebuilt.keys() - stored.keys():
             yield f"index {index.name} lacks {index.key.decode(entry)}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from shortd.ids import own_team_id
+from shortd.ids import base62_encode, own_team_id
 from shortd.models import (
     Account,
     AccountType,
@@ -195,6 +195,19 @@ def misdirect_entry(txn: WriteTxn) -> None:
     txn.raw.put(key, row, db=txn.databases["links_by_id"])
 
 
+def use_id_twice(txn: WriteTxn) -> None:
+    """The second one is where the id says, and so needs no entry."""
+    LINKS.delete(txn, (0, OTHER.code))
+    there = replace(OTHER, code=base62_encode(OTHER.id))
+    LINKS.put(txn, (0, there.code), there)
+    elsewhere = LINKS.key.encode((0, OTHER.code))
+    for name, key, value in (
+        ("links", elsewhere, LINKS.encode(OTHER)),
+        ("links_by_id", LINKS_BY_ID.key.encode((OTHER.id,)), elsewhere),
+    ):
+        txn.raw.put(key, value, db=txn.databases[name])
+
+
 def lose_account(txn: WriteTxn) -> None:
     ACCOUNTS.delete(txn, ("owner",))
 
@@ -214,6 +227,14 @@ def lose_account(txn: WriteTxn) -> None:
         (
             invent_entry,
             ["index links_by_owner holds ('owner', 9, 9, 9), which is no row's"],
+        ),
+        (
+            use_id_twice,
+            [
+                "index links_by_id has two rows for (8,)",
+                "index links_by_owner points ('owner', 2, 8, 0) to another row",
+                "links_per_team has 3 for ('owner',), not 4",
+            ],
         ),
         (misdirect_entry, ["index links_by_id points (8,) to another row"]),
         (
