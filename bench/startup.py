@@ -6,6 +6,7 @@ the process and warm for the page cache. Ratios are against the smallest databas
 
 from __future__ import annotations
 
+import os
 import statistics
 import tempfile
 import time
@@ -51,6 +52,8 @@ def start_seconds(server: ServerProcess, code: str) -> float:
 @click.option("--rounds", default=5, show_default=True)
 def main(sizes: tuple[int, ...], rounds: int) -> None:
     """Measures what it takes to be up with so many links."""
+    # Installing compiles shortd; where this is set, each start would do so again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     table = Table("links", "start s", "x smallest", "memory MiB", "disk MiB")
     first = 0.0
     for size in sizes:
