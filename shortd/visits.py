@@ -52,7 +52,8 @@ class Visits:
 
         `unlocked`: the visitor has named the link's password.
         """
-        decision = self._answer_at_once((host, code), visitor)
+        known = self._settled((host, code), visitor.utime)
+        decision = None if known is None else self._answer_settled(known, visitor)
         if decision is None:
             decision = self._decide((host, code), visitor, unlocked=unlocked)
             self.apply(decision, visitor)
@@ -76,22 +77,21 @@ class Visits:
         """Answers a visit to a redirect, or to nothing at all; None, with nothing changed, for
         others. Flush follows.
         """
-        decision = self._answer_at_once(address, visitor)
-        if decision is not None:
-            return decision
+        known = self._settled(address, visitor.utime)
+        if known is not None:
+            # Where a page may stand in its place, the pages ask its plugin: once.
+            return self._answer_settled(known, visitor)
         decision = self._decide(address, visitor)
         if decision.outcome is not Outcome.REDIRECT:
             return None
         self.apply(decision, visitor)
         return decision
 
-    def _answer_at_once(self, address: Address, visitor: Visitor) -> Decision | None:
-        """Answers a visit, if what is at the address is settled."""
-        known = self._settled(address, visitor.utime)
+    def _answer_settled(self, known: Settled | Decision, visitor: Visitor) -> Decision | None:
+        """Answers a visit to what is settled; None as `_take` has it."""
         if isinstance(known, Settled):
             return self._take(known, visitor)
-        if known is not None:
-            self.apply(known, visitor)
+        self.apply(known, visitor)
         return known
 
     def _take(self, known: Settled, visitor: Visitor) -> Decision | None:

@@ -45,11 +45,15 @@ class Page(Plugin[None, Data]):
     name = "page"
     Data = Data
 
+    asked = 0
+
     @hookimpl
-    def interstitial(self, destination, nonce, visit):
+    def interstitial(self, link, destination, nonce, visit):
+        if link.expiration_count == 0:
+            self.asked += 1
         if visit.user_agent == "":
             return None
-        return Interstitial(f"<script nonce={nonce}></script><p>{destination}")
+        return Interstitial(f"<script nonce={nonce}></script><p>{destination} {self.asked}")
 """
 
 
