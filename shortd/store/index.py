@@ -92,8 +92,7 @@ class Index(UniqueIndex[I, V]):
         reverse: bool = False,
     ) -> Iterator[I]:
         """Index keys that begin with `prefix`, in order (or reversed), behind `after`."""
-        start = None if after is None else self.key.encode(after)
-        for key, _ in pairs(txn, self.name, self.key.prefix(prefix), start, reverse=reverse):
+        for key, _ in self._pairs(txn, prefix, after, reverse=reverse):
             yield self.key.decode(key)
 
     def rows(
@@ -105,9 +104,8 @@ class Index(UniqueIndex[I, V]):
         reverse: bool = False,
     ) -> Iterator[tuple[I, V]]:
         """The same keys with their rows."""
-        start = None if after is None else self.key.encode(after)
         rows = txn.databases[self._table]
-        for key, found in pairs(txn, self.name, self.key.prefix(prefix), start, reverse=reverse):
+        for key, found in self._pairs(txn, prefix, after, reverse=reverse):
             raw = txn.raw.get(found, db=rows)
             if raw is not None:
                 yield self.key.decode(key), self._decode(raw)
@@ -116,6 +114,12 @@ class Index(UniqueIndex[I, V]):
         """Rows that the index holds; costs the same for any number."""
         entries: int = txn.raw.stat(txn.databases[self.name])["entries"]
         return entries
+
+    def _pairs(
+        self, txn: Txn, prefix: Sequence[Any], after: I | None, *, reverse: bool
+    ) -> Iterator[tuple[bytes, bytes]]:
+        start = None if after is None else self.key.encode(after)
+        return pairs(txn, self.name, self.key.prefix(prefix), start, reverse=reverse)
 
 
 class ImpliedIndex(UniqueIndex[I, V]):
