@@ -80,12 +80,12 @@ def main(links: int, rounds: int, seconds: int) -> None:
                 full = load(server.url, paths, directory, seconds=seconds)
                 results.setdefault("shortd, full load", []).append(full)
                 pause = 1000 * CONNECTIONS / (full.per_second / 2) - WAIT_MS
-                calm = load(nginx.url, paths, directory, seconds=seconds, pause_ms=pause)
-                results.setdefault("nginx, as many as below", []).append(calm)
                 with creates_and_logins(server, userid, seconds):
                     half = load(server.url, paths, directory, seconds=seconds, pause_ms=pause)
                 results.setdefault("shortd, half load, after full load", []).append(half)
                 settle(server)
+                calm = load(nginx.url, paths, directory, seconds=seconds, pause_ms=pause)
+                results.setdefault("nginx, as many as below", []).append(calm)
                 with creates_and_logins(server, userid, seconds):
                     half = load(server.url, paths, directory, seconds=seconds, pause_ms=pause)
                 results.setdefault("shortd, half load", []).append(half)

@@ -50,7 +50,8 @@ LONG_STRETCH_SECONDS = 0.002
 """How long it works between two such waits, without a backlog and with a long one."""
 EASY_DUTY = 0.05
 BRISK_DUTY = 1.0
-"""Share of its time that the drain works, without a backlog and with a long one."""
+"""Share of its time that the drain works while clicks come in, without a backlog and with a long
+one; when none come it is brisk."""
 LONG_BACKLOG = 250_000
 """Clicks. A crash replays so many in a second."""
 
@@ -182,8 +183,8 @@ class Clicks:
     async def _keep_draining(self) -> None:
         """Drains at a pace: redirects come first.
 
-        A burst of them is drained when it is over, unless it lasts. Waiting costs no click,
-        only time to replay after a crash.
+        A burst of them is drained when it is over, unless it lasts: then there is no hurry, for
+        waiting costs no click, only time to replay after a crash.
         """
         loop = asyncio.get_running_loop()
         while True:
@@ -201,7 +202,8 @@ class Clicks:
             if not drained and not self.backlog:
                 self._undrained.clear()
             gather = 0 if self._sealed else self._settings.sync_ms / 1000
-            await asyncio.sleep(max(gather, _rest(self.backlog) * (loop.time() - start)))
+            duty = _duty(self.backlog) if self._are_coming else BRISK_DUTY
+            await asyncio.sleep(max(gather, (1 / duty - 1) * (loop.time() - start)))
 
     async def drain(self) -> None:
         """Moves everything journalled so far into the tables."""
@@ -291,13 +293,13 @@ class Clicks:
         POSITIONS.put(txn, JOURNAL, position)
 
     def _give_way(self) -> None:
-        """Lets redirects go first, if any came since the last transaction.
+        """Lets redirects and calls go first.
 
         The interpreter has one lock. Whoever waits for it gets it after a while, but then the
         drain would have half of the time, and a server at half load not enough for redirects. Nor
         can those that wait for it, or for this core, be seen from here.
         """
-        if self._are_coming and time.perf_counter() >= self._stretch_end:
+        if time.perf_counter() >= self._stretch_end:
             time.sleep(GIVE_WAY_SECONDS)
             self._stretch_end = time.perf_counter() + self._stretch
 
@@ -312,10 +314,9 @@ class Clicks:
             log.error("clicks_unreadable", count=unreadable, before=before)
 
 
-def _rest(backlog: int) -> float:
-    """How long the drain rests, as a multiple of the time that a transaction took."""
-    duty = EASY_DUTY + (BRISK_DUTY - EASY_DUTY) * _pressure(backlog)
-    return 1 / duty - 1
+def _duty(backlog: int) -> float:
+    """What share of its time the drain works while clicks come in."""
+    return EASY_DUTY + (BRISK_DUTY - EASY_DUTY) * _pressure(backlog)
 
 
 def _pressure(backlog: int) -> float:

@@ -33,9 +33,10 @@ DIGEST_BYTES = 32
 CLIENT_SALT = bytes.fromhex("182c37f56e1967227ccae78af837b638")
 CLIENT_ITERATIONS = 231_581
 """Of the PBKDF2 that the ww7 v2 document asks of clients."""
-NICENESS = 10
+NICENESS = 19
 """Of the hashing threads: 35 ms without a pause are half a dozen time slices that redirects would
-wait for where they share a core."""
+wait for where they share a core. What redirects need of that core they get, but for a seventieth.
+SCHED_IDLE would leave less, and a thread without privileges cannot come back from it."""
 RETRY_AFTER = 1.0
 """Seconds after which a full queue of the default length has been worked off."""
 

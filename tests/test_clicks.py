@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -797,34 +798,54 @@ TestClicksMachine = ClicksMachine.TestCase
 TestClicksMachine.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
 
 
-@pytest.mark.parametrize(
-    ("visits_go_on", "stretch", "rests"),
-    [
-        # A click is read and then written. By the second transaction the visits have ended.
-        (False, 0.0, 2),
-        (True, 0.0, 4),
-        (True, 3600.0, 1),
-    ],
-)
-def test_the_drain_gives_way_while_visits_come(
-    world: World, visits_go_on: bool, stretch: float, rests: int
-) -> None:
+@pytest.mark.parametrize(("stretch", "rests"), [(0.0, 4), (3600.0, 1)])
+def test_the_drain_gives_way_after_each_stretch(world: World, stretch: float, rests: int) -> None:
     link = world.link("abcdef")
     rested: list[float] = []
-
-    def rest(seconds: float) -> None:
-        rested.append(seconds)
-        if visits_go_on:
-            world.visit(link)
-
     with (
         patch.multiple("shortd.clicks", GENERATION_CLICKS=1, LONG_TRANSACTION_CLICKS=1),
         patch("shortd.clicks.STRETCH_SECONDS", stretch),
-        patch("shortd.clicks.time.sleep", rest),
+        patch("shortd.clicks.time.sleep", rested.append),
     ):
         world.visit(link)
         world.visit(link)
-        world.runner.run(world.services.clicks.catch_up())
+        world.drain()
+    # A click is read and then written.
     assert rested == [GIVE_WAY_SECONDS] * rests
-    world.drain()
-    assert world.stored(link).count == 2 + (rests if visits_go_on else 0)
+    assert world.stored(link).count == 2
+
+
+@pytest.mark.parametrize(("later_visits", "rests"), [(0, 1), (5, 6)])
+def test_the_drain_takes_its_time_only_while_visits_come(
+    world: World, later_visits: int, rests: int
+) -> None:
+    link = world.link("abcdef")
+    later = iter(range(later_visits))
+    rested: list[float] = []
+    real_sleep = asyncio.sleep
+
+    async def rest(seconds: float) -> None:
+        if seconds > 1:
+            rested.append(seconds)
+            for _ in islice(later, 1):
+                world.visit(link)
+        await real_sleep(0)
+
+    async def run() -> None:
+        clicks = world.services.clicks
+        task = asyncio.create_task(clicks.run())
+        while clicks.backlog:
+            await real_sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    with (
+        patch.multiple("shortd.clicks", GENERATION_CLICKS=1, LONG_TRANSACTION_CLICKS=1),
+        patch("shortd.clicks.EASY_DUTY", 1e-6),
+        patch("shortd.clicks.asyncio.sleep", rest),
+    ):
+        for _ in range(10):
+            world.visit(link)
+        world.runner.run(run())
+    assert len(rested) == rests
+    assert world.stored(link).count == 10 + later_visits
