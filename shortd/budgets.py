@@ -7,14 +7,13 @@ memory and are saved with `save`, so that a restart grants nothing.
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
-from itertools import islice
 
 from shortd import errors
 from shortd.clock import SECOND
 from shortd.limits import UNIT, Buckets, Limit, client_key
 from shortd.models import Account, AccountType, Balance, File
+from shortd.pace import matching_keys
 from shortd.settings import Limits, LimitSettings
 from shortd.store import Store
 from shortd.store.schema import ACCOUNTS, BALANCES
@@ -24,8 +23,6 @@ REDIRECT_WEIGHT = 1000
 """Weight units a redirect takes from its owner's link bucket."""
 FILE_MEGABYTE_WEIGHT = 100
 """Weight units for each whole megabyte (10^6 bytes) of a file."""
-ROWS_PER_STEP = 1000
-"""Balances that a sweep looks at before it lets the event loop go on."""
 
 
 class Budgets:
@@ -89,20 +86,15 @@ class Budgets:
 
     async def sweep(self, now: int) -> None:
         """Deletes the stored balances that time has filled up again."""
-        after: tuple[str] | None = None
-        while True:
-            with self._store.read() as txn:
-                rows = list(islice(BALANCES.scan(txn, after=after), ROWS_PER_STEP))
-                full = [key for (key,), row in rows if self._is_full(txn, key, row, now)]
-            if full:
-                await self._store.write(partial(self._delete_full, keys=full, now=now))
-            if len(rows) < ROWS_PER_STEP:
-                return
-            after = rows[-1][0]
-            await asyncio.sleep(0)
 
-    def _delete_full(self, txn: WriteTxn, keys: list[str], now: int) -> None:
-        for key in keys:
+        def is_full(txn: Txn, key: tuple[str], row: Balance) -> bool:
+            return self._is_full(txn, *key, row, now)
+
+        async for keys in matching_keys(self._store, BALANCES, is_full):
+            await self._store.write(partial(self._delete_full, keys=keys, now=now))
+
+    def _delete_full(self, txn: WriteTxn, keys: list[tuple[str]], now: int) -> None:
+        for (key,) in keys:
             row = BALANCES.get(txn, (key,))
             if row is not None and self._is_full(txn, key, row, now):
                 BALANCES.delete(txn, (key,))

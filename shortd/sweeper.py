@@ -22,8 +22,9 @@ from shortd.clock import DAY, Clock
 from shortd.leaving import leave_teams
 from shortd.links import delete_link
 from shortd.manifests import drop_file
-from shortd.models import Account
+from shortd.models import Account, Counts
 from shortd.owners import Owners
+from shortd.pace import matching_keys
 from shortd.settings import ClickSettings
 from shortd.store import Store
 from shortd.store.schema import (
@@ -45,9 +46,11 @@ from shortd.store.schema import (
     UPLOADS_BY_OWNER,
 )
 from shortd.store.table import Table
-from shortd.store.txn import WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 
 SWEEP_SECONDS = 600
+ROUNDS_OF_VISITS = 36
+"""Rounds in which old visits are swept once: it takes a look at every link that was visited."""
 ROWS_PER_WRITE = 1000
 SHOWN = 7 * DAY
 """µs for which a mail that never came is shown."""
@@ -59,7 +62,7 @@ log = structlog.get_logger(__name__)
 
 
 class Sweeper:
-    """Sweeps everything, every ten minutes."""
+    """Sweeps everything every ten minutes, visits every six hours."""
 
     def __init__(
         self, store: Store, owners: Owners, budgets: Budgets, clicks: ClickSettings, clock: Clock
@@ -72,15 +75,19 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweeps now and then, until cancelled."""
+        rounds = 0
         while True:
             try:
                 await self.sweep()
+                if rounds % ROUNDS_OF_VISITS == 0:
+                    await self.sweep_visits()
             except Exception as fault:
                 log.warning("sweep_failed", error=str(fault))
+            rounds += 1
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> None:
-        """One round over everything that can end."""
+        """One round over everything that can end, but for visits."""
         now = self._clock.now()
         await self._sweep_accounts(now)
         await self._sweep_rows(TOKENS, lambda row: row.expiration_utime <= now)
@@ -90,9 +97,23 @@ class Sweeper:
         await self._sweep_rows(CODES, lambda row: row.expiration_utime <= now)
         await self._sweep_rows(OUTBOX, lambda row: 0 < row.given_up_utime <= now - SHOWN)
         await self._sweep_rows(MAIL_HISTORIES, lambda row: row.utimes[-1] <= now - DAY)
-        await self._sweep_visits(now - self._clicks.visit_days * DAY)
         await self._sweep_sightings(now)
         await self._budgets.sweep(now)
+
+    async def sweep_visits(self) -> None:
+        """Forgets the visits that have been kept for as long as configured."""
+        before = self._clock.now() - self._clicks.visit_days * DAY
+
+        def has_old(txn: Txn, key: tuple[int], counts: Counts) -> bool:
+            return history.has_visits_before(txn, *key, counts, before)
+
+        async for keys in matching_keys(self._store, COUNTS, has_old):
+            for (link_id,) in keys:
+                forget = partial(
+                    history.forget_visits, link_id=link_id, before=before, most=ROWS_PER_WRITE
+                )
+                while not await self._store.write(forget):
+                    pass
 
     async def _sweep_accounts(self, now: int) -> None:
         with self._store.read() as txn:
@@ -112,38 +133,8 @@ class Sweeper:
         self._owners.forget(userid)
 
     async def _sweep_rows(self, table: Table[K, V], has_ended: Callable[[V], bool]) -> None:
-        after: K | None = None
-        while True:
-            with self._store.read() as txn:
-                rows = list(islice(table.scan(txn, after=after), ROWS_PER_WRITE))
-            ended = [key for key, row in rows if has_ended(row)]
-            if ended:
-                await self._store.write(partial(_delete, table=table, ended=has_ended, keys=ended))
-            if len(rows) < ROWS_PER_WRITE:
-                return
-            after = rows[-1][0]
-            await asyncio.sleep(0)
-
-    async def _sweep_visits(self, before: int) -> None:
-        after: tuple[int] | None = None
-        while True:
-            with self._store.read() as txn:
-                rows = list(islice(COUNTS.scan(txn, after=after), ROWS_PER_WRITE))
-                old = [
-                    link_id
-                    for (link_id,), counts in rows
-                    if history.has_visits_before(txn, link_id, counts, before)
-                ]
-            for link_id in old:
-                forget = partial(
-                    history.forget_visits, link_id=link_id, before=before, most=ROWS_PER_WRITE
-                )
-                while not await self._store.write(forget):
-                    pass
-            if len(rows) < ROWS_PER_WRITE:
-                return
-            after = rows[-1][0]
-            await asyncio.sleep(0)
+        async for keys in matching_keys(self._store, table, lambda txn, key, row: has_ended(row)):
+            await self._store.write(partial(_delete, table=table, ended=has_ended, keys=keys))
 
     async def _sweep_sightings(self, now: int) -> None:
         while await self._store.write(partial(_forget_sightings, now=now)):

@@ -16,6 +16,7 @@ import structlog
 from shortd.blobs import stored_blobs
 from shortd.clock import SECOND, Clock
 from shortd.files import Files
+from shortd.pace import STRETCH_ROWS, Pace
 from shortd.store import Store
 from shortd.store.schema import DEAD_BLOBS, FILE_PARTS, FILE_PARTS_BY_BLOB, UPLOADS
 from shortd.store.txn import WriteTxn
@@ -29,7 +30,7 @@ ORPHAN_SECONDS = 3600
 ORPHAN_SHARE = 0.05
 """Most of all blobs that may be orphans before nothing is deleted."""
 BATCH = 500
-"""Rows looked at, or blobs deleted, before others have their turn."""
+"""Blobs deleted before that is written down."""
 
 log = structlog.get_logger(__name__)
 
@@ -87,9 +88,11 @@ class Undertaker:
         blobs = await self._blobs.run(lambda: list(stored_blobs(self._blobs.directory)))
         old = [name for name, status in blobs if status.st_mtime < before]
         orphans = []
-        for start in range(0, len(old), BATCH):
-            orphans += self._unclaimed(old[start : start + BATCH])
-            await asyncio.sleep(0)
+        pace = Pace()
+        for start in range(0, len(old), STRETCH_ROWS):
+            with pace:
+                orphans += self._unclaimed(old[start : start + STRETCH_ROWS])
+            await pace.rest()
         with self._store.read() as txn:
             known = FILE_PARTS.count(txn)
         if orphans and (not known or len(orphans) > ORPHAN_SHARE * len(blobs)):

@@ -20,7 +20,7 @@ LAYERS = {
     "mechanisms": {
         *("store", "journal", "limits", "throttle", "hooks"),
         *("passwords", "qr", "destinations", "visitors", "proxies", "blobs", "frames"),
-        *("manifests", "signing", "cache", "sendfile"),
+        *("manifests", "signing", "cache", "sendfile", "pace"),
         *("plugin", "plugin_types", "hookspecs", "countries", "bots", "sources"),
         *("html_titles", "public_addresses", "txt_records", "providers"),
     },

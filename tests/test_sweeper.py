@@ -25,7 +25,7 @@ from shortd.store.schema import (
 )
 from shortd.store.table import Table
 from shortd.store.txn import WriteTxn
-from shortd.sweeper import ROWS_PER_WRITE
+from shortd.sweeper import ROWS_PER_WRITE, SWEEP_SECONDS
 from shortd.testing import RunningApp
 from tests.visits import kept_visits
 
@@ -257,3 +257,33 @@ def test_a_sweep_that_fails_is_followed_by_the_next(app: RunningApp) -> None:
 
     app.run(work())
     assert len(calls) >= 2
+
+
+def test_visits_are_swept_every_six_hours(app: RunningApp) -> None:
+    sweeps: list[str] = []
+    enough = asyncio.Event()
+
+    async def sweep() -> None:
+        sweeps.append("all")
+        if len(sweeps) > 75:
+            enough.set()
+
+    async def sweep_visits() -> None:
+        sweeps.append("visits")
+
+    async def work() -> None:
+        with (
+            patch.object(app.services.sweeper, "sweep", sweep),
+            patch.object(app.services.sweeper, "sweep_visits", sweep_visits),
+            patch("shortd.sweeper.SWEEP_SECONDS", 0),
+        ):
+            background = asyncio.create_task(app.services.sweeper.run())
+            await asyncio.wait_for(enough.wait(), 10)
+            background.cancel()
+            await asyncio.gather(background, return_exceptions=True)
+
+    app.run(work())
+    six_hours = 6 * 3600 // SWEEP_SECONDS
+    assert sweeps[: 2 * six_hours + 3] == 2 * ["all", "visits", *(six_hours - 1) * ["all"]] + [
+        "all"
+    ]

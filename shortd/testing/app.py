@@ -207,8 +207,9 @@ class RunningApp:
         self.raise_faults()
 
     def sweep(self) -> None:
-        """Removes what time has ended, as happens every ten minutes."""
+        """Removes what time has ended, as happens every ten minutes and, to visits, six hours."""
         self.run(self.services.sweeper.sweep())
+        self.run(self.services.sweeper.sweep_visits())
 
     def raise_faults(self) -> None:
         """AssertionError for the first of the plugins' failures, unless the app is tolerant.

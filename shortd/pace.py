@@ -1,0 +1,68 @@
+"""Long reads on the event loop, in short stretches with rests between: redirects go first.
+
+A transaction never lasts from one stretch to the next, so that what is seen may change while
+one rests. Whoever deletes what was found must look again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from itertools import islice
+from types import TracebackType
+from typing import Any, TypeVar
+
+from shortd.store import Store
+from shortd.store.table import Table
+from shortd.store.txn import Txn
+
+STRETCH_ROWS = 50
+"""Rows looked at without a rest: below a millisecond for most, which is what a redirect waits."""
+DUTY = 0.05
+"""Share of the event loop's time that goes into such work."""
+
+K = TypeVar("K", bound=tuple[Any, ...])
+V = TypeVar("V")
+
+
+class Pace:
+    """`with pace:` around each stretch of work, `await pace.rest()` behind it."""
+
+    def __init__(self) -> None:
+        self._start = 0.0
+        self._worked = 0.0
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._worked += time.perf_counter() - self._start
+
+    async def rest(self) -> None:
+        """Lets others go first, for as long as the work since the last rest asks for."""
+        worked, self._worked = self._worked, 0.0
+        await asyncio.sleep(worked * (1 / DUTY - 1))
+
+
+async def matching_keys(
+    store: Store, table: Table[K, V], matches: Callable[[Txn, K, V], bool]
+) -> AsyncIterator[list[K]]:
+    """Looks through a whole table, in key order: the keys that match, stretch by stretch."""
+    pace = Pace()
+    after: K | None = None
+    while True:
+        with pace, store.read() as txn:
+            rows = list(islice(table.scan(txn, after=after), STRETCH_ROWS))
+            found = [key for key, row in rows if matches(txn, key, row)]
+        if found:
+            yield found
+        if len(rows) < STRETCH_ROWS:
+            return
+        after = rows[-1][0]
+        await pace.rest()
