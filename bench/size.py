@@ -58,10 +58,13 @@ def main(links: int, clicks: int, rounds: int, seconds: int) -> None:
             while counted < clicks:
                 _, paths = loads[f"{links:,} all alike"]
                 counted += load(large.url, paths, directory, seconds=AT_ONCE).requests
+                click.echo(f"{counted:,} clicks", err=True)
+                settle(large)
             results: dict[str, list[Result]] = {title: [] for title in loads}
             for _ in range(rounds):
                 for title, (server, paths) in loads.items():
-                    settle(server)
+                    settle(small)
+                    settle(large)
                     results[title].append(load(server.url, paths, directory, seconds=seconds))
             settle(large)
             size = sum(file.stat().st_blocks * 512 for file in (directory / "large").rglob("*"))
