@@ -235,6 +235,19 @@ def test_any_number_of_visits_goes(app: RunningApp) -> None:
             assert visits(app) == []
 
 
+def run_until(app: RunningApp, enough: asyncio.Event) -> None:
+    """Lets round follow round."""
+
+    async def work() -> None:
+        background = asyncio.create_task(app.services.sweeper.run())
+        await asyncio.wait_for(enough.wait(), 10)
+        background.cancel()
+        await asyncio.gather(background, return_exceptions=True)
+
+    with patch("shortd.sweeper.SWEEP_SECONDS", 0):
+        app.run(work())
+
+
 def test_a_sweep_that_fails_is_followed_by_the_next(app: RunningApp) -> None:
     rounds = asyncio.Event()
     calls = []
@@ -245,45 +258,26 @@ def test_a_sweep_that_fails_is_followed_by_the_next(app: RunningApp) -> None:
             raise OSError("the disk is gone")
         rounds.set()
 
-    async def work() -> None:
-        with (
-            patch.object(app.services.sweeper, "sweep", sweep),
-            patch("shortd.sweeper.SWEEP_SECONDS", 0),
-        ):
-            background = asyncio.create_task(app.services.sweeper.run())
-            await asyncio.wait_for(rounds.wait(), 10)
-            background.cancel()
-            await asyncio.gather(background, return_exceptions=True)
-
-    app.run(work())
+    with patch.object(app.services.sweeper, "sweep", sweep):
+        run_until(app, rounds)
     assert len(calls) >= 2
 
 
 def test_visits_are_swept_every_six_hours(app: RunningApp) -> None:
+    six_hours = 6 * 3600 // SWEEP_SECONDS
+    expected = 2 * ["all", "visits", *(six_hours - 1) * ["all"]]
     sweeps: list[str] = []
     enough = asyncio.Event()
 
     async def sweep() -> None:
         sweeps.append("all")
-        if len(sweeps) > 75:
+        if len(sweeps) > len(expected):
             enough.set()
 
     async def sweep_visits() -> None:
         sweeps.append("visits")
 
-    async def work() -> None:
-        with (
-            patch.object(app.services.sweeper, "sweep", sweep),
-            patch.object(app.services.sweeper, "sweep_visits", sweep_visits),
-            patch("shortd.sweeper.SWEEP_SECONDS", 0),
-        ):
-            background = asyncio.create_task(app.services.sweeper.run())
-            await asyncio.wait_for(enough.wait(), 10)
-            background.cancel()
-            await asyncio.gather(background, return_exceptions=True)
-
-    app.run(work())
-    six_hours = 6 * 3600 // SWEEP_SECONDS
-    assert sweeps[: 2 * six_hours + 3] == 2 * ["all", "visits", *(six_hours - 1) * ["all"]] + [
-        "all"
-    ]
+    sweeper = app.services.sweeper
+    with patch.multiple(sweeper, sweep=sweep, sweep_visits=sweep_visits):
+        run_until(app, enough)
+    assert sweeps[: len(expected)] == expected
