@@ -183,8 +183,8 @@ class Clicks:
     async def _keep_draining(self) -> None:
         """Drains at a pace: redirects come first.
 
-        A burst of them is drained when it is over, unless it lasts: then there is no hurry, for
-        waiting costs no click, only time to replay after a crash.
+        A burst of them is drained when it is over, unless it lasts. Waiting costs no click,
+        only time to replay after a crash.
         """
         loop = asyncio.get_running_loop()
         while True:
