@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import structlog
 from httptools import HttpParserUpgrade, HttpRequestParser
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from shortd.heads import Head
 from shortd.lane import Lane
@@ -46,6 +46,8 @@ class PatientProtocol(HttpToolsProtocol):
     patience = HEADER_SECONDS
     unparsed = 0
     """Bytes that came since the parser last got somewhere."""
+    answering: RequestResponseCycle | None = None
+    """The request that the application works on; `cycle` is the one that came last."""
     _data = b""
     """What the parser is reading, and what it is to read again."""
     _again = b""
@@ -53,6 +55,17 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.waiting_since = self.loop.time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # uvicorn tells the request that came last, which may still wait behind this one.
+        if self.answering is not None and not self.answering.response_complete:
+            self.answering.disconnected = True
+            self.answering.message_event.set()
+        super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self.answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
         while data:

@@ -32,6 +32,7 @@ class Site:
         entry = server.call("url", userid=userid, url="https://example.com/a?b=c")["entry"]
         self.code = entry["shorturl"].rpartition("/")[2]
         self.get_entry = call("get_entry", userid=userid, shorturl=entry["shorturl"])
+        self.shorten = call("url", userid=userid, url="https://example.com/")
 
     def connect(self) -> Wire:
         return Wire(self.server.port)
@@ -310,6 +311,8 @@ def test_a_client_that_leaves(site: Site, reset: bool) -> None:
         site.follow() * 500,
         site.get_entry[:-1],
         site.get_entry,
+        # The first is at work when the connection ends, and the others wait.
+        site.shorten * 5,
         chunked + b"5\r\n{",
         oversized(BODY_LIMIT) + b" " * 100_000,
         oversized(BODY_LIMIT, CONTINUE),
