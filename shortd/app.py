@@ -79,6 +79,7 @@ class App:
         except Exception as fault:
             log.error("request_failed", path=scope["path"], exc_info=fault)
             answer = error_answer(self._pages, errors.INTERNAL(), "")
+        await self._services.clicks.flushed()
         await answer.send(send)
 
 

@@ -1,7 +1,8 @@
 """Answering a visit: the resolver's decision, applied.
 
 Deciding, charging the owner and recording the click happen without an await between them, so
-no two visits can take the same last click. Both lanes answer through here.
+no two visits can take the same last click. Both lanes answer through here, and let the answer
+leave when the click has been flushed.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Visits:
         self._address_mode = address_mode
 
     def answer(self, host: int, code: str, visitor: Visitor, *, unlocked: bool = False) -> Decision:
-        """Decides a visit and applies it; the click is journalled on return.
+        """Decides a visit and applies it. Flush follows.
 
         `unlocked`: the visitor has named the link's password.
         """
@@ -57,7 +58,6 @@ class Visits:
         if decision is None:
             decision = self._decide((host, code), visitor, unlocked=unlocked)
             self.apply(decision, visitor)
-        self._clicks.flush()
         return decision
 
     def apply(self, decision: Decision, visitor: Visitor) -> None:
@@ -126,11 +126,10 @@ class Visits:
         return self.resolve(host, code, msgspec.structs.replace(visitor, is_get=False))
 
     def load_qr(self, host: int, code: str, visitor: Visitor) -> Decision:
-        """Decides a load of the link's QR image, and counts it."""
+        """Decides a load of the link's QR image, and counts it. Flush follows."""
         decision = self.look(host, code, visitor)
         if decision.is_alive and decision.link is not None and visitor.counts:
             self._record(decision.link, QR_LOAD, visitor)
-            self._clicks.flush()
         return decision
 
     def _record(self, link: Link, kind: int, visitor: Visitor, choice: str = "") -> None:

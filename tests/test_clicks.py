@@ -28,7 +28,7 @@ from shortd.clock import DAY
 from shortd.config import load
 from shortd.destinations import Destination
 from shortd.links import NewLink
-from shortd.models import QR_LOAD, QR_VISIT, VISIT, Account, Counts, Link, Visit
+from shortd.models import QR_LOAD, QR_VISIT, VISIT, Account, Counts, Link, Position, Visit
 from shortd.resolver import Decision, Outcome, Visitor
 from shortd.services import Services, open_services
 from shortd.store.check import faults
@@ -102,13 +102,21 @@ class World:
         address = (link.host, link.code)
         self.runner.run(self.services.links.delete(self.account, address))
 
-    def visit(self, link: Link, **visitor: Any) -> Decision:
+    def answer(self, link: Link, **visitor: Any) -> Decision:
+        """A visit whose click is not flushed."""
         now = self.clock.now()
         return self.services.visits.answer(link.host, link.code, Visitor(now, **visitor))
 
+    def visit(self, link: Link, **visitor: Any) -> Decision:
+        decision = self.answer(link, **visitor)
+        self.services.clicks.flush()
+        return decision
+
     def load_qr(self, link: Link, **visitor: Any) -> Decision:
         now = self.clock.now()
-        return self.services.visits.load_qr(link.host, link.code, Visitor(now, **visitor))
+        decision = self.services.visits.load_qr(link.host, link.code, Visitor(now, **visitor))
+        self.services.clicks.flush()
+        return decision
 
     def live(self, link: Link) -> tuple[int, int]:
         with self.services.store.read() as txn:
@@ -276,6 +284,37 @@ def test_the_live_count_is_exact_after_a_drain_that_failed(world: World, failure
     assert world.live(link) == (3, 0)
     assert world.stored(link).count == 3
     assert len(world.kept(link)) == 3
+
+
+def test_clicks_of_one_tick_share_a_write_that_comes_before_their_answers(world: World) -> None:
+    link = world.link("abcdef")
+    clicks, journal = world.services.clicks, world.services.clicks.journal
+    start = journal.end()
+
+    async def visit(number: int) -> Position:
+        for _ in range(number % 4):
+            await asyncio.sleep(0)
+        name = f"visitor {number};"
+        world.answer(link, user_agent=name)
+        await clicks.flushed()
+        end = journal.end()
+        payloads, _ = journal.read(start, end)
+        assert any(name.encode() in payload for payload in payloads)
+        return end
+
+    async def crowd() -> list[Position]:
+        return await asyncio.gather(*(visit(number) for number in range(80)))
+
+    ends = world.runner.run(crowd())
+    assert [len(set(ends[tick::4])) for tick in range(4)] == [1, 1, 1, 1]
+    assert len(journal.read(start, journal.end())[0]) == 80
+
+
+def test_what_is_flushed_is_not_waited_for(world: World) -> None:
+    link = world.link("abcdef")
+    world.visit(link)
+    with pytest.raises(StopIteration):
+        world.services.clicks.flushed().send(None)
 
 
 def test_segments_that_cannot_be_deleted_harm_no_count(world: World) -> None:

@@ -115,6 +115,10 @@ class Journal:
             self._troubles.recover()
         return True
 
+    def is_flushed(self) -> bool:
+        """Whether nothing is buffered."""
+        return not self._buffer
+
     def end(self) -> Position:
         """The end of the last record written."""
         return self._end

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import msgspec
 from litestar.types import Send
@@ -45,7 +44,7 @@ JSON_HEADERS: Headers = [
 _ERROR_PAGES = {404: "not_found.html", 410: "gone.html", 429: "limited.html"}
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """A whole HTTP response."""
 
     status: int
@@ -55,17 +54,12 @@ class Answer(NamedTuple):
     @property
     def all_headers(self) -> Headers:
         """With the body's length."""
-        return [*self.headers, (b"content-length", str(len(self.body)).encode())]
+        return [*self.headers, (b"content-length", b"%d" % len(self.body))]
 
     async def send(self, send: Send) -> None:
         """Sends it as an ASGI application does."""
-        await send(
-            {
-                "type": "http.response.start",
-                "status": self.status,
-                "headers": self.all_headers,
-            }
-        )
+        headers = self.all_headers
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
 
 

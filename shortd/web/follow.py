@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
 from urllib.parse import quote
 
 import ada_url
+import msgspec
 from litestar.types import HTTPScope
 from msgspec import structs
 
@@ -45,7 +45,7 @@ _IMAGE_TYPES = {"svg": b"image/svg+xml", "png": b"image/png"}
 _METHODS = ("GET", "HEAD")
 
 
-class LinkRequest(NamedTuple):
+class LinkRequest(msgspec.Struct, frozen=True, gc=False):
     """What of a request decides its answer, besides the path."""
 
     method: str
@@ -69,19 +69,20 @@ class Follow:
         self._forward_query = services.settings.links.forward_query
 
     def answer(self, scope: HTTPScope, path: re.Match[str]) -> Answer:
-        """The whole response to a request for a link or its preview, by its `LINK_PATH`."""
+        """The whole response to a request for a link or its preview, by its `LINK_PATH`. It may
+        leave once the click is flushed.
+        """
         request = self.request(scope)
         if request.method not in _METHODS:
             return self._refuse_method(request)
         if path["preview"]:
             decision = self._visits.look(request.host, path["code"], request.visitor)
             return self._preview(decision, request)
-        return self.lead_on(
-            self._visits.answer(request.host, path["code"], request.visitor), request
-        )
+        decision = self._visits.answer(request.host, path["code"], request.visitor)
+        return self.lead_on(decision, request)
 
     async def image(self, scope: HTTPScope, path: re.Match[str]) -> Answer:
-        """The whole response to a request for a link's QR image, by its `LINK_PATH`."""
+        """The whole response to a request for a link's QR image, as `answer` has it."""
         request = self.request(scope)
         if request.method not in _METHODS:
             return self._refuse_method(request)

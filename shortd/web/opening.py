@@ -97,6 +97,7 @@ async def lead_on(request: AnyRequest) -> Response[bytes]:
         form = Form(opened.code, query=opened.query)
         return response(_see(form.link_path))
     decision = services.visits.answer(*where, asked.visitor, unlocked=True)
+    await services.clicks.flushed()
     return response(follow.lead_on(decision, asked))
 
 
