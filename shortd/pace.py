@@ -19,7 +19,7 @@ from shortd.store.txn import Txn
 
 STRETCH_ROWS = 50
 """Rows looked at without a rest: below a millisecond for most, which is what a redirect waits."""
-DUTY = 0.05
+DUTY = 0.02
 """Share of the event loop's time that goes into such work."""
 
 K = TypeVar("K", bound=tuple[Any, ...])
