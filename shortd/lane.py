@@ -20,7 +20,6 @@ from typing import Protocol
 from shortd import errors
 from shortd.cache import Cache
 from shortd.heads import HEAD_BYTES, KNOWN_HEADS, Head, Header
-from shortd.resolver import NOT_FOUND
 from shortd.services import Services
 from shortd.web.answers import Answer, error_answer
 from shortd.web.pages import Pages
@@ -131,8 +130,8 @@ class Lane:
         keep_alive: bool,
     ) -> bytes | None:
         visitor = self._heads.visitor(head, peer, self._now(), is_get=is_get, is_qr=is_qr)
-        decision = self._visits.redirect((head.host, code.decode()), visitor)
-        if decision is None:
+        location = self._visits.redirect((head.host, code.decode()), visitor)
+        if location is None:
             return None
         if default_headers is not self._default_headers:
             # uvicorn makes a new list each second, with the new date.
@@ -140,11 +139,11 @@ class Lane:
             self._default_lines = _lines(default_headers)
             self._start = self._status_line + self._default_lines
         close = b"" if keep_alive else b"connection: close\r\n"
-        if decision is NOT_FOUND:
+        if not location:
             return self._not_found(head, is_get, close)
         return b"%blocation: %b\r\ncache-control: no-store\r\ncontent-length: 0\r\n%b\r\n" % (
             self._start,
-            decision.location.encode("ascii"),
+            location.encode("ascii"),
             close,
         )
 

@@ -52,6 +52,10 @@ class Owners:
             self._owners[userid] = owner
         return owner
 
+    def known(self, userid: str) -> Owner | None:
+        """The owner, if `get` has been asked for him before."""
+        return self._owners.get(userid)
+
     def is_current(self, owner: Owner) -> bool:
         """Whether an owner from `get` still is what the database says of him."""
         return self._owners.get(owner.userid) is owner

@@ -82,15 +82,21 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
 
 
 class Settled(msgspec.Struct, frozen=True, gc=False):
-    """A redirect that nothing but time, its owner or a write can change."""
+    """A redirect that nothing but time, its owner or a write can change.
 
-    link: Link
-    decision: Decision
+    It is small, since of many that are kept few are in the processor's caches when they are asked
+    for: each piece of memory is another wait.
+    """
+
+    link_id: int
+    location: str
     owner: Owner
     until: int
     """Unix time in µs."""
+    decision: Decision | None = None
+    """The redirect at length, where somebody must know more of the link."""
     deciders: LinkDeciders | None = None
-    """Plugins that each visit is put to; then `decision` has the link's own destination."""
+    """Plugins that each visit is put to; then `location` is the link's own destination."""
 
 
 Note = Callable[[str, str], None]
@@ -99,8 +105,8 @@ Note = Callable[[str, str], None]
 _NO_EXTRAS = LinkExtras()
 NOT_FOUND = Decision(Outcome.NOT_FOUND)
 """For whoever visits."""
-SETTLED_LINKS = 1 << 16
-"""Plain redirects kept at least (twice as many at most, some 650 bytes each)."""
+SETTLED_LINKS = 1 << 17
+"""Plain redirects kept at least (twice as many at most, some 350 bytes each)."""
 
 
 class Resolver:
@@ -115,9 +121,12 @@ class Resolver:
         deciders: Deciders,
         nonce: Callable[[], str],
         country_of: Callable[[str], str] | None = None,
+        *,
+        at_length: bool = False,
     ) -> None:
         """`nonce` makes one for a page of a plugin: random, unlike any other. `country_of` tells
-        plugins the country of an address.
+        plugins the country of an address. `at_length`: whoever is told of a settled redirect is
+        told of its link as well.
         """
         self._store = store
         self._owners = owners
@@ -126,36 +135,17 @@ class Resolver:
         self._deciders = deciders
         self._nonce = nonce
         self._country_of = country_of
+        self._at_length = at_length or deciders.everywhere
         # Reading and decoding a row cost a quarter of a redirect. Never stale: the writer
         # drops what it changed before it acknowledges the change.
         self._settled: Cache[Address | str, Settled] = Cache(SETTLED_LINKS)
         self._door = Doorkeeper(4 * SETTLED_LINKS)
         store.watch(self._drop)
 
-    def resolve(
-        self, host: int, code: str, visitor: Visitor, *, unlocked: bool = False
-    ) -> Decision:
-        """Decides a visit to `/<code>`. `host` is a short host's number.
-
-        `unlocked`: the visitor has named the link's password.
-        """
-        address = (host, code)
-        known = self.settled(address, visitor.utime)
-        if known is None:
-            return self.decide(address, visitor, unlocked=unlocked)
-        if not isinstance(known, Settled):
-            return known
-        owner = known.owner
-        if visitor.is_get and self._is_short(owner, REDIRECT_WEIGHT, visitor):
-            return Decision(Outcome.LIMITED, known.decision.link, owner, weight=REDIRECT_WEIGHT)
-        if known.deciders is None:
-            return known.decision
-        return self.choose(known.decision, known.deciders, visitor)
-
     def explain(self, host: int, code: str, visitor: Visitor) -> tuple[Decision, list[Step]]:
         """What `resolve` would decide, with the questions on the way there and their answers."""
         steps = Steps()
-        return self.decide((host, code), visitor, steps), steps.taken
+        return self.resolve((host, code), visitor, steps), steps.taken
 
     def settled(self, address: Address, now: int) -> Settled | Decision | None:
         """The redirect at an address, if nothing but time, its owner or a write can change it, or
@@ -208,24 +198,30 @@ class Resolver:
 
     def _settle(self, address: Address, now: int) -> Settled | Decision | None:
         """Settles a redirect, for later visits as well."""
-        with self._store.read() as txn:
-            link = LINKS.get(txn, address)
-            if link is None or not link.enabled:
-                return NOT_FOUND
-            if (
-                link.filekey
-                or link.expiration_count
-                or (link.extras is not None and link.extras.password is not None)
-            ):
-                return None
-            owner = self._owners.get(txn, link.owner)
-        if owner is None:
+        link = self._store.get(LINKS, address)
+        if link is None or not link.enabled:
+            return NOT_FOUND
+        if (
+            link.filekey
+            or link.expiration_count
+            or (link.extras is not None and link.extras.password is not None)
+        ):
             return None
-        until = min(link.expiration_utime, owner.expiration_utime)
+        owner = self._owners.known(link.owner)
+        if owner is None:
+            with self._store.read() as txn:
+                owner = self._owners.get(txn, link.owner)
+            if owner is None:
+                return None
+        # The owner's, where both are the same: one for all his links.
+        until = min(owner.expiration_utime, link.expiration_utime)
         if until <= now:
             return None
-        decision, deciders = self._redirect(link, owner)
-        settled = Settled(link, decision, owner, until, deciders)
+        if self._at_length or link.extras is not None or link.plugins:
+            decision, deciders = self._redirect(link, owner)
+            settled = Settled(link.id, decision.location, owner, until, decision, deciders)
+        else:
+            settled = Settled(link.id, link.ascii_url or link.url, owner, until)
         key = _key(address)
         if self._door.has_seen(key):
             self._settled.put(key, settled)
@@ -244,7 +240,7 @@ class Resolver:
         decision = Decision(Outcome.REDIRECT, link, owner, location, weight=REDIRECT_WEIGHT)
         return decision, deciders
 
-    def decide(
+    def resolve(
         self,
         address: Address,
         visitor: Visitor,
@@ -252,7 +248,10 @@ class Resolver:
         *,
         unlocked: bool = False,
     ) -> Decision:
-        """`resolve` for what is not known to be settled, with all questions and `steps` of them."""
+        """Decides a visit, asking all questions; `steps` notes them.
+
+        `unlocked`: the visitor has named the link's password.
+        """
         note = _keep_silent if steps is None else steps.note
         with self._store.read() as txn:
             link = LINKS.get(txn, address)

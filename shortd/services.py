@@ -225,7 +225,16 @@ async def _wire(
     if events.hear_changes:
         store.watch(events.changed)
     nonce = partial(random_text, random, NONCE_LENGTH)
-    resolver = Resolver(store, owners, clicks, budgets, deciders, nonce, country_of)
+    resolver = Resolver(
+        store,
+        owners,
+        clicks,
+        budgets,
+        deciders,
+        nonce,
+        country_of,
+        at_length=events.hear_clicks,
+    )
     metrics = Metrics(store, journal, delivery, settings.server.metrics_from)
     metrics.register(PluginMetrics(plugins, events))
     sightings = Sightings(store, clicks, await _secret(store, "visitors"))

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import msgspec
 
-from shortd.budgets import Budgets
+from shortd.budgets import REDIRECT_WEIGHT, Budgets
 from shortd.clicks import Clicks
 from shortd.links import Address
 from shortd.metrics import Metrics
-from shortd.models import QR_LOAD, QR_VISIT, VISIT, Click, Link
+from shortd.models import QR_LOAD, QR_VISIT, VISIT, Click, Link, Sighting
 from shortd.plugins.events import Events
-from shortd.resolver import Decision, Outcome, Resolver, Settled, Visitor
+from shortd.resolver import NOT_FOUND, Decision, Outcome, Resolver, Settled, Visitor
 from shortd.sightings import Sightings
 from shortd.visitors import kept_address
 
@@ -36,7 +36,6 @@ class Visits:
         address_mode: str,
     ) -> None:
         self.resolve = resolver.resolve
-        self._decide = resolver.decide
         self.explain = resolver.explain
         self._settled = resolver.settled
         self._choose = resolver.choose
@@ -54,10 +53,11 @@ class Visits:
         `unlocked`: the visitor has named the link's password.
         """
         known = self._settled((host, code), visitor.utime)
-        decision = None if known is None else self._answer_settled(known, visitor)
-        if decision is None:
-            decision = self._decide((host, code), visitor, unlocked=unlocked)
-            self.apply(decision, visitor)
+        location = None if known is None else self._take(known, visitor)
+        if location is not None:
+            return Decision(Outcome.REDIRECT, location=location) if location else NOT_FOUND
+        decision = self.resolve((host, code), visitor, unlocked=unlocked)
+        self.apply(decision, visitor)
         return decision
 
     def apply(self, decision: Decision, visitor: Visitor) -> None:
@@ -73,49 +73,47 @@ class Visits:
         if decision.outcome not in _NO_CLICK and visitor.counts:
             self._record(link, QR_VISIT if visitor.is_qr else VISIT, visitor, decision.choice)
 
-    def redirect(self, address: Address, visitor: Visitor) -> Decision | None:
-        """Answers a visit to a redirect, or to nothing at all; None, with nothing changed, for
-        others. Flush follows.
+    def redirect(self, address: Address, visitor: Visitor) -> str | None:
+        """Answers a visit to a redirect: where to. Empty if there is no such link; None, with
+        nothing changed, for whatever else is there. Flush follows.
         """
         known = self._settled(address, visitor.utime)
         if known is not None:
             # Where a page may stand in its place, the pages ask its plugin: once.
-            return self._answer_settled(known, visitor)
-        decision = self._decide(address, visitor)
+            return self._take(known, visitor)
+        decision = self.resolve(address, visitor)
         if decision.outcome is not Outcome.REDIRECT:
             return None
         self.apply(decision, visitor)
-        return decision
+        return decision.location
 
-    def _answer_settled(self, known: Settled | Decision, visitor: Visitor) -> Decision | None:
-        """Answers a visit to what is settled; None as `_take` has it."""
-        if isinstance(known, Settled):
-            return self._take(known, visitor)
-        self.apply(known, visitor)
-        return known
-
-    def _take(self, known: Settled, visitor: Visitor) -> Decision | None:
-        """`resolve` and `apply` in one for a settled redirect.
+    def _take(self, known: Settled | Decision, visitor: Visitor) -> str | None:
+        """`resolve` and `apply` in one for what is settled: where to, as `redirect` has it.
 
         None, with nothing changed, if the owner cannot pay, or a page may stand in its place.
         """
-        decision, owner, deciders = known.decision, known.owner, known.deciders
+        if not isinstance(known, Settled):
+            self.apply(known, visitor)
+            return ""
+        decision, deciders = known.decision, known.deciders
         if deciders is not None and self._may_see_page(deciders, visitor):
             return None
         if visitor.is_get:
+            owner = known.owner
             if self._budgets.buckets.charge(
-                owner.bucket, owner.limit, decision.weight, visitor.utime
+                owner.bucket, owner.limit, REDIRECT_WEIGHT, visitor.utime
             ):
                 return None
-            if deciders is not None:
-                decision = self._choose(decision, deciders, visitor)
-            if not visitor.is_prefetch:
-                kind = QR_VISIT if visitor.is_qr else VISIT
-                self._record(known.link, kind, visitor, decision.choice)
-        elif deciders is not None:
+        if decision is not None and deciders is not None:
             decision = self._choose(decision, deciders, visitor)
+        if visitor.is_get and not visitor.is_prefetch:
+            kind = QR_VISIT if visitor.is_qr else VISIT
+            if decision is None:
+                self._count(known.link_id, kind, visitor)
+            elif decision.link is not None:
+                self._record(decision.link, kind, visitor, decision.choice)
         self._metrics.redirects += 1
-        return decision
+        return known.location if decision is None else decision.location
 
     def look(self, host: int, code: str, visitor: Visitor) -> Decision:
         """Decides a look that is no visit (a preview page); costs and counts nothing.
@@ -123,7 +121,7 @@ class Visits:
         One that may be shown `is_alive`; HIDDEN, if its destination may not. It shows where this
         visitor would go.
         """
-        return self.resolve(host, code, msgspec.structs.replace(visitor, is_get=False))
+        return self.resolve((host, code), msgspec.structs.replace(visitor, is_get=False))
 
     def load_qr(self, host: int, code: str, visitor: Visitor) -> Decision:
         """Decides a load of the link's QR image, and counts it. Flush follows."""
@@ -136,9 +134,22 @@ class Visits:
         is_repeat, sighting = False, None
         if link.extras is not None and kind != QR_LOAD:
             is_repeat, sighting = self._sightings.of(link, visitor)
+        self._count(link.id, kind, visitor, choice, is_repeat, sighting)
+        if self._hear_click is not None and kind != QR_LOAD:
+            self._hear_click(link, visitor, choice)
+
+    def _count(
+        self,
+        link_id: int,
+        kind: int,
+        visitor: Visitor,
+        choice: str = "",
+        is_repeat: bool = False,
+        sighting: Sighting | None = None,
+    ) -> None:
         self._clicks.record(
             Click(
-                link.id,
+                link_id,
                 visitor.utime,
                 kind,
                 kept_address(visitor.address, self._address_mode),
@@ -150,5 +161,3 @@ class Visits:
                 sighting,
             )
         )
-        if self._hear_click is not None and kind != QR_LOAD:
-            self._hear_click(link, visitor, choice)

@@ -15,16 +15,19 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import lmdb
 
 from shortd.store import migrations
 from shortd.store.schema import META, SCHEMA_VERSION, TABLES
+from shortd.store.table import Table
 from shortd.store.txn import Change, Txn, WriteTxn
 from shortd.store.writer import Writer
 
 T = TypeVar("T")
+K = TypeVar("K", bound=tuple[Any, ...])
+V = TypeVar("V")
 
 DEFAULT_MAP_BYTES = 1 << 36
 VERSION_KEY = ("schema_version",)
@@ -81,6 +84,15 @@ class Store:
     def read(self) -> Txn:
         """A snapshot of the last commit."""
         return Txn(self._environment.begin(), self._databases)
+
+    def get(self, table: Table[K, V], key: K) -> V | None:
+        """A row of the last commit, or None: what `read` and `Table.get` give, at half the cost."""
+        raw = self._environment.begin(self._databases[table.name])
+        try:
+            found = raw.get(table.key.encode(key))
+        finally:
+            raw.abort()
+        return None if found is None else table.decode(found)
 
     async def write(self, function: Callable[[WriteTxn], T]) -> T:
         """See `Writer.write`."""

@@ -179,7 +179,7 @@ class _Check:
         """What the resolver decides, with this plugin as it is asked."""
         services = self._app.services
         for _ in range(TRIES):
-            decision = services.visits.resolve(services.hosts.default.number, code, visit)
+            decision = services.visits.resolve((services.hosts.default.number, code), visit)
             overruns = [one for one in self._app.faults if is_overrun(one)]
             self.no_fault(f"{_shown(visit)} {with_data}")
             if not overruns:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from functools import partial
 from pathlib import Path
 
 import lmdb
@@ -22,6 +23,10 @@ VERSION = ("schema_version",)
 def version(store: Store) -> int | None:
     with store.read() as txn:
         return META.get(txn, VERSION)
+
+
+def put_host(txn: WriteTxn, row: Host) -> None:
+    HOSTS.put(txn, ("s.example",), row)
 
 
 def hosts(store: Store) -> dict[str, Host]:
@@ -51,6 +56,21 @@ def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
     store.close()
     store = Store(tmp_path)
     assert hosts(store) == {"s.example": Host(3, "https://s.example")}
+    store.close()
+
+
+def test_a_single_row_is_read_as_in_a_transaction(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.get(HOSTS, ("s.example",)) is None
+    for number in (3, 4):
+        row = Host(number, "https://s.example")
+        write(store, partial(put_host, row=row))
+        assert store.get(HOSTS, ("s.example",)) == hosts(store)["s.example"] == row
+    with pytest.raises(ValueError, match="NUL"):
+        store.get(HOSTS, ("s\0",))
+    # Nothing is left open: there is room for as many readers as before.
+    for _ in range(1000):
+        store.get(HOSTS, ("s.example",))
     store.close()
 
 
