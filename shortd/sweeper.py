@@ -8,7 +8,7 @@ anything that a caller could still reach.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
@@ -74,16 +74,13 @@ class Sweeper:
         self._clock = clock
 
     async def run(self) -> None:
-        """Sweeps now and then, until cancelled."""
-        rounds = 0
+        """Sweeps now and then, until cancelled. What fails is tried again in the next round."""
+        rounds_to_visits = 0
         while True:
-            try:
-                await self.sweep()
-                if rounds % ROUNDS_OF_VISITS == 0:
-                    await self.sweep_visits()
-            except Exception as fault:
-                log.warning("sweep_failed", error=str(fault))
-            rounds += 1
+            await _attempt(self.sweep)
+            if rounds_to_visits == 0 and await _attempt(self.sweep_visits):
+                rounds_to_visits = ROUNDS_OF_VISITS
+            rounds_to_visits = max(0, rounds_to_visits - 1)
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> None:
@@ -139,6 +136,16 @@ class Sweeper:
     async def _sweep_sightings(self, now: int) -> None:
         while await self._store.write(partial(_forget_sightings, now=now)):
             await asyncio.sleep(0)
+
+
+async def _attempt(sweep: Callable[[], Awaitable[None]]) -> bool:
+    """Whether it came to its end."""
+    try:
+        await sweep()
+    except Exception as fault:
+        log.warning("sweep_failed", error=str(fault))
+        return False
+    return True
 
 
 def _forget_sightings(txn: WriteTxn, now: int) -> bool:

@@ -263,6 +263,28 @@ def test_a_sweep_that_fails_is_followed_by_the_next(app: RunningApp) -> None:
     assert len(calls) >= 2
 
 
+def test_visits_whose_sweep_fails_do_not_wait_six_hours(app: RunningApp) -> None:
+    """Nor do they wait for the other sweeps to succeed."""
+    sweeps: list[str] = []
+    enough = asyncio.Event()
+
+    async def sweep() -> None:
+        sweeps.append("all")
+        if len(sweeps) > 6:
+            enough.set()
+        raise OSError("the disk is gone")
+
+    async def sweep_visits() -> None:
+        sweeps.append("visits")
+        if sweeps.count("visits") < 3:
+            raise OSError("the disk is gone")
+
+    sweeper = app.services.sweeper
+    with patch.multiple(sweeper, sweep=sweep, sweep_visits=sweep_visits):
+        run_until(app, enough)
+    assert sweeps[:7] == [*3 * ["all", "visits"], "all"]
+
+
 def test_visits_are_swept_every_six_hours(app: RunningApp) -> None:
     six_hours = 6 * 3600 // SWEEP_SECONDS
     expected = 2 * ["all", "visits", *(six_hours - 1) * ["all"]]
