@@ -96,7 +96,6 @@ class Clicks:
         self._lost = Generation()
         self.fault: str | None = None
         """Why the last drain failed; the clicks wait in the journal and in the live counts."""
-        self._flush_is_due = False
         self._unsynced = asyncio.Event()
         self._undrained = asyncio.Event()
         self._draining = asyncio.Lock()
@@ -121,20 +120,14 @@ class Clicks:
             self._seal(self.journal.end())
 
     async def flushed(self) -> None:
-        """Returns when `flush` has handed over what was recorded, in one write with all else that
-        this tick of the event loop records.
-        """
+        """`flush`, in one write with all else that this tick of the event loop records."""
         if self.journal.is_flushed():
             return
-        if not self._flush_is_due:
-            self._flush_is_due = True
-            asyncio.get_running_loop().call_soon(self._flush_now)
-        # Behind the flush: what is ready runs in the order in which it became so.
+        end = self.journal.end()
         await asyncio.sleep(0)
-
-    def _flush_now(self) -> None:
-        self._flush_is_due = False
-        self.flush()
+        # Whoever comes first writes for all.
+        if self.journal.end() is end:
+            self.flush()
 
     def live(self, txn: Txn, link_id: int) -> LiveCounts:
         """The counts of a link, up to the click recorded last."""
