@@ -78,9 +78,9 @@ class Sweeper:
         rounds_to_visits = 0
         while True:
             await _attempt(self.sweep)
-            if rounds_to_visits == 0 and await _attempt(self.sweep_visits):
+            if rounds_to_visits <= 0 and await _attempt(self.sweep_visits):
                 rounds_to_visits = ROUNDS_OF_VISITS
-            rounds_to_visits = max(0, rounds_to_visits - 1)
+            rounds_to_visits -= 1
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> None:
