@@ -328,6 +328,11 @@ class Link(msgspec.Struct, array_like=True, frozen=True, gc=False):
     extras: LinkExtras | None = None
     """None where there are none, as with all links of ww7 v2."""
 
+    @property
+    def location(self) -> str:
+        """The Location header of its own destination."""
+        return self.ascii_url or self.url
+
 
 class Encryption(IntEnum):
     """How a file was encrypted before it came here."""

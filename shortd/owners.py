@@ -10,8 +10,8 @@ import msgspec
 
 from shortd.budgets import Budgets, link_key
 from shortd.limits import Limit
+from shortd.store import Store
 from shortd.store.schema import ACCOUNTS
-from shortd.store.txn import Txn
 
 CACHED_OWNERS = 100_000
 
@@ -30,15 +30,16 @@ class Owner(msgspec.Struct, frozen=True, gc=False):
 class Owners:
     """A bounded cache of owners."""
 
-    def __init__(self, budgets: Budgets) -> None:
+    def __init__(self, store: Store, budgets: Budgets) -> None:
+        self._store = store
         self._budgets = budgets
         self._owners: dict[str, Owner] = {}
 
-    def get(self, txn: Txn, userid: str) -> Owner | None:
+    def get(self, userid: str) -> Owner | None:
         """The owner, or None if the account is gone."""
         owner = self._owners.get(userid)
         if owner is None:
-            account = ACCOUNTS.get(txn, (userid,))
+            account = self._store.get(ACCOUNTS, (userid,))
             if account is None:
                 return None
             owner = Owner(
@@ -51,10 +52,6 @@ class Owners:
                 self._owners.clear()
             self._owners[userid] = owner
         return owner
-
-    def known(self, userid: str) -> Owner | None:
-        """The owner, if `get` has been asked for him before."""
-        return self._owners.get(userid)
 
     def is_current(self, owner: Owner) -> bool:
         """Whether an owner from `get` still is what the database says of him."""

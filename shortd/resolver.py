@@ -207,12 +207,9 @@ class Resolver:
             or (link.extras is not None and link.extras.password is not None)
         ):
             return None
-        owner = self._owners.known(link.owner)
+        owner = self._owners.get(link.owner)
         if owner is None:
-            with self._store.read() as txn:
-                owner = self._owners.get(txn, link.owner)
-            if owner is None:
-                return None
+            return None
         # The owner's, where both are the same: one for all his links.
         until = min(owner.expiration_utime, link.expiration_utime)
         if until <= now:
@@ -221,7 +218,7 @@ class Resolver:
             decision, deciders = self._redirect(link, owner)
             settled = Settled(link.id, decision.location, owner, until, decision, deciders)
         else:
-            settled = Settled(link.id, link.ascii_url or link.url, owner, until)
+            settled = Settled(link.id, link.location, owner, until)
         key = _key(address)
         if self._door.has_seen(key):
             self._settled.put(key, settled)
@@ -231,7 +228,7 @@ class Resolver:
         self, link: Link, owner: Owner, steps: Steps | None = None
     ) -> tuple[Decision, LinkDeciders | None]:
         """The redirect to a link's own destination, and the plugins that may change it."""
-        location = link.ascii_url or link.url
+        location = link.location
         if link.extras is not None and link.extras.utm is not None:
             location = with_utm(location, link.extras.utm)
         deciders = None
@@ -259,7 +256,7 @@ class Resolver:
                 note("is there such a link, enabled", "no")
                 return NOT_FOUND
             note("is there such a link, enabled", "yes")
-            owner = self._owners.get(txn, link.owner)
+            owner = self._owners.get(link.owner)
             if owner is None or owner.expiration_utime <= visitor.utime:
                 note("does its account exist", "no")
                 return NOT_FOUND

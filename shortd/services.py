@@ -212,7 +212,7 @@ async def _wire(
     # The first parse compiles thousands of patterns (0.1 s); visitors should not wait for it.
     parse_agent("")
     budgets = Budgets(store, settings.limits)
-    owners = Owners(budgets)
+    owners = Owners(store, budgets)
     messages = Messages(settings.public_url, settings.mail.sender)
     transport = transport_of(settings, messages.domain)
     delivery = Delivery(Outbox(store), messages, transport, clock)
