@@ -18,11 +18,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from shortd.clicks import Clicks
+from shortd.clicks import Clicks, Drain
 from shortd.clock import DAY
 from shortd.journal import Journal
-from shortd.models import VISIT, Click, Link, Position
-from shortd.server import COLLECT_AFTER
+from shortd.models.clicks import VISIT, Click, Position
+from shortd.models.links import Link
+from shortd.server.process import COLLECT_AFTER
 from shortd.settings import ClickSettings
 from shortd.store import Store
 from shortd.store.schema import LINKS
@@ -60,6 +61,7 @@ async def measure(links: int, per_link: int, rounds: int, directory: Path) -> li
 
     await store.write(make)
     clicks = Clicks(store, Journal(directory / "journal", after=Position()), ClickSettings())
+    drain = Drain(store, clicks, ClickSettings())
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
     results = []
@@ -81,7 +83,7 @@ async def measure(links: int, per_link: int, rounds: int, directory: Path) -> li
                 if clicks.backlog % 64 == 0:
                     clicks.flush()
         before = await cpu_seconds(store)
-        await clicks.drain()
+        await drain.all()
         results.append((await cpu_seconds(store) - before) / (links * per_link) * 1e6)
     store.close()
     clicks.journal.close()

@@ -18,13 +18,14 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from shortd.clicks import Clicks
+from shortd.clicks import Clicks, Drain
+from shortd.clicks.rollups import Rollup
+from shortd.clicks.statistics import Statistics, metric_maps
 from shortd.clock import DAY
 from shortd.journal import Journal
-from shortd.models import VISIT, Click, Link, Position
-from shortd.rollups import Rollup
+from shortd.models.clicks import VISIT, Click, Position
+from shortd.models.links import Link
 from shortd.settings import ClickSettings
-from shortd.statistics import Statistics, metric_maps
 from shortd.store import Store
 from shortd.store.schema import DAY_STATS, LINKS
 from shortd.store.txn import WriteTxn
@@ -78,7 +79,8 @@ async def measure(
     store = Store(directory)
     size = await store.write(lambda txn: fill(txn, clicks, kinds))
     journal = Journal(directory / "journal", after=Position())
-    service = Statistics(store, Clicks(store, journal, ClickSettings()))
+    drain = Drain(store, Clicks(store, journal, ClickSettings()), ClickSettings())
+    service = Statistics(store, drain)
     times: dict[str, list[float]] = {"read and add up": [], "v1's ten maps": [], "as JSON": []}
     for _ in range(rounds):
         begin = time.thread_time()

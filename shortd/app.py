@@ -20,23 +20,45 @@ from shortd.api.sqwish import routes as sqwish
 from shortd.api.v1 import routes as v1
 from shortd.api.v2 import routes as v2
 from shortd.api.v2.reference import HANDLERS as REFERENCE_HANDLERS
+from shortd.api.v2.registry import CALLS
+from shortd.links.addresses import LINK_PATH, read_path
 from shortd.services import Services
-from shortd.web.answers import error_answer
+from shortd.web import session
+from shortd.web.account.download import HANDLERS as MY_DATA_HANDLERS
+from shortd.web.account.keys import HANDLERS as KEYS_HANDLERS
+from shortd.web.account.overview import HANDLERS as ACCOUNT_HANDLERS
+from shortd.web.account.signing_in import HANDLERS as SIGNING_IN_HANDLERS
+from shortd.web.answers import error_answer, paced
+from shortd.web.bodies import IncomingBody
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
 from shortd.web.extensions import plugin_routes
-from shortd.web.follow import LINK_PATH, Follow
-from shortd.web.mailed import HANDLERS as MAILED_HANDLERS
-from shortd.web.opening import HANDLERS as OPENING_HANDLERS
-from shortd.web.pages import Pages
+from shortd.web.frame import HANDLERS as FRAME_HANDLERS
+from shortd.web.home.pages import HANDLERS as HOME_HANDLERS
+from shortd.web.links import HANDLERS as LINK_HANDLERS
+from shortd.web.links.jobs import Jobs
+from shortd.web.pages import Pages, open_pages
+from shortd.web.render import see
+from shortd.web.routing import client_address, response
+from shortd.web.session import SignInFirst, sign_in_address
+from shortd.web.share.pages import HANDLERS as SHARE_HANDLERS
 from shortd.web.site import HANDLERS as SITE_HANDLERS
-from shortd.web.site import response
-from shortd.web.unlock import HANDLERS as UNLOCK_HANDLERS
+from shortd.web.tools import HANDLERS as TOOLS_HANDLERS
+from shortd.web.visitor.follow import Follow, link_refusal
+from shortd.web.visitor.mailed import HANDLERS as MAILED_HANDLERS
+from shortd.web.visitor.opening import HANDLERS as OPENING_HANDLERS
+from shortd.web.visitor.unlock import HANDLERS as UNLOCK_HANDLERS
 
 _BY_STATUS = {
     404: errors.NOT_FOUND,
     405: errors.METHOD_NOT_ALLOWED,
     413: errors.BODY_TOO_LARGE,
 }
+
+_OWN = ("/-/", v1.PREFIX, v2.PREFIX)
+"""Addresses below these are the server's own, whatever they look like."""
+
+_WITHOUT_BODY = frozenset({"GET", "HEAD"})
+"""Methods of requests whose body nobody reads: visits do not pay for the others."""
 
 _GONE = "client disconnected prematurely"
 """Litestar's detail, with status 500, when a client leaves in the middle of its body."""
@@ -53,21 +75,56 @@ class App:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._pages = Pages(services.settings.public_url)
+        self._pages = open_pages(services.settings)
         self._follow = Follow(services, self._pages)
-        routers = [*plugin_routes(services.plugins, _render_exception)]
+        routers = [*plugin_routes(services.plugin_runtime.plugins, _render_exception)]
         # A copy has the same routes, and a state of its own.
         self._litestar = _routed(*routers) if routers else copy(_routed_without_plugins())
         self._litestar.state = State(
-            {"services": services, "pages": self._pages, "follow": self._follow}
+            {
+                "services": services,
+                "pages": self._pages,
+                "follow": self._follow,
+                "jobs": Jobs(),
+                "tables": {},
+                "weights": {name: call.weight for name, call in CALLS.items()},
+            }
         )
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        if scope["type"] == ScopeType.HTTP and scope["method"] not in _WITHOUT_BODY:
+            return self._with_body(scope, receive, send)
+        return self._serve(scope, receive, send)
+
+    async def _with_body(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        body = IncomingBody(
+            self._services.limits.bodies, scope, receive, self._address_of, self._account_of
+        )
+        try:
+            await self._serve(scope, body.receive, send)
+        finally:
+            body.close()
+
+    def _address_of(self, scope: HTTPScope) -> str:
+        return client_address(self._services, scope)
+
+    def _account_of(self, scope: HTTPScope, start: bytes) -> str | None:
+        if scope["path"].startswith(v1.PREFIX):
+            return v1.account_of(self._services, scope)
+        if scope["path"].startswith(v2.PREFIX):
+            return v2.account_of(self._services, start)
+        found = session.of_scope(self._services, scope)
+        return None if found is None else found.account.userid
+
+    def _serve(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         if scope["type"] == ScopeType.HTTP:
+            send = paced(self._services.limits.answers, send)
             if path := LINK_PATH.fullmatch(scope["path"]):
                 return self._link(scope, path, send)
             if call := v2.call_of(scope):
                 return v2.serve(self._services, call, scope, receive, send)
+            if not scope["path"].startswith(_OWN) and (path := _read(scope)):
+                return self._link(scope, path, send)
         return self._litestar(scope, receive, send)
 
     async def _link(self, scope: HTTPScope, path: re.Match[str], send: Send) -> None:
@@ -76,11 +133,18 @@ class App:
                 answer = await self._follow.image(scope, path)
             else:
                 answer = self._follow.answer(scope, path)
+        except errors.ShortdError as refusal:
+            reader = self._pages.reader(self._services.visits.heads.of(scope["headers"]))
+            answer = link_refusal(self._pages, refusal, reader)
         except Exception as fault:
             log.error("request_failed", path=scope["path"], exc_info=fault)
-            answer = error_answer(self._pages, errors.INTERNAL(), "")
-        await self._services.clicks.flushed()
+            answer = link_refusal(self._pages, errors.INTERNAL(), None)
+        await self._services.clicks.clicks.flushed()
         await answer.send(send)
+
+
+def _read(scope: HTTPScope) -> re.Match[str] | None:
+    return read_path(scope["path"], scope.get("raw_path") or b"")
 
 
 def _routed(*routers: Router) -> Litestar:
@@ -92,10 +156,19 @@ def _routed(*routers: Router) -> Litestar:
             *v1.HANDLERS,
             *v2.HANDLERS,
             *DOWNLOAD_HANDLERS,
+            *FRAME_HANDLERS,
+            *HOME_HANDLERS,
+            *LINK_HANDLERS,
             *MAILED_HANDLERS,
             *REFERENCE_HANDLERS,
             *SITE_HANDLERS,
+            *SIGNING_IN_HANDLERS,
+            *ACCOUNT_HANDLERS,
+            *MY_DATA_HANDLERS,
+            *KEYS_HANDLERS,
             *OPENING_HANDLERS,
+            *SHARE_HANDLERS,
+            *TOOLS_HANDLERS,
             *UNLOCK_HANDLERS,
             *routers,
         ],
@@ -111,6 +184,8 @@ _routed_without_plugins = cache(_routed)
 
 def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Response[bytes]:
     """The one place where an exception becomes a response."""
+    if isinstance(fault, SignInFirst):
+        return see(request, sign_in_address(request))
     error = _catalogued(fault)
     if error.status == 500:
         log.error("request_failed", path=request.scope["path"], exc_info=fault)
@@ -120,7 +195,9 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
         return v1.refusal(request, error)
     if (written := sqwish.format_of(request.scope["path"])) is not None:
         return sqwish.refusal(error, written)
-    answer = error_answer(request.app.state.pages, error, request.headers.get("accept", ""))
+    pages: Pages = request.app.state.pages
+    heads = request.app.state.services.visits.heads
+    answer = error_answer(pages, error, pages.reader(heads.of(request.scope["headers"])))
     if isinstance(fault, HTTPException) and fault.headers and "allow" in fault.headers:
         # Litestar's order is a set's, another one in every process.
         methods = sorted(fault.headers["allow"].split(", "))

@@ -60,8 +60,15 @@ UNKNOWN_CALL = ErrorKind("unknown_call", 404, "There is no call of this name.")
 NOT_FOUND = ErrorKind("not_found", 404, "There is nothing here.")
 METHOD_NOT_ALLOWED = ErrorKind("method_not_allowed", 405, "This method is not allowed here.")
 BODY_TOO_LARGE = ErrorKind("body_too_large", 413, "The request body is too large.")
+CREDENTIALS_FIRST = ErrorKind(
+    "credentials_first", 413, "A body so large has to begin with its credentials."
+)
+ANSWER_TOO_LARGE = ErrorKind(
+    "answer_too_large", 413, "The answer would be too large; ask for less at once."
+)
 NOT_ALLOWED = ErrorKind("not_allowed", 403, "This address may not look here.")
 BAD_REQUEST = ErrorKind("bad_request", 400, "The request cannot be understood.")
+FOREIGN_FORM = ErrorKind("foreign_form", 403, "This was not sent by a page of this server.")
 
 # Who is asking
 TOKEN_REQUIRED = ErrorKind("token_required", 401, "A registered account needs its token.")
@@ -89,7 +96,6 @@ MEMBER_NOT_FOUND = ErrorKind("member_not_found", 404, "The team has no such memb
 ALREADY_MEMBER = ErrorKind("already_member", 409, "This account is in the team already.")
 LAST_OWNER = ErrorKind("last_owner", 409, "A team needs an owner; make somebody else one first.")
 INVITATION_NOT_FOUND = ErrorKind("invitation_not_found", 404, "There is no such invitation.")
-NOT_VERIFIED = ErrorKind("not_verified", 403, "Your e-mail address has to be verified for this.")
 CAMPAIGN_NOT_FOUND = ErrorKind("campaign_not_found", 404, "There is no such campaign.")
 CAMPAIGN_CODE_TAKEN = ErrorKind("campaign_code_taken", 409, "A campaign has this code already.")
 TRACKER_NOT_FOUND = ErrorKind("tracker_not_found", 404, "There is no such tracker.")

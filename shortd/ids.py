@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from random import Random
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-"""Digits 0-61 of the document's base-62 numbers (NOTES "id and code")."""
+"""Digits 0-61 of the document's base-62 numbers (docs/deviations.md)."""
 
 DRAWN_CODE_LENGTH = 6
 DRAWN_IDS = 62**DRAWN_CODE_LENGTH

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from shortd.clock import SECOND
 from shortd.journal import Journal
+from shortd.limits.budgets import Budgets
 from shortd.mail import Delivery
 from shortd.store import Store
 from shortd.store.schema import ACCOUNTS, FILES, LINKS, UPLOADS
@@ -29,7 +30,12 @@ class Metrics(Collector):
     """The counters of one server."""
 
     def __init__(
-        self, store: Store, journal: Journal, delivery: Delivery, readers: Sequence[str]
+        self,
+        store: Store,
+        journal: Journal,
+        delivery: Delivery,
+        budgets: Budgets,
+        readers: Sequence[str],
     ) -> None:
         self.redirects = 0
         self.visits: Counter[str] = Counter()
@@ -41,6 +47,7 @@ class Metrics(Collector):
         self._store = store
         self._journal = journal
         self._delivery = delivery
+        self._budgets = budgets
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -71,6 +78,12 @@ class Metrics(Collector):
         for (name, status), count in self.calls.items():
             calls.add_metric([name, str(status)], count)
         yield calls
+        refusals = CounterMetricFamily(
+            "shortd_limiter_refusals", "Refused for want of weight.", labels=["bucket"]
+        )
+        for bucket, count in self._budgets.refusals.items():
+            refusals.add_metric([bucket], count)
+        yield refusals
         rows = GaugeMetricFamily("shortd_rows", "Rows in the database.", labels=["table"])
         tables: tuple[Table[Any, Any], ...] = (ACCOUNTS, LINKS, FILES, UPLOADS)
         with self._store.read() as txn:

@@ -1,14 +1,39 @@
-"""Names and codes that people give to teams, campaigns and keys."""
+"""Names and codes that people give to themselves, to teams, campaigns and keys."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from shortd import errors
 
 NAME_LENGTH = 64
 _CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
+_WIDTHS = {
+    code: chr(int(unicodedata.decomposition(chr(code)).partition(" ")[2], 16))
+    for code in range(0xFF00, 0xFFF0)
+    if unicodedata.decomposition(chr(code))
+}
+"""The block of full-width and half-width letters, and the plain ones that they are."""
 _RESERVED = re.compile(r"team-[0-9a-f]{12}", re.ASCII)
+
+
+def folded(name: str) -> str:
+    """What all spellings of one username have in common: however wide its letters are, whatever
+    their case, and however they are composed (RFC 8265 3.3, with case folding, as Unicode compares
+    without regard to case). Nothing is refused that people call themselves.
+    """
+    decomposed = unicodedata.normalize("NFD", name.translate(_WIDTHS))
+    return unicodedata.normalize("NFC", decomposed.casefold())
+
+
+def mailbox_of(email: str) -> str:
+    """The mailbox that mail to an address ends in, as far as it can be told: without what follows
+    a "+", without dots, however its letters are written. To be counted by, not to be mailed to.
+    """
+    local, at, domain = folded(email).rpartition("@")
+    name = local.partition("+")[0].replace(".", "")
+    return f"{name or local}{at}{domain}"
 
 
 def check_name(name: str) -> str:

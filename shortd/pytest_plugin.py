@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from shortd.plugins.flaws import AnyPlugin
+    from shortd.plugin_runtime.flaws import AnyPlugin
     from shortd.testing import FakeClock, RunningApp, StartApp
 
 

@@ -1,4 +1,4 @@
-"""All services of one server over one data directory, wired once.
+"""All services of one server over one data directory, wired once, a group for each room.
 
 `open_services` locks the directory, replays the journal and returns what the APIs and pages
 work with; `Services.close` drains, saves and lets go. `Services.work` is what runs meanwhile.
@@ -7,9 +7,7 @@ work with; `Services.close` drains, saves and lets go. `Services.work` is what r
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -17,154 +15,115 @@ from random import Random, SystemRandom
 
 import structlog
 
-from shortd.access_tokens import AccessTokens
-from shortd.accounts import Accounts
-from shortd.api_keys import ApiKeys
-from shortd.blobs import Blobs
-from shortd.budgets import Budgets
-from shortd.campaigns import Campaigns
-from shortd.clicks import JOURNAL, Clicks
-from shortd.clock import Clock, SystemClock
-from shortd.countries import Countries, open_countries
-from shortd.custody import Custody
-from shortd.domains import Domains
-from shortd.files import Files
-from shortd.heads import Heads
-from shortd.hosts import Hosts, register
-from shortd.ids import random_text
-from shortd.importing import Importing
-from shortd.invitations import Invitations
-from shortd.journal import Journal
-from shortd.link_passwords import LinkPasswords
-from shortd.link_plugins import LinkPlugins
-from shortd.link_terms import LinkTerms
-from shortd.links import Links
-from shortd.logins import Logins
-from shortd.mail import Delivery, Messages, Outbox, transport_of
-from shortd.mailboxes import Mailboxes
-from shortd.members import Members
+from shortd import errors
+from shortd.accounts.services import AccountServices, open_accounts
+from shortd.blocks import BlockHashes
+from shortd.clicks.services import ClickServices, open_clicks
+from shortd.clock import DAY, HOUR, MINUTE, Clock, SystemClock
+from shortd.hosts import Hosts, recall, register
+from shortd.hosts.txt_records import SystemTxtRecords, TxtRecords
+from shortd.limits.services import LimitServices, open_limits
+from shortd.links.services import LinkServices, open_links
+from shortd.mail.services import MailServices, open_mail
 from shortd.metrics import Metrics
-from shortd.models import Position
-from shortd.owners import Owners
-from shortd.passwords import PasswordHasher
-from shortd.plugins.data import checks
-from shortd.plugins.deciding import Deciders
-from shortd.plugins.events import Events
-from shortd.plugins.figures import PluginMetrics
-from shortd.plugins.flaws import AnyPlugin
-from shortd.plugins.running import Plugins, Prepared, prepare, start_plugins
-from shortd.proxies import Proxies
-from shortd.recent_visits import RecentVisits
-from shortd.resolver import Resolver
-from shortd.searching import Search
+from shortd.plugin_runtime.data import checks
+from shortd.plugin_runtime.figures import PluginMetrics
+from shortd.plugin_runtime.flaws import AnyPlugin
+from shortd.plugin_runtime.running import Prepared, prepare
+from shortd.plugin_runtime.services import PluginServices, open_plugins
+from shortd.security.figures import GuessMetrics
+from shortd.security.passwords import PasswordHasher
+from shortd.security.secrets import secret
+from shortd.security.services import SecurityServices, open_security
 from shortd.settings import Settings
-from shortd.sightings import Sightings
-from shortd.signing import KEY_BYTES, Signer
-from shortd.statistics import Statistics
+from shortd.sharing.services import SharingServices, open_sharing
 from shortd.store import Store
-from shortd.store.schema import POSITIONS, SECRETS
-from shortd.store.txn import WriteTxn
-from shortd.sweeper import Sweeper
-from shortd.teams import Teams
-from shortd.titles import Titles
-from shortd.trackers import LinkTrackers, TeamTrackers
-from shortd.txt_records import SystemTxtRecords, TxtRecords
-from shortd.undertaker import Undertaker
-from shortd.unlocking import Unlocking
-from shortd.visitors import parse_agent
-from shortd.visits import Visits
+from shortd.store.timeline import Timeline, open_timeline
+from shortd.teams.services import TeamServices, open_teams
+from shortd.upkeep.figures import RoomMetrics
+from shortd.upkeep.services import UpkeepServices, open_upkeep
+from shortd.visitors.countries import Countries, open_countries
+from shortd.visitors.services import VisitorServices, open_visitors
+from shortd.visitors.visitors import kept_address
+from shortd.visits.services import VisitServices, open_visits
 
 SAVE_SECONDS = 1.0
 """How often changed balances are written; a kill forgets at most this much spending."""
-
-NONCE_LENGTH = 22
-"""Base-62 characters of a page's nonce: 131 bits."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Services:
-    """One of each."""
+    """One group a room, from the ground up."""
 
     settings: Settings
     clock: Clock
     store: Store
+    timeline: Timeline
     hosts: Hosts
-    budgets: Budgets
-    hasher: PasswordHasher
-    accounts: Accounts
-    logins: Logins
-    mailboxes: Mailboxes
-    delivery: Delivery
-    links: Links
-    link_passwords: LinkPasswords
-    link_plugins: LinkPlugins
-    link_terms: LinkTerms
-    search: Search
-    titles: Titles
-    importing: Importing
-    teams: Teams
-    members: Members
-    invitations: Invitations
-    campaigns: Campaigns
-    domains: Domains
-    team_trackers: TeamTrackers
-    link_trackers: LinkTrackers
-    api_keys: ApiKeys
-    access_tokens: AccessTokens
-    files: Files
-    unlocking: Unlocking
-    undertaker: Undertaker
-    owners: Owners
-    clicks: Clicks
-    countries: Countries | None
-    statistics: Statistics
-    recent_visits: RecentVisits
-    visits: Visits
-    plugins: Plugins
-    events: Events
-    sweeper: Sweeper
-    custody: Custody
+    security: SecurityServices
+    limits: LimitServices
+    visitors: VisitorServices
+    mail: MailServices
+    accounts: AccountServices
+    plugin_runtime: PluginServices
     metrics: Metrics
-    proxies: Proxies
-    heads: Heads
-    drawing: ThreadPoolExecutor
-    """Draws QR codes: one thread, so that a list of them cannot starve everything else."""
+    clicks: ClickServices
+    links: LinkServices
+    teams: TeamServices
+    visits: VisitServices
+    sharing: SharingServices
+    upkeep: UpkeepServices
 
     async def work(self) -> None:
-        """Drains clicks, saves balances, sweeps and sends mail, until cancelled."""
+        """Watches the clock, drains, saves balances, sweeps and sends mail, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.clicks.run())
+            tasks.create_task(self.timeline.run())
+            tasks.create_task(self.clicks.drain.run())
             tasks.create_task(self._save_balances())
-            tasks.create_task(self.sweeper.run())
-            tasks.create_task(self.undertaker.run())
-            tasks.create_task(self.delivery.run())
-            if self.countries is not None:
-                tasks.create_task(self.countries.run())
+            tasks.create_task(self.upkeep.sweeper.run())
+            tasks.create_task(self.upkeep.undertaker.run())
+            tasks.create_task(self.upkeep.finality.run())
+            tasks.create_task(self.mail.delivery.run())
+            tasks.create_task(self.security.log.run())
+            if self.visitors.countries is not None:
+                tasks.create_task(self.visitors.countries.run())
 
     async def _save_balances(self) -> None:
         while True:
             await asyncio.sleep(SAVE_SECONDS)
             try:
-                await self.budgets.save()
+                await self.limits.budgets.save()
+                await self.accounts.save_uses()
             except Exception as fault:
-                log.warning("balances_not_saved", error=str(fault))
+                # Of a full disk the store tells, once a minute.
+                if not isinstance(fault, errors.ShortdError):
+                    log.warning("balances_not_saved", error=str(fault))
+
+    async def _save_time(self) -> None:
+        await self.timeline.save(MINUTE)
 
     async def close(self) -> None:
         """Writes what is still in memory and gives the data directory free."""
-        for last in (self.clicks.drain, self.budgets.save):
+        for last in (
+            self.clicks.drain.settle,
+            self.limits.budgets.save,
+            self.accounts.save_uses,
+            self._save_time,
+        ):
             # A full disk must not keep the server from stopping; the journal has the clicks.
             with suppress(Exception):
                 await last()
-        self.hasher.close()
-        self.drawing.shutdown(cancel_futures=True)
-        self.files.blobs.close()
+        self.security.log.flush()
+        self.security.hasher.close()
+        self.links.drawing.close()
+        self.sharing.files.blobs.close()
         self.store.close()
-        self.events.close()
-        self.plugins.stop()
+        self.plugin_runtime.events.close()
+        self.plugin_runtime.plugins.stop()
         # The writer thread syncs and reads the journal: it has to have ended first.
-        self.clicks.journal.close()
+        self.clicks.clicks.journal.close()
 
 
 async def open_services(
@@ -174,19 +133,31 @@ async def open_services(
     plugins: Sequence[type[AnyPlugin]] | None = None,
     records: TxtRecords | None = None,
     hasher: PasswordHasher | None = None,
+    *,
+    serving: bool = True,
 ) -> Services:
     """Opens the data directory. Raises StoreError if it cannot be used, ConfigError for settings
     of plugins. `plugins` (a test's own) take the place of all that are installed.
+
+    A command, which is not `serving`, finds the directory as the server left it, whatever settings
+    it has: it makes and migrates none, takes no host for the default one, counts no clicks.
     """
     clock = clock or SystemClock()
     random = random or SystemRandom()
     prepared = prepare(settings, plugins)
-    store = Store(settings.data_dir, map_bytes=settings.storage.map_bytes)
+    store = Store(
+        settings.data_dir,
+        map_bytes=settings.storage.map_bytes,
+        reserve_bytes=settings.storage.reserve_bytes,
+        make=serving,
+    )
     try:
         countries = open_countries(settings.clicks.geoip_db, store.directory)
         records = SystemTxtRecords() if records is None else records
         hasher = hasher or PasswordHasher()
-        return await _wire(settings, clock, random, store, prepared, countries, records, hasher)
+        return await _wire(
+            settings, clock, random, store, prepared, countries, records, hasher, serving=serving
+        )
     except BaseException:
         store.close()
         raise
@@ -201,105 +172,81 @@ async def _wire(
     countries: Countries | None,
     records: TxtRecords,
     hasher: PasswordHasher,
+    *,
+    serving: bool,
 ) -> Services:
-    hosts = await register(store, settings.public_url, settings.hosts)
-    with store.read() as txn:
-        drained = POSITIONS.get(txn, JOURNAL) or Position()
-    journal = Journal(settings.data_dir / "journal", after=drained)
-    country_of = countries.of if countries else None
-    clicks = Clicks(store, journal, settings.clicks, country_of)
-    await clicks.replay()
-    # The first parse compiles thousands of patterns (0.1 s); visitors should not wait for it.
-    parse_agent("")
-    budgets = Budgets(store, settings.limits)
-    owners = Owners(store, budgets)
-    messages = Messages(settings.public_url, settings.mail.sender)
-    transport = transport_of(settings, messages.domain)
-    delivery = Delivery(Outbox(store), messages, transport, clock)
-    links = Links(store, hosts, random)
-    plugin_secret = await _secret(store, "plugins")
-    plugins = start_plugins(prepared, settings.public_url, hosts.names, plugin_secret, clock)
-    link_plugins = LinkPlugins(links, checks(plugins, links.short_url))
-    deciders = Deciders(plugins, hosts.names, links.short_url)
-    events = Events(plugins, links.short_url, country_of)
-    if events.hear_changes:
-        store.watch(events.changed)
-    nonce = partial(random_text, random, NONCE_LENGTH)
-    resolver = Resolver(
+    timeline = await open_timeline(
         store,
-        owners,
-        clicks,
-        budgets,
-        deciders,
-        nonce,
-        country_of,
-        at_length=events.hear_clicks,
+        clock,
+        jump=round(settings.storage.clock_jump_days * DAY),
+        proof=round(settings.storage.clock_proof_hours * HOUR),
     )
-    metrics = Metrics(store, journal, delivery, settings.server.metrics_from)
-    metrics.register(PluginMetrics(plugins, events))
-    sightings = Sightings(store, clicks, await _secret(store, "visitors"))
-    visits = Visits(resolver, clicks, budgets, metrics, events, sightings, settings.clicks.ip)
-    blobs = Blobs(settings.data_dir / "files", reserve=settings.files.min_free_bytes)
-    files = Files(store, blobs, links, settings.limits, random)
-    sweeper = Sweeper(store, owners, budgets, settings.clicks, clock)
-    proxies = Proxies(settings.server.trusted_proxies)
-    signer = Signer(await _secret(store, "file_addresses"))
-    link_passwords = LinkPasswords(hasher, Signer(await _secret(store, "link_passwords")))
+    known = register if serving else recall
+    hosts = await known(store, settings.public_url, settings.hosts)
+    hashes = BlockHashes(await secret(store, "clients"))
+    security = open_security(hasher, partial(kept_address, mode=settings.log.addresses), clock)
+    limits = open_limits(store, settings, hashes)
+    visitors = open_visitors(settings, countries)
+    mail = open_mail(store, settings, clock, timeline)
+    accounts = open_accounts(store, settings, security, limits, hashes, random)
+    clicks = await open_clicks(store, settings, visitors.country_of, replay=serving)
+    plugins = await open_plugins(store, settings, prepared, hosts, clock, visitors.country_of)
+    metrics = Metrics(
+        store,
+        clicks.clicks.journal,
+        mail.delivery,
+        limits.budgets,
+        settings.server.metrics_from,
+    )
+    metrics.register(PluginMetrics(plugins.plugins, plugins.events))
+    metrics.register(GuessMetrics(security.guessing))
+    metrics.register(limits.bodies)
+    metrics.register(limits.holdings)
+    metrics.register(limits.answers)
+    check = checks(plugins.plugins, hosts.short_url)
+    links = await open_links(
+        store,
+        settings,
+        hosts,
+        security,
+        check,
+        clicks.clicks,
+        accounts.preferences,
+        random,
+    )
+    metrics.register(links.titles)
+    visits = open_visits(store, settings, hosts, limits, visitors, plugins, clicks, metrics, random)
+    sharing = await open_sharing(
+        store, settings, security.guessing, limits, clicks, links.links, visits.visits, random
+    )
+    metrics.register(RoomMetrics(store, clicks.clicks, sharing.files.blobs, timeline))
     return Services(
         settings=settings,
         clock=clock,
         store=store,
+        timeline=timeline,
         hosts=hosts,
-        budgets=budgets,
-        hasher=hasher,
-        accounts=Accounts(store, settings, hasher, owners, random),
-        logins=Logins(store, settings.limits, hasher, random),
-        mailboxes=Mailboxes(store, settings.limits, hasher, owners, random),
-        delivery=delivery,
-        links=links,
-        link_passwords=link_passwords,
-        link_plugins=link_plugins,
-        link_terms=LinkTerms(links, hosts, link_passwords),
-        search=Search(store),
-        titles=Titles(hosts, enabled=settings.links.fetch_titles),
-        importing=Importing(store, hosts, links),
-        teams=Teams(store, random),
-        members=Members(store),
-        invitations=Invitations(store, random),
-        campaigns=Campaigns(store, random),
-        domains=Domains(store, hosts, records, random),
-        team_trackers=TeamTrackers(store, random),
-        link_trackers=LinkTrackers(store, links, link_plugins),
-        api_keys=ApiKeys(store, random),
-        access_tokens=AccessTokens(store, random),
-        files=files,
-        unlocking=Unlocking(store, visits, clicks, signer),
-        undertaker=Undertaker(store, files, clock),
-        owners=owners,
-        clicks=clicks,
-        countries=countries,
-        statistics=Statistics(store, clicks),
-        recent_visits=RecentVisits(store, clicks, settings.clicks),
-        visits=visits,
-        plugins=plugins,
-        events=events,
-        sweeper=sweeper,
-        custody=Custody(store, hasher, owners, sweeper),
+        security=security,
+        limits=limits,
+        visitors=visitors,
+        mail=mail,
+        accounts=accounts,
+        plugin_runtime=plugins,
         metrics=metrics,
-        proxies=proxies,
-        heads=Heads(hosts, proxies),
-        drawing=ThreadPoolExecutor(max_workers=1, thread_name_prefix="shortd-qr"),
+        clicks=clicks,
+        links=links,
+        teams=open_teams(store, hosts, records, links, random),
+        visits=visits,
+        sharing=sharing,
+        upkeep=open_upkeep(
+            store,
+            settings,
+            hasher,
+            limits,
+            links,
+            sharing.files,
+            hosts,
+            clicks.clicks,
+            timeline,
+        ),
     )
-
-
-async def _secret(store: Store, name: str) -> bytes:
-    """A random key that this data directory keeps for itself."""
-
-    def keep(txn: WriteTxn) -> bytes:
-        key = SECRETS.get(txn, (name,))
-        if key is None:
-            key = secrets.token_bytes(KEY_BYTES)
-            SECRETS.put(txn, (name,), key)
-        return key
-
-    return await store.write(keep)

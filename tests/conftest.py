@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,22 @@ import structlog
 from hypothesis import settings
 
 from shortd.testing import RunningApp, open_app
-from tests.server_process import ServerProcess
+
+# Helper modules assert, too, and are to show the values when they fail.
+HELPERS = (path for path in Path(__file__).parent.rglob("*.py") if path.stem != "__init__")
+pytest.register_assert_rewrite(
+    *(
+        ".".join(("tests", *path.relative_to(Path(__file__).parent).with_suffix("").parts))
+        for path in HELPERS
+        if path != Path(__file__)
+    )
+)
+
+from tests import processes  # noqa: E402
+from tests.server_process import ServerProcess  # noqa: E402
+
+# A settings file that lies in this folder or in /etc is nothing to do with tests.
+os.environ["SHORTD_CONFIG"] = os.devnull
 
 # How long an example takes says more about the machine than about it.
 settings.register_profile("unhurried", deadline=None)
@@ -26,8 +43,14 @@ structlog.configure(
 )
 
 GENEROUS = {
-    f"SHORTD_LIMITS__{kind}__API_CAPACITY": "1000000000"
-    for kind in ("CLIENT", "TEMPORARY", "REGISTERED", "VERIFIED")
+    **{
+        f"SHORTD_LIMITS__{kind}__API_CAPACITY": "1000000000"
+        for kind in ("CLIENT", "TEMPORARY", "REGISTERED", "VERIFIED")
+    },
+    "SHORTD_ACCOUNTS__TEMPORARY_CLIENT_BYTES": "1000000000000",
+    "SHORTD_ACCOUNTS__TEMPORARY_SHARE": "1",
+    # Room that is kept on the disk is written at each start.
+    "SHORTD_STORAGE__RESERVE_BYTES": "1048576",
 }
 """Limits that no test meets by accident."""
 
@@ -43,5 +66,21 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
     """A real `shortd serve` on loopback, stopped at the end."""
     process = ServerProcess(tmp_path / "data", GENEROUS)
     process.start()
-    yield process
-    process.stop()
+    try:
+        yield process
+        process.stop()
+    finally:
+        process.kill()
+
+
+@pytest.fixture(autouse=True)
+def tidy() -> Iterator[None]:
+    """Ends the processes that a test has left, and takes back what commands say of logging."""
+    logger = logging.getLogger()
+    level, configuration = logger.level, structlog.get_config()
+    try:
+        yield
+    finally:
+        processes.end_all()
+        logger.setLevel(level)
+        structlog.configure(**configuration)

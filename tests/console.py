@@ -21,7 +21,7 @@ _DEFINITION = re.compile(r"[a-z]+(=|\(\) \{)")
 """Of a variable or a function, for the rest of the session."""
 # What differs from run to run. Named groups are identities, bound for the rest of the session.
 _VARYING = re.compile(
-    r"(?P<code>(?<=:8080/)[A-Za-z0-9]{5,6}(?![A-Za-z0-9]))"
+    r"(?P<code>(?<=:8080/)(?:[A-Za-z0-9]{5,6}|[A-Za-z0-9]{10})(?![A-Za-z0-9]))"
     r"|(?P<secret>(?<![A-Za-z0-9])(?:[A-Za-z0-9]{32}|[A-Za-z0-9]{43})(?![A-Za-z0-9]))"
     r"|(?P<hex>(?<![0-9A-Za-z])[0-9a-f]{24}(?![0-9A-Za-z])|(?<=\bteam-)[0-9a-f]{12})"
     r'|(?P<id>(?<="id":)\ ?\d+)'

@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx
 
+from tests import processes
+
 START_SECONDS = 30
 PLAIN = False
 """As httpx's `verify`: loopback speaks no TLS, and reading all authorities takes 26 ms a client."""
@@ -38,7 +40,10 @@ class ServerProcess:
         self.data_dir = data_dir
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.environ = {**os.environ, **(environ or {})}
+        # No settings file of the tester's own.
+        small = {"SHORTD_CONFIG": os.devnull, "SHORTD_STORAGE__RESERVE_BYTES": "1048576"}
+        self.environ = {**os.environ, **small, **(environ or {})}
+        self.python = sys.executable
         self._prelude = prelude
         self._process: subprocess.Popen[str] | None = None
         self._log = log_file or data_dir.parent / f"{data_dir.name}.log"
@@ -55,16 +60,20 @@ class ServerProcess:
     def start(self) -> None:
         """Starts the server and waits until it answers."""
         self.spawn()
-        self.wait_until_ready()
+        try:
+            self.wait_until_ready()
+        except BaseException:
+            self.kill()
+            raise
 
     def spawn(self) -> None:
         """Starts the server and waits for nothing."""
-        program = f"{self._prelude}\nfrom shortd.cli import main\nmain()"
-        command = [sys.executable, *(("-c", program) if self._prelude else ("-m", "shortd"))]
+        program = f"{self._prelude}\nfrom shortd.commands.cli import main\nmain()"
+        command = [self.python, *(("-c", program) if self._prelude else ("-m", "shortd"))]
         command += ["serve", "--data", str(self.data_dir), "--port", str(self.port)]
         with self._log.open("a") as log:
-            self._process = subprocess.Popen(
-                command, env=self.environ, stdout=log, stderr=log, text=True
+            self._process = processes.start(
+                command, is_lasting=True, env=self.environ, stdout=log, stderr=log, text=True
             )
 
     def wait_until_ready(self) -> None:

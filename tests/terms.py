@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from shortd.config import load
-from shortd.link_terms import TermChanges
+from shortd.links.terms import TermChanges
 from shortd.services import open_services
+from shortd.settings.config import load
 
 
 def set_terms(
@@ -20,10 +20,10 @@ def set_terms(
     async def change() -> None:
         services = await open_services(load(data_dir=data_dir, environ=environ))
         try:
-            account = services.logins.authenticate(userid, None, services.clock.now())
+            account = services.accounts.logins.authenticate(userid, None, services.clock.now())
             for code, changes in terms.items():
                 where = (services.hosts.default.number, code)
-                await services.link_terms.change(account, where, TermChanges(**changes))
+                await services.links.terms.change(account, where, TermChanges(**changes))
         finally:
             await services.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from shortd.testing import RunningApp, open_app
@@ -83,3 +84,48 @@ def test_a_trusted_proxy_tells_who_reads(tmp_path: Path) -> None:
             response = app.get("/-/metrics", headers={"X-Forwarded-For": address})
             assert response.status_code == status, address
         assert app.get("/-/metrics", address="198.51.100.9").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Forwarded: for=203.0.113.7",
+        "X-Real-IP: 203.0.113.7",
+        "Via: 1.1 proxy",
+        "CF-Connecting-IP: ::1",
+    ],
+)
+def test_whatever_a_proxy_says_of_itself_closes_them(app: RunningApp, header: str) -> None:
+    name, _, value = header.partition(": ")
+    assert app.get("/-/metrics", headers={name: value}).status_code == 403
+    assert app.get("/-/health", headers={name: value}).json()["mail"] is None
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "127.1.2.3"])
+def test_loopback_in_a_header_is_not_this_machine(tmp_path: Path, address: str) -> None:
+    with open_app(tmp_path, environ={"SHORTD_SERVER__TRUSTED_PROXIES": "127.0.0.1"}) as app:
+        forwarded = {"X-Forwarded-For": address}
+        assert app.get("/-/metrics", headers=forwarded).status_code == 403
+        assert app.get("/-/metrics").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8080", 200),
+        ("localhost:8080", 200),
+        ("[::1]:9000", 200),
+        ("192.168.1.5:8080", 200),
+        ("evil.example", 403),
+        ("localhost.evil.example:8080", 403),
+        ("[", 403),
+        ("", 403),
+    ],
+)
+def test_a_page_whose_name_leads_here_reads_nothing(
+    app: RunningApp, host: str, status: int
+) -> None:
+    answer = app.get("/-/metrics", headers={"Host": host})
+    assert answer.status_code == status
+    told = app.get("/-/health", headers={"Host": host}).json()["mail"]
+    assert (told is not None) is (status == 200)

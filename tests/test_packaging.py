@@ -18,7 +18,7 @@ from hatchling.builders.wheel import WheelBuilder
 from packaging.requirements import Requirement
 
 import shortd
-from shortd.cli import main
+from shortd.commands.cli import main
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -87,7 +87,7 @@ def test_the_command_is_installed(wheel: zipfile.ZipFile) -> None:
     entry_points.read_string(
         wheel.read(f"shortd-{shortd.__version__}.dist-info/entry_points.txt").decode()
     )
-    assert entry_points["console_scripts"]["shortd"] == "shortd.cli:main"
+    assert entry_points["console_scripts"]["shortd"] == "shortd.commands.cli:main"
 
 
 def imported_libraries(file: Path) -> set[str]:
@@ -105,10 +105,10 @@ def imported_libraries(file: Path) -> set[str]:
 
 
 def test_every_library_that_is_imported_is_a_dependency() -> None:
-    extras = PROJECT["optional-dependencies"]
-    declared = {one.name for one in DEPENDENCIES} | {Requirement(one).name for one in extras["geo"]}
+    rare = PROJECT["optional-dependencies"]
+    declared = {one.name for one in DEPENDENCIES} | {Requirement(one).name for one in rare["geo"]}
     # Whoever tests a plugin has the libraries that tests use.
-    for_tests = declared | {Requirement(one).name for one in extras["test"]}
+    for_tests = declared | {Requirement(one).name for one in rare["test"]}
     distributions = packages_distributions()
     for file in [*(ROOT / "shortd").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]:
         in_tests = file.name == "pytest_plugin.py" or "tests" in file.relative_to(ROOT).parts

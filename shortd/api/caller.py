@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from shortd import errors
-from shortd.models import Account
+from shortd.models.accounts import Account
 from shortd.services import Services
 
 
 class Caller:
     """One call under way: the services, who calls, when, and what was charged."""
 
-    def __init__(self, services: Services, address: str, now: int) -> None:
+    def __init__(self, services: Services, address: str, now: int, user_agent: str = "") -> None:
         self.services = services
         self.address = address
         """The client's address, as far as it can be believed."""
+        self.user_agent = user_agent
         self.now = now
         self.charged = 0
         """Weight units taken."""
@@ -33,19 +34,20 @@ class Caller:
         """
         if not weight:
             return
-        budgets = self.services.budgets
+        budgets = self.services.limits.budgets
         if self._account is None:
             budgets.charge_client(self.address, weight, self.now)
         else:
             try:
-                budgets.charge_account(self._account, weight, self.now)
+                budgets.charge_account(self._account, self.address, weight, self.now)
             except errors.ShortdError:
-                budgets.refund_account(self._account, self.charged, self.now)
+                budgets.refund_account(self._account, self.address, self.charged, self.now)
                 self.charged = 0
                 raise
         self.charged += weight
 
     def give_back(self, weight: int) -> None:
         """Returns to the account what was charged ahead and turned out not to be needed."""
-        self.services.budgets.refund_account(self.account, weight, self.now)
+        budgets = self.services.limits.budgets
+        budgets.refund_account(self.account, self.address, weight, self.now)
         self.charged -= weight

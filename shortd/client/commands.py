@@ -12,11 +12,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, aclosing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 import click
 
-from shortd.client.failures import ClientFailure
+from shortd.client.failures import ClientFailure, Interrupted
 from shortd.client.options import (
     Duration,
     check_code,
@@ -36,9 +36,13 @@ if TYPE_CHECKING:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option("--name", help="The name to share it under; needed for standard input.")
 @click.option("--password", is_flag=True, help="Encrypt it under a password that is asked for.")
+@click.option("--key-link", is_flag=True, help="Encrypt it under a key that the link carries.")
+@click.option("--ww7", is_flag=True, help="With --password: as ww7's own clients can open it.")
 @click.option("--expire", metavar="TIME", type=Duration(), help="End the link after 24h, 7d, …")
 @click.option("--count", metavar="N", type=click.IntRange(1), help="End the link after N visits.")
-@click.option("--code", callback=check_code, help="The short URL's own part: 6 to 16 letters.")
+@click.option(
+    "--code", callback=check_code, help="The short URL's own part: 6 to 16 letters or digits."
+)
 @click.option(
     "--server",
     metavar="URL",
@@ -64,6 +68,8 @@ def send(
     file: str,
     name: str | None,
     password: bool,
+    key_link: bool,
+    ww7: bool,
     expire: int | None,
     count: int | None,
     code: str | None,
@@ -80,6 +86,10 @@ def send(
     """
     if file == "-" and not name:
         raise click.UsageError("Standard input needs a --name.")
+    if password and key_link:
+        raise click.UsageError("--password and --key-link are two ways of encrypting.")
+    if ww7 and not password:
+        raise click.UsageError("--ww7 is for files that are encrypted with --password.")
     if username and (userid or token):
         raise click.UsageError("--username logs in by itself: no --userid or --token with it.")
     if token and not userid:
@@ -87,34 +97,43 @@ def send(
     import asyncio
 
     from shortd.client.api import Credentials
-    from shortd.client.crypto import double_sha256
-    from shortd.client.parcel import Parcel, opened, spooled
+    from shortd.client.crypto import new_link_key, password_secret, ww7_secret
+    from shortd.client.names import sendable_name
+    from shortd.client.parcel import Lock, Parcel, opened, spooled
     from shortd.client.passwords import ask, new_file_password
     from shortd.client.progress import Progress
     from shortd.client.send import Terms
 
-    key = double_sha256(new_file_password()) if password else None
+    lock, key = None, ""
+    if password:
+        derive = ww7_secret if ww7 else password_secret
+        lock = Lock(derive(new_file_password()), is_bound=not ww7)
+    elif key_link:
+        key = new_link_key()
+        lock = Lock(ww7_secret(key), is_bound=True)
     login = None
     if username:
         login = username, ask(f"Password of {username}: ", "use --userid and --token")
     terms = Terms(expire or 0, count or 0, code or "")
     with ExitStack() as stack:
         if file == "-":
-            content = stack.enter_context(spooled(sys.stdin.buffer))
+            content = stack.enter_context(spooled(binary(sys.stdin, "input")))
         else:
             content = stack.enter_context(opened(Path(file)))
-        # Neither JSON nor other machines have names that are no text.
-        shared_name = os.fsencode(name or Path(file).name).decode(errors="replace")
+        shared_name = name or sendable_name(Path(file).name)
         filetype, _ = mimetypes.guess_type(shared_name)
-        parcel = Parcel(content, shared_name, filetype or "", key)
+        parcel = Parcel(content, shared_name, filetype or "", lock)
         progress = stack.enter_context(Progress(quiet=quiet))
         given = Credentials(userid, token or "") if userid else login
         place = Path(file).resolve() if file != "-" and Path(file).is_file() else None
+        if key:
+            # It is kept nowhere, so that a later run has another one.
+            place = None
         with interruptible(goes_on=place is not None):
             short_url = asyncio.run(
                 send_parcel(server, given, parcel, terms, place, patience, progress)
             )
-    click.echo(short_url)
+    click.echo(f"{short_url}#{key}" if key else short_url)
 
 
 async def send_parcel(
@@ -132,7 +151,7 @@ async def send_parcel(
     from shortd.client.send import Sender
     from shortd.client.state import Ledger, State
 
-    state = State()
+    state = State(progress.note)
     async with aclosing(Connection(patience, progress.note)) as connection:
         api = Api(connection, server)
         if isinstance(given, tuple):
@@ -140,7 +159,9 @@ async def send_parcel(
         else:
             credentials = given or await api.temporary(state)
         identity = (server, credentials.userid, place, parcel.name, *parcel.version)
-        kind = "send" if parcel.key is None else "send-encrypted"
+        kind = "send"
+        if parcel.lock is not None:
+            kind = "send-bound" if parcel.lock.is_bound else "send-ww7"
         with state.ledger(kind, *identity) if place else Ledger() as ledger:
             short_url = await Sender(api, credentials, parcel, terms, ledger, progress).send()
         if isinstance(given, tuple):
@@ -166,39 +187,60 @@ def fetch(
 ) -> None:
     """Fetch the file that SHORTURL shares, and print where it is.
 
-    An encrypted file's password is asked for. Fetched again after an interruption, it goes on
-    where it was.
+    An encrypted file's password is asked for, unless its key is in the link, behind "#". Fetched
+    again after an interruption, it goes on where it was. A dot in front of its name goes (.env
+    becomes env), so that nothing is hidden; -o names it otherwise.
     """
     import asyncio
 
     from shortd.client.connection import Connection
-    from shortd.client.fetch import Fetcher, Target
+    from shortd.client.fetch import Target, Transfer
     from shortd.client.offer import Visitor
     from shortd.client.passwords import file_passwords
     from shortd.client.progress import Progress
+    from shortd.client.sinks import PartialFile, StreamSink
     from shortd.client.state import State
 
+    short_url, _, key = shorturl.partition("#")
+    passwords = iter([key]) if key else file_passwords(at_once=password)
+    wrong = "This is not the file's password."
+    if key:
+        wrong = "The key behind the # of this link is not its file's."
     target = None if output == "-" else Target(Path(output) if output else None, force=force)
-    passwords = file_passwords(at_once=password)
-    path = None
-    with Progress(quiet=quiet) as progress, asyncio.Runner() as runner:
+    with Progress(quiet=quiet) as progress, asyncio.Runner() as runner, ExitStack() as stack:
+        # All that can be in the way here comes first: the visit may be the link's last.
+        sink: PartialFile | StreamSink
+        if target is None:
+            sink = stack.enter_context(StreamSink(binary(sys.stdout, "output")))
+        else:
+            state = State(progress.note)
+            ledger = stack.enter_context(state.ledger("fetch", short_url, target.folder.resolve()))
+            sink = stack.enter_context(target.open(ledger))
         connection = Connection(patience, progress.note)
-        fetcher = Fetcher(connection, Visitor(connection, shorturl), progress)
-        try:
-            with interruptible(goes_on=target is not None):
-                runner.run(fetcher.visitor.visit())
-                if fetcher.visitor.is_locked:
-                    # Not inside the event loop, where Ctrl-C would have to wait for an answer.
-                    fetcher.visitor.unlock(passwords)
-                if target is None:
-                    runner.run(fetcher.to_stream(sys.stdout.buffer))
-                else:
-                    path = runner.run(fetcher.to_file(target, State()))
-        finally:
-            runner.run(connection.aclose())
+        stack.callback(lambda: runner.run(connection.aclose()))
+        visitor = Visitor(connection, short_url, sink.offer)
+        with interruptible(goes_on=sink.goes_on):
+            runner.run(visitor.look())
+            # Not inside the event loop, where Ctrl-C would have to wait for an answer.
+            if visitor.is_locked:
+                visitor.unlock(passwords, wrong)
+            runner.run(visitor.visit(sink.kept.received))
+            if visitor.is_locked:
+                visitor.unlock(passwords, wrong)
+            name = runner.run(Transfer(connection, visitor, sink, progress).run())
+        path = None
+        if target is not None and isinstance(sink, PartialFile):
+            path = target.take(sink, name, progress.note)
     if path is not None:
         # As bytes: a path need not be text.
         click.echo(os.fsencode(path))
+
+
+def binary(stream: TextIO | None, name: str) -> BinaryIO:
+    """The bytes of a standard stream, which may be closed."""
+    if stream is None:
+        raise ClientFailure(f"Standard {name} is closed.")
+    return stream.buffer
 
 
 @contextmanager
@@ -208,4 +250,4 @@ def interruptible(*, goes_on: bool) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         hint = " The same command goes on from here." if goes_on else ""
-        raise ClientFailure(f"Interrupted.{hint}") from None
+        raise Interrupted(f"Interrupted.{hint}") from None

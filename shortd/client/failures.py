@@ -6,6 +6,8 @@ is no printable character is taken out here.
 
 from __future__ import annotations
 
+import sys
+
 LONGEST = 400
 """Characters of a message; a server may send any amount."""
 
@@ -13,8 +15,24 @@ LONGEST = 400
 class ClientFailure(Exception):
     """The command cannot go on. `str()` is one printable line."""
 
+    exit_status = 1
+
     def __init__(self, message: str) -> None:
         super().__init__(printable(message)[:LONGEST])
+
+
+class NotText(ClientFailure):
+    """Bytes of the command line or the environment that are no text where they have to be."""
+
+    exit_status = 2
+
+    def __init__(self, what: str) -> None:
+        encoding = sys.getfilesystemencoding().upper()
+        super().__init__(f"{what} is no text: its bytes are not {encoding}, as this locale has it.")
+
+
+class Interrupted(ClientFailure):
+    """Somebody pressed Ctrl-C."""
 
 
 class Unreachable(ClientFailure):

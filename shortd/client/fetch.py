@@ -1,112 +1,126 @@
 """Fetching a shared file: bytes in, opened if need be, checked, and put where they belong.
 
 An interrupted transfer goes on where the last proven byte was: in this run, and for files also
-in a later one. What is not whole never gets the file's name.
+in a later one. What is not whole never gets the file's name, and what is whole gets one, whatever
+is in its way.
 """
 
 from __future__ import annotations
 
-import secrets
-import time
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Callable
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
 
 import httpx
 from werkzeug.http import parse_content_range_header
 
 from shortd.client.connection import Connection
-from shortd.client.crypto import Damaged, FrameOpener
+from shortd.client.crypto import Damaged, FileKey, FrameOpener
 from shortd.client.failures import ClientFailure, Refused
-from shortd.client.offer import AS_STORED, Offer, Visitor
+from shortd.client.names import UNFIT, other_names, plainest
+from shortd.client.offer import GONE, Offer, Visitor
 from shortd.client.progress import Progress
-from shortd.client.sinks import Kept, PartialFile, Sink, StreamSink, taken
-from shortd.client.state import Ledger, State, digest
+from shortd.client.sinks import Kept, PartialFile, Sink
+from shortd.client.state import Ledger
 
-RENEWAL_SECONDS = 30
-"""An address lives for twice as long: one that is refused sooner would be again."""
+RENEWED_BY = GONE | {301, 302, 303, 307, 308}
+"""Answers of an address whose time is up."""
 
 
 class Target:
     """What `--output` and `--force` ask for: a file, or a folder for one of the server's name."""
 
     def __init__(self, output: Path | None, *, force: bool) -> None:
-        self.force = force
+        self._force = force
         is_folder = output is None or output.is_dir()
         self.folder = (output or Path()) if is_folder else (output or Path()).parent
         self._name = None if is_folder or output is None else output.name
-        if self._name is not None:
-            self.path(self._name)
         if not self.folder.is_dir():
             raise ClientFailure(f"{self.folder} is no folder.")
+        if self._name is not None:
+            self._check(self.folder / self._name)
 
-    def path(self, name: str) -> Path:
-        """Where a file of this name goes. ClientFailure if something is in its way."""
-        path = self.folder / (self._name or name)
+    def _check(self, path: Path) -> None:
         if path.exists() and not path.is_file():
             raise ClientFailure(f"{path} is there already, and no file.")
-        if path.exists() and not self.force:
-            raise taken(path)
-        return path
+        if not self._force and os.path.lexists(path):
+            raise ClientFailure(f"{path} exists already; --force replaces it.")
 
+    def open(self, ledger: Ledger) -> PartialFile:
+        """The file to be, with what an earlier run has left of it. ClientFailure if there can be
+        none.
+        """
+        try:
+            return PartialFile(self.folder, ledger)
+        except OSError as fault:
+            raise ClientFailure(f"{self.folder}: {fault.strerror}") from None
 
-class Fetcher:
-    """Fetches what a visitor was offered."""
+    def take(self, file: PartialFile, name: str, note: Callable[[str], None]) -> Path:
+        """Gives a whole file its name, and says where it is.
 
-    def __init__(self, connection: Connection, visitor: Visitor, progress: Progress) -> None:
-        self._connection = connection
-        self.visitor = visitor
-        self._progress = progress
-
-    async def to_stream(self, stream: BinaryIO) -> None:
-        """Writes the file to a stream. `ClientFailure`; what was written is right, if not all."""
-        offer = await self.visitor.offer()
-        await self._transfer(offer, StreamSink(stream))
-
-    async def to_file(self, target: Target, state: State) -> Path:
-        """Makes the file and says where. `ClientFailure`; a later call may go on."""
-        offer = await self.visitor.offer()
-        path = target.path(offer.name)
-        identity = offer.identity, target.folder.resolve()
-        # Without a lasting identity nothing can be gone on with.
-        ledger = state.ledger("fetch", *identity) if offer.identity else Ledger()
-        name = digest(*identity) if offer.identity else secrets.token_hex(16)
-        with ledger, PartialFile(target.folder / f".shortd-{name}.part", ledger) as file:
-            try:
-                await self._transfer(offer, file)
-            except Damaged:
-                file.discard()
+        It was paid for, maybe with the last visit that its link allowed: so a name that is in use
+        by now, or that this file system cannot have, is no reason to give it up.
+        """
+        wanted = self._name or name
+        try:
+            return self._published(file, wanted, note, force=self._force)
+        except OSError as fault:
+            if fault.errno not in UNFIT:
                 raise
-            file.publish(path, force=target.force)
-        return path
+            note(f"{wanted} cannot be a name here.")
+            return self._published(file, plainest(wanted), note, force=False)
 
-    async def _transfer(self, offer: Offer, sink: Sink) -> None:
-        await Transfer(self._connection, self.visitor, offer, sink, self._progress).run()
+    def _published(
+        self, file: PartialFile, wanted: str, note: Callable[[str], None], *, force: bool
+    ) -> Path:
+        for name in chain([wanted], other_names(wanted)):
+            path = self.folder / name
+            try:
+                file.publish(path, force=force and name == wanted)
+            except FileExistsError:
+                continue
+            if name != wanted:
+                note(f"{self.folder / wanted} is there already: this is {path}.")
+            return path
+        raise AssertionError("names are endless")
 
 
 class Transfer:
-    """The bytes of one offer on their way into one sink."""
+    """The bytes of what a visitor was offered, on their way into a sink."""
 
     def __init__(
-        self, connection: Connection, visitor: Visitor, offer: Offer, sink: Sink, progress: Progress
+        self, connection: Connection, visitor: Visitor, sink: Sink, progress: Progress
     ) -> None:
         self._connection = connection
         self._visitor = visitor
-        self._offer = offer
         self._sink = sink
         self._progress = progress
-        self._renewed_at = float("-inf")
+        self._renewed_at = -1
+        """Bytes that were there when the address was renewed last."""
 
-    async def run(self) -> None:
-        """Returns when the sink has the whole file. `ClientFailure`."""
-        size, sink = self._offer.size, self._sink
-        self._progress.start(self._offer.name, size, sink.kept.written)
-        if not (sink.kept.received and sink.kept.written == size):
-            # An attempt that got further earns a new round of patience.
-            while not await self._connection.patiently(self._attempt):
-                pass
-        if size is not None and sink.kept.written != size:
-            raise Damaged(f"The file is {sink.kept.written} bytes long, and should be {size}.")
+    async def run(self) -> str:
+        """The file's name, once the sink has all of it. `ClientFailure`."""
+        self._sink.expect(await self._visitor.offer())
+        self._progress.start(self._offer.name, self._offer.size, self._sink.kept.written)
+        # An attempt that got further earns a new round of patience.
+        while not self._is_whole() and not await self._connection.patiently(self._attempt):
+            pass
+        written, size = self._sink.kept.written, self._offer.size
+        if written != size:
+            raise Damaged(f"The file is {written} bytes long, and should be {size}.")
+        return self._offer.name
+
+    @property
+    def _offer(self) -> Offer:
+        assert self._sink.offer is not None, "it was told first"
+        return self._sink.offer
+
+    def _is_whole(self) -> bool:
+        """Whether an earlier run got everything."""
+        kept, key = self._sink.kept, self._visitor.key
+        has_ended = kept.has_ended or key is None or not key.is_bound
+        return has_ended and kept.received > 0 and kept.written == self._offer.size
 
     async def _attempt(self) -> bool:
         """Whether the file is whole. httpx's errors, unless there was progress."""
@@ -119,49 +133,60 @@ class Transfer:
                 raise
             return False
         except Refused as refused:
-            if refused.status != 403 or time.monotonic() < self._renewed_at + RENEWAL_SECONDS:
+            received = self._sink.kept.received
+            if refused.status == 416 and received:
+                self._sink.restart()
+            elif refused.status in RENEWED_BY and received != self._renewed_at:
+                self._renewed_at = received
+                self._sink.expect(await self._visitor.renewed(received))
+            else:
                 raise
-            self._offer.address = await self._visitor.renewed()
-            self._renewed_at = time.monotonic()
             return False
         return True
 
     async def _receive(self) -> None:
-        kept, headers = self._sink.kept, dict(AS_STORED)
+        kept, headers = self._sink.kept, {}
         if kept.received and kept.etag:
-            headers |= {"range": f"bytes={kept.received}-", "if-range": kept.etag}
-        async with self._connection.stream(self._offer.address, headers) as answer:
-            start = kept.received if answer.status_code == 206 else 0
-            if answer.status_code == 206 and not _goes_on(answer, kept):
-                raise Damaged("The server sent another part of the file than the one asked for.")
-            if not start:
+            headers = {"range": f"bytes={kept.received}-", "if-range": kept.etag}
+        async with self._connection.download(self._offer.address, headers) as answer:
+            if answer.status_code != 206:
                 self._sink.restart()
+            elif not _goes_on(answer, kept):
+                raise Damaged("The server sent another part of the file than the one asked for.")
             etag, chunks = answer.headers.get("etag", ""), answer.aiter_raw()
-            if self._offer.key is None:
-                await self._copy(chunks, etag, start)
+            if self._visitor.key is None:
+                await self._copy(chunks, etag)
             else:
-                await self._open(chunks, etag, start, FrameOpener(self._offer.key))
+                await self._open(chunks, etag, self._visitor.key)
 
-    async def _copy(self, chunks: AsyncIterator[bytes], etag: str, received: int) -> None:
+    async def _copy(self, chunks: AsyncIterator[bytes], etag: str) -> None:
+        received = self._sink.kept.received
         async for chunk in chunks:
             received += len(chunk)
+            self._check_size(received)
             self._sink.write(chunk)
             self._sink.keep(etag, received)
-            self._progress.reach(self._sink.kept.written)
+            self._progress.reach(received)
 
-    async def _open(
-        self, chunks: AsyncIterator[bytes], etag: str, received: int, opener: FrameOpener
-    ) -> None:
-        written = self._sink.kept.written
+    async def _open(self, chunks: AsyncIterator[bytes], etag: str, key: FileKey) -> None:
+        kept = self._sink.kept
+        opener, written = FrameOpener(key, kept.frames), kept.written
         async for chunk in chunks:
             for plain in opener.feed(chunk):
                 if plain is None:
-                    self._sink.keep(etag, received + opener.proven)
+                    received = kept.received + opener.proven
+                    self._sink.keep(etag, received, opener.number, has_ended=opener.has_ended)
                     continue
-                self._sink.write(plain)
                 written += len(plain)
+                self._check_size(written)
+                self._sink.write(plain)
             self._progress.reach(written)
         opener.finish()
+
+    def _check_size(self, size: int) -> None:
+        """What goes on must not fill the disk."""
+        if size > self._offer.size:
+            raise Damaged(f"The file is longer than it should be, {self._offer.size} bytes.")
 
 
 def _goes_on(answer: httpx.Response, kept: Kept) -> bool:

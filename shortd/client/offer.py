@@ -1,44 +1,61 @@
 """Following a short link to its file: where it can be fetched, and with which key.
 
-The link is visited once, as any visitor's browser would; the redirect is read, never followed
-blindly. A link that leads anywhere but to a file of the same server is refused.
+What can be known without a click is asked first: whether the file is encrypted, and then the
+password. The link is visited once, as any visitor's browser would; the redirect is read, never
+followed. Whatever a server says, the one that was visited is asked and no other, and a link that
+leads anywhere but to a file of its own is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from urllib.parse import parse_qsl, urljoin, urlsplit
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from urllib.parse import parse_qsl
 
 import httpx
 import msgspec
 
-from shortd.client.api import Api
-from shortd.client.connection import Connection, origin
-from shortd.client.crypto import double_sha256, open_signature, pbkdf2
-from shortd.client.failures import ClientFailure
+from shortd.client.api import Api, Output
+from shortd.client.connection import PASSING, Answer, Connection, Moved, shown
+from shortd.client.crypto import FileKey, possible_secrets
+from shortd.client.failures import ClientFailure, Refused, Unreachable
+from shortd.client.metering import Endless
 from shortd.client.names import name_from_header, safe_name
 
-FILES = "/-/files/"
 UNLOCK = "/-/unlock"
-AS_STORED = {"accept-encoding": "identity"}
-"""Header of downloads: lengths and ranges are those of the file."""
-MOVES = 3
-"""Times that a link may move to another scheme or port before it is taken for none."""
+GONE = frozenset({403, 404, 410})
+"""Refusals of what was offered once: there may be something new."""
+_FILE_PATH = re.compile(r"/-/files/[A-Za-z0-9_-]+", re.ASCII)
 
 
-class Offer(msgspec.Struct):
-    """A file that may be fetched now."""
+class Lock(msgspec.Struct, frozen=True):
+    """What is known of an encrypted file before its password is."""
+
+    short_url: str
+    """As the server calls it."""
+    signature: str
+
+
+class Offer(msgspec.Struct, frozen=True, tag="offer"):
+    """A file that may be fetched now, or a while ago; a row of a ledger."""
 
     name: str
     """Safe to create."""
-    size: int | None
-    """Plain bytes, if the server says so."""
+    size: int
+    """Plain bytes."""
     address: str
     """Begins to answer for a minute; `Visitor.renewed` gives another."""
-    identity: str
-    """Alike only for the same bytes; "" if that cannot be known."""
-    key: bytes | None = None
-    """What it is encrypted with; None for a plain file."""
+    etag: str
+    """Of a plain file, alike only for the same bytes; "" if that cannot be known."""
+    lock: Lock | None = None
+    """Of an encrypted file."""
+
+    def is_of_same_bytes(self, other: Offer) -> bool:
+        """Whether what was fetched of one can be gone on with from the other."""
+        if self.lock is not None and other.lock is not None:
+            return self.lock.signature == other.lock.signature
+        return self.lock is other.lock and self.etag == other.etag != ""
 
 
 class FileInfo(msgspec.Struct):
@@ -49,110 +66,235 @@ class FileInfo(msgspec.Struct):
     url: str
 
 
-class Lock(msgspec.Struct, frozen=True):
-    """What is known of an encrypted file before its password is."""
+class Signature(msgspec.Struct):
+    """Output of get_signature."""
 
-    server: str
-    short_url: str
     signature: str
 
 
 class Opened(msgspec.Struct, frozen=True):
     """What the right password gives."""
 
-    key: bytes
+    password: str
+    key: FileKey
     challenge: str
 
 
 class Visitor:
-    """Someone with a short URL: `visit`, `unlock` if the file is locked, `offer`."""
+    """Someone with a short URL: `look`, `unlock` if the file is locked, `visit`, `unlock` if it
+    turns out only then, `offer`.
 
-    def __init__(self, connection: Connection, short_url: str) -> None:
+    `remembered` is what an earlier run was offered and did not finish.
+    """
+
+    def __init__(
+        self, connection: Connection, short_url: str, remembered: Offer | None = None
+    ) -> None:
         self._connection = connection
-        self._short_url = short_url
-        self._found: str | Lock = ""
+        try:
+            self._url = httpx.URL(short_url).copy_with(fragment=None)
+        except httpx.InvalidURL as error:
+            raise ClientFailure(f"{short_url}: not an address: {error}") from None
+        self._offer = remembered
+        self._lock = remembered.lock if remembered is not None else None
         self._opened: Opened | None = None
+        self._address: httpx.URL | None = None
+        """Of a plain file that was visited."""
 
     @property
     def is_locked(self) -> bool:
         """Whether the file is encrypted, and the password not yet known."""
-        return isinstance(self._found, Lock) and self._opened is None
+        return self._lock is not None and self._opened is None
 
-    async def visit(self) -> None:
-        """Follows the link. This is a click. `ClientFailure` if it leads to no file."""
-        self._found = await self._follow()
+    @property
+    def key(self) -> FileKey | None:
+        """What the file is encrypted with; None for a plain one."""
+        return self._opened.key if self._opened is not None else None
 
-    def unlock(self, passwords: Iterable[str]) -> None:
-        """Tries passwords until one is the file's. ClientFailure if none is."""
-        assert isinstance(self._found, Lock), "plain files have no password"
-        signature = self._found.signature
-        for password in passwords:
-            for derive in (double_sha256, pbkdf2):
-                key = derive(password)
-                challenge = open_signature(key, signature)
-                if challenge is not None:
-                    self._opened = Opened(key, challenge)
-                    return
-        raise ClientFailure("This is not the file's password.")
+    async def look(self) -> None:
+        """Learns whether the file is encrypted, which is no click. A server that does not say
+        shows it when it is visited. `ClientFailure` if visiting is of no use.
+        """
+        if self._offer is not None:
+            return
+        short_url = shown(self._url.copy_with(query=None))
+        try:
+            found = await self._call("get_signature", Signature, shorturl=short_url)
+        except Refused as refused:
+            if refused.code == "link_protected":
+                raise ClientFailure(
+                    "This link has a password of its own: open it in a browser."
+                ) from None
+            if refused.status in PASSING:
+                raise
+        except (Unreachable, Endless):
+            raise
+        except ClientFailure:
+            return
+        else:
+            self._lock = Lock(short_url, found.signature)
+
+    def unlock(self, passwords: Iterable[str], otherwise: str) -> None:
+        """Tries passwords until one is the file's. ClientFailure if none is, which says
+        `otherwise`.
+        """
+        if not any(map(self._opens, passwords)):
+            raise ClientFailure(otherwise)
+
+    async def visit(self, received: int = 0) -> None:
+        """Follows the link, which is a click, unless what is remembered will do. `received` are
+        the bytes that are there already. `ClientFailure` if the link leads to no file.
+        """
+        if self._offer is None:
+            await self._follow(received)
+        elif self._lock is not None:
+            try:
+                self._offer = await self._info()
+            except Refused as refused:
+                if refused.status not in GONE:
+                    raise
+                await self._follow(received)
 
     async def offer(self) -> Offer:
         """The file behind the link. `ClientFailure`."""
-        if isinstance(self._found, str):
-            return await self._plain(self._found)
-        lock, opened = self._found, self._opened
-        assert opened is not None, "the password is known first"
-        info = await self._info(lock, opened)
-        return Offer(safe_name(info.filename), info.filesize, info.url, lock.signature, opened.key)
+        if self._offer is None:
+            self._offer = await (self._head() if self._lock is None else self._info())
+        return self._offer
 
-    async def renewed(self) -> str:
-        """A new address for the file. For a plain one this is another click."""
-        if isinstance(self._found, Lock) and self._opened is not None:
-            return (await self._info(self._found, self._opened)).url
-        found = await self._follow()
-        if isinstance(found, Lock):
+    async def renewed(self, received: int) -> Offer:
+        """The file at a new address. Of a plain one this is another click, unless the server
+        sees in `received` that it goes on with what it had begun. `ClientFailure`.
+        """
+        if self._lock is not None:
+            with suppress(Refused):
+                return await self._info()
+        was_encrypted = self._lock is not None
+        await self._follow(received)
+        if self.is_locked or (self._lock is not None) != was_encrypted:
             raise ClientFailure("Another file has taken the place of this one.")
-        return found
+        return await self.offer()
 
-    async def _follow(self) -> str | Lock:
-        """The address of a plain file, or the lock of an encrypted one."""
-        url = self._short_url
-        for _ in range(MOVES):
-            answer = await self._get(url)
-            if not answer.has_redirect_location:
-                raise ClientFailure(f"{self._short_url} is no short URL.")
-            location = urljoin(url, answer.headers["location"])
-            here, there = urlsplit(url), urlsplit(location)
-            if origin(location) == origin(url) and there.path.startswith(FILES):
-                return location
-            if origin(location) == origin(url) and there.path == UNLOCK:
-                query = dict(parse_qsl(there.query))
-                return Lock(origin(url), query.get("shorturl", ""), query.get("signature", ""))
-            if (there.hostname, there.path) != (here.hostname, here.path):
-                raise ClientFailure(f"{self._short_url} leads to {location}, and to no file.")
-            # From http to https, say.
-            url = location
-        raise ClientFailure(f"{self._short_url} leads in a circle.")
+    async def _follow(self, received: int) -> None:
+        headers = {"range": f"bytes={received}-"} if received else {}
+        answer = await self._get(headers)
+        while answer.location is not None and self._moves(answer):
+            answer = await self._get(headers)
+        if answer.location is None:
+            raise ClientFailure(f"{shown(self._url)} is no short URL.")
+        there = _joined(answer.url, answer.location)
+        if there is not None and _origin(there) == _origin(self._url):
+            if _FILE_PATH.fullmatch(there.path):
+                self._found(self._own(there), None)
+                return
+            if there.path == UNLOCK:
+                query = dict(parse_qsl(there.query.decode("ascii")))
+                self._found(None, Lock(query.get("shorturl", ""), query.get("signature", "")))
+                return
+        if there == answer.url:
+            raise ClientFailure(f"{shown(self._url)} leads in a circle.")
+        if there is not None and (there.host, there.path) == (self._url.host, self._url.path):
+            raise Moved(answer)
+        raise ClientFailure(f"{shown(self._url)} leads to {answer.location}, and to no file.")
 
-    async def _get(self, url: str) -> httpx.Response:
-        return await self._connection.patiently(lambda: self._connection.send("GET", url))
+    def _found(self, address: httpx.URL | None, lock: Lock | None) -> None:
+        """Takes in where a visit led."""
+        before, opened = self._lock, self._opened
+        self._offer, self._address, self._lock = None, address, lock
+        if lock is None or before is None or lock.signature != before.signature:
+            self._opened = None
+            if lock is not None and opened is not None:
+                self._opens(opened.password)
 
-    async def _plain(self, address: str) -> Offer:
-        head = await self._connection.patiently(
-            lambda: self._connection.send("HEAD", address, headers=AS_STORED)
-        )
+    def _opens(self, password: str) -> bool:
+        """Whether this is the password of the file, whose key and challenge are known then."""
+        assert self._lock is not None, "plain files have no password"
+        for secret in possible_secrets(password):
+            challenge = secret.open_signature(self._lock.signature)
+            if challenge is not None:
+                self._opened = Opened(password, secret.file_key(challenge), challenge.hex())
+                return True
+        return False
+
+    async def _head(self) -> Offer:
+        """What the address of a plain file says of it."""
+        address = self._address
+        assert address is not None, "a link without a lock was visited"
+        head = await self._connection.patiently(lambda: self._connection.send("HEAD", address))
+        if head.location is not None:
+            raise Moved(head)
         etag = head.headers.get("etag", "")
         length = head.headers.get("content-length", "")
+        if not re.fullmatch(r"\d{1,18}", length, re.ASCII):
+            # Whether it is whole, nobody could tell.
+            raise ClientFailure("The server does not say how long the file is.")
         return Offer(
             name=name_from_header(head.headers.get("content-disposition", "")),
-            size=int(length) if length.isascii() and length.isdigit() else None,
-            address=address,
-            identity=f"{origin(address)} {etag}" if etag.startswith('"') else "",
+            size=int(length),
+            address=str(address),
+            etag=etag if etag.startswith('"') else "",
         )
 
-    async def _info(self, lock: Lock, opened: Opened) -> FileInfo:
-        return await Api(self._connection, lock.server).call(
+    async def _info(self) -> Offer:
+        """What the server tells who has solved the challenge."""
+        lock, opened = self._lock, self._opened
+        assert lock is not None and opened is not None, "the password is known first"
+        info = await self._call(
             "get_protected_file_info",
             FileInfo,
             shorturl=lock.short_url,
             challenge=opened.challenge,
         )
+        address = _joined(self._url, info.url)
+        if address is None or not _FILE_PATH.fullmatch(address.path):
+            raise ClientFailure(
+                f"The server names an address that is no file of its own: {info.url}"
+            )
+        return Offer(
+            name=safe_name(info.filename),
+            size=info.filesize,
+            address=str(self._own(address)),
+            etag="",
+            lock=lock,
+        )
+
+    async def _call(self, name: str, kind: type[Output], **inputs: str) -> Output:
+        """A call to the server that is visited."""
+        while True:
+            server = str(self._own(httpx.URL("/"))).rstrip("/")
+            try:
+                return await Api(self._connection, server).call(name, kind, **inputs)
+            except Moved as fault:
+                if not self._moves(fault.answer):
+                    raise
+
+    async def _get(self, headers: Mapping[str, str]) -> Answer:
+        send = self._connection.send
+        return await self._connection.patiently(lambda: send("GET", self._url, headers=headers))
+
+    def _moves(self, answer: Answer) -> bool:
+        """Whether a redirect leads from http to https and nowhere else; then so does the visit."""
+        there = _joined(answer.url, answer.location or "")
+        if there != answer.url.copy_with(scheme="https") or self._url.scheme != "http":
+            return False
+        # Another port may be anybody's.
+        if self._url.port is not None:
+            return False
+        self._url = self._url.copy_with(scheme="https")
+        return True
+
+    def _own(self, address: httpx.URL) -> httpx.URL:
+        """The same path and query on the server that is visited, whatever host stands there: it
+        may know itself by another name than the one that leads to it from here.
+        """
+        return self._url.copy_with(raw_path=address.raw_path)
+
+
+def _joined(base: httpx.URL, location: str) -> httpx.URL | None:
+    """Where a location leads; None if it is no address."""
+    with suppress(httpx.InvalidURL, ValueError):
+        return base.join(location)
+    return None
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port

@@ -13,9 +13,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
-from shortd.client.crypto import FRAME_BYTES, FRAME_OVERHEAD, seal_frame
+from shortd.client.crypto import FRAME_BYTES, FRAME_OVERHEAD, FileKey, Secret
 from shortd.client.failures import ClientFailure
 
 SMALLEST_PART = 8 << 20
@@ -25,14 +25,22 @@ FEW_PARTS = 64
 """Parts grow beyond so many, since each has its price at the server's limiter."""
 
 
+class Lock(NamedTuple):
+    """How a file is encrypted."""
+
+    secret: Secret
+    is_bound: bool
+    """Whether its frames cannot be moved; the document's own form has no such thing."""
+
+
 class Parcel:
     """An open file. All sizes are plain bytes unless they are called stored."""
 
-    def __init__(self, file: BinaryIO, name: str, filetype: str, key: bytes | None) -> None:
+    def __init__(self, file: BinaryIO, name: str, filetype: str, lock: Lock | None) -> None:
         self.name = name
         self.filetype = filetype
-        self.key = key
-        """What to encrypt with; None for a plain file."""
+        self.lock = lock
+        """How to encrypt it; None for a plain file."""
         self._descriptor = file.fileno()
         self._status = self._now()
         self.size = self._status[0]
@@ -49,21 +57,24 @@ class Parcel:
 
     def part_count(self, part_bytes: int) -> int:
         """An encrypted file has one part at least, with a frame in it that proves the key."""
-        return max(-(-self.size // part_bytes), 0 if self.key is None else 1)
+        return max(-(-self.size // part_bytes), 0 if self.lock is None else 1)
 
     def stored_bytes(self, number: int, part_bytes: int) -> int:
         """What the part of this number, from 0, is on its way."""
         size = min(part_bytes, self.size - number * part_bytes)
-        return size if self.key is None else size + _frame_count(size) * FRAME_OVERHEAD
+        return size if self.lock is None else size + _frame_count(size) * FRAME_OVERHEAD
 
-    def part(self, number: int, part_bytes: int) -> bytes:
+    def part(self, number: int, part_bytes: int, key: FileKey | None) -> bytes:
         """The part as it is sent. Blocking. ClientFailure if the file has changed."""
         start = number * part_bytes
         stop = min(start + part_bytes, self.size)
+        frame = number * _frame_count(part_bytes)
         body = io.BytesIO()
         for at in range(start, stop, FRAME_BYTES) or (start,):
             plain = os.pread(self._descriptor, min(FRAME_BYTES, stop - at), at)
-            body.write(plain if self.key is None else seal_frame(self.key, plain))
+            is_last = at + FRAME_BYTES >= stop == self.size
+            body.write(plain if key is None else key.seal_frame(plain, frame, is_last=is_last))
+            frame += 1
         if self._now() != self._status:
             raise ClientFailure(f"{self.name} has changed while it was being sent.")
         return body.getvalue()

@@ -10,7 +10,8 @@ import getpass
 import os
 from collections.abc import Iterator
 
-from shortd.client.failures import ClientFailure
+from shortd.client.failures import ClientFailure, NotText
+from shortd.client.texts import checked, variable
 
 VARIABLE = "SHORTD_FILE_PASSWORD"
 TRIES = 3
@@ -20,7 +21,7 @@ _PROMPT = "Password of the file: "
 
 def new_file_password() -> str:
     """The password for a file that is sent. Asked for twice: nobody could find it out later."""
-    password = os.environ.get(VARIABLE, "")
+    password = variable(VARIABLE)
     if not password:
         password = ask(_PROMPT, f"set {VARIABLE}")
         if ask("Once more: ", "") != password:
@@ -30,14 +31,14 @@ def new_file_password() -> str:
 
 def file_passwords(*, at_once: bool) -> Iterator[str]:
     """What may be the password of a file that is fetched; asks the first time `at_once`."""
-    given = os.environ.get(VARIABLE, "")
+    given = variable(VARIABLE)
     if given:
         return iter([given])
     return _asked(_ask_again() if at_once else None)
 
 
 def ask(prompt: str, otherwise: str) -> str:
-    """A password from the terminal. ClientFailure without one, or without an answer.
+    """A password from the terminal. ClientFailure without one, or without an answer; `NotText`.
 
     `otherwise` is what to do where there is no terminal.
     """
@@ -45,7 +46,10 @@ def ask(prompt: str, otherwise: str) -> str:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC))
     except OSError:
         raise ClientFailure(f"There is no terminal to ask for a password: {otherwise}.") from None
-    password = getpass.getpass(prompt)
+    try:
+        password = checked(getpass.getpass(prompt), "This password")
+    except UnicodeDecodeError:
+        raise NotText("This password") from None
     if not password:
         raise ClientFailure("A password is not empty.")
     return password

@@ -2,7 +2,7 @@
 
 The ledger holds the upload's key, the parts that the server acknowledged, and the signature of
 an encrypted file, which the server shows to anyone: it tells whether the password of a later
-run is the same, and holds no other secret. Parts under two passwords must never be mixed.
+run is the same, and holds no other secret. Parts under two secrets must never be mixed.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-import time
+from contextlib import suppress
 from typing import TypeAlias
 
 import msgspec
 
 from shortd.client.api import Api, Body, Credentials
-from shortd.client.crypto import new_signature, open_signature
+from shortd.client.crypto import FileKey
 from shortd.client.failures import ClientFailure, Refused
 from shortd.client.parcel import Parcel
 from shortd.client.progress import Progress
@@ -26,6 +26,10 @@ SIDE_BY_SIDE = 2
 """Parts on their way at once."""
 LOOK_BACK = 20
 """Newest entries among which a link is looked for whose making got no answer."""
+PAGE = 5
+"""Entries that are asked for at once, so that the answer stays small whatever they hold."""
+DAY = 86_400_000_000
+"""In µs."""
 
 
 class Terms(msgspec.Struct, frozen=True, tag="terms"):
@@ -80,6 +84,11 @@ class Entries(msgspec.Struct):
     entries: list[Entry]
 
 
+class AccountInfo(msgspec.Struct):
+    expiration_utime: int
+    """When the account ends (Unix µs)."""
+
+
 class Sender:
     """One file on its way to one link."""
 
@@ -93,7 +102,7 @@ class Sender:
         progress: Progress,
     ) -> None:
         self._api = api
-        self._credentials = credentials.inputs()
+        self._credentials = credentials
         self._parcel = parcel
         self._terms = terms
         self._ledger = ledger
@@ -111,7 +120,7 @@ class Sender:
             self._ledger.clear()
             short_url = await self._send()
         self._ledger.forget()
-        if not re.fullmatch(r"https?://[!-~]+", short_url):
+        if not re.fullmatch(r"https?://[!-~]{1,2048}", short_url):
             raise ClientFailure("The server gave a short URL that cannot be one.")
         return short_url
 
@@ -125,15 +134,25 @@ class Sender:
         done = {row.number for row in rows if isinstance(row, Acknowledged)}
         there = sum(size for number, size in sizes.items() if number in done)
         self._progress.start(parcel.name, sum(sizes.values()), there)
-        await self._send_parts(begun, [number for number in sizes if number not in done])
-        return await self._finish(begun)
+        challenge, key = self._unlocked(begun)
+        await self._send_parts(begun, key, [number for number in sizes if number not in done])
+        return await self._finish(begun, challenge)
+
+    def _unlocked(self, begun: Begun) -> tuple[bytes, FileKey | None]:
+        """The challenge of an encrypted upload, and the key of its frames."""
+        if self._parcel.lock is None:
+            return b"", None
+        secret = self._parcel.lock.secret
+        challenge = secret.open_signature(begun.signature)
+        assert challenge is not None, "it was made with this secret, or tried with it"
+        return challenge, secret.file_key(challenge)
 
     def _begun(self) -> Begun | None:
         """The upload to go on with, unless it was under another password."""
         for row in self._ledger.rows(_rows):
             if isinstance(row, Begun):
-                key = self._parcel.key
-                if key is None or open_signature(key, row.signature) is not None:
+                lock = self._parcel.lock
+                if lock is None or lock.secret.open_signature(row.signature) is not None:
                     return row
                 self._progress.note("This is not the password of last time: beginning anew.")
                 self._ledger.clear()
@@ -147,19 +166,21 @@ class Sender:
             filename=parcel.name,
             filesize=parcel.size,
             filetype=parcel.filetype,
-            **self._credentials,
+            **self._credentials.inputs(),
         )
-        signature = "" if parcel.key is None else new_signature(parcel.key)
+        signature = ""
+        if parcel.lock is not None:
+            signature = parcel.lock.secret.new_signature(is_bound=parcel.lock.is_bound)
         begun = Begun(output.filekey, parcel.part_bytes(), signature)
         self._ledger.append(begun)
         return begun
 
-    async def _send_parts(self, begun: Begun, numbers: list[Number]) -> None:
+    async def _send_parts(self, begun: Begun, key: FileKey | None, numbers: list[Number]) -> None:
         waiting = iter(numbers)
 
         async def work() -> None:
             for number in waiting:
-                await self._send_part(begun, number)
+                await self._send_part(begun, key, number)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -168,8 +189,8 @@ class Sender:
         except BaseExceptionGroup as failed:
             raise failed.exceptions[0] from None
 
-    async def _send_part(self, begun: Begun, number: Number) -> None:
-        data = await asyncio.to_thread(self._parcel.part, number, begun.part_bytes)
+    async def _send_part(self, begun: Begun, key: FileKey | None, number: Number) -> None:
+        data = await asyncio.to_thread(self._parcel.part, number, begun.part_bytes, key)
         received = await self._api.upload(
             "file_part_upload",
             Received,
@@ -177,27 +198,33 @@ class Sender:
             filekey=begun.filekey,
             partnumber=number,
             partsize=len(data),
-            **self._credentials,
+            **self._credentials.inputs(),
         )
         if received.sha256 not in ("", hashlib.sha256(data).hexdigest()):
             raise ClientFailure(f"Part {number} did not arrive as it was sent.")
         self._ledger.append(Acknowledged(number))
 
-    async def _finish(self, begun: Begun) -> str:
+    async def _finish(self, begun: Begun, challenge: bytes) -> str:
         asked = [row for row in self._ledger.rows(_rows) if isinstance(row, Terms)]
         inputs: dict[str, object] = {"expiration_count": self._terms.expiration_count}
         if self._terms.expire_seconds:
-            inputs["expiration_utime"] = (int(time.time()) + self._terms.expire_seconds) * 1_000_000
+            inputs["expiration_utime"] = await self._end()
         if self._terms.code:
             inputs["code"] = self._terms.code
-        key = self._parcel.key
-        if key is not None:
-            challenge = open_signature(key, begun.signature)
-            inputs |= {"encryption": 1, "challenge": challenge, "signature": begun.signature}
+        if challenge:
+            inputs |= {
+                "encryption": 1,
+                "challenge": challenge.hex(),
+                "signature": begun.signature,
+            }
         self._ledger.append(self._terms)
         try:
             made = await self._api.call(
-                "file_part_finalize", Made, filekey=begun.filekey, **inputs, **self._credentials
+                "file_part_finalize",
+                Made,
+                filekey=begun.filekey,
+                **inputs,
+                **self._credentials.inputs(),
             )
         except Refused as refused:
             if refused.code == "bad_file":
@@ -212,6 +239,31 @@ class Sender:
             return entry.shorturl
         return made.entry.shorturl
 
+    async def _end(self) -> int:
+        """When the link is to end, by the server's clock (Unix µs)."""
+        now = await self._api.now(self._credentials)
+        end = now + self._terms.expire_seconds * 1_000_000
+        if not self._credentials.token:
+            # A temporary account's. A server that does not say how long it lives is no obstacle.
+            with suppress(ClientFailure):
+                account = await self._api.call(
+                    "get_account_info", AccountInfo, **self._credentials.inputs()
+                )
+                if account.expiration_utime < end:
+                    days = max(0, account.expiration_utime - now) / DAY
+                    self._progress.note(
+                        f"The temporary account ends in {days:.0f} days, and this link with it;"
+                        " --username shares with an account that stays."
+                    )
+        return end
+
     async def _look_back(self, filekey: str) -> Entry | None:
-        output = await self._api.call("get_entries", Entries, count=LOOK_BACK, **self._credentials)
-        return next((entry for entry in output.entries if entry.filekey == filekey), None)
+        """The entry of a file that was made just now."""
+        for start in range(0, LOOK_BACK, PAGE):
+            output = await self._api.call(
+                "get_entries", Entries, start=start, count=PAGE, **self._credentials.inputs()
+            )
+            for entry in output.entries:
+                if entry.filekey == filekey:
+                    return entry
+        return None

@@ -4,17 +4,21 @@ Two threads meet here. The event loop appends, flushes and closes; the writer th
 reads and releases. The lock is held only while the set of segments changes, never during a
 write or a sync.
 
-It must never append to a segment of an earlier process, reuse a segment's name, write behind
-a torn record, or trust a second fdatasync after one that failed.
+Visitors' data are to be here for seconds only: `rotate` ends a segment however short it is, so
+that `release` can delete it once it is drained.
+
+It must never append to a segment of an earlier process, reuse the name of a segment that had
+records, write behind a torn record, or trust a second fdatasync after one that failed.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
-from shortd.journal.frames import frame, whole_records
+from shortd.journal.frames import frame, unframe, whole_records
 from shortd.journal.reader import read_range
 from shortd.journal.segments import (
     Segment,
@@ -24,9 +28,10 @@ from shortd.journal.segments import (
     sync_directory,
 )
 from shortd.journal.status import JournalStatus, Troubles
-from shortd.models import Position
+from shortd.models.clicks import Position
 
 MIB = 1024 * 1024
+PROBE_BYTES = 16 * 1024
 
 
 class Journal:
@@ -35,7 +40,8 @@ class Journal:
     `after` is the position the database holds. Existing segments stay for `read`; writing
     starts in a new one, numbered above every file there and above `after`. A segment is
     followed by the next at `segment_bytes`; at most `buffer_bytes` wait for a disk that
-    refuses them. Raises OSError when the directory cannot be used.
+    refuses them. Raises OSError when the directory cannot be used; a disk that has no room for
+    a segment is a fault like any other.
     """
 
     def __init__(
@@ -57,18 +63,23 @@ class Journal:
         self._lock = Lock()
         # Ends are known only of segments this process has finished; the rest are None.
         self._ends: dict[int, int | None] = dict.fromkeys(list_segments(directory))
-        number = max(after.segment, *self._ends, 0) + 1
-        self._current = create_segment(directory, number)
-        sync_directory(directory)
-        self._ends[number] = None
-        self._next_number = number + 1
+        self._next_number = max(after.segment, *self._ends, 0) + 1
+        # Not there yet.
+        self._current = Segment(self._next_number, -1)
         self._retired: list[Segment] = []
         self._unlisted = False
         self._size = 0
+        self.written = 0
+        """Bytes of records, in all."""
         self._rotate_at = segment_bytes
-        self._end = self._synced = Position(number, 0)
-        self._stale = False
+        self._end = self._synced = Position(self._next_number, 0)
+        self._stale = True
+        self._closed = False
         self._troubles = Troubles()
+        if self._renew():
+            with suppress(OSError):
+                sync_directory(directory)
+                self._unlisted = False
 
     # The event loop's side
 
@@ -109,11 +120,37 @@ class Journal:
             self._cut_back(written, "the disk took only a part")
             return False
         self._size += written
+        self.written += written
         self._end = Position(self._current.number, self._size)
         buffer.clear()
         if self._troubles.fault is not None and not self._stale:
             self._troubles.recover()
         return True
+
+    def rotate(self) -> None:
+        """Ends the segment at hand, if it has records: once they are drained it can go."""
+        if self._size and not self._stale:
+            self._renew()
+
+    def retry(self) -> None:
+        """While there is a fault and nothing to write, sees whether the disk takes something."""
+        if self._troubles.fault is None or self._buffer or (self._stale and not self._renew()):
+            return
+        with suppress(OSError):
+            os.posix_fallocate(self._current.fd, self._size, PROBE_BYTES)
+            os.ftruncate(self._current.fd, self._size)
+            self._troubles.recover()
+
+    def take(self) -> list[bytes]:
+        """The payloads that could not be written, which are no longer here then."""
+        payloads, _, _ = unframe(bytes(self._buffer))
+        self._buffer.clear()
+        return payloads
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the segment at hand is all there is."""
+        return self._ends.keys() <= {self._current.number}
 
     def is_flushed(self) -> bool:
         """Whether nothing is buffered."""
@@ -136,13 +173,19 @@ class Journal:
 
     def close(self) -> None:
         """Flushes, syncs and closes; to be called once the writer thread has ended."""
-        if self._current.fd < 0:
+        if self._closed:
             return
+        self._closed = True
         if not self.flush():
             self._troubles.lose(len(self._buffer))
         self.sync()
+        if self._current.fd < 0:
+            return
         os.close(self._current.fd)
         self._current.fd = -1
+        if not self._size:
+            with suppress(OSError):
+                segment_path(self._directory, self._current.number).unlink()
 
     def _renew(self) -> bool:
         """Starts the next segment. Its directory entry is left to `sync`, off the loop."""
@@ -154,9 +197,10 @@ class Journal:
             self._troubles.fail(f"cannot start a segment: {error.strerror}")
             return False
         with self._lock:
-            self._ends[self._current.number] = self._size
+            if self._current.fd >= 0:
+                self._ends[self._current.number] = self._size
+                self._retired.append(self._current)
             self._ends[number] = None
-            self._retired.append(self._current)
             self._current = segment
             self._unlisted = True
             self._stale = False
@@ -169,6 +213,7 @@ class Journal:
         """Keeps the whole records among `written` bytes, in the file and not in the buffer."""
         whole = whole_records(self._buffer, written)
         self._size += whole
+        self.written += whole
         self._end = Position(self._current.number, self._size)
         del self._buffer[:whole]
         # An empty segment is as good as a new one, so that a full disk does not breed files.
@@ -228,12 +273,18 @@ class Journal:
         return read_range(self._directory, segments, after, until, max_bytes, self._troubles)
 
     def release(self, before: Position) -> None:
-        """Deletes the segments wholly below a committed position; raises OSError."""
+        """Deletes the segments that end at or below a committed position, but for the one that
+        is written to; raises OSError."""
         with self._lock:
-            last = min(before.segment, self._current.number)
-            numbers = [number for number in self._ends if number < last]
-        for number in numbers:
-            segment_path(self._directory, number).unlink(missing_ok=True)
+            ends = [(number, end) for number, end in self._ends.items() if number <= before.segment]
+            current = self._current.number
+        for number, end in ends:
+            if number == current:
+                continue
+            path = segment_path(self._directory, number)
+            if number == before.segment and before.offset < (_size(path) if end is None else end):
+                continue
+            path.unlink(missing_ok=True)
             with self._lock:
                 del self._ends[number]
 
@@ -252,3 +303,11 @@ class Journal:
             if segment is self._current:
                 self._stale = True
         self._troubles.fail(f"cannot sync: {error.strerror}")
+
+
+def _size(path: Path) -> int:
+    """Of a segment that an earlier process left; 0 if it is gone."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

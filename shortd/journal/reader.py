@@ -15,7 +15,7 @@ from typing import NamedTuple
 from shortd.journal.frames import MAX_RECORD, Flaw, unframe
 from shortd.journal.segments import segment_path
 from shortd.journal.status import Troubles
-from shortd.models import Position
+from shortd.models.clicks import Position
 
 
 class Piece(NamedTuple):

@@ -4,6 +4,8 @@ outbox      the rows: what waits, what was given up, what an address may still g
 messages    the text, from templates
 transports  one way out: an SMTP server, or files in a folder
 delivery    takes what is due from the first to the last
+
+It must never decide who may be sent a mail; `accounts.mailboxes` does.
 """
 
 from __future__ import annotations

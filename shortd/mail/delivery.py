@@ -17,11 +17,12 @@ import msgspec
 import structlog
 
 from shortd.clock import SECOND, Clock
-from shortd.codes import LIFETIME
 from shortd.mail.messages import Messages
 from shortd.mail.outbox import Outbox
 from shortd.mail.transports import DeliveryFailure, Send, Transport
-from shortd.models import Mail
+from shortd.models.mail import Mail
+from shortd.security.mailed_codes import LIFETIME
+from shortd.store.timeline import Timeline
 
 POLL_SECONDS = 1.0
 TROUBLED_SECONDS = 15.0
@@ -36,7 +37,12 @@ class Delivery:
     """Delivers."""
 
     def __init__(
-        self, outbox: Outbox, messages: Messages, transport: Transport, clock: Clock
+        self,
+        outbox: Outbox,
+        messages: Messages,
+        transport: Transport,
+        clock: Clock,
+        timeline: Timeline,
     ) -> None:
         self.outbox = outbox
         self.outcomes = Counter({"delivered": 0, "postponed": 0, "given_up": 0, "unwanted": 0})
@@ -44,6 +50,7 @@ class Delivery:
         self.transport = transport
         self._messages = messages
         self._clock = clock
+        self._timeline = timeline
         self._delivered: set[str] = set()
         """Ids of mails whose rows could not be removed when they were delivered."""
 
@@ -84,6 +91,8 @@ class Delivery:
             return False
         if self.outbox.is_wanted(mail, now):
             return True
+        if not self._timeline.is_believed():
+            return False
         if mail.create_utime + LIFETIME[mail.purpose] <= now:
             await self._give_up(mail, mail.reason or "its code has ended")
         else:

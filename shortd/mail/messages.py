@@ -16,11 +16,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
-from email_validator import EmailNotValidError, validate_email
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from shortd.clock import SECOND
-from shortd.models import Mail, MailPurpose
+from shortd.mail_addresses import mailbox_of, sender_of
+from shortd.models.mail import Mail, MailPurpose
 
 _SUBJECTS = {
     MailPurpose.VERIFY.value: "Verify your e-mail address",
@@ -36,7 +36,7 @@ class Messages:
         self.domain = mail_domain(public_url)
         """What the server calls itself to other mail servers, and in a Message-ID."""
         self._public_url = public_url
-        self._sender = _sender(sender or f"shortd@{self.domain}")
+        self._sender = sender_of(sender or f"shortd@{self.domain}")
 
     def compose(self, mail: Mail) -> EmailMessage:
         """The message of a row of the outbox; the same for each attempt.
@@ -72,24 +72,6 @@ class Messages:
             else:
                 message.add_alternative(text, subtype=subtype, cte="7bit")
         return message
-
-
-def mailbox_of(address: str) -> Address:
-    """The mailbox of an address, its domain in ASCII. ValueError if it is none (RFC 5321, 6531)."""
-    try:
-        valid = validate_email(address, check_deliverability=False, globally_deliverable=False)
-    except EmailNotValidError as refusal:
-        raise ValueError(str(refusal)) from None
-    return Address(username=valid.local_part, domain=valid.ascii_domain)
-
-
-def _sender(text: str) -> Address:
-    """A mailbox that `config_checks.sender` has passed, its domain in ASCII."""
-    (address,) = SMTPUTF8.header_factory("From", text).addresses
-    domain = address.domain
-    if not domain.isascii():
-        domain = mailbox_of(address.addr_spec).domain
-    return Address(address.display_name, address.username, domain)
 
 
 def mail_domain(public_url: str) -> str:

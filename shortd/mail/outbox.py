@@ -13,13 +13,16 @@ from itertools import islice
 
 import msgspec
 
-from shortd.clock import DAY, SECOND
-from shortd.codes import LIFETIME, is_current
-from shortd.models import Mail, MailHistory, MailPurpose
+from shortd.clock import DAY, HOUR, SECOND
+from shortd.models.mail import Mail, MailHistory, MailPurpose, MailTraffic
+from shortd.names import mailbox_of
+from shortd.security.mailed_codes import LIFETIME, NOBODY, is_current
 from shortd.store import Store
+from shortd.store.room import Reserve
 from shortd.store.schema import (
     ACCOUNTS,
     MAIL_HISTORIES,
+    MAIL_TRAFFIC,
     OUTBOX,
     OUTBOX_BY_CREATION,
     OUTBOX_BY_NEXT,
@@ -33,9 +36,16 @@ GIVE_UP_AFTER = DAY
 """µs after which a mail is not tried any more, even if its code lived longer."""
 TIME_TO_READ = 300 * SECOND
 """µs of its code's life that a mail must still have when it is sent."""
-HOURLY, DAILY = 3, 10
-"""Mails of one purpose that an address may be sent: whoever asks, nobody is flooded."""
+HOURLY = 3
+"""Mails of one purpose that a mailbox may be sent: whoever asks, nobody is flooded."""
+DAILY = {MailPurpose.VERIFY: 7, MailPurpose.RESET: 10}
+"""Mails of all purposes, before one of this purpose is refused: strangers who have an address
+verified leave its owner a way back into his account."""
+TRAFFIC_SHARE = {MailPurpose.VERIFY: 0.8, MailPurpose.RESET: 1.0}
+"""The same of what the server may send to everybody."""
 REASON_LENGTH = 200
+TRAFFIC = ("sent",)
+"""The key of the one row about what the server sends."""
 
 
 class OutboxStatus(msgspec.Struct, frozen=True):
@@ -84,7 +94,7 @@ class Outbox:
             if _is_there(txn, mail):
                 OUTBOX.delete(txn, (mail.userid, mail.purpose))
 
-        await self._store.write(remove)
+        await self._store.write(remove, Reserve.ALL)
 
     async def postpone(self, mails: Sequence[Mail], reason: str, now: int) -> list[Mail]:
         """Has mails, their last attempt counted, tried again later; the rows, of which some may
@@ -105,7 +115,7 @@ class Outbox:
                 if _is_there(txn, row):
                     OUTBOX.put(txn, (row.userid, row.purpose), row)
 
-        await self._store.write(replace)
+        await self._store.write(replace, Reserve.ALL)
 
 
 def put_mail(txn: WriteTxn, mail: Mail) -> None:
@@ -124,15 +134,43 @@ def given_up(txn: Txn) -> list[Mail]:
     return [mail for _, mail in OUTBOX.scan(txn) if mail.given_up_utime]
 
 
-def take_mail(txn: WriteTxn, email: str, purpose: MailPurpose, now: int) -> int:
-    """Counts a mail to an address and returns 0, or the µs until there may be another."""
-    key = (email.casefold(), purpose)
-    history = MAIL_HISTORIES.get(txn, key) or MailHistory()
-    utimes = [utime for utime in history.utimes if utime > now - DAY]
-    for most, span in ((HOURLY, DAY // 24), (DAILY, DAY)):
-        if len(utimes) >= most and utimes[-most] + span > now:
-            return utimes[-most] + span - now
-    MAIL_HISTORIES.put(txn, key, MailHistory((*utimes, now)))
+def take_mail(txn: WriteTxn, email: str, purpose: MailPurpose, per_day: int, now: int) -> int:
+    """Counts a mail to an address and returns 0, or the µs until there may be another.
+
+    What counts is the mailbox, whatever is spelled behind its name, and what the server sends in
+    24 hours, `per_day`. `NOBODY` takes as much work, and nothing from the server.
+    """
+    mailbox = mailbox_of(email)
+    history = MAIL_HISTORIES.get(txn, (mailbox, purpose)) or MailHistory()
+    # What a clock that ran ahead has left counts for nothing.
+    utimes = [utime for utime in history.utimes if now - DAY < utime <= now]
+    everything = sorted(
+        utime
+        for one in MailPurpose
+        for utime in (MAIL_HISTORIES.get(txn, (mailbox, one)) or MailHistory()).utimes
+        if utime <= now
+    )
+    for sent, most, span in ((utimes, HOURLY, HOUR), (everything, DAILY[purpose], DAY)):
+        if len(sent) >= most and sent[-most] + span > now:
+            return sent[-most] + span - now
+    wait = _take_traffic(txn, round(per_day * TRAFFIC_SHARE[purpose]), email != NOBODY, now)
+    if not wait:
+        MAIL_HISTORIES.put(txn, (mailbox, purpose), MailHistory((*utimes, now)))
+    return wait
+
+
+def _take_traffic(txn: WriteTxn, most: int, counts: bool, now: int) -> int:
+    """Counts a mail of the server's, unless it does not count; or the µs until there may be one."""
+    hour = now // HOUR
+    traffic = MAIL_TRAFFIC.get(txn, TRAFFIC) or MailTraffic()
+    hours = {when: sent for when, sent in traffic.hours.items() if hour - 24 < when <= hour}
+    if sum(hours.values()) >= most:
+        return (min(hours, default=hour) + 24) * HOUR - now
+    if counts:
+        hours[hour] = hours.get(hour, 0) + 1
+    MAIL_TRAFFIC.put(txn, TRAFFIC, MailTraffic(hours))
+    if not hours:
+        MAIL_TRAFFIC.delete(txn, TRAFFIC)
     return 0
 
 

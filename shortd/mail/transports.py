@@ -38,10 +38,14 @@ Send = Callable[[EmailMessage], Awaitable[str]]
 
 
 class DeliveryFailure(Exception):
-    """A message, or all of them, could not be handed over; says why, in words for an operator."""
+    """A message, or all of them, could not be handed over; says why, in one line for an operator.
+
+    Much of it are a mail server's words, which may be of several lines.
+    """
 
     def __init__(self, reason: str, *, permanent: bool = False) -> None:
-        super().__init__(reason)
+        words = " ".join(reason.split())
+        super().__init__("".join(filter(str.isprintable, words)))
         self.permanent = permanent
         """It never can be: the recipient, or the message, was refused for good."""
 

@@ -13,13 +13,18 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import lmdb
+import msgspec
+import structlog
 
 from shortd.store import migrations
+from shortd.store.data_directory import StoreError as StoreError
+from shortd.store.data_directory import check_there, reason_of
+from shortd.store.room import DEFAULT_RESERVE_BYTES, Reserve, Room
 from shortd.store.schema import META, SCHEMA_VERSION, TABLES
 from shortd.store.table import Table
 from shortd.store.txn import Change, Txn, WriteTxn
@@ -30,11 +35,14 @@ K = TypeVar("K", bound=tuple[Any, ...])
 V = TypeVar("V")
 
 DEFAULT_MAP_BYTES = 1 << 36
+MAX_READERS = 1024
+"""Transactions that may read at once. A handful does; the slots are there for what goes wrong."""
+_SLOT_BYTES = 64
 VERSION_KEY = ("schema_version",)
+_TRIED = ("writes_tried",)
+_PID_BYTES = 20
 
-
-class StoreError(Exception):
-    """The data directory cannot be used; the message says why, in one line."""
+log = structlog.get_logger(__name__)
 
 
 class DataDirectoryInUse(StoreError):
@@ -45,29 +53,62 @@ class SchemaTooNew(StoreError):
     """The database was written by a newer shortd."""
 
 
+class SchemaTooOld(StoreError):
+    """The database was written by an older shortd, and is not to be migrated now."""
+
+
+class StorageStatus(msgspec.Struct, frozen=True):
+    """Whether what is to be kept finds room, for people and metrics."""
+
+    fault: str | None
+    """Why the last write that adds rows was refused; None once one found room again."""
+    refused: int
+    """How many were, since the start."""
+
+
 class Store:
     """The data directory's lock, its database, and the writer thread."""
 
-    def __init__(self, directory: Path, *, map_bytes: int = DEFAULT_MAP_BYTES) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        map_bytes: int = DEFAULT_MAP_BYTES,
+        reserve_bytes: int = DEFAULT_RESERVE_BYTES,
+        make: bool = True,
+    ) -> None:
+        """Opens a data directory. `make` makes one where there is none, and brings an older
+        database up to date; without it both are refused. Raises StoreError.
+        """
         self.directory = directory
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if make:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        else:
+            check_there(directory)
         with ExitStack() as undo:
             self._lock = _lock(directory)
             undo.callback(os.close, self._lock)
             try:
                 # LMDB gives a folder the mode of its files, which nobody but root could enter.
                 (directory / "db").mkdir(mode=0o700, exist_ok=True)
+                _allocate_readers(directory / "db" / "lock.mdb")
                 self._environment = lmdb.open(
                     str(directory / "db"),
-                    map_size=map_bytes,
+                    map_size=map_bytes + reserve_bytes,
                     max_dbs=128,
-                    max_readers=64,
+                    max_readers=MAX_READERS,
                     mode=0o600,
                 )
                 undo.callback(self._environment.close)
                 # A newer database is left exactly as it is.
                 self._databases = {META.name: self._environment.open_db(META.name.encode())}
-                version = self._version()
+                self.found_schema = version = self._version()
+                """The schema that the database had when it was opened; None for a new one."""
+                if not make and version is not None and version < SCHEMA_VERSION:
+                    raise SchemaTooOld(
+                        f"{directory} was written by an older shortd (schema {version}, this one"
+                        f" writes {SCHEMA_VERSION}): start the server, which brings it up to date"
+                    )
                 # In one transaction: a new directory's databases cost one fsync, not one each.
                 with self._environment.begin(write=True) as txn:
                     self._databases |= {
@@ -76,10 +117,18 @@ class Store:
                         for name in table.databases
                     }
                 self._migrate(version, migrations.STEPS)
+                self._room = Room(
+                    self._environment,
+                    directory / "db" / "data.mdb",
+                    self._databases.values(),
+                    map_bytes=map_bytes,
+                    reserve_bytes=reserve_bytes,
+                )
             except (lmdb.Error, OSError) as fault:
-                raise StoreError(f"cannot open the database in {directory}: {fault}") from fault
+                reason = reason_of(fault) if isinstance(fault, OSError) else fault
+                raise StoreError(f"cannot open the database in {directory}: {reason}") from fault
             undo.pop_all()
-        self._writer = Writer(self._environment, self._databases)
+        self._writer = Writer(self._environment, self._databases, self._room)
 
     def read(self) -> Txn:
         """A snapshot of the last commit."""
@@ -92,17 +141,46 @@ class Store:
             found = raw.get(table.key.encode(key))
         finally:
             raw.abort()
+            # See `Txn.__exit__`: an exception keeps this frame.
+            del raw
         return None if found is None else table.decode(found)
 
-    async def write(self, function: Callable[[WriteTxn], T]) -> T:
+    async def write(
+        self,
+        function: Callable[[WriteTxn], T],
+        reserve: Reserve = Reserve.NONE,
+        *,
+        is_quiet: bool = False,
+    ) -> T:
         """See `Writer.write`."""
-        return await self._writer.write(function)
+        return await self._writer.write(function, reserve, is_quiet=is_quiet)
+
+    async def write_or_owe(self, function: Callable[[WriteTxn], None]) -> None:
+        """See `Writer.write_or_owe`."""
+        await self._writer.write_or_owe(function)
+
+    def status(self) -> StorageStatus:
+        """Whether there is room. While there is none, asking has it tried again."""
+        shortage = self._writer.shortage
+        status = StorageStatus(shortage.fault, shortage.refused)
+        if shortage.fault is not None:
+            self._writer.attempt(_try)
+        return status
+
+    def used_bytes(self) -> int:
+        """Bytes of the map that hold something."""
+        with self.read() as txn:
+            return self._room.used_bytes(txn.raw)
 
     def watch(self, watcher: Callable[[Sequence[Change]], None]) -> None:
         """Calls `watcher` on the event loop with what each write did to rows of watched tables:
         after the commit, and before any write in it returns. It must be quick.
         """
         self._writer.watchers.append(watcher)
+
+    def guard(self, guard: Callable[[WriteTxn], None]) -> None:
+        """Has `guard` asked about each write that changes holdings: what it raises undoes that."""
+        self._writer.guards.append(guard)
 
     def close(self) -> None:
         """Commits what waits, then gives the directory free."""
@@ -132,11 +210,24 @@ class Store:
             # LMDB never overwrites, and an earlier try may have left its copy, whole or not.
             (backup / "data.mdb").unlink(missing_ok=True)
             self._environment.copy(str(backup))
+            log.info("schema_older", found=version, becomes=SCHEMA_VERSION, copy=str(backup))
         with self._environment.begin(write=True) as raw:
             txn = WriteTxn(raw, self._databases)
             for step in range(SCHEMA_VERSION if version is None else version, SCHEMA_VERSION):
                 steps[step](txn)
             META.put(txn, VERSION_KEY, SCHEMA_VERSION)
+        if version is not None:
+            log.info("schema_migrated", found=version, now=SCHEMA_VERSION)
+
+
+def in_use(directory: Path, lock: int) -> DataDirectoryInUse:
+    """What to tell somebody who has met another's lock."""
+    owner = os.pread(lock, 32, 0).decode("ascii", "replace").strip()
+    # Who only looks leaves the number of whoever was there before.
+    known = owner and Path("/proc", owner).exists()
+    return DataDirectoryInUse(
+        f"{directory} is in use by another shortd (process {owner if known else 'unknown'})"
+    )
 
 
 def _lock(directory: Path) -> int:
@@ -145,11 +236,29 @@ def _lock(directory: Path) -> int:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+        fault = in_use(directory, descriptor)
         os.close(descriptor)
-        raise DataDirectoryInUse(
-            f"{directory} is in use by another shortd (process {owner or 'unknown'})"
-        ) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        raise fault from None
+    with suppress(OSError):
+        # For the message above alone. Always as long, so that a full disk takes it.
+        os.pwrite(descriptor, f"{os.getpid():<{_PID_BYTES}}".encode(), 0)
     return descriptor
+
+
+def _allocate_readers(file: Path) -> None:
+    """Gives the table of readers its blocks. It is written to through memory, where a disk without
+    room kills the process. Nobody has it open: the directory's lock is ours."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(descriptor, 0, (MAX_READERS + 2) * _SLOT_BYTES)
+    except OSError:
+        # Its first page has all that is used where nothing goes wrong.
+        if not os.fstat(descriptor).st_blocks:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _try(txn: WriteTxn) -> None:
+    """Writes something, as one has to, to see whether there is room."""
+    META.put(txn, _TRIED, (META.get(txn, _TRIED) or 0) + 1)

@@ -10,7 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shortd.ids import own_team_id
-from shortd.models import Link, LinkExtras, Role
+from shortd.models.accounts import DELETED
+from shortd.models.limits import Holding
+from shortd.models.links import Link, RareTerms
+from shortd.models.teams import Role
 from shortd.store.schema import (
     ACCOUNTS,
     API_KEYS,
@@ -18,10 +21,15 @@ from shortd.store.schema import (
     COUNTS,
     DAY_STATS,
     DEAD_BLOBS,
+    DEAD_FILES,
+    DEAD_LINKS,
     DOMAINS,
+    EVERYBODY,
     FILE_PARTS,
     FILES,
+    FORMER_LINKS,
     GRANTS,
+    HOLDINGS,
     HOSTS,
     LINK_TRACKERS,
     LINKS,
@@ -46,22 +54,28 @@ def faults(txn: Txn, blobs: Mapping[str, int] | None = None) -> Iterator[str]:
     for table in TABLES:
         yield from _index_faults(txn, table)
         yield from _count_faults(txn, table)
+    deleted = {row.link.id for _, row in FORMER_LINKS.scan(txn) if not row.fields}
     for _, link in LINKS.scan(txn):
-        if ACCOUNTS.get(txn, (link.owner,)) is None:
+        if link.owner == DELETED:
+            if link.id not in deleted:
+                yield f"link {link.id} is deleted and stays for ever"
+        elif ACCOUNTS.get(txn, (link.owner,)) is None:
             yield f"link {link.id} belongs to no account"
     statistics: tuple[Table[Any, Any], ...] = (COUNTS, DAY_STATS, VISITS)
+    dying = {link_id for (link_id,), _ in DEAD_LINKS.scan(txn)}
     for table in statistics:
         for key, _ in table.scan(txn):
-            if not LINKS_BY_ID.has(txn, (key[0],)):
+            if key[0] not in dying and not LINKS_BY_ID.has(txn, (key[0],)):
                 yield f"{table.name} holds a row of link {key[0]}, which does not exist"
     yield from _team_faults(txn)
     yield from _file_faults(txn)
+    yield from _holding_faults(txn)
     if blobs is not None:
         for (filekey, number), part in FILE_PARTS.scan(txn):
             if part.blob not in blobs:
                 yield f"part {number} of {filekey} is not on disk"
             elif blobs[part.blob] != part.size:
-                yield f"part {number} of {filekey} has {blobs[part.blob]} bytes, not {part.size}"
+                yield f"part {number} of {filekey} has {blobs[part.blob]} bytes of {part.size}"
 
 
 def _team_faults(txn: Txn) -> Iterator[str]:
@@ -82,8 +96,8 @@ def _team_faults(txn: Txn) -> Iterator[str]:
     for _, link in LINKS.scan(txn):
         if link.host not in hosts:
             yield f"link {link.id} is on host {link.host}, which does not exist"
-        if link.extras is not None:
-            yield from _place_faults(txn, link, link.extras)
+        if link.rare is not None:
+            yield from _place_faults(txn, link, link.rare)
     for _, tracker in LINK_TRACKERS.scan(txn):
         if not LINKS_BY_ID.has(txn, (tracker.link_id,)):
             yield f"tracker {tracker.id} is of link {tracker.link_id}, which does not exist"
@@ -92,14 +106,14 @@ def _team_faults(txn: Txn) -> Iterator[str]:
             yield "API keys or v1 logins belong to no account"
 
 
-def _place_faults(txn: Txn, link: Link, extras: LinkExtras) -> Iterator[str]:
-    team = extras.team or own_team_id(link.owner)
-    if extras.team == own_team_id(link.owner):
+def _place_faults(txn: Txn, link: Link, rare: RareTerms) -> Iterator[str]:
+    team = rare.team or own_team_id(link.owner)
+    if rare.team == own_team_id(link.owner):
         yield f"link {link.id} names its owner's own team"
-    elif extras.team and MEMBERS.get(txn, (extras.team, link.owner)) is None:
-        yield f"link {link.id} is of team {extras.team}, which its owner is not in"
-    campaign = CAMPAIGNS.get(txn, (extras.campaign,)) if extras.campaign else None
-    if extras.campaign and (campaign is None or campaign.team != team):
+    elif rare.team and MEMBERS.get(txn, (rare.team, link.owner)) is None:
+        yield f"link {link.id} is of team {rare.team}, which its owner is not in"
+    campaign = CAMPAIGNS.get(txn, (rare.campaign,)) if rare.campaign else None
+    if rare.campaign and (campaign is None or campaign.team != team):
         yield f"link {link.id} is in a campaign that is not its team's"
 
 
@@ -120,7 +134,10 @@ def _file_faults(txn: Txn) -> Iterator[str]:
     for filekey, owner in owners.items():
         if ACCOUNTS.get(txn, (owner,)) is None:
             yield f"file or upload {filekey} belongs to no account"
+    dying = {filekey for (filekey,), _ in DEAD_FILES.scan(txn)}
     for (filekey, number), part in FILE_PARTS.scan(txn):
+        if filekey in dying and filekey not in owners:
+            continue
         sizes[filekey] += part.size
         if filekey in owners:
             stored[owners[filekey]] += part.size
@@ -130,7 +147,7 @@ def _file_faults(txn: Txn) -> Iterator[str]:
             yield f"part {number} of {filekey} is listed to be deleted"
     for (filekey,), file in FILES.scan(txn):
         if file.stored_size != sizes[filekey]:
-            yield f"file {filekey} has {sizes[filekey]} bytes in parts, not {file.stored_size}"
+            yield f"file {filekey} has parts of {sizes[filekey]} bytes; it says {file.stored_size}"
     charged = {userid: size for (userid,), size in STORED_BYTES.scan(txn)}
     for userid in sorted(charged.keys() | stored.keys()):
         if charged.get(userid, 0) != stored[userid]:
@@ -138,6 +155,26 @@ def _file_faults(txn: Txn) -> Iterator[str]:
             yield f"an account stores {stored[userid]} bytes and is charged with {size}"
         if ACCOUNTS.get(txn, (userid,)) is None:
             yield "bytes are charged to an account that does not exist"
+
+
+def _holding_faults(txn: Txn) -> Iterator[str]:
+    """What temporary accounts keep, against what those of one client keep together."""
+    held = {key: row for (key,), row in HOLDINGS.scan(txn)}
+    rows: Counter[str] = Counter()
+    files: Counter[str] = Counter()
+    for (userid,), account in ACCOUNTS.scan(txn):
+        mine = held.pop(userid, None)
+        if mine is None:
+            continue
+        if mine.files != (STORED_BYTES.get(txn, (userid,)) or 0):
+            yield "a temporary account is counted with other bytes than it stores"
+        for key in (*account.clients, EVERYBODY):
+            rows[key] += mine.rows
+            files[key] += mine.files
+    together = {key: Holding(rows[key], files[key]) for key in rows.keys() | files.keys()}
+    for key in sorted(held.keys() | together.keys()):
+        if held.get(key) != together.get(key):
+            yield f"temporary accounts keep {together.get(key)} together and have {held.get(key)}"
 
 
 def _index_faults(txn: Txn, table: Table[Any, Any]) -> Iterator[str]:
@@ -171,4 +208,5 @@ def _count_faults(txn: Txn, table: Table[Any, Any]) -> Iterator[str]:
         for entry in sorted(rows.keys() | stored.keys()):
             if rows[entry] != stored.get(entry, 0):
                 key = count.key.decode(entry)
-                yield f"{count.name} has {stored.get(entry, 0)} for {key}, not {rows[entry]}"
+                found = stored.get(entry, 0)
+                yield f"count {count.name} is {found} for {key}; right is {rows[entry]}"

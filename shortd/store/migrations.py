@@ -8,8 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from shortd.store.schema import LINKS_BY_ID, spelled_address
+import structlog
+from msgspec import structs
+
+from shortd.models.accounts import Account
+from shortd.models.mail import MailHistory
+from shortd.names import folded, mailbox_of
+from shortd.store.schema import (
+    ACCOUNTS,
+    ACCOUNTS_BY_USERNAME,
+    BALANCES,
+    LINKS_BY_ID,
+    MAIL_HISTORIES,
+    spelled_address,
+)
 from shortd.store.txn import WriteTxn
+
+log = structlog.get_logger(__name__)
 
 
 def _drop_implied_ids(txn: WriteTxn) -> None:
@@ -26,5 +41,50 @@ def _drop_implied_ids(txn: WriteTxn) -> None:
             found = cursor.next()
 
 
-STEPS: dict[int, Callable[[WriteTxn], None]] = {1: _drop_implied_ids}
+def _compare_names_anew(txn: WriteTxn) -> None:
+    """Puts usernames under what all their spellings have in common. Where two accounts then have
+    one name, the elder keeps it."""
+    accounts = sorted((row for _, row in ACCOUNTS.scan(txn)), key=lambda row: row.create_utime)
+    txn.raw.drop(txn.databases[ACCOUNTS_BY_USERNAME.name], delete=False)
+    for account in accounts:
+        ACCOUNTS.delete(txn, (account.userid,))
+    for account in accounts:
+        named = _named_apart(txn, account)
+        if named.username != account.username:
+            log.warning("username_changed", before=account.username, after=named.username)
+        ACCOUNTS.put(txn, (account.userid,), named)
+
+
+def _named_apart(txn: WriteTxn, account: Account) -> Account:
+    """The account with a name that nobody has yet: its own, else with a number behind it."""
+    name, number = account.username, 1
+    while name and ACCOUNTS_BY_USERNAME.has(txn, (folded(name),)):
+        number += 1
+        name = f"{account.username[:58]} {number}"
+    return structs.replace(account, username=name)
+
+
+def _forget_clients(txn: WriteTxn) -> None:
+    """Drops balances under addresses of clients, who are named by hashes from now on."""
+    for key in [key for key, _ in BALANCES.scan(txn) if key[0].startswith("client:")]:
+        BALANCES.delete(txn, key)
+
+
+def _count_mailboxes(txn: WriteTxn) -> None:
+    """Puts what was mailed to the spellings of one mailbox together."""
+    utimes: dict[tuple[str, str], list[int]] = {}
+    for (email, purpose), row in list(MAIL_HISTORIES.scan(txn)):
+        utimes.setdefault((mailbox_of(email), purpose), []).extend(row.utimes)
+        MAIL_HISTORIES.delete(txn, (email, purpose))
+    for key, sent in utimes.items():
+        MAIL_HISTORIES.put(txn, key, MailHistory(tuple(sorted(sent))))
+
+
+def _from_2(txn: WriteTxn) -> None:
+    _compare_names_anew(txn)
+    _forget_clients(txn)
+    _count_mailboxes(txn)
+
+
+STEPS: dict[int, Callable[[WriteTxn], None]] = {1: _drop_implied_ids, 2: _from_2}
 """`STEPS[n]` turns a database of version n into one of version n + 1."""

@@ -8,48 +8,55 @@ from __future__ import annotations
 
 from typing import Any
 
+from shortd.blocks import HASH_BYTES
 from shortd.ids import DRAWN_IDS, base62_encode
-from shortd.models import (
-    VISITOR_BYTES,
+from shortd.models.accounts import (
     Account,
     ApiKey,
-    Balance,
-    Campaign,
-    Counts,
-    DayStats,
-    Domain,
-    DomainStatus,
-    File,
-    FilePart,
     Grant,
     GrantToken,
-    Host,
-    Invitation,
-    Link,
-    LinkTracker,
-    Mail,
-    MailedCode,
-    MailHistory,
-    Member,
+    KnownClient,
+    Preferences,
+    Token,
+)
+from shortd.models.clicks import (
+    VISITOR_BYTES,
+    Counts,
+    DayStats,
+    DayTotal,
     Position,
     Sighting,
-    Team,
-    TeamTracker,
-    Token,
-    Upload,
     Visit,
 )
+from shortd.models.files import File, FilePart, Upload
+from shortd.models.limits import Balance, Holding
+from shortd.models.links import FormerLink, Link, LinkTracker
+from shortd.models.mail import Mail, MailedCode, MailHistory, MailTraffic
+from shortd.models.teams import (
+    Campaign,
+    Domain,
+    DomainStatus,
+    Host,
+    Invitation,
+    Member,
+    Team,
+    TeamTracker,
+)
+from shortd.names import folded
 from shortd.store.index import Count, ImpliedIndex, Index
 from shortd.store.keys import I64, TEXT, U32, U64, Fixed, Key
+from shortd.store.sizes import Sizes
 from shortd.store.table import Table
+from shortd.store.txn import WriteTxn
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 META: Table[tuple[str], int] = Table("meta", Key(TEXT), int)
 """`("schema_version",)`."""
 
 POSITIONS: Table[tuple[str], Position] = Table("positions", Key(TEXT), Position)
-"""`("journal",)`: how far the click journal is drained."""
+"""`("journal",)`: how far the click journal is drained. `("beside",)`: as an offset, the serial of
+the last clicks that were counted without it."""
 
 HOSTS: Table[tuple[str], Host] = Table("hosts", Key(TEXT), Host)
 """Short hosts that were ever configured, by name (`host` or `host:port`)."""
@@ -60,7 +67,7 @@ ACCOUNTS_BY_EMAIL: Index[tuple[str], Account] = Index(
 ACCOUNTS_BY_USERNAME: Index[tuple[str], Account] = Index(
     "accounts_by_username",
     Key(TEXT),
-    lambda row: (row.username.casefold(),) if row.username else None,
+    lambda row: (folded(row.username),) if row.username else None,
 )
 ACCOUNTS_BY_EXPIRATION: Index[tuple[int, str], Account] = Index(
     "accounts_by_expiration", Key(U64, TEXT), lambda row: (row.expiration_utime, row.userid)
@@ -74,8 +81,42 @@ ACCOUNTS: Table[tuple[str], Account] = Table(
 )
 """By userid."""
 
+HOLDINGS: Table[tuple[str], Holding] = Table("holdings", Key(TEXT), Holding)
+"""What temporary accounts keep: of each by its userid, together by `Account.clients`, and of all of
+them under `EVERYBODY`."""
+EVERYBODY = "*"
+
+
+def hold(txn: WriteTxn, userid: str, rows: int = 0, files: int = 0) -> None:
+    """Notes bytes that came to an account or went from it, if it is a temporary one."""
+    account = ACCOUNTS.get(txn, (userid,))
+    if account is None or not account.clients:
+        return
+    for key in (userid, *account.clients, EVERYBODY):
+        change_holding(txn, key, rows, files)
+
+
+def change_holding(txn: WriteTxn, key: str, rows: int, files: int) -> None:
+    """Adds to one holding; one that is empty has no row."""
+    old, noted = HOLDINGS.get(txn, (key,)) or Holding(), txn.held.get(key) or Holding()
+    new = Holding(max(0, old.rows + rows), max(0, old.files + files))
+    if new == Holding():
+        HOLDINGS.delete(txn, (key,))
+    else:
+        HOLDINGS.put(txn, (key,), new)
+    txn.held[key] = Holding(noted.rows + rows, noted.files + files)
+
+
 TOKENS: Table[tuple[str, bytes], Token] = Table("tokens", Key(TEXT, Fixed(32)), Token)
 """By (userid, SHA-256 of the token): one prefix holds all logins of an account."""
+
+PREFERENCES: Table[tuple[str], Preferences] = Table("preferences", Key(TEXT), Preferences)
+"""By userid; none for an account that never chose anything."""
+
+KNOWN_CLIENTS: Table[tuple[str, bytes], KnownClient] = Table(
+    "known_clients", Key(TEXT, Fixed(HASH_BYTES)), KnownClient
+)
+"""From where each account was logged in to, by (userid, hash of the address's block)."""
 
 CODES: Table[tuple[str, str], MailedCode] = Table("codes", Key(TEXT, TEXT), MailedCode)
 """Codes that were mailed, by (userid, purpose)."""
@@ -99,7 +140,11 @@ hold the waiting ones alone."""
 MAIL_HISTORIES: Table[tuple[str, str], MailHistory] = Table(
     "mail_histories", Key(TEXT, TEXT), MailHistory
 )
-"""By (address, case-folded; purpose)."""
+"""By (mailbox, purpose)."""
+
+MAIL_TRAFFIC: Table[tuple[str], MailTraffic] = Table("mail_traffic", Key(TEXT), MailTraffic)
+"""`("sent",)`: what the server has mailed lately."""
+
 API_KEYS_BY_DIGEST: Index[tuple[bytes], ApiKey] = Index(
     "api_keys_by_digest", Key(Fixed(32)), lambda row: (row.digest,)
 )
@@ -196,7 +241,7 @@ _FIRST_HOST = LINK_KEY.prefix((0,))
 
 
 def spelled_address(key: tuple[int]) -> bytes | None:
-    """The encoded address that a link's id spells on the first host (NOTES "id and code")."""
+    """The encoded address that a link's id spells on the first host."""
     (link_id,) = key
     return _FIRST_HOST + base62_encode(link_id).encode() if link_id < DRAWN_IDS else None
 
@@ -214,50 +259,78 @@ LINKS_BY_OWNER: Index[tuple[str, int, int, int], Link] = Index(
 LINKS_BY_TEAM: Index[tuple[str, int, int], Link] = Index(
     "links_by_team",
     Key(TEXT, U64, U64),
-    lambda row: (row.extras.team, row.utime, row.id) if row.extras and row.extras.team else None,
+    lambda row: (row.rare.team, row.utime, row.id) if row.rare and row.rare.team else None,
 )
 """Without those of owners' own teams, which are in LINKS_BY_OWNER."""
 LINKS_BY_MEMBER: Index[tuple[str, str, int], Link] = Index(
     "links_by_member",
     Key(TEXT, TEXT, U64),
-    lambda row: (row.extras.team, row.owner, row.id) if row.extras and row.extras.team else None,
+    lambda row: (row.rare.team, row.owner, row.id) if row.rare and row.rare.team else None,
 )
 """The same, by who made them."""
 LINKS_BY_CAMPAIGN: Index[tuple[str, int, int], Link] = Index(
     "links_by_campaign",
     Key(TEXT, U64, U64),
-    lambda row: (
-        (row.extras.campaign, row.utime, row.id) if row.extras and row.extras.campaign else None
-    ),
+    lambda row: (row.rare.campaign, row.utime, row.id) if row.rare and row.rare.campaign else None,
 )
 LINKS_PER_TEAM: Count[tuple[str], Link] = Count(
     "links_per_team",
     Key(TEXT),
-    lambda row: (row.extras.team,) if row.extras and row.extras.team else (row.owner,),
+    lambda row: (row.rare.team,) if row.rare and row.rare.team else (row.owner,),
 )
 """By team, or by userid for the owner's own team."""
 LINKS_PER_CAMPAIGN: Count[tuple[str], Link] = Count(
     "links_per_campaign",
     Key(TEXT),
-    lambda row: (row.extras.campaign,) if row.extras and row.extras.campaign else None,
+    lambda row: (row.rare.campaign,) if row.rare and row.rare.campaign else None,
 )
+_TRACKERS = "trackers"
+_TRACKER_ROW = 8
+"""What a tracker's row takes for each byte of it in the link's own."""
+
+
+def _trackers_of(row: Link) -> int:
+    """Bytes of a link's rows in LINK_TRACKERS, roughly."""
+    return _TRACKER_ROW * len(row.plugins.get(_TRACKERS, b"")) if row.plugins else 0
+
+
 LINKS: Table[tuple[int, str], Link] = Table(
     "links",
     LINK_KEY,
     Link,
     (LINKS_BY_ID, LINKS_BY_OWNER, LINKS_BY_TEAM, LINKS_BY_MEMBER, LINKS_BY_CAMPAIGN),
     counts=(LINKS_PER_TEAM, LINKS_PER_CAMPAIGN),
+    sizes=Sizes(lambda row: row.owner, hold, _trackers_of),
     watched=True,
 )
 """By (host number, code): a redirect is one read."""
 
+FORMER_LINKS_BY_END: Index[tuple[int, str, int, int], FormerLink] = Index(
+    "former_links_by_end",
+    Key(U64, TEXT, U64, U64),
+    lambda row: (row.until, row.userid, row.act, row.link.id),
+)
+FORMER_LINKS: Table[tuple[str, int, int], FormerLink] = Table(
+    "former_links", Key(TEXT, U64, U64), FormerLink, (FORMER_LINKS_BY_END,)
+)
+"""What can be undone, by (userid, act, link id). A link that is deleted stays at its address,
+belongs to `DELETED`, and has a row here."""
+
 UPLOADS_BY_OWNER: Index[tuple[str, str], Upload] = Index(
     "uploads_by_owner", Key(TEXT, TEXT), lambda row: (row.owner, row.filekey)
 )
-UPLOADS: Table[tuple[str], Upload] = Table("uploads", Key(TEXT), Upload, (UPLOADS_BY_OWNER,))
+UPLOADS: Table[tuple[str], Upload] = Table(
+    "uploads",
+    Key(TEXT),
+    Upload,
+    (UPLOADS_BY_OWNER,),
+    sizes=Sizes(lambda row: row.owner, hold),
+)
 """Files that are still coming, by filekey."""
 
-FILES: Table[tuple[str], File] = Table("files", Key(TEXT), File, watched=True)
+FILES: Table[tuple[str], File] = Table(
+    "files", Key(TEXT), File, sizes=Sizes(lambda row: row.owner, hold), watched=True
+)
 """Finished files, by filekey."""
 
 FILE_PARTS_BY_BLOB: Index[tuple[str], FilePart] = Index(
@@ -275,19 +348,26 @@ transaction that put them here, and then from here."""
 STORED_BYTES: Table[tuple[str], int] = Table("stored_bytes", Key(TEXT), int)
 """Bytes on disk of all parts of an account, by userid."""
 
+DEAD_FILES: Table[tuple[str], bool] = Table("dead_files", Key(TEXT), bool)
+"""Files and uploads that are gone and of which parts are still there, by filekey."""
+
 SECRETS: Table[tuple[str], bytes] = Table("secrets", Key(TEXT), bytes)
 """`("file_addresses",)`: the key that signs download addresses. `("plugins",)`: what each plugin's
 own secret is derived from. `("visitors",)`: the key under which visitors are known again.
-`("link_passwords",)`: the key that signs what a link's password opens."""
+`("link_passwords",)`: the key that signs what a link's password opens. `("clients",)`: the key
+under which addresses of clients are stored."""
 
 COUNTS: Table[tuple[int], Counts] = Table("counts", Key(U64), Counts)
-"""By link id. Has a link's latest day and newest visits as well, as `shortd.history` keeps them."""
+"""By link id. Has a link's latest day and newest visits as well, as `clicks.history` keeps them."""
 
 DAY_STATS: Table[tuple[int, int], DayStats] = Table("day_stats", Key(U64, U32), DayStats)
-"""By (link id, days since 1970-01-01 UTC). `shortd.history` reads and writes it, nobody else."""
+"""By (link id, days since 1970-01-01 UTC). `clicks.history` reads and writes it, nobody else."""
+
+DAY_TOTALS: Table[tuple[int, int], DayTotal] = Table("day_stats", Key(U64, U32), DayTotal)
+"""The same rows, of which the total alone is read."""
 
 VISITS: Table[tuple[int, int], Visit] = Table("visits", Key(U64, U64), Visit)
-"""By (link id, serial): oldest first. `shortd.history` reads and writes it, nobody else."""
+"""By (link id, serial): oldest first. `clicks.history` reads and writes it, nobody else."""
 
 SIGHTINGS_BY_END: Index[tuple[int, int, bytes], Sighting] = Index(
     "sightings_by_end",
@@ -298,20 +378,32 @@ SIGHTINGS: Table[tuple[int, bytes], Sighting] = Table(
     "sightings", Key(U64, Fixed(VISITOR_BYTES)), Sighting, (SIGHTINGS_BY_END,)
 )
 """By (link id, visitor): the last click of each visitor that counted as a unique one. Rows go when
-their time is over, those of deleted links as well."""
+their time is over, or their link."""
+
+DEAD_LINKS: Table[tuple[int], bool] = Table("dead_links", Key(U64), bool)
+"""Ids of links that are gone, or count unique visitors no longer, and of which `clicks.history`
+still has rows: too many for the transaction that ended them."""
 
 BALANCES: Table[tuple[str], Balance] = Table("balances", Key(TEXT), Balance)
-"""Token buckets that are not full, by bucket key."""
+"""Token buckets that are not full, by bucket key, which holds no address."""
+
+CREDENTIALS: tuple[Table[Any, Any], ...] = (TOKENS, GRANTS, API_KEYS, CODES, KNOWN_CLIENTS)
+"""What opens an account beside its password, or makes opening it easier, each under the account's
+userid. `accounts.credentials` ends them together."""
 
 TABLES: tuple[Table[Any, Any], ...] = (
     META,
     POSITIONS,
     HOSTS,
     ACCOUNTS,
+    HOLDINGS,
     TOKENS,
+    PREFERENCES,
+    KNOWN_CLIENTS,
     CODES,
     OUTBOX,
     MAIL_HISTORIES,
+    MAIL_TRAFFIC,
     API_KEYS,
     GRANTS,
     GRANT_TOKENS,
@@ -323,15 +415,18 @@ TABLES: tuple[Table[Any, Any], ...] = (
     LINK_TRACKERS,
     DOMAINS,
     LINKS,
+    FORMER_LINKS,
     UPLOADS,
     FILES,
     FILE_PARTS,
     DEAD_BLOBS,
+    DEAD_FILES,
     STORED_BYTES,
     SECRETS,
     COUNTS,
     DAY_STATS,
     VISITS,
     SIGHTINGS,
+    DEAD_LINKS,
     BALANCES,
 )

@@ -15,6 +15,7 @@ import msgspec
 from shortd.store.index import Count, UniqueIndex, UniqueViolation
 from shortd.store.keys import Key
 from shortd.store.ranges import pairs
+from shortd.store.sizes import Sizes
 from shortd.store.txn import Change, Txn, WriteTxn
 
 K = TypeVar("K", bound=tuple[Any, ...])
@@ -34,6 +35,7 @@ class Table(Generic[K, V]):
         indexes: Sequence[UniqueIndex[Any, V]] = (),
         *,
         counts: Sequence[Count[Any, V]] = (),
+        sizes: Sizes[V] | None = None,
         watched: bool = False,
     ) -> None:
         self.watched = watched
@@ -42,6 +44,8 @@ class Table(Generic[K, V]):
         self.key = key
         self.indexes = tuple(indexes)
         self.counts = tuple(counts)
+        self._sizes = sizes
+        self._reads_first = bool(indexes or counts or watched or sizes)
         self.decode: Callable[[bytes | memoryview], V] = msgspec.msgpack.Decoder(value).decode
         for index in self.indexes:
             index.attach(name, self.decode)
@@ -63,10 +67,15 @@ class Table(Generic[K, V]):
         UniqueViolation, with nothing changed, if another row holds an index key.
         """
         raw_key, raw_row = self.key.encode(key), _encode(row)
-        if self.indexes or self.counts or self.watched:
+        if self._reads_first:
             raw_old = txn.raw.get(raw_key, db=txn.databases[self.name])
             old = None if raw_old is None else self.decode(raw_old)
             self._reindex(txn, raw_key, old, row)
+            if self._sizes is not None:
+                if old is None or raw_old is None:
+                    self._sizes.added(txn, [(row, len(raw_row))])
+                else:
+                    self._sizes.replaced(txn, old, len(raw_old), row, len(raw_row))
             if self.watched:
                 txn.changes.append(Change(self.name, key, old, row))
         txn.raw.put(raw_key, raw_row, db=txn.databases[self.name])
@@ -77,7 +86,7 @@ class Table(Generic[K, V]):
 
     def put_encoded(self, txn: WriteTxn, key: K, raw: bytes) -> None:
         """Inserts or replaces a row by its bytes, in a table that nothing is kept over."""
-        assert not (self.indexes or self.counts or self.watched)
+        assert not self._reads_first
         txn.raw.put(self.key.encode(key), raw, db=txn.databases[self.name])
 
     def insert(self, txn: WriteTxn, key: K, row: V) -> bool:
@@ -107,6 +116,9 @@ class Table(Generic[K, V]):
             for counted, number in Counter(map(count.of, values)).items():
                 if counted is not None:
                     count.add(txn, count.key.encode(counted), number)
+        if self._sizes is not None:
+            sizes = [len(raw) for _, raw in puts[0][1]]
+            self._sizes.added(txn, zip(values, sizes, strict=True))
         if self.watched:
             txn.changes += [Change(self.name, key, None, row) for key, row in rows]
         return True
@@ -119,6 +131,8 @@ class Table(Generic[K, V]):
             return None
         row = self.decode(raw)
         self._reindex(txn, raw_key, row, None)
+        if self._sizes is not None:
+            self._sizes.removed(txn, row, len(raw))
         if self.watched:
             txn.changes.append(Change(self.name, key, row, None))
         return row
@@ -141,7 +155,12 @@ class Table(Generic[K, V]):
         for index in self.indexes:
             before = None if old is None else index.entry(raw_key, old)
             after = None if new is None else index.entry(raw_key, new)
-            if before == after and old is not None:
+            # Rows without an entry may still differ, by a key that is implied.
+            if (
+                before == after
+                and old is not None
+                and (before is not None or new is None or index.of(old) == index.of(new))
+            ):
                 continue
             # Before anything is changed: a caller may catch this and go on.
             if new is not None and index.is_taken(txn, raw_key, new):

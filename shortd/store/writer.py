@@ -2,13 +2,13 @@
 
 Group commit: the thread takes whatever waits, runs each function in a child transaction of
 one parent, and commits once. A function that fails undoes only itself; a commit that fails
-(no space) fails every function of its batch, and nothing of it is kept.
+(no space) fails every function of its batch, and nothing of it is kept. Those that may use the
+reserve are then tried once more, each by itself.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import threading
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
@@ -18,6 +18,8 @@ import lmdb
 import structlog
 
 from shortd import errors
+from shortd.store.room import Reserve, Room
+from shortd.store.shortage import NoRoom, Shortage, shortage_in
 from shortd.store.txn import Change, WriteTxn
 
 T = TypeVar("T")
@@ -30,14 +32,50 @@ log = structlog.get_logger(__name__)
 class _Job:
     """A function that waits for its turn, and what became of it."""
 
-    __slots__ = ("changes", "error", "function", "future", "result")
+    __slots__ = (
+        "changes",
+        "error",
+        "function",
+        "future",
+        "is_owed",
+        "is_quiet",
+        "reserve",
+        "result",
+        "shortage",
+    )
 
-    def __init__(self, function: Callable[[WriteTxn], Any], future: asyncio.Future[Any]) -> None:
+    def __init__(
+        self,
+        function: Callable[[WriteTxn], Any],
+        reserve: Reserve,
+        future: asyncio.Future[Any],
+        *,
+        is_owed: bool = False,
+        is_quiet: bool = False,
+    ) -> None:
         self.function = function
+        self.reserve = reserve
         self.future = future
+        self.is_owed = is_owed
+        """It is kept until there is room for it."""
+        self.is_quiet = is_quiet
+        """That there was room for it does not mean that there is for what callers ask."""
+        self.begin()
+
+    def begin(self) -> None:
+        """Forgets an earlier try."""
         self.result: Any = None
         self.error: BaseException | None = None
+        self.shortage: str | None = None
+        """What there was no room in, if that is why it failed."""
         self.changes: list[Change] = []
+
+    def fail(self, fault: BaseException) -> None:
+        """Notes that it was undone. LMDB tells of a full disk and a full map in several ways;
+        callers see one."""
+        self.shortage = shortage_in(fault)
+        self.error = fault if self.shortage is None else errors.STORAGE_FULL()
+        self.changes = []
 
     def resolve(self) -> None:
         if self.future.done():
@@ -51,29 +89,66 @@ class _Job:
 class Writer:
     """Runs write functions one after the other, many to a commit."""
 
-    def __init__(self, environment: lmdb.Environment, databases: dict[str, Any]) -> None:
+    def __init__(
+        self, environment: lmdb.Environment, databases: dict[str, Any], room: Room | None = None
+    ) -> None:
+        """Without `room` nothing but the map and the disk themselves ends what may be written."""
         self._environment = environment
         self._databases = databases
+        self._room = room
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._owed: list[_Job] = []
         self._closed = False
+        self.shortage = Shortage("database")
         self.watchers: list[Callable[[Sequence[Change]], None]] = []
         """Called on the event loop with the changes that one function made to watched tables, after
         the commit and before any write of that commit returns."""
+        self.guards: list[Callable[[WriteTxn], None]] = []
+        """Asked on the thread at the end of each function that changed holdings: what they raise
+        undoes it."""
         self._thread = threading.Thread(target=self._run, name="shortd-writer", daemon=True)
         self._thread.start()
 
-    async def write(self, function: Callable[[WriteTxn], T]) -> T:
+    async def write(
+        self,
+        function: Callable[[WriteTxn], T],
+        reserve: Reserve = Reserve.NONE,
+        *,
+        is_quiet: bool = False,
+    ) -> T:
         """Runs `function` in the next commit and returns its result once that is on disk.
 
-        Raises what the function raised, or STORAGE_FULL when the map or the disk is full.
-        BUSY once the writer is closed. A cancelled caller does not stop a function that was
-        queued.
+        Raises what the function raised, or STORAGE_FULL when the map or the disk is full, but for
+        what of the reserve it may use; such a function may be run twice. BUSY once the writer is
+        closed. A cancelled caller does not stop a function that was queued.
+
+        `is_quiet`: nobody asked for it, so that it ends no shortage unless there is ample room.
         """
         if self._closed:
             raise errors.BUSY()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(function, future))
+        self._jobs.put(_Job(function, reserve, future, is_quiet=is_quiet))
         return await future
+
+    async def write_or_owe(self, function: Callable[[WriteTxn], None]) -> None:
+        """Runs a function; where there is no room for it, it runs as soon as there is, and
+        nothing that adds rows does before it.
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        job = _Job(function, Reserve.ALL, future, is_owed=True)
+        self._jobs.put(job)
+        try:
+            await future
+        except errors.ShortdError:
+            if job.shortage is None:
+                raise
+
+    def attempt(self, function: Callable[[WriteTxn], None]) -> None:
+        """Runs a function in the next commit; nobody is told how it ends."""
+        if not self._closed:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            future.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._jobs.put(_Job(function, Reserve.NONE, future, is_quiet=True))
 
     def close(self) -> None:
         """Commits what waits and ends the thread."""
@@ -99,27 +174,67 @@ class Writer:
                 return
 
     def _commit(self, batch: list[_Job]) -> None:
-        try:
-            with self._environment.begin(write=True) as parent:
-                for job in batch:
-                    self._run_in_child(job, parent)
-        except Exception as fault:
-            log.error("commit_failed", error=str(fault))
-            for job in batch:
-                job.error = job.error or _refusal(fault)
+        for job in self._owed:
+            job.begin()
+        jobs = [*self._owed, *batch]
+        self._run_together(jobs)
+        for job in jobs:
+            # What the reserve is for may have been ended by others in the same commit.
+            if job.shortage is not None and job.reserve is not Reserve.NONE:
+                job.begin()
+                self._run_together([job])
+        self._owed = [job for job in jobs if job.is_owed and job.shortage is not None]
         loop = batch[0].future.get_loop()
         if not loop.is_closed():
-            loop.call_soon_threadsafe(self._resolve, batch)
+            loop.call_soon_threadsafe(self._resolve, jobs)
+
+    def _run_together(self, jobs: list[_Job]) -> None:
+        """One commit."""
+        has_written = True
+        try:
+            if self._room is not None:
+                self._room.prepare()
+            with self._environment.begin(write=True) as parent:
+                if self._room is not None:
+                    self._room.begin(parent)
+                owed: str | None = None
+                for job in jobs:
+                    if owed is not None and job.reserve is Reserve.NONE:
+                        job.fail(NoRoom(owed))
+                        continue
+                    self._run_in_child(job, parent)
+                    owed = owed or (job.shortage if job.is_owed else None)
+            if self._room is not None:
+                has_written = self._room.has_written()
+        except Exception as fault:
+            if shortage_in(fault) is None:
+                log.error("commit_failed", error=str(fault))
+            for job in jobs:
+                if job.error is None:
+                    job.fail(fault)
+        refused = [job.shortage for job in jobs if job.shortage is not None]
+        for reason in refused:
+            self.shortage.refuse(reason)
+        if has_written and not refused and self.shortage.fault is not None:
+            # What changed nothing, or may use the reserve, tells nothing of room.
+            grown = [job for job in jobs if job.error is None and job.reserve is Reserve.NONE]
+            is_ample = self._room is None or self._room.is_ample
+            if any(is_ample or not job.is_quiet for job in grown):
+                self.shortage.end()
 
     def _run_in_child(self, job: _Job, parent: lmdb.Transaction) -> None:
         try:
             with self._environment.begin(write=True, parent=parent) as child:
                 txn = WriteTxn(child, self._databases)
                 job.result = job.function(txn)
+                for guard in self.guards if txn.held else ():
+                    guard(txn)
+                if self._room is not None:
+                    self._room.check(child, job.reserve)
             job.changes = txn.changes
         except BaseException as fault:
             # Whatever it is, the thread goes on: everybody's writes depend on it.
-            job.error = _refusal(fault) if isinstance(fault, Exception) else fault
+            job.fail(fault)
 
     def _resolve(self, batch: list[_Job]) -> None:
         # In one callback of the event loop, so that nobody reads what a write has changed
@@ -133,14 +248,3 @@ class Writer:
                     log.exception("watcher_failed")
         for job in batch:
             job.resolve()
-
-
-def _refusal(fault: Exception) -> Exception:
-    """LMDB reports a full disk and a full map in several ways; callers see one."""
-    if isinstance(fault, lmdb.MapFullError | lmdb.DiskError | lmdb.TxnFullError):
-        return errors.STORAGE_FULL()
-    if isinstance(fault, OSError) and fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return errors.STORAGE_FULL()
-    if isinstance(fault, lmdb.Error) and "No space left" in str(fault):
-        return errors.STORAGE_FULL()
-    return fault

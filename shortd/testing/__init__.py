@@ -5,11 +5,13 @@
         assert app.visit(link).headers["location"] == "https://example.com/closed"
 
 `check_plugin` puts a plugin through what any plugin must stand. In tests under pytest the
-fixture `shortd_app` opens apps in a folder of the test's own. Nothing here needs pytest.
+fixture `shortd_app` opens apps in a folder of the test's own. Nothing here needs pytest. A
+server must never import it.
 """
 
 from __future__ import annotations
 
+from shortd.settings.config import ConfigError
 from shortd.testing.app import RunningApp
 from shortd.testing.check import check_plugin
 from shortd.testing.clock import FakeClock
@@ -18,6 +20,7 @@ from shortd.testing.population import AGENTS, population
 
 __all__ = [
     "AGENTS",
+    "ConfigError",
     "FakeClock",
     "RunningApp",
     "StartApp",

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple, TypeVar, cast
 import httpx
 
 from shortd.app import App
-from shortd.plugin_commands import importers
-from shortd.plugins.flaws import AnyPlugin, one_line
-from shortd.plugins.guard import Overrun
+from shortd.commands.plugins import importers
+from shortd.plugin_runtime.flaws import AnyPlugin, one_line
+from shortd.plugin_runtime.guard import Overrun
 from shortd.services import Services
 from shortd.testing.clock import FakeClock
 from shortd.testing.population import AGENTS
@@ -64,7 +64,7 @@ class RunningApp:
         self._runner = runner
         self._base_url = base_url
         self._tolerant = tolerant
-        for name, running in services.plugins.running.items():
+        for name, running in services.plugin_runtime.plugins.running.items():
             running.guard.witness = partial(self._witness, name)
 
     @cached_property
@@ -162,14 +162,14 @@ class RunningApp:
         Raises what the importer raises, and ShortdError for links that cannot be.
         """
         services = self.services
-        account = services.accounts.named(self.userid)
+        account = services.accounts.accounts.named(self.userid)
         assert account is not None, "it was just made"
-        reader = importers(services.plugins.of_hook("importers"))[format_name]
-        return self.run(services.importing.run(account, reader(file), self.clock.now()))
+        reader = importers(services.plugin_runtime.plugins.of_hook("importers"))[format_name]
+        return self.run(services.links.importing.run(account, reader(file), self.clock.now()))
 
     def plugin(self, kind: type[PluginT]) -> PluginT:
         """The instance of a plugin that is at work."""
-        plugin = self.services.plugins.running[kind.name].plugin
+        plugin = self.services.plugin_runtime.plugins.running[kind.name].plugin
         assert isinstance(plugin, kind), f"{kind.name} is another plugin here"
         return plugin
 
@@ -194,22 +194,22 @@ class RunningApp:
 
     def drain(self) -> None:
         """Moves journalled clicks into the tables, as happens every `sync_ms`."""
-        self.run(self.services.clicks.drain())
+        self.run(self.services.clicks.drain.all())
 
     def deliver(self) -> None:
         """Sends the mails that are due, as happens every second."""
-        self.run(self.services.delivery.deliver())
+        self.run(self.services.mail.delivery.deliver())
 
     def observe(self) -> None:
         """Waits until the plugins' observe hooks have heard of everything so far."""
-        if not self.services.events.settle():
+        if not self.services.plugin_runtime.events.settle():
             raise AssertionError("an observe hook does not return")
         self.raise_faults()
 
     def sweep(self) -> None:
         """Removes what time has ended, as happens every ten minutes and, to visits, six hours."""
-        self.run(self.services.sweeper.sweep())
-        self.run(self.services.sweeper.sweep_visits())
+        self.run(self.services.upkeep.sweeper.sweep())
+        self.run(self.services.upkeep.sweeper.sweep_visits())
 
     def raise_faults(self) -> None:
         """AssertionError for the first of the plugins' failures, unless the app is tolerant.

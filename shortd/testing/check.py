@@ -16,15 +16,15 @@ import click
 from msgspec import Struct, structs
 from structlog.testing import capture_logs
 
-from shortd.config import ConfigError
-from shortd.hookspecs import DECIDE
-from shortd.plugin_types import Visit
-from shortd.plugins.flaws import AnyPlugin, flaw_of, one_line
-from shortd.resolver import Decision
+from shortd.plugin.hookspecs import DECIDE
+from shortd.plugin.types import Visit
+from shortd.plugin_runtime.flaws import AnyPlugin, flaw_of, one_line
+from shortd.settings.config import ConfigError
 from shortd.testing.app import PluginFault, RunningApp, is_overrun
 from shortd.testing.opening import open_app
 from shortd.testing.population import population
-from shortd.visitors import parse_agent
+from shortd.visitors.visitors import parse_agent
+from shortd.visits.decisions import Decision
 
 TRIES = 3
 """A decide hook is too slow for a visit if it is so this many times in a row."""
@@ -109,7 +109,7 @@ class _Check:
 
     def started(self) -> None:
         self.no_fault("the start of an app")
-        if self._name not in self._app.services.plugins.running:
+        if self._name not in self._app.services.plugin_runtime.plugins.running:
             raise AssertionError(f"{self._name}: is disabled by the config")
 
     def link(self, sample: Sample, visits: Sequence[Visit], deterministic: bool) -> None:
@@ -139,7 +139,7 @@ class _Check:
     def extensions(self) -> None:
         """What it adds to the server and the command line; routes were mounted at the start."""
         for hook, is_right in (("commands", _are_commands), ("importers", _are_importers)):
-            for _, call in self._app.services.plugins.of_hook(hook):
+            for _, call in self._app.services.plugin_runtime.plugins.of_hook(hook):
                 answer = call()
                 self.no_fault("a call")
                 if not is_right(answer):
@@ -179,7 +179,7 @@ class _Check:
         """What the resolver decides, with this plugin as it is asked."""
         services = self._app.services
         for _ in range(TRIES):
-            decision = services.visits.resolve((services.hosts.default.number, code), visit)
+            decision = services.visits.visits.resolve((services.hosts.default.number, code), visit)
             overruns = [one for one in self._app.faults if is_overrun(one)]
             self.no_fault(f"{_shown(visit)} {with_data}")
             if not overruns:

@@ -14,9 +14,19 @@ class FakeClock:
 
     def __init__(self, utime: int = 1_700_000_000 * SECOND) -> None:
         self.utime = utime
+        self._wrong = 0
 
     def now(self) -> int:
         return self.utime
+
+    def elapsed(self) -> int:
+        return self.utime - self._wrong
+
+    def jump(self, seconds: float) -> None:
+        """Sets the clock wrong (or right again): it shows another time, and none has passed."""
+        wrong = round(seconds * SECOND)
+        self.utime += wrong
+        self._wrong += wrong
 
     def advance(self, seconds: float) -> None:
         """Moves the time forward (or back, with a negative number)."""

@@ -10,10 +10,10 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
-from shortd.config import Settings, load
-from shortd.passwords import PasswordHasher
-from shortd.plugins.flaws import AnyPlugin
+from shortd.plugin_runtime.flaws import AnyPlugin
+from shortd.security.passwords import PasswordHasher
 from shortd.services import open_services
+from shortd.settings.config import Settings, load
 from shortd.testing.app import FakeRecords, RunningApp
 from shortd.testing.clock import FakeClock
 
@@ -65,14 +65,15 @@ def open_app(
     """
     hasher = hasher or PasswordHasher(memory_kib=8, passes=1)
     clock = clock or FakeClock()
-    environ = {**({} if plugins is None else LASTING), **(environ or {})}
+    small = {"SHORTD_STORAGE__RESERVE_BYTES": str(1 << 20)}
+    environ = {**small, **({} if plugins is None else LASTING), **(environ or {})}
     settings = _settings(data_dir, config, environ)
     with asyncio.Runner() as runner:
         records = FakeRecords()
         opening = open_services(settings, clock, Random(seed), plugins, records, hasher)
         services = runner.run(opening)
         try:
-            for one in services.plugins.found if plugins is not None else ():
+            for one in services.plugin_runtime.plugins.found if plugins is not None else ():
                 if one.fault:
                     raise AssertionError(f"{one.name}: {one.fault}")
             app = RunningApp(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from msgspec import structs
 
 from shortd.clock import SECOND
-from shortd.plugin_types import Visit
+from shortd.plugin.types import Visit
 
 AGENTS = {
     "firefox": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",

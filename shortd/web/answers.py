@@ -8,40 +8,68 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from http import HTTPStatus
 
 import msgspec
-from litestar.types import Send
+from litestar.types import Message, Send
 
 from shortd import errors
-from shortd.heads import wants_html
-from shortd.plugins.pages import Page
-from shortd.web.pages import (
-    FORM_SCRIPT_HEADERS,
-    LEADING_HEADERS,
-    SCRIPT_HEADERS,
-    SECURITY_HEADERS,
-    Pages,
-)
+from shortd.limits.answers import SMALL_BYTES, Answers
+from shortd.plugin_runtime.pages import Page
+from shortd.web.pages import Pages
+from shortd.web.policies import FORM_HEADERS, LEADING_HEADERS, SECURITY_HEADERS
+from shortd.web.readers import Reader
 
 Headers = list[tuple[bytes, bytes]]
 
 NO_STORE = (b"cache-control", b"no-store")
+NO_INDEX = (b"x-robots-tag", b"noindex")
+"""For whatever a code or a shared file answers: robots may look, and show a card of it, but search
+engines keep nothing."""
+VARY = b"accept, accept-language, cookie"
+"""What a page in the reader's language depends on."""
 _HTML = (b"content-type", b"text/html; charset=utf-8")
 
 
-def _page_headers(headers: Iterable[tuple[str, str]]) -> Headers:
+def paced(answers: Answers, send: Send) -> Send:
+    """`send`, but whole large bodies go on as their client takes them, and count for as long."""
+
+    async def pace(message: Message) -> None:
+        # What comes piece by piece, as files do, is not in memory as a whole.
+        if message["type"] != "http.response.body" or message.get("more_body"):
+            await send(message)
+            return
+        body = memoryview(message["body"])
+        if len(body) <= SMALL_BYTES:
+            await send(message)
+            return
+        with answers.sending(len(body)):
+            for start in range(0, len(body), SMALL_BYTES):
+                piece = bytes(body[start : start + SMALL_BYTES])
+                more = start + SMALL_BYTES < len(body)
+                await send({"type": "http.response.body", "body": piece, "more_body": more})
+
+    return pace
+
+
+def page_headers(headers: Iterable[tuple[str, str]]) -> Headers:
+    """The headers of an HTML page, as they are sent."""
     return [_HTML, *((name.lower().encode(), value.encode()) for name, value in headers)]
 
 
-PAGE_HEADERS = _page_headers(SECURITY_HEADERS)
-LEADING_PAGE_HEADERS = _page_headers(LEADING_HEADERS)
-SCRIPT_PAGE_HEADERS = _page_headers(SCRIPT_HEADERS)
-FORM_SCRIPT_PAGE_HEADERS = _page_headers(FORM_SCRIPT_HEADERS)
+PAGE_HEADERS = page_headers(SECURITY_HEADERS)
+FORM_PAGE_HEADERS = page_headers(FORM_HEADERS)
+LEADING_PAGE_HEADERS = page_headers(LEADING_HEADERS)
 JSON_HEADERS: Headers = [
     (b"content-type", b"application/json"),
     (b"x-content-type-options", b"nosniff"),
 ]
-_ERROR_PAGES = {404: "not_found.html", 410: "gone.html", 429: "limited.html"}
+_ERROR_PAGES = {
+    **{kind: "visitor/not_found.html" for kind in errors.CATALOGUE.values() if kind.status == 404},
+    **{kind: "visitor/gone.html" for kind in errors.CATALOGUE.values() if kind.status == 410},
+    errors.LINK_LIMITED: "visitor/limited.html",
+    errors.FOREIGN_FORM: "visitor/foreign.html",
+}
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -66,13 +94,14 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 def page(
     pages: Pages,
     template: str,
+    reader: Reader | None,
     http_status: int = 200,
     *,
     headers: Headers = PAGE_HEADERS,
     **context: object,
 ) -> Answer:
-    """An HTML page, not to be cached."""
-    body = pages.render(template, **context).encode()
+    """An HTML page for visitors, not to be cached."""
+    body = pages.render(template, reader, **context).encode()
     return Answer(http_status, [*headers, NO_STORE], body)
 
 
@@ -84,7 +113,7 @@ def interstitial(content: Page) -> Answer:
         (b"referrer-policy", content.referrer_policy.encode("ascii")),
         (b"x-content-type-options", b"nosniff"),
         (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
-        (b"x-robots-tag", b"noindex"),
+        NO_INDEX,
         NO_STORE,
     ]
     return Answer(200, headers, content.body)
@@ -97,26 +126,37 @@ def json_answer(
     return Answer(status, [*JSON_HEADERS, NO_STORE, *headers], msgspec.json.encode(value))
 
 
-def error_answer(pages: Pages, error: errors.ShortdError, accept: str) -> Answer:
-    """A refusal: a page for browsers, `{"error": {"code", "message"}}` for others."""
-    extra: Headers = [(b"vary", b"accept")]
+def error_answer(pages: Pages, error: errors.ShortdError, reader: Reader | None) -> Answer:
+    """A refusal: a page for who reads one, `{"error": {"code", "message"}}` for programs."""
+    extra: Headers = [(b"vary", b"accept" if reader is None else VARY)]
     if error.retry_after is not None:
         extra.append(retry_after_header(error.retry_after))
-    if not wants_html(accept):
+    if reader is None:
         body = {"error": {"code": error.code, "message": error.message}}
         return json_answer(body, error.status, extra)
-    template = _ERROR_PAGES.get(error.status, "error.html")
+    template = _ERROR_PAGES.get(error.kind, "visitor/error.html")
     answer = page(
         pages,
         template,
+        reader,
         error.status,
         status=error.status,
-        title=error.code.replace("_", " ").capitalize(),
-        message=error.message,
+        fault=error.message,
+        of_link=error.kind is errors.LINK_LIMITED,
         retry_after=None if error.retry_after is None else whole_seconds(error.retry_after),
     )
     answer.headers.extend(extra)
     return answer
+
+
+def status_line(status: int) -> bytes:
+    """The first line of a response, where no server writes it."""
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
+
+
+def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The lines of headers, each with its end."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 def retry_after_header(seconds: float) -> tuple[bytes, bytes]:

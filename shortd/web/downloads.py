@@ -9,24 +9,26 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
 from urllib.parse import quote
 
 import structlog
 from litestar import route
 from litestar.enums import HttpMethod
 from litestar.types import ASGIApp, Receive, Scope, Send
+from werkzeug.http import parse_options_header
 
 from shortd import errors
-from shortd.blobs import CHUNK_BYTES, Blobs
-from shortd.models import Encryption, File, FilePart
-from shortd.sendfile import EXTENSION, SendFile
-from shortd.web.answers import Headers
-from shortd.web.ranges import Piece, Plan, plan
-from shortd.web.site import AnyRequest, services_of
+from shortd.file_names import shortened
+from shortd.files.blobs import CHUNK_BYTES, Blobs
+from shortd.files.transfers import send_file_of
+from shortd.models.files import Encryption, File, FilePart
+from shortd.sharing.addresses import FileAddress
+from shortd.web.answers import NO_INDEX, NO_STORE, Answer, Headers
+from shortd.web.ranges import Piece, Plan, plan, resumes
+from shortd.web.routing import AnyRequest, services_of
 
 OCTETS = b"application/octet-stream"
-_SHOWN = frozenset(
+SHOWN = frozenset(
     {
         *("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp"),
         *("audio/mpeg", "audio/ogg", "audio/wav", "audio/x-wav", "audio/webm", "audio/mp4"),
@@ -35,6 +37,22 @@ _SHOWN = frozenset(
 )
 """Types that a browser shows without running anything of them. SVG is none."""
 _TEXT = "text/plain"
+_RUN = frozenset(
+    {
+        *("script", "worker", "sharedworker", "serviceworker", "audioworklet", "paintworklet"),
+        *("style", "xslt"),
+    }
+)
+"""Values of Sec-Fetch-Dest (W3C Fetch Metadata 2.1): what a page loads in order to run it."""
+_SHOWN_POLICY = (
+    b"default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+)
+"""Browsers show a picture, a sound or a film in a page of their own, with a style in it, and load a
+sound or film anew from there. Nothing of this lets a file run anything."""
+NAME_CHARACTERS = 255
+"""Of a name in a header, at most."""
+ENCODED_BYTES = 9 * 255
+"""Of a name in a header as it is escaped: 255 characters of most languages."""
 
 
 log = structlog.get_logger(__name__)
@@ -44,27 +62,39 @@ log = structlog.get_logger(__name__)
 async def download(request: AnyRequest) -> ASGIApp:
     """A file, or ranges of it. ADDRESS_EXPIRED without a valid signature."""
     services = services_of(request)
+    now = services.clock.now()
+    _refuse_to_run(request)
     filekey: str = request.path_params["filekey"]
-    expires = request.query_params.get("expires", "")
-    services.unlocking.verify(
-        filekey,
-        int(expires) if expires.isascii() and expires.isdigit() and len(expires) < 20 else 0,
-        request.query_params.get("signature", ""),
-        services.clock.now(),
-    )
-    content = services.files.content(filekey)
+    address = services.sharing.addresses.read(filekey, request.query_params, now)
+    file, asked = address.file, request.headers
+    # A range is nothing that HEAD could ask for (RFC 9110 14.2).
+    is_get = request.method == "GET"
+    range_header = asked.get("range", "") if is_get else ""
+    if_match = ", ".join(asked.getall("if-match")) if "if-match" in asked else None
+    if_range = asked.get("if-range", "")
+    if address.is_over(now) or (is_get and address.is_for_head):
+        goes_on = address.may_resume(now) and resumes(
+            file.stored_size,
+            filekey,
+            range_header=range_header,
+            if_match=if_match or "",
+            if_range=if_range,
+        )
+        if not goes_on:
+            return _late(request, address)
+    content = services.sharing.files.content(filekey)
     if content is None:
         raise errors.NOT_FOUND()
     file, parts = content
     kind, headers = presentation(file)
-    # A range is nothing that HEAD could ask for (RFC 9110 14.2).
     chosen = plan(
         file.stored_size,
         filekey,
         kind,
-        range_header=request.headers.get("range", "") if request.method == "GET" else "",
-        if_range=request.headers.get("if-range", ""),
-        if_none_match=request.headers.get("if-none-match", ""),
+        range_header=range_header,
+        if_match=if_match,
+        if_range=if_range,
+        if_none_match=", ".join(asked.getall("if-none-match", [])),
     )
     headers += [
         *chosen.headers,
@@ -79,37 +109,71 @@ async def download(request: AnyRequest) -> ASGIApp:
         chosen = Plan(200, [], [])
     if chosen.status != 304:
         headers.append((b"content-length", str(chosen.length).encode()))
-    pieces = chosen.pieces if request.method == "GET" else ()
-    return _Download(services.files.blobs, chosen.status, headers, parts, pieces)
+    pieces = chosen.pieces if is_get else ()
+    return _Download(services.sharing.files.blobs, chosen.status, headers, parts, pieces)
+
+
+def _refuse_to_run(request: AnyRequest) -> None:
+    """NOT_ALLOWED for a page of this origin that would run the file, whatever its policy says."""
+    fetched = request.headers.get("sec-fetch-dest", "")
+    if fetched in _RUN and request.headers.get("sec-fetch-site") == "same-origin":
+        raise errors.NOT_ALLOWED("A shared file is no part of this site's own pages.")
+
+
+def _late(request: AnyRequest, address: FileAddress) -> ASGIApp:
+    """To the short link, which decides anew. ADDRESS_EXPIRED where that answers with a page, which
+    programs would take for the file, and for HEAD.
+    """
+    services, link = services_of(request), address.link
+    is_encrypted = address.file.encryption is not Encryption.NONE
+    if request.method != "GET" or is_encrypted or link is None:
+        raise errors.ADDRESS_EXPIRED()
+    here = services.visits.heads.of(request.scope["headers"]).host
+    location = f"/{link.code}" if here == link.host else services.hosts.short_url(link)
+    answer = Answer(302, [(b"location", location.encode("ascii")), NO_STORE, NO_INDEX])
+
+    async def lead(scope: Scope, receive: Receive, send: Send) -> None:
+        await answer.send(send)
+
+    return lead
 
 
 def presentation(file: File) -> tuple[bytes, list[tuple[bytes, bytes]]]:
     """A file's Content-Type, and the headers that keep it harmless."""
     essence = file.filetype.partition(";")[0].strip().lower()
-    shown = file.encryption is Encryption.NONE and (essence in _SHOWN or essence == _TEXT)
+    shown = file.encryption is Encryption.NONE and (essence in SHOWN or essence == _TEXT)
     kind = file.filetype.encode() or OCTETS
     if file.encryption is not Encryption.NONE:
         kind = OCTETS
-    elif essence == _TEXT:
-        kind = b"text/plain; charset=utf-8"
-    policy = b"default-src 'none'; frame-ancestors 'none'" if shown else b"sandbox"
+    elif essence == _TEXT and not parse_options_header(file.filetype)[1].get("charset"):
+        kind += b"; charset=utf-8"
     return kind, [
         (b"content-disposition", disposition(file.filename, attachment=not shown)),
-        (b"content-security-policy", policy),
+        (b"content-security-policy", _SHOWN_POLICY if shown else b"sandbox"),
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"no-referrer"),
+        NO_INDEX,
     ]
 
 
 def disposition(filename: str, *, attachment: bool) -> bytes:
-    """Content-Disposition (RFC 6266), the name for old and new clients (RFC 8187)."""
+    """Content-Disposition (RFC 6266), the name for old and new clients (RFC 8187).
+
+    Long names are cut before their suffix: no file system takes them, and proxies give up on an
+    answer whose headers are beyond 4 KiB.
+    """
     kind = "attachment" if attachment else "inline"
+    name = shortened(filename, NAME_CHARACTERS, len)
     fallback = "".join(
-        character if character.isascii() and character.isprintable() else "_"
-        for character in filename
+        character if character.isascii() and character.isprintable() else "_" for character in name
     )
     fallback = fallback.replace("\\", "_").replace('"', "_").replace("%", "_")
-    return f"{kind}; filename=\"{fallback}\"; filename*=UTF-8''{quote(filename, safe='')}".encode()
+    encoded = _encoded(shortened(name, ENCODED_BYTES, lambda text: len(_encoded(text))))
+    return f"{kind}; filename=\"{fallback}\"; filename*=UTF-8''{encoded}".encode()
+
+
+def _encoded(name: str) -> str:
+    return quote(name, safe="")
 
 
 class _Download:
@@ -130,8 +194,7 @@ class _Download:
         self._pieces = pieces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        extensions: dict[str, Any] = scope.get("extensions") or {}
-        send_file: SendFile | None = extensions.get(EXTENSION)
+        send_file = send_file_of(scope)
         await send(
             {"type": "http.response.start", "status": self._status, "headers": self._headers}
         )

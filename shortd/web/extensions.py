@@ -15,8 +15,8 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
 from shortd import errors
-from shortd.plugins.guard import GuardedCall
-from shortd.plugins.running import Plugins
+from shortd.plugin_runtime.guard import GuardedCall
+from shortd.plugin_runtime.running import Plugins
 
 PREFIX = "/-/x"
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}

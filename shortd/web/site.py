@@ -1,51 +1,35 @@
-"""The server's own addresses: home page, robots.txt, favicon, assets, health."""
+"""The server's own addresses: robots.txt, favicon, assets, health."""
 
 from __future__ import annotations
 
-from functools import partial
+from urllib.parse import urlsplit
 
-from litestar import Request, Response, route
-from litestar.datastructures import State
-from litestar.enums import HttpMethod
+from litestar import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from shortd import __version__, errors
-from shortd.plugins.figures import states
-from shortd.services import Services
-from shortd.web.answers import Answer, json_answer, page
-from shortd.web.follow import client_address
-from shortd.web.pages import Pages, static_file
+from shortd.plugin_runtime.figures import states
+from shortd.visitors.proxies import FORWARDING
+from shortd.visitors.visitors import is_address, is_loopback
+from shortd.web.answers import Answer, json_answer
+from shortd.web.assets import Asset
+from shortd.web.render import pages_of, takes_gzip
+from shortd.web.routing import AnyRequest, client_address, look, response, services_of
 
-ROBOTS = b"User-agent: *\nDisallow: /\nAllow: /$\n"
-"""Short links are for people who were given them, not for search engines."""
+ROBOTS = (
+    b"User-agent: *\n"
+    b"Allow: /-/files/\n"
+    b"Allow: /-/static/\n"
+    b"Allow: /-/unlock\n"
+    b"Disallow: /-/\n"
+    b"Disallow: /v1/\n"
+    b"Disallow: /v2/\n"
+)
+"""Robots may fetch codes and files, or they would neither show a card of them nor see that they are
+not to be indexed (RFC 9309). What is allowed stands first, for robots that take the first line that
+fits in place of the longest."""
 _FOR_EVER = (b"cache-control", b"public, max-age=31536000, immutable")
 _FOR_A_DAY = (b"cache-control", b"public, max-age=86400")
-
-AnyRequest = Request[object, object, State]
-look = partial(route, http_method=[HttpMethod.GET, HttpMethod.HEAD])
-"""The decorator of addresses that only show something."""
-
-
-def services_of(request: AnyRequest) -> Services:
-    services: Services = request.app.state.services
-    return services
-
-
-def pages_of(request: AnyRequest) -> Pages:
-    pages: Pages = request.app.state.pages
-    return pages
-
-
-def response(answer: Answer) -> Response[bytes]:
-    """An answer as Litestar sends it."""
-    # Not as `media_type`, to which Litestar would add a second charset.
-    headers = {name.decode(): value.decode() for name, value in answer.headers}
-    return Response(answer.body, status_code=answer.status, headers=headers)
-
-
-@look("/")
-async def home(request: AnyRequest) -> Response[bytes]:
-    return response(page(pages_of(request), "home.html"))
 
 
 @look("/robots.txt")
@@ -55,35 +39,54 @@ async def robots() -> Response[bytes]:
 
 
 @look("/favicon.ico")
-async def favicon() -> Response[bytes]:
-    return response(_asset("favicon.ico", _FOR_A_DAY))
+async def favicon(request: AnyRequest) -> Response[bytes]:
+    """For whatever looks for the icon without reading a page."""
+    icon = pages_of(request).assets.named("favicon.ico")
+    return _sent(request, icon, _FOR_A_DAY)
 
 
 @look("/-/static/{name:str}")
 async def static(request: AnyRequest) -> Response[bytes]:
-    return response(_asset(request.path_params["name"], _FOR_EVER))
+    asset = pages_of(request).assets.served(request.path_params["name"])
+    if asset is None:
+        raise errors.NOT_FOUND()
+    return _sent(request, asset, _FOR_EVER)
 
 
 @look("/-/health")
 async def health(request: AnyRequest) -> Response[bytes]:
-    """200 once ready; `status` says "degraded" while clicks cannot be made durable.
+    """200 once ready; `status` says "degraded" while there is a `fault` in any part: clicks cannot
+    be made durable, there is no room, the clock is not believed.
 
     A plugin that is switched off degrades nothing: redirects go on. `files` has what keeps
     unclaimed files from being deleted, or null. `mail` is for readers of the metrics alone: a
     mail that waits would tell a stranger that the account he named exists.
     """
     services = services_of(request)
-    journal, drain = services.clicks.journal.status(), services.clicks.fault
+    clicks, drain = services.clicks.clicks, services.clicks.drain
+    clicks.journal.retry()
+    journal = clicks.journal.status()
+    storage, files = services.store.status(), services.sharing.files.blobs.status()
+    faults = (journal.fault, drain.fault, storage.fault, files.fault, services.timeline.fault)
     health = {
-        "status": "ok" if journal.fault is None and drain is None else "degraded",
+        "status": "ok" if faults == (None,) * len(faults) else "degraded",
         "version": __version__,
         "journal": journal,
-        "clicks": {"backlog": services.clicks.backlog, "fault": drain},
-        "files": {"complaint": services.undertaker.complaint},
-        "mail": services.delivery.outbox.status() if _may_look_inside(request) else None,
+        "clicks": {"backlog": clicks.backlog, "fault": drain.fault},
+        "storage": storage,
+        "files": {
+            "complaint": services.upkeep.undertaker.complaint,
+            "fault": files.fault,
+            "refused": files.refused,
+        },
+        "clock": {"fault": services.timeline.fault},
+        "mail": services.mail.delivery.outbox.status() if _may_look_inside(request) else None,
         "plugins": {
-            "states": states(services.plugins),
-            "events": {"waiting": services.events.waiting, "dropped": services.events.dropped},
+            "states": states(services.plugin_runtime.plugins),
+            "events": {
+                "waiting": services.plugin_runtime.events.waiting,
+                "dropped": services.plugin_runtime.events.dropped,
+            },
         },
     }
     return response(json_answer(health))
@@ -99,26 +102,40 @@ async def metrics(request: AnyRequest) -> Response[bytes]:
 
 
 def _may_look_inside(request: AnyRequest) -> bool:
+    """Whether the client may read figures of the process: loopback, and networks that the settings
+    name.
+    """
     services = services_of(request)
+    # A page of another site can have its own name lead here, but no address.
+    host = request.headers.get("host", "")
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    if not (services.hosts.named(host) or name == "localhost" or is_address(name)):
+        return False
     address = client_address(services, request.scope)
-    if "x-forwarded-for" in request.headers and address == (request.scope["client"] or [""])[0]:
-        # Through a proxy that nobody told us to trust: loopback is the proxy, not who asks.
+    if is_loopback(address) and not FORWARDING.isdisjoint(dict(request.scope["headers"])):
+        # Through a proxy that nobody told us to trust, loopback is the proxy, not who asks; and
+        # what a header calls loopback is not this machine.
         return False
     return services.metrics.may_read(address)
 
 
-def _asset(name: str, caching: tuple[bytes, bytes]) -> Answer:
-    found = static_file(name)
-    if found is None:
-        raise errors.NOT_FOUND()
-    body, content_type, etag = found
+def _sent(request: AnyRequest, asset: Asset, caching: tuple[bytes, bytes]) -> Response[bytes]:
     headers = [
-        (b"content-type", content_type.encode()),
-        (b"etag", etag.encode()),
+        (b"content-type", asset.content_type.encode()),
+        (b"etag", asset.etag.encode()),
         (b"x-content-type-options", b"nosniff"),
         caching,
     ]
-    return Answer(200, headers, body)
+    body = asset.body
+    if asset.packed is not None:
+        headers.append((b"vary", b"accept-encoding"))
+        if takes_gzip(request):
+            headers.append((b"content-encoding", b"gzip"))
+            body = asset.packed
+    return response(Answer(200, headers, body))
 
 
-HANDLERS = (home, robots, favicon, static, health, metrics)
+HANDLERS = (robots, favicon, static, health, metrics)

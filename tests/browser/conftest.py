@@ -41,6 +41,7 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP *.lan 127.0.0.1",
     # Its own name for itself is a robot's, and robots get no pages with trackers.
     "--user-agent=Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
     " Chrome/142.0.0.0 Safari/537.36",
@@ -61,9 +62,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     path = needed("chromium")
+    # Whatever is expected comes; how soon says more about the machine.
+    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
@@ -132,7 +135,17 @@ def watch() -> Watch:
 def tab(chromium: Browser, watch: Watch) -> Iterator[Page]:
     """A tab in a profile of its own. In the end, nothing may have been complained of."""
     context = chromium.new_context(viewport={"width": 1100, "height": 800})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
+    yield watch.attach(context)
+    context.close()
+    assert watch.complaints == []
+
+
+@pytest.fixture
+def plain_tab(chromium: Browser, watch: Watch) -> Iterator[Page]:
+    """A tab that runs no scripts."""
+    context = chromium.new_context(java_script_enabled=False)
+    context.set_default_timeout(30_000)
     yield watch.attach(context)
     context.close()
     assert watch.complaints == []

@@ -85,20 +85,35 @@ def send(
     body = bytearray(framed(data, key, [len(data)] if sizes is None else sizes))
     if spoil:
         spoil(body)
+    sealed = Sealed("", signature, key, bytes(body))
+    return upload(site, userid, sealed, len(data), challenge.hex(), name=name, **terms)
+
+
+def upload(
+    site: ServerProcess,
+    userid: str,
+    sealed: Sealed,
+    filesize: int,
+    challenge: str,
+    *,
+    name: str = "secret report.pdf",
+    **terms: Any,
+) -> Sealed:
+    """Uploads what is sealed already: the same with its short URL."""
     query = {
         "userid": userid,
         "filename": name,
-        "filesize": len(data),
+        "filesize": filesize,
         "filetype": "application/pdf",
-        "challenge": challenge.hex(),
-        "signature": signature,
+        "challenge": challenge,
+        "signature": sealed.signature,
         "encryption": 1,
         **terms,
     }
     files: dict[str, Any] = {
         "query": (None, json.dumps(query), "application/json"),
-        "file": (name, bytes(body), "application/pdf"),
+        "file": (name, sealed.body, "application/pdf"),
     }
     envelope = httpx.post(f"{site.url}/v2/file", files=files, timeout=60).json()
     assert envelope["status"] == "success", envelope
-    return Sealed(envelope["output"]["entry"]["shorturl"], signature, key, bytes(body))
+    return sealed._replace(shorturl=envelope["output"]["entry"]["shorturl"])

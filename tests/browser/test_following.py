@@ -94,7 +94,7 @@ def test_a_limited_link_works_as_often_as_it_says(
         tab.goto(short_url)
         expect(tab).to_have_title("Arrived")
     tab.goto(short_url)
-    expect(tab.get_by_role("heading", level=1)).to_have_text("This link has expired")
+    expect(tab.get_by_role("heading", level=1)).to_have_text("This link has ended")
     assert len(target.arrivals) == 2
 
 

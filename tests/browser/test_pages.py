@@ -60,18 +60,19 @@ def test_a_page_asks_its_own_server_only(
 ) -> None:
     tab.goto(address, wait_until="networkidle")
     assert watch.strangers(site.url) == []
-    assert any("/-/static/style.css" in url for url in watch.requests)
+    assert any("/-/static/style." in url for url in watch.requests)
     images = "[...document.images].map((image) => image.complete && image.naturalWidth > 0)"
     assert set(evaluate(tab, images)) == {True}
     # The style sheet has arrived, and holds.
     assert evaluate(tab, "getComputedStyle(document.body).display") == "flex"
-    assert evaluate(tab, "document.scripts.length") == 0
+    scripts = evaluate(tab, "document.scripts.length")
+    assert (scripts > 0) is (address == f"{site.url}/"), "a visitor's page needs none"
 
 
 def test_the_watch_sees_what_a_page_must_not_do(
     tab: Page, watch: Watch, site: ServerProcess
 ) -> None:
-    tab.goto(f"{site.url}/")
+    tab.goto(f"{site.url}/-/docs")
     stranger = f"http://localhost:{site.port}/x.png"
     markup = f"<p style='color: red' onclick='x'><img src='{stranger}'>"
     with tab.expect_event("requestfailed"):
@@ -102,7 +103,7 @@ def test_text_stands_out(tab: Page, address: str) -> None:
     backgrounds = set()
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
     for scheme in schemes:
-        tab.emulate_media(color_scheme=scheme)
+        tab.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         assert evaluate(tab, FAINT) == [], scheme
         backgrounds.add(evaluate(tab, "getComputedStyle(document.body).backgroundColor"))
     assert len(backgrounds) == 2
@@ -142,7 +143,6 @@ def test_a_page_has_its_landmarks_and_one_heading(tab: Page, address: str) -> No
     for role in ("banner", "main", "contentinfo"):
         expect(tab.get_by_role(role)).to_have_count(1)
     expect(tab.get_by_role("heading", level=1)).to_have_count(1)
-    expect(tab.get_by_role("navigation", name="Site")).to_have_count(1)
     assert tab.title()
 
 
@@ -150,6 +150,9 @@ def test_the_keyboard_reaches_the_content_first(tab: Page, address: str) -> None
     tab.goto(address)
     skip = tab.get_by_role("link", name="Skip to the content")
     expect(skip).not_to_be_in_viewport()
+    # Some pages have put the focus into their one field.
+    tab.evaluate("document.activeElement.blur(); getSelection().removeAllRanges()")
+    tab.locator("body").evaluate("(body) => { body.tabIndex = -1; body.focus(); }")
     tab.keyboard.press("Tab")
     expect(skip).to_be_focused()
     expect(skip).to_be_in_viewport(ratio=1)
@@ -161,16 +164,15 @@ def test_the_keyboard_reaches_the_content_first(tab: Page, address: str) -> None
 
 
 def test_every_stop_of_the_keyboard_is_seen(tab: Page, site: ServerProcess) -> None:
-    tab.goto(f"{site.url}/")
+    tab.goto(f"{site.url}/-/keyboard")
     stops = []
     for _ in range(evaluate(tab, "document.links.length")):
         tab.keyboard.press("Tab")
         stops.append(evaluate(tab, "document.activeElement.textContent.trim()"))
         outline = "getComputedStyle(document.activeElement).outlineStyle"
         assert evaluate(tab, outline) == "solid"
-    assert stops[-1] == "Read the API reference"
-    tab.keyboard.press("Enter")
-    tab.wait_for_url("**/-/docs")
+    assert stops[-1] == "Deutsch"
+    assert "Sign in" in stops
 
 
 class TestReference:
@@ -204,6 +206,8 @@ class TestPreview:
         tab.goto(f"{short_url}+")
         assert tab.get_by_role("heading", level=1).inner_text() == short_url
         link = tab.get_by_role("link", name="https://www.example.com/some/page?with=query")
+        button = tab.get_by_role("link", name="Go there")
+        assert button.get_attribute("href") == link.get_attribute("href")
         assert link.get_attribute("href") == "https://www.example.com/some/page?with=query"
         expect(tab.get_by_role("heading", level=2)).to_contain_text("www.example.com")
 
@@ -235,7 +239,7 @@ class TestPreview:
         tab.goto(f"{new_link(HOSTILE)}+", wait_until="networkidle")
         assert evaluate(tab, "[...document.querySelectorAll('*')].map((e) => e.tagName)") == quiet
         shown = tab.locator(".destination")
-        assert "{{7*7}}" in shown.inner_text()
+        assert "%7B%7B7*7%7D%7D" in shown.inner_text()
         assert "&lt;img" in shown.inner_text()
         shown.get_by_role("link").hover()
         handlers = "[...document.querySelectorAll('*')].filter((e) => e.onmouseover || e.onerror)"
@@ -252,8 +256,8 @@ class TestPreview:
 @pytest.mark.parametrize(
     ("state", "status", "heading"),
     [
-        ({"expiration_utime": 1}, 410, "This link has expired"),
-        (None, 404, "There is nothing here"),
+        ({"expiration_utime": 1}, 410, "This link has ended"),
+        (None, 404, "No link answers here"),
     ],
 )
 @pytest.mark.parametrize("suffix", ["", "+", ".svg", ".png"])

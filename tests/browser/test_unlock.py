@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from typing import Any, Literal
 from urllib.parse import quote, unquote
 
+import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Request, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.sealing import (
     Derivation,
@@ -23,10 +24,12 @@ from tests.browser.sealing import (
     framed,
     pbkdf2,
     send,
+    upload,
 )
 from tests.browser.test_pages import FAINT
 from tests.browser.unlocking import Chooser, Downloader, Visitor
-from tests.browser.watch import Watch
+from tests.browser.watch import Watch, WatchOfDownloads
+from tests.client import vectors
 from tests.server_process import ServerProcess
 
 PASSWORD = "TestPassword ü€😀"
@@ -45,14 +48,6 @@ def share(site: ServerProcess, userid: str) -> Share:
         return send(site, userid, data, options.pop("password", PASSWORD), **options)
 
     return share
-
-
-class WatchOfDownloads(Watch):
-    """Does not mind a download that is given up, as the page does once it cannot be whole."""
-
-    def _note_failure(self, request: Request) -> None:
-        if not ("/-/files/" in request.url and "ERR_ABORTED" in (request.failure or "")):
-            super()._note_failure(request)
 
 
 @pytest.fixture
@@ -159,7 +154,7 @@ class TestWhole:
         assert visitor.saved_sha256() == digest(bytes(1000))
         visitor.tab.goto(sealed.shorturl)
         heading = visitor.tab.get_by_role("heading", level=1)
-        expect(heading).to_have_text("This link has expired")
+        expect(heading).to_have_text("This link has ended")
 
     def test_an_address_whose_minute_is_over_is_replaced(
         self, visitor: Visitor, watch: Watch, share: Share
@@ -448,6 +443,87 @@ def slow(tab: Page) -> Any:
     return network
 
 
+class TestBound:
+    """Files of our own, whose frames keep their place."""
+
+    @pytest.fixture
+    def share_vector(self, site: ServerProcess, userid: str) -> Callable[[str], Sealed]:
+        """Uploads a file of tests/client/sealed.json."""
+        by_name = {vector.name: vector for vector in vectors.read()}
+
+        def share(name: str) -> Sealed:
+            vector = by_name[name]
+            sealed = Sealed("", vector.signature, b"", bytes.fromhex(vector.body))
+            return upload(site, userid, sealed, vector.filesize, vector.challenge)
+
+        return share
+
+    @pytest.mark.parametrize("typed", [vectors.NFC, vectors.NFD])
+    def test_a_password_opens_one(
+        self, visitor: Visitor, share_vector: Callable[[str], Sealed], typed: str
+    ) -> None:
+        visitor.open(share_vector(f"password, {len(vectors.NFC)} typed"))
+        visitor.enter(typed)
+        visitor.save()
+        assert visitor.saved_sha256() == digest(b"".join(vectors.PLAIN))
+
+    @pytest.mark.parametrize(
+        "damage", ["exchanged", "doubled in place of another", "last one left out", "no last one"]
+    )
+    def test_another_order_leaves_nothing(
+        self, either: Visitor, share_vector: Callable[[str], Sealed], damage: str
+    ) -> None:
+        either.tab.goto(f"{share_vector(f'bound, {damage}').shorturl}#{vectors.LINK_KEY}")
+        either.save()
+        expect(either.status).to_contain_text("damaged or was tampered with")
+        assert either.left_behind() == []
+
+    def test_a_key_in_the_link_opens_without_a_question(
+        self, either: Visitor, watch: Watch, share_vector: Callable[[str], Sealed]
+    ) -> None:
+        sent: list[str] = []
+        either.tab.context.on(
+            "request", lambda request: sent.append(f"{request.url} {request.post_data}")
+        )
+        sealed = share_vector(f"key of a link, {len(vectors.LINK_KEY)} typed")
+        either.tab.goto(f"{sealed.shorturl}#{vectors.LINK_KEY}")
+        expect(either.tab.locator("#name")).to_have_text("secret report.pdf")
+        expect(either.password).not_to_be_visible()
+        assert "#" not in either.tab.url
+        either.save()
+        assert either.saved_sha256() == digest(b"".join(vectors.PLAIN))
+        assert not any(vectors.LINK_KEY in request for request in sent)
+        assert vectors.LINK_KEY not in either.tab.content()
+        # It is a password like any other.
+        either.open(sealed)
+        either.enter(vectors.LINK_KEY)
+        expect(either.save_button).to_be_focused()
+
+    @pytest.mark.parametrize("key", [vectors.LINK_KEY[:-1], "B" * 22, "part-2", "%20"])
+    def test_a_key_that_is_not_the_files_is_told(
+        self, visitor: Visitor, watch: Watch, share_vector: Callable[[str], Sealed], key: str
+    ) -> None:
+        sealed = share_vector(f"key of a link, {len(vectors.LINK_KEY)} typed, empty")
+        visitor.tab.goto(f"{sealed.shorturl}#{key}")
+        expect(visitor.status).to_contain_text("The key in this link is not this file's")
+        expect(visitor.password).to_be_focused()
+        expect(visitor.password).to_have_value("")
+        assert not any("/v2/" in url for url in watch.requests)
+        visitor.enter(vectors.LINK_KEY)
+        expect(visitor.tab.locator("#size")).to_have_text("0 bytes")
+
+    def test_with_a_key_trying_again_takes_one_click(
+        self, visitor: Visitor, watch: Watch, share_vector: Callable[[str], Sealed]
+    ) -> None:
+        visitor.tab.route(INFO, lambda route: route.abort("connectionrefused"), times=1)
+        sealed = share_vector(f"key of a link, {len(vectors.LINK_KEY)} typed, empty")
+        with complaint(watch, visitor.tab, "ERR_CONNECTION_REFUSED"):
+            visitor.tab.goto(f"{sealed.shorturl}#{vectors.LINK_KEY}")
+        expect(visitor.status).to_contain_text("cannot be reached")
+        visitor.tab.get_by_role("button", name="Unlock").click()
+        expect(visitor.save_button).to_be_focused()
+
+
 class TestRefused:
     def test_an_expired_link(self, visitor: Visitor, watch: Watch, share: Share) -> None:
         visitor.open(share(expiration_utime=1))
@@ -569,6 +645,18 @@ class TestAddress:
         assert "s.example" not in visitor.tab.get_by_role("main").inner_text()
         assert not any("/v2/" in url for url in watch.requests)
 
+    @pytest.mark.parametrize(
+        "shorturl", ["https://elsewhere.example/abcdef", "http://127.0.0.1.example/abcdef"]
+    )
+    def test_an_address_of_another_site_is_not_shown(
+        self, visitor: Visitor, share: Share, shorturl: str
+    ) -> None:
+        visitor.open(share())
+        expect(visitor.tab.locator("#shorturl")).to_contain_text(visitor.site.url)
+        visitor.open(share()._replace(shorturl=shorturl))
+        expect(visitor.password).to_be_focused()
+        assert "example" not in visitor.tab.get_by_role("main").inner_text()
+
     def test_a_hostile_file_name_is_text(self, visitor: Visitor, share: Share) -> None:
         name = "<img src=x onerror=alert(1)>&amp;{{7*7}}.html"
         visitor.open(share(name=name, filetype="text/html"))
@@ -591,15 +679,59 @@ class TestAddress:
         assert visitor.tab.evaluate(attempts) == ["TypeError", "TypeError"]
         watch.complaints.clear()
 
+    def test_somebodys_file_is_no_script_of_the_page(
+        self, visitor: Visitor, watch: Watch, share: Share, site: ServerProcess, userid: str
+    ) -> None:
+        script = b"document.title = 'taken'"
+        query = {"userid": userid, "filename": "x.js", "filesize": len(script)}
+        query["filetype"] = "text/javascript"
+        form: dict[str, Any] = {"query": (None, json.dumps(query)), "file": ("x.js", script)}
+        answer = httpx.post(f"{site.url}/v2/file", files=form).json()
+        address = httpx.get(answer["output"]["entry"]["shorturl"]).headers["location"]
+
+        def write_into(route: Route) -> None:
+            page = route.fetch()
+            foreign = f'<script src="{address}"></script></head>'
+            route.fulfill(response=page, body=page.text().replace("</head>", foreign))
+
+        visitor.tab.route("**/-/unlock?*", write_into)
+        violation = 'violates the following Content Security Policy directive: "script-src'
+        with visitor.tab.expect_console_message(lambda message: violation in message.text):
+            visitor.open(share())
+        assert all(address in complaint for complaint in watch.complaints)
+        watch.complaints.clear()
+        assert visitor.tab.title() != "taken"
+        # Its own scripts run.
+        visitor.enter(PASSWORD)
+        expect(visitor.tab.locator("#name")).to_have_text("secret report.pdf")
+
+
+def serve_as(tab: Page, site: ServerProcess, origin: str) -> None:
+    """Has the site answer at another origin as well."""
+
+    def forward(route: Route) -> None:
+        at_home = route.request.url.replace(origin, site.url, 1)
+        headers = {**route.request.headers, "host": origin.removeprefix("http://")}
+        route.fulfill(response=route.fetch(url=at_home, headers=headers))
+
+    tab.route(lambda url: url.startswith(origin), forward)
+
+
+def test_its_script_runs_where_no_policy_can_name_the_host(
+    tab: Page, site: ServerProcess, share: Share
+) -> None:
+    origin = "http://[::1]:8765"
+    serve_as(tab, site, origin)
+    visitor = Downloader(tab, site)
+    tab.goto(share().page(origin))
+    visitor.enter(PASSWORD)
+    expect(tab.locator("#name")).to_have_text("secret report.pdf")
+
 
 def test_on_a_page_that_is_not_secure_it_says_how_else(
     tab: Page, watch: Watch, site: ServerProcess, share: Share
 ) -> None:
-    def forward(route: Route) -> None:
-        at_home = route.request.url.replace("http://shortd.test", site.url, 1)
-        route.fulfill(response=route.fetch(url=at_home))
-
-    tab.route("http://shortd.test/**", forward)
+    serve_as(tab, site, "http://shortd.test")
     sealed = share()
     # Of the headers, too, the browser takes only what it takes on such pages.
     with complaint(watch, tab, "Cross-Origin-Opener-Policy header has been ignored"):
@@ -627,7 +759,7 @@ def test_every_step_fits_and_can_be_read(visitor: Visitor, share: Share, width: 
 
     def look() -> None:
         for scheme in schemes:
-            visitor.tab.emulate_media(color_scheme=scheme)
+            visitor.tab.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             assert visitor.tab.evaluate("document.documentElement.scrollWidth") == width
             assert visitor.tab.evaluate(FAINT) == []
 

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
 
 _STATUS_OF_A_PAGE = "Failed to load resource: the server responded with a status of "
+_REFUSED_FORM = f"{_STATUS_OF_A_PAGE}422"
+"""What the browser says of a part of a page that shows a form again."""
 
 
 @dataclass
@@ -34,12 +36,30 @@ class Watch:
         return [url for url in self.requests if not url.startswith((*allowed, "data:"))]
 
     def _note_failure(self, request: Request) -> None:
-        self.complaints.append(f"{request.url}: {request.failure}")
+        # A page that is left, or shows other links, closes its stream of counts, and an icon that
+        # has not come yet is not waited for.
+        may_end = "/-/live?" in request.url or "/-/static/favicon." in request.url
+        if not may_end or request.failure != "net::ERR_ABORTED":
+            self.complaints.append(f"{request.url}: {request.failure}")
 
     def _note_message(self, message: ConsoleMessage) -> None:
         if message.type not in ("error", "warning"):
             return
         # The browser complains of a 404 even if that is the very page that was asked for.
         of_the_page = message.page is not None and message.location["url"] == message.page.url
+        if message.text.startswith(_REFUSED_FORM):
+            return
         if not (of_the_page and message.text.startswith(_STATUS_OF_A_PAGE)):
             self.complaints.append(message.text)
+
+
+class WatchOfDownloads(Watch):
+    """Does not mind a download that is given up: by a page, once it cannot be whole; by a player,
+    for another part; by Chromium's viewer of PDF, which on a slow machine asks anew.
+    """
+
+    def _note_failure(self, request: Request) -> None:
+        # The viewer is an extension; a test that ends while it starts gives that up as well.
+        may_end = "/-/files/" in request.url or request.url.startswith("chrome-extension:")
+        if not (may_end and "ERR_ABORTED" in (request.failure or "")):
+            super()._note_failure(request)

@@ -21,8 +21,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A real `shortd serve` on loopback, for all tests of the client."""
     process = ServerProcess(tmp_path_factory.mktemp("server") / "data", GENEROUS)
     process.start()
-    yield process
-    process.stop()
+    try:
+        yield process
+        process.stop()
+    finally:
+        process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +40,7 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Relay, Ser
     process = ServerProcess(tmp_path_factory.mktemp("relayed") / "data", environ)
     process.start()
     with ExitStack() as stack:
+        stack.callback(process.kill)
         stack.callback(process.stop)
         yield stack.enter_context(Relay(port, process.port)), process
 

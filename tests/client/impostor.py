@@ -48,6 +48,7 @@ class Impostor:
     """Serves on loopback until the end of the block. `asked` are the requests so far."""
 
     def __init__(self, behaviour: Behaviour) -> None:
+        self.behaviour = behaviour
         self.asked: list[Asked] = []
         impostor = self
 
@@ -59,7 +60,7 @@ class Impostor:
                 length = int(self.headers.get("content-length", 0))
                 asked = Asked(self.command, self.path, headers_of(self), self.rfile.read(length))
                 impostor.asked.append(asked)
-                status, headers, body = behaviour(asked)
+                status, headers, body = impostor.behaviour(asked)
                 self.send_response(status)
                 for name, value in ({"Content-Length": str(len(body))} | dict(headers)).items():
                     self.send_header(name, value)

@@ -13,7 +13,8 @@ from typing import IO
 import certifi
 from click.testing import CliRunner, Result
 
-from shortd.cli import main
+from shortd.commands.cli import main
+from tests import processes
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,6 +28,8 @@ class Shell:
         self.folder = folder
         self.server = server
         self.state = folder / "state"
+        self.variables: dict[str, str] = {}
+        """Those that a test adds."""
         self._authority = folder / "state/authority.pem"
         self._authority.parent.mkdir(exist_ok=True)
         end = "-----END CERTIFICATE-----\n"
@@ -40,6 +43,7 @@ class Shell:
             "XDG_STATE_HOME": str(self.state),
             "SHORTD_SERVER_URL": self.server,
             "PYTHONPATH": str(ROOT),
+            **self.variables,
         }
         return variables | ({} if password is None else {"SHORTD_FILE_PASSWORD": password})
 
@@ -77,7 +81,7 @@ class Shell:
         stdout: int | IO[bytes] = subprocess.PIPE,
     ) -> subprocess.Popen[str]:
         """Starts a command in a process of its own, without a terminal to ask at."""
-        return subprocess.Popen(
+        return processes.start(
             [*self.command, *map(str, arguments)],
             cwd=self.folder,
             env={**os.environ, **self.environ(password)},

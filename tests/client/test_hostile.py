@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import secrets
 from pathlib import Path
 
 import pytest
 
-from shortd.client.crypto import double_sha256, new_signature, open_signature, seal_frame
-from shortd.client.names import LONGEST, name_from_header, safe_name
-from tests.client.impostor import Asked, Behaviour, Impostor, Say, envelope, refusal
+from tests.client.impostor import Asked, Impostor, Say, refusal
+from tests.client.offers import ETAG, PASSWORD, Locked, plain, visits
 from tests.client.shell import Shell
-
-ETAG = '"the-file"'
-PASSWORD = "p"
 
 
 @pytest.fixture
@@ -22,82 +16,13 @@ def shell(folder: Path) -> Shell:
     return Shell(folder, "http://127.0.0.1:9")
 
 
-def plain(body: bytes, **headers: str) -> Behaviour:
-    """A server with one file, told of by these headers."""
-    given = {"ETag": ETAG, **{name.replace("_", "-"): value for name, value in headers.items()}}
-
-    def behave(asked: Asked) -> Say:
-        if asked.path == "/code":
-            return Say(302, {"Location": "/-/files/key?signature=x"})
-        return Say(200, given, body)
-
-    return behave
-
-
-def encrypted(body: bytes, size: int, name: str = "file") -> Behaviour:
-    """A server with one encrypted file."""
-    key = double_sha256(PASSWORD)
-    signature = new_signature(key)
-
-    def behave(asked: Asked) -> Say:
-        if asked.path == "/code":
-            return Say(302, {"Location": f"/-/unlock?shorturl=x%2Fcode&signature={signature}"})
-        if asked.method == "POST":
-            given = json.loads(asked.body)
-            assert given == {"shorturl": "x/code", "challenge": open_signature(key, signature)}
-            url = f"http://{asked.headers['host']}/-/files/key"
-            return envelope(filename=name, filesize=size, url=url)
-        return Say(200, {"ETag": ETAG}, body)
-
-    return behave
-
-
-@pytest.mark.parametrize(
-    ("name", "safe"),
-    [
-        ("report.pdf", "report.pdf"),
-        ("naïve ☃.txt", "naïve ☃.txt"),
-        ("../../etc/passwd", "_.._etc_passwd"),
-        ("/etc/passwd", "_etc_passwd"),
-        ("..\\..\\x", "_.._x"),
-        (".bashrc", "bashrc"),
-        (" ..x ", "x"),
-        ("..", "download"),
-        ("", "download"),
-        ("\x00\r\n\x1b[2J", "[2J"),
-        ("exe.\u202etxt", "exe.txt"),
-        ("a\u2028b\u200bc\ud800", "abc"),
-        ("x" * 300 + ".tar", "x" * (LONGEST - 4) + ".tar"),
-        ("é" * 300, "é" * (LONGEST // 2)),
-        ("." + "y" * 300, "y" * LONGEST),
-    ],
-)
-def test_names_are_made_safe(name: str, safe: str) -> None:
-    assert safe_name(name) == safe
-    assert len(safe.encode()) <= LONGEST
-
-
-@pytest.mark.parametrize(
-    ("header", "name"),
-    [
-        ("attachment; filename=\"a_b\"; filename*=UTF-8''a%C3%A9b", "aéb"),
-        ("attachment; filename=plain.txt", "plain.txt"),
-        ("inline; filename*=UTF-8''..%2F..%2Fx", "_.._x"),
-        ('attachment; filename="a;b\\"c"', 'a;b"c'),
-        ("attachment", "download"),
-        ("", "download"),
-    ],
-)
-def test_names_are_read_from_headers(header: str, name: str) -> None:
-    assert name_from_header(header) == name
-
-
 def test_a_hostile_name_stays_in_its_folder(shell: Shell) -> None:
     Path("there").mkdir()
     header = "attachment; filename*=UTF-8''..%2F..%2F.profile%1B%5B2J"
     with Impostor(plain(b"x", Content_Disposition=header)) as server:
         shell.fetch(f"{server.url}/code", "-o", "there")
-    with Impostor(encrypted(seal_frame(double_sha256(PASSWORD), b"x"), 1, "/../.ssh")) as server:
+    locked = Locked()
+    with Impostor(locked.behaviour(locked.frames(b"x"), 1, name="/../.ssh")) as server:
         shell.fetch(f"{server.url}/code", "-o", "there", password=PASSWORD)
     found = sorted(path.name for path in Path("there").iterdir())
     assert found == ["_.._.profile[2J", "_.._.ssh"]
@@ -124,15 +49,7 @@ def test_messages_cannot_play_with_the_terminal(shell: Shell) -> None:
 def test_redirects_to_elsewhere_are_not_followed(shell: Shell, location: str) -> None:
     with Impostor(lambda _: Say(302, {"Location": location})) as server:
         assert "and to no file." in shell.refused("fetch", f"{server.url}/code")
-        assert len(server.asked) == 1
-
-
-def test_a_link_may_move_to_another_port(shell: Shell) -> None:
-    with (
-        Impostor(plain(b"content")) as server,
-        Impostor(lambda asked: Say(301, {"Location": f"{server.url}{asked.path}"})) as before,
-    ):
-        assert shell.fetch(f"{before.url}/code", "-o", "back").read_bytes() == b"content"
+        assert len(visits(server)) == 1
 
 
 def test_a_link_that_leads_to_itself_is_left(shell: Shell) -> None:
@@ -153,31 +70,72 @@ def leftovers() -> list[str]:
     return sorted(path.name for path in Path().iterdir() if path.name != "state")
 
 
-@pytest.mark.parametrize(
-    "change", ["flip", "cut", "short", "more", "trail", "again", "tiny", "key"]
-)
+def damaged(locked: Locked) -> dict[str, list[bytes]]:
+    """What can be made of a file's frames without its key, and is no whole file."""
+    frames = locked.frames(b"one", b"two", b"three")
+    flipped = frames[2][:-1] + bytes([frames[2][-1] ^ 1])
+    bodies = {
+        "flip": [*frames[:2], flipped],
+        "cut": [*frames[:2], frames[2][:-1]],
+        "short": frames[:2],
+        "more": [*frames, frames[0]],
+        "trail": [*frames, bytes(2)],
+        "tiny": [frames[0], (27).to_bytes(4, "little"), bytes(27)],
+        "key": [Locked().key.seal_frame(b"onetwothree", 0, is_last=True)[:-1] + b"x"],
+    }
+    if locked.key.is_bound:
+        bodies |= {
+            "exchanged": [frames[1], frames[0], frames[2]],
+            "turned round": frames[::-1],
+            "doubled": [frames[0], frames[0], frames[2]],
+            "without the first": frames[1:],
+            "without the last": frames[:2],
+            "another's": [frames[0], Locked().frames(b"one", b"two")[1], frames[2]],
+        }
+    return bodies
+
+
 @pytest.mark.parametrize("output", ["file", "-"])
-def test_damage_is_noticed(shell: Shell, change: str, output: str) -> None:
-    key = double_sha256(PASSWORD)
-    frames = [seal_frame(key, piece) for piece in (b"one", b"two", b"three")]
-    body = {
-        "flip": b"".join(frames)[:-1] + bytes([frames[-1][-1] ^ 1]),
-        "cut": b"".join(frames)[:-1],
-        "short": frames[0] + frames[1],
-        "more": b"".join([*frames, frames[0]]),
-        "trail": b"".join(frames) + bytes(2),
-        "again": b"".join([frames[0], frames[0], frames[1]]),
-        "tiny": frames[0] + (27).to_bytes(4, "little") + bytes(27),
-        "key": seal_frame(secrets.token_bytes(32), b"onetwothree"),
-    }[change]
-    with Impostor(encrypted(body, 11)) as server:
+@pytest.mark.parametrize(
+    ("is_bound", "change"),
+    [
+        (is_bound, change)
+        for is_bound in (False, True)
+        for change in damaged(Locked(is_bound=is_bound))
+    ],
+)
+def test_damage_is_noticed(shell: Shell, is_bound: bool, change: str, output: str) -> None:
+    locked = Locked(is_bound=is_bound)
+    body = damaged(locked)[change]
+    # A server that leaves something out says what fits.
+    size = sum(len(frame) - 32 for frame in body) if change.startswith("without") else 11
+    with Impostor(locked.behaviour(body, size)) as server:
         result = shell.run("fetch", f"{server.url}/code", "-o", output, password=PASSWORD)
     assert result.exit_code == 1
     assert result.stderr.startswith("shortd: The file is ")
     assert leftovers() == []
     assert shell.transfers() == []
     # What a reader got before the damage was right.
-    assert (b"onetwothree" + b"one").startswith(result.stdout_bytes.replace(b"oneone", b"one"))
+    assert b"onetwothree".startswith(result.stdout_bytes)
+
+
+def test_the_end_is_looked_for_by_a_later_run_too(shell: Shell) -> None:
+    """What a server left out at the end is not whole because the connection broke there."""
+    locked = Locked()
+    frames = locked.frames(bytes(2 << 20), b"the end")
+
+    def behave(asked: Asked) -> Say:
+        if asked.path != "/-/files/key":
+            return locked.behaviour(frames, 2 << 20)(asked)
+        if "range" in asked.headers:
+            where = f"bytes {len(frames[0])}-{len(frames[0])}/{len(frames[0]) + 1}"
+            return Say(206, {"ETag": ETAG, "Content-Range": where}, b"")
+        return Say(200, {"ETag": ETAG, "Content-Length": str(len(frames[0]) + 1)}, frames[0])
+
+    with Impostor(behave) as server:
+        line = shell.refused("fetch", f"{server.url}/code", "-o", "back", password=PASSWORD)
+    assert line == "The file is damaged: it ends too early."
+    assert leftovers() == []
 
 
 def test_a_plain_file_that_ends_early_is_not_whole(shell: Shell) -> None:
@@ -236,16 +194,13 @@ def test_another_file_under_the_same_address_is_fetched_whole(shell: Shell) -> N
 
 def test_an_address_whose_time_is_up_is_renewed_once(shell: Shell) -> None:
     def behave(asked: Asked) -> Say:
-        if asked.method == "GET" and asked.path != "/code" and len(visits) < 2:
+        if asked.method == "GET" and asked.path != "/code" and len(visits(server)) < 2:
             return refusal(403, "address_expired", "Too late.")
-        if asked.path == "/code":
-            visits.append(asked)
         return plain(b"content")(asked)
 
-    visits: list[Asked] = []
     with Impostor(behave) as server:
         assert shell.fetch(f"{server.url}/code", "-o", "back").read_bytes() == b"content"
-    assert len(visits) == 2
+        assert len(visits(server)) == 2
 
     def refuse(asked: Asked) -> Say:
         if asked.path == "/code" or asked.method == "HEAD":
@@ -256,13 +211,38 @@ def test_an_address_whose_time_is_up_is_renewed_once(shell: Shell) -> None:
         assert shell.refused("fetch", f"{server.url}/code", "-o", "again") == "Too late."
 
 
-def test_a_frame_too_large_to_hold_goes_into_files_only(
+def test_a_frame_too_large_for_memory_waits_on_disk(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shortd.client.sinks.LARGEST_UNPROVEN", 1000)
-    body = seal_frame(double_sha256(PASSWORD), bytes(1001))
-    with Impostor(encrypted(body, 1001)) as server:
-        line = shell.refused("fetch", f"{server.url}/code", "-o", "-", password=PASSWORD)
+    monkeypatch.setattr("shortd.client.sinks.UNPROVEN_IN_MEMORY", 1000)
+    locked = Locked(is_bound=False)
+    with Impostor(locked.behaviour(locked.frames(b"x" * 100_000), 100_000)) as server:
+        result = shell.run("fetch", f"{server.url}/code", "-o", "-", password=PASSWORD)
         path = shell.fetch(f"{server.url}/code", "-o", "back", password=PASSWORD)
-    assert line == "This file is one large frame: it must be fetched into a file."
-    assert path.read_bytes() == bytes(1001)
+    assert (result.exit_code, result.stdout_bytes) == (0, b"x" * 100_000)
+    assert path.read_bytes() == b"x" * 100_000
+
+
+def test_a_file_without_an_end_does_not_fill_the_disk(shell: Shell) -> None:
+    """More comes than was announced: it is left at once."""
+    locked = Locked()
+    endless = [locked.key.seal_frame(bytes(1 << 16), number, is_last=False) for number in range(99)]
+    with Impostor(locked.behaviour(endless, 1000)) as server:
+        line = shell.refused("fetch", f"{server.url}/code", "-o", "back", password=PASSWORD)
+    assert line == "The file is longer than it should be, 1000 bytes."
+
+    def behave(asked: Asked) -> Say:
+        if asked.method == "HEAD":
+            return Say(200, {"ETag": ETAG, "Content-Length": "10"})
+        return plain(bytes(1 << 20))(asked)
+
+    with Impostor(behave) as server:
+        line = shell.refused("fetch", f"{server.url}/code", "-o", "back")
+    assert line == "The file is longer than it should be, 10 bytes."
+    assert leftovers() == []
+
+
+def test_a_file_that_comes_packed_is_not_stored_so(shell: Shell) -> None:
+    with Impostor(plain(b"packed", Content_Encoding="gzip")) as server:
+        line = shell.refused("fetch", f"{server.url}/code", "-o", "back")
+    assert line == "The server sent the file packed, which was not asked for."

@@ -74,6 +74,14 @@ def download(server: ServerProcess, short_url: str, key: bytes) -> bytes:
     return httpx.get(info["url"]).content
 
 
+def sent(shell: Shell, file: str, way: str) -> tuple[str, str]:
+    """The short URL and the password of a file that others can open."""
+    if way == "--ww7":
+        return shell.send(file, way, password=PASSWORD), PASSWORD
+    short_url, _, key = shell.send(file, way).partition("#")
+    return short_url, key
+
+
 @pytest.mark.parametrize("derive", [double_sha256, pbkdf2])
 @pytest.mark.parametrize("size", [0, 53_990, 3 << 20])
 def test_a_file_of_the_documents_client_is_fetched(
@@ -88,24 +96,28 @@ def test_a_file_of_the_documents_client_is_fetched(
     assert (path.name, path.read_bytes()) == ("sample-image.png", noise[:size])
 
 
+@pytest.mark.parametrize("way", ["--ww7", "--key-link"])
 @pytest.mark.parametrize("size", [0, 53_990])
 def test_the_documents_client_fetches_a_file_of_ours(
-    shell: Shell, server: ServerProcess, noise: bytes, size: int
+    shell: Shell, server: ServerProcess, noise: bytes, size: int, way: str
 ) -> None:
     Path("file").write_bytes(noise[:size])
-    key = double_sha256(PASSWORD)
-    raw = download(server, shell.send("file", password=PASSWORD), key)
+    short_url, password = sent(shell, "file", way)
+    key = double_sha256(password)
+    raw = download(server, short_url, key)
     assert int.from_bytes(raw[:4], "little") == len(raw) - 4
     assert decrypt_data(raw[4:], key) == noise[:size]
 
 
+@pytest.mark.parametrize("way", ["--ww7", "--key-link"])
 def test_any_client_that_reads_frames_fetches_a_large_file_of_ours(
-    shell: Shell, server: ServerProcess, noise: bytes
+    shell: Shell, server: ServerProcess, noise: bytes, way: str
 ) -> None:
     content = noise[: (9 << 20) + 5]
     Path("file").write_bytes(content)
-    key = double_sha256(PASSWORD)
-    raw = download(server, shell.send("file", password=PASSWORD), key)
+    short_url, password = sent(shell, "file", way)
+    key = double_sha256(password)
+    raw = download(server, short_url, key)
     pieces = []
     while raw:
         end = 4 + int.from_bytes(raw[:4], "little")
@@ -113,3 +125,14 @@ def test_any_client_that_reads_frames_fetches_a_large_file_of_ours(
         raw = raw[end:]
     assert b"".join(pieces) == content
     assert [len(piece) for piece in pieces] == [1 << 20] * 9 + [5]
+
+
+def test_a_typed_passwords_file_is_ours_alone(shell: Shell, server: ServerProcess) -> None:
+    """docs/deviations.md says so: its key is one for each file."""
+    Path("file").write_text("x")
+    short_url = shell.send("file", password=PASSWORD)
+    with pytest.raises(ValueError, match="MAC check failed"):
+        download(server, short_url, double_sha256(PASSWORD))
+    raw = download(server, short_url, pbkdf2(PASSWORD))
+    with pytest.raises(ValueError, match="MAC check failed"):
+        decrypt_data(raw[4:], pbkdf2(PASSWORD))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,6 +43,24 @@ def test_a_wrong_password_opens_nothing(shell: Shell, file: str) -> None:
     refusal = shell.refused("fetch", short_url, "-o", "back", password="wrong")
     assert refusal == "This is not the file's password."
     assert sorted(path.name for path in Path().iterdir()) == ["file", "state"]
+
+
+@pytest.mark.parametrize(
+    "change", [lambda key: key[:-1], lambda key: key.swapcase(), lambda _: "x"]
+)
+def test_a_wrong_key_in_a_link_opens_nothing(
+    shell: Shell, file: str, change: Callable[[str], str]
+) -> None:
+    short_url, _, key = shell.send(file, "--key-link", "--count", 1).partition("#")
+    refusal = shell.refused("fetch", f"{short_url}#{change(key)}", "-o", "back")
+    assert refusal == "The key behind the # of this link is not its file's."
+    # It is a password like any other.
+    assert shell.fetch(short_url, "-o", "back", password=key).read_bytes() == b"content"
+
+
+def test_a_key_behind_the_link_of_a_plain_file_is_nothing(shell: Shell, file: str) -> None:
+    short_url = shell.send(file)
+    assert shell.fetch(f"{short_url}#{'A' * 22}", "-o", "back").read_bytes() == b"content"
 
 
 def test_an_expired_link_is_gone(shell: Shell, server: ServerProcess, file: str) -> None:
@@ -140,6 +158,9 @@ def test_a_code_of_somebody_elses_is_refused(
         (("send", "file", "--server", "http://[::1"), "such as https://example.org"),
         (("send", "file", "--token", "t"), "--token needs its --userid"),
         (("send", "file", "--username", "me", "--userid", "u"), "--username logs in by itself"),
+        (("send", "file", "--ww7"), "encrypted with --password"),
+        (("send", "file", "--ww7", "--key-link"), "encrypted with --password"),
+        (("send", "file", "--password", "--key-link"), "two ways of encrypting"),
         (("fetch",), "Missing argument 'SHORTURL'"),
         (("fetch", "ftp://example.org/x"), "such as https://example.org"),
         (("fetch", "http://x/y", "--patience", "-1"), "not in the range x>=0"),

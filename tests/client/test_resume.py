@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shortd.client.crypto import double_sha256
+from shortd.client.crypto import possible_secrets
 from tests.client.relay import Flow, Relay
 from tests.client.shell import Shell, ended
 from tests.server_process import ServerProcess
@@ -72,8 +72,8 @@ def test_a_killed_send_goes_on(
     # Two parts of 8 MiB go at once: the third has begun, so one is acknowledged at least.
     kill(interrupted(up, 18 * MIB, lambda: sending(shell, password)))
     kept = [path.read_bytes() for path in shell.transfers()]
-    key = double_sha256(PASSWORD)
-    for secret in (PASSWORD.encode(), key, key.hex().encode()):
+    keys = [secret.key for secret in possible_secrets(PASSWORD)]
+    for secret in (PASSWORD.encode(), *keys, *(key.hex().encode() for key in keys)):
         assert not any(secret in text for text in kept)
     assert [b'"signature":""' not in text for text in kept] == [password is not None]
     up.release()
@@ -96,18 +96,40 @@ def test_parts_under_two_passwords_are_never_mixed(
     assert shell.fetch(short_url, "-o", "back", password="another").read_bytes() == noise
 
 
+def test_a_key_in_the_link_is_kept_nowhere(shell: Shell, relay: Relayed, noise: bytes) -> None:
+    """So a later send begins anew, under another one."""
+    up = relay[0].up
+    process = interrupted(up, 18 * MIB, lambda: shell.start("send", "file", "--key-link"))
+    assert shell.transfers() == []
+    process.send_signal(signal.SIGINT)
+    assert ended(process) == (130, "", "shortd: Interrupted.\n")
+    up.release()
+    link = shell.send("file", "--key-link")
+    assert up.passed > 20 * MIB
+    assert shell.fetch(link, "-o", "back").read_bytes() == noise
+
+
+def test_forms_are_never_mixed(shell: Shell, relay: Relayed, noise: bytes) -> None:
+    up = relay[0].up
+    kill(interrupted(up, 18 * MIB, lambda: sending(shell, PASSWORD)))
+    up.release()
+    short_url = shell.send("file", "--ww7", password=PASSWORD)
+    assert up.passed > 20 * MIB
+    assert shell.fetch(short_url, "-o", "back", password=PASSWORD).read_bytes() == noise
+
+
 def test_ctrl_c_says_how_to_go_on(shell: Shell, relay: Relayed, noise: bytes) -> None:
     flows = relay[0]
     process = interrupted(flows.up, 18 * MIB, lambda: sending(shell, None))
     process.send_signal(signal.SIGINT)
     line = "shortd: Interrupted. The same command goes on from here.\n"
-    assert ended(process) == (1, "", line)
+    assert ended(process) == (130, "", line)
     flows.up.release()
     short_url = shell.send("file")
     assert flows.up.passed < 13 * MIB
     process = fetching(shell, flows.down, short_url, "-o", "back")
     process.send_signal(signal.SIGINT)
-    assert ended(process) == (1, "", line)
+    assert ended(process) == (130, "", line)
     flows.down.release()
     assert shell.fetch(short_url, "-o", "back").read_bytes() == noise
     assert flows.down.passed < 13 * MIB
@@ -200,6 +222,22 @@ def test_a_killed_fetch_goes_on(
     assert down.passed < 13 * MIB
     assert [path.name for path in Path("there").iterdir()] == ["file"]
     assert shell.transfers() == []
+
+
+@SECRECY
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_what_the_last_visit_bought_is_fetched_without_another(
+    shell: Shell, relay: Relayed, noise: bytes, password: str | None, number: signal.Signals
+) -> None:
+    down = relay[0].down
+    short_url = shell.send("file", "--count", 1, password=password)
+    process = fetching(shell, down, short_url, "-o", "back", password=password)
+    process.send_signal(number)
+    ended(process)
+    down.release()
+    assert httpx.get(short_url).status_code == 410
+    assert shell.fetch(short_url, "-o", "back", password=password).read_bytes() == noise
+    assert down.passed < 13 * MIB
 
 
 @pytest.mark.parametrize(

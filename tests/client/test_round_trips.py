@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from shortd.client import parcel
-from shortd.client.crypto import FRAME_BYTES
+from shortd.client.crypto import FRAME_BYTES, FileKey
 from shortd.client.state import State
 from tests.client.shell import Shell, ended
 from tests.server_process import ServerProcess
@@ -118,7 +118,7 @@ def test_the_link_is_as_asked(shell: Shell, server: ServerProcess) -> None:
 
 
 def remembered(shell: Shell) -> str:
-    with State(shell.state / "shortd").account(shell.server) as account:
+    with State(print, shell.state / "shortd").account(shell.server) as account:
         return account.userid
 
 
@@ -134,7 +134,7 @@ def test_one_temporary_account_is_remembered_and_nobody_elses_to_see(shell: Shel
 
 def test_a_temporary_account_that_is_no_more_is_replaced(shell: Shell) -> None:
     Path("file").write_text("x")
-    with State(shell.state / "shortd").account(shell.server) as account:
+    with State(print, shell.state / "shortd").account(shell.server) as account:
         account.userid = "A" * 32
     assert shell.fetch(shell.send("file"), "-o", "back").read_text() == "x"
     assert remembered(shell) not in ("", "A" * 32)
@@ -156,10 +156,12 @@ def test_an_output_that_is_there_is_kept_unless_forced(shell: Shell) -> None:
     Path("file").write_text("old")
     taken = "file exists already; --force replaces it."
     assert shell.refused("fetch", short_url, "-o", "file") == taken
-    # That was no visit; without -o the name is only known after one.
-    assert shell.refused("fetch", short_url) == taken
-    assert Path("file").read_text() == "old"
     assert sorted(path.name for path in Path().iterdir()) == ["file", "state"]
+    # That was no visit; without -o the name is only known after one.
+    result = shell.run("fetch", short_url)
+    assert (result.exit_code, result.stdout) == (0, "file (1)\n")
+    assert result.stderr == "shortd: file is there already: this is file (1).\n"
+    assert (Path("file").read_text(), Path("file (1)").read_text()) == ("old", "new")
     shell.fetch(short_url, "-o", "file", "--force")
     assert Path("file").read_text() == "new"
     Path("pipe").mkdir()
@@ -199,7 +201,7 @@ def test_passwords_are_never_options(shell: Shell) -> None:
     assert result.exit_code == 2
     for command in ("send", "fetch"):
         shown = shell.run(command, "--help").stdout
-        (line,) = [line for line in shown.splitlines() if "--password" in line]
+        (line,) = [line for line in shown.splitlines() if line.strip().startswith("--password")]
         assert line.split()[1].istitle(), line
 
 
@@ -227,11 +229,11 @@ def test_a_file_that_changes_meanwhile_is_not_shared(
     Path("growing").write_bytes(bytes(5000))
     part = parcel.Parcel.part
 
-    def grow(self: parcel.Parcel, number: int, part_bytes: int) -> bytes:
+    def grow(self: parcel.Parcel, number: int, part_bytes: int, key: FileKey | None) -> bytes:
         if number == 3:
             with Path("growing").open("ab") as file:
                 file.write(b"more")
-        return part(self, number, part_bytes)
+        return part(self, number, part_bytes, key)
 
     monkeypatch.setattr(parcel.Parcel, "part", grow)
     assert shell.refused("send", "growing") == "growing has changed while it was being sent."

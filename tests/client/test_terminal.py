@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import processes
 from tests.client.shell import Shell
 from tests.server_process import ServerProcess
 
@@ -21,7 +22,7 @@ import os, sys
 terminal = os.open(sys.argv.pop(1), os.O_RDWR)
 os.dup2(terminal, 0)
 os.dup2(terminal, 2)
-from shortd.cli import main
+from shortd.commands.cli import main
 main()
 """
 
@@ -31,7 +32,7 @@ class Terminal:
 
     def __init__(self, shell: Shell, *arguments: object) -> None:
         self._master, slave = pty.openpty()
-        self._process = subprocess.Popen(
+        self._process = processes.start(
             [sys.executable, "-c", PROGRAM, os.ttyname(slave), *map(str, arguments)],
             env={**os.environ, **shell.environ(), "TERM": "xterm"},
             stdout=subprocess.PIPE,

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from shortd import blobs as subject
-from shortd.blobs import CHUNK_BYTES, Blobs, stored_blobs
 from shortd.errors import ShortdError
+from shortd.files import blobs as subject
+from shortd.files.blobs import CHUNK_BYTES, Blobs, stored_blobs
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shortd import frames as subject
 from shortd.errors import ShortdError
-from shortd.frames import check_frames
-from tests.files.sharing import cut, frames
+from shortd.files import frames as subject
+from shortd.files.frames import check_frames
+from tests.sharing.sharing import cut, frames
 
 Check = Callable[[Sequence[bytes], int], str | None]
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import httpx
 
-from shortd.destinations import Destination
-from shortd.link_terms import TermChanges
+from shortd.hosts.destinations import Destination
 from shortd.links import NewLink
-from shortd.models import Account, Link
+from shortd.links.terms import TermChanges
+from shortd.models.accounts import Account
+from shortd.models.links import Link
 from shortd.testing import RunningApp
 
 TARGET = "https://target.example/some/path?with=query#and-fragment"
@@ -24,7 +25,9 @@ class Keeper:
 
     @property
     def account(self) -> Account:
-        return self.app.services.logins.authenticate(self.userid, None, self.app.clock.now())
+        return self.app.services.accounts.logins.authenticate(
+            self.userid, None, self.app.clock.now()
+        )
 
     def link(self, url: str = TARGET, **terms: Any) -> str:
         """A new link's path."""
@@ -35,13 +38,13 @@ class Keeper:
         return path
 
     def change(self, path: str, **terms: Any) -> Link:
-        link_terms = self.app.services.link_terms
+        link_terms = self.app.services.links.terms
         return self.app.run(
             link_terms.change(self.account, self.row(path).id, TermChanges(**terms))
         )
 
     def row(self, path: str) -> Link:
-        links = self.app.services.links
+        links = self.app.services.links.links
         address = links.address(self.short_url(path))
         assert address is not None
         return links.get(self.account, address)
@@ -50,7 +53,7 @@ class Keeper:
         """A link made by the service, as the other APIs make theirs."""
         services = self.app.services
         default = {"destination": Destination(TARGET, TARGET), "host": services.hosts.default}
-        making = services.links.create(
+        making = services.links.links.create(
             self.account, [NewLink(**{**default, **new})], self.app.clock.now()
         )
         [link] = self.app.run(making)
@@ -69,7 +72,7 @@ class Keeper:
     def unique(self, path: str) -> int:
         services, link = self.app.services, self.row(path)
         with services.store.read() as txn:
-            return services.clicks.live(txn, link.id).unique
+            return services.clicks.clicks.live(txn, link.id).unique
 
     def visit(self, path: str, agent: str = "agent", **options: Any) -> httpx.Response:
         headers = {"user-agent": agent, **options.pop("headers", {})}

@@ -29,6 +29,10 @@ class Reply:
     status: int = 200
     pause: float = 0
     """Seconds to wait in the middle of the body."""
+    raw: bytes = b""
+    """What is sent instead of all this, if anything; ..."""
+    again: bytes = b""
+    """... and what goes on behind it, for as long as somebody takes it."""
 
 
 @dataclass
@@ -52,6 +56,12 @@ class Site:
             fields = (line.partition(": ") for line in head[1:] if line)
             self.asked.append({":path": path, **{name.lower(): value for name, _, value in fields}})
             reply = self.replies.get(path, Reply(b"<title>not here</title>", status=404))
+            if reply.raw:
+                writer.write(reply.raw)
+                while reply.again:
+                    writer.write(reply.again * (4096 // len(reply.again) + 1))
+                    await writer.drain()
+                return
             lines = [f"HTTP/1.1 {reply.status} Whatever", "connection: close"]
             lines += [f"{name}: {value}" for name, value in reply.headers.items()]
             half = len(reply.body) // 2

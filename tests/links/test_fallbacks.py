@@ -8,7 +8,7 @@ import pytest
 
 from shortd.clock import DAY
 from shortd.errors import ShortdError
-from shortd.models import NEVER
+from shortd.models.common import NEVER
 from shortd.testing import open_app
 from tests.conftest import GENEROUS
 from tests.links.keeper import TARGET, Keeper
@@ -50,7 +50,7 @@ def test_without_a_fallback_an_ended_link_is_gone(keeper: Keeper) -> None:
     path = keeper.link(expiration_utime=1, date_fallback=BY_DATE)
     keeper.change(path, date_fallback="")
     assert keeper.goes(path) == 410
-    assert keeper.row(path).extras is None
+    assert keeper.row(path).rare is None
 
 
 def test_a_fallback_has_an_ascii_location(keeper: Keeper) -> None:

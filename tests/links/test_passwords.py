@@ -10,14 +10,14 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 
-from shortd import history
+from shortd.clicks import history
 from shortd.errors import ShortdError
-from shortd.passwords import PasswordHasher
+from shortd.security.passwords import PasswordHasher
 from shortd.testing import RunningApp, open_app
 from tests.conftest import GENEROUS
 from tests.links.keeper import TARGET, Keeper
-from tests.test_pages import read
-from tests.test_unlock_page import share
+from tests.web.test_pages import read
+from tests.web.test_unlock_page import share
 
 SECRET = "Pässword 1"
 HTML = {"accept": "text/html,*/*"}
@@ -54,7 +54,7 @@ def test_a_visit_gets_the_page_and_no_destination(keeper: Keeper) -> None:
         assert answer.headers["cache-control"] == "no-store"
         assert "form-action 'self' http: https:" in answer.headers["content-security-policy"]
         document = read(answer.text)
-        assert document.all("form") == [{"method": "post", "action": "/-/open"}]
+        assert document.all("form") == [{"class": "box", "method": "post", "action": "/-/open"}]
         [password] = [field for field in document.all("input") if field["type"] == "password"]
         assert password["name"] == "password"
         assert document.all("script") == []
@@ -130,7 +130,7 @@ def test_without_a_password_any_more_it_leads_on_at_once(keeper: Keeper) -> None
     path = keeper.link(password=SECRET)
     keeper.change(path, password="")
     assert keeper.goes(path) == TARGET
-    assert keeper.row(path).extras is None
+    assert keeper.row(path).rare is None
     # Who still has the page open is sent to the link itself.
     assert lead_on(keeper, path, password="anything") == path
 
@@ -246,6 +246,23 @@ def test_a_forwarded_query_survives_the_password(tmp_path: Path) -> None:
         assert keeper.goes(address) == "https://e.example/?a=1&b=%22%3C"
 
 
+def test_so_does_the_mark_of_a_qr_code_beside_it(tmp_path: Path) -> None:
+    environ = {**GENEROUS, "SHORTD_LINKS__FORWARD_QUERY": "true"}
+    with open_app(tmp_path, environ=environ) as app:
+        keeper = Keeper(app)
+        path = keeper.link("https://e.example/?a=0", password=SECRET)
+        page = keeper.visit(f"{path}?b=2&qr=&a=1")
+        [query] = [
+            str(field["value"])
+            for field in read(page.text).all("input")
+            if field["name"] == "query"
+        ]
+        address = lead_on(keeper, path, fields={"query": query})
+        assert keeper.goes(address) == "https://e.example/?b=2&a=1"
+        entry = keeper.call("get_entry", path)["entry"]
+        assert (entry["count"], entry["count_qr"]) == (1, 1)
+
+
 @pytest.mark.parametrize("query", ["x\r\nset-cookie: a=b", "ü ", "\x00", "#x", "%", "a" * 9000])
 def test_nothing_in_the_form_reaches_a_header_raw(keeper: Keeper, query: str) -> None:
     path = keeper.link(password=SECRET)
@@ -306,29 +323,24 @@ def test_a_form_for_a_link_that_is_not_there(keeper: Keeper) -> None:
     assert lead_on(keeper, disabled) == disabled
 
 
-def test_guessing_gets_slower_and_locks_nobody_out(
-    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waits: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-
-    monkeypatch.setattr("shortd.link_passwords.asyncio.sleep", sleep)
+def test_guessing_is_bounded_and_locks_nobody_out(keeper: Keeper) -> None:
     path = keeper.link(password=SECRET)
     lead_on(keeper, path, address="203.0.113.1")
-    for _ in range(10):
-        assert name(keeper, path, "guess", address="198.51.100.7").status_code == 403
-    assert waits == [0.25, 0.5, 1.0, 2.0, 4.0]
-    # Who named it before is not slowed by them; who comes anew waits, and gets in.
+    for number in range(10):
+        address = f"198.51.100.{number % 2}"
+        assert name(keeper, path, "guess", address=address).status_code == 403
+    refused = name(keeper, path, address="198.51.100.1")
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "10")
+    assert "Too many wrong passwords" in refused.text
+    # Who named it before is not slowed by them, nor who comes anew.
     assert lead_on(keeper, path, address="203.0.113.1")
-    assert len(waits) == 5
     assert lead_on(keeper, path, address="203.0.113.9")
-    assert waits[5:] == [4.0]
-    # Another link's visitors are none of theirs.
+    # Another link's visitors are none of theirs, and they have a few tries left there.
     other = keeper.link(password=SECRET)
-    assert lead_on(keeper, other, address="203.0.113.9")
-    assert len(waits) == 6
+    assert lead_on(keeper, other, address="203.0.113.10")
+    assert lead_on(keeper, other, address="198.51.100.1")
+    keeper.app.clock.advance(60)
+    assert lead_on(keeper, path, address="198.51.100.1")
 
 
 def test_naming_passwords_is_charged_to_the_client(tmp_path: Path) -> None:
@@ -347,18 +359,19 @@ def test_naming_passwords_is_charged_to_the_client(tmp_path: Path) -> None:
 
 def test_more_passwords_than_can_be_hashed_are_told_to_wait(tmp_path: Path) -> None:
     # At their full cost, below which the queue is worked off while it fills.
-    with open_app(tmp_path / "data", environ=GENEROUS, hasher=PasswordHasher()) as app:
+    hasher = PasswordHasher(waiting=4)
+    with open_app(tmp_path / "data", environ=GENEROUS, hasher=hasher) as app:
         keeper = Keeper(app)
         services, link = app.services, keeper.row(keeper.link(password=SECRET))
 
         async def all_at_once() -> list[BaseException | None]:
-            check = services.link_passwords.check_password
-            tasks = [check(link, SECRET, "203.0.113.1", 1) for _ in range(60)]
+            check = services.links.passwords.check_password
+            tasks = [check(link, SECRET, f"203.0.113.{number}") for number in range(12)]
             return await asyncio.gather(*tasks, return_exceptions=True)
 
         outcomes = app.run(all_at_once())
     refusals = [outcome for outcome in outcomes if outcome is not None]
-    assert 0 < len(refusals) < 60
+    assert 0 < len(refusals) < 12
     assert {fault.code for fault in refusals if isinstance(fault, ShortdError)} == {"busy"}
 
 
@@ -437,8 +450,8 @@ def test_its_owner_sees_it_as_ever(keeper: Keeper) -> None:
 
 def test_it_is_kept_as_a_hash_alone(keeper: Keeper) -> None:
     path = keeper.link(password=SECRET)
-    extras = keeper.row(path).extras
-    assert extras is not None and extras.password is not None
+    rare = keeper.row(path).rare
+    assert rare is not None and rare.password is not None
     assert SECRET.encode() not in b"".join(
         file.read_bytes() for file in (keeper.app.services.settings.data_dir / "db").iterdir()
     )

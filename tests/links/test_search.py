@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from shortd.models import LinkExtras
-from shortd.searching import LINKS_READ, SLICE, Found, Source, mentions
+from shortd.links.searching import LINKS_READ, SLICE, Found, Source, mentions
+from shortd.models.links import Terms
 from shortd.store.schema import LINKS_BY_OWNER
 from tests.links.keeper import Keeper
 
@@ -15,16 +15,18 @@ from tests.links.keeper import Keeper
 def find(keeper: Keeper, text: str, *, start: int = 0, count: int = 20) -> Found:
     services = keeper.app.services
     own = Source(LINKS_BY_OWNER, (keeper.userid,))
-    page = services.search.page([own], lambda link: mentions(link, text), start=start, count=count)
+    page = services.links.search.page(
+        [own], lambda link: mentions(link, text), start=start, count=count
+    )
     return keeper.app.run(page)
 
 
 def titles(found: Found) -> list[str]:
-    return [link.extras.title if link.extras else "" for link in found.links]
+    return [link.rare.title if link.rare else "" for link in found.links]
 
 
 def add(keeper: Keeper, code: str, title: str) -> None:
-    keeper.create(code=code, extras=LinkExtras(title=title))
+    keeper.create(code=code, terms=Terms(title=title))
 
 
 @pytest.mark.parametrize(
@@ -53,6 +55,26 @@ def test_a_part_of_code_or_title(keeper: Keeper, text: str, expected: list[str])
     assert found.total == len(expected)
 
 
+@pytest.mark.parametrize(
+    ("title", "texts"),
+    [
+        ("Caf\u00e9", ["Cafe\u0301", "  CAF\u00c9\n", "\u00e9", "e\u0301"]),
+        ("Cafe\u0301 am Eck", ["caf\u00e9 am", "\u00c9 AM ECK "]),
+        ("\uac00\uac01", ["\u1100\u1161", "\u1100\u1161\u1100\u1161\u11a8"]),
+        ("\u1e69", ["s\u0307\u0323", "S\u0323\u0307"]),
+        ("\u212b", ["\u00e5", "A\u030a", "\u00c5"]),
+        ("j\u030c", ["\u01f0", "J\u030c"]),
+    ],
+)
+def test_letters_are_the_same_however_they_are_encoded(
+    keeper: Keeper, title: str, texts: list[str]
+) -> None:
+    add(keeper, "one", title)
+    for text in texts:
+        assert titles(find(keeper, text)) == [title], ascii(text)
+    assert titles(find(keeper, "Cafe")) == []
+
+
 def test_pages_of_what_was_found(keeper: Keeper) -> None:
     for number in range(25):
         add(keeper, f"code{number}", f"{'even' if number % 2 == 0 else 'odd'} {number}")
@@ -79,7 +101,7 @@ def test_the_event_loop_goes_on_meanwhile(keeper: Keeper) -> None:
     async def together() -> Found:
         done = asyncio.Event()
         other = asyncio.ensure_future(others(done))
-        search = keeper.app.services.search
+        search = keeper.app.services.links.search
         found = await search.page(
             [Source(LINKS_BY_OWNER, (keeper.userid,))],
             lambda link: mentions(link, "needle"),
@@ -100,7 +122,7 @@ def test_a_link_of_two_sources_is_found_once(keeper: Keeper) -> None:
     other = Keeper(keeper.app)
     add(other, "two", "sale")
     sources = [Source(LINKS_BY_OWNER, (one.userid,)) for one in (keeper, other, keeper)]
-    page = keeper.app.services.search.page(
+    page = keeper.app.services.links.search.page(
         sources, lambda link: mentions(link, "sale"), start=0, count=5
     )
     found = keeper.app.run(page)
@@ -111,8 +133,8 @@ def test_what_one_search_may_cost_is_bounded(
     keeper: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert LINKS_READ % SLICE == 0
-    monkeypatch.setattr("shortd.searching.LINKS_READ", 4)
-    monkeypatch.setattr("shortd.searching.SLICE", 2)
+    monkeypatch.setattr("shortd.links.searching.LINKS_READ", 4)
+    monkeypatch.setattr("shortd.links.searching.SLICE", 2)
     for number in range(6):
         add(keeper, f"code{number}", "")
     found = find(keeper, "code")

@@ -9,12 +9,13 @@ import msgspec
 import pytest
 
 from shortd.errors import ShortdError
-from shortd.link_terms import TermChanges
-from shortd.models import NEVER, LinkExtras
+from shortd.links.terms import TermChanges
+from shortd.models.common import NEVER
+from shortd.models.links import RareTerms, Terms
 from shortd.store.schema import LINKS
 from shortd.testing import RunningApp
 from tests.links.keeper import TARGET, Keeper
-from tests.test_unlock_page import share
+from tests.web.test_unlock_page import share
 
 
 def refused(keeper: Keeper, path: str, **terms: Any) -> tuple[str, str | None]:
@@ -30,12 +31,12 @@ def test_what_is_not_given_stays(keeper: Keeper) -> None:
     path = keeper.link()
     keeper.change(path, title="A  title\t", tags="a, b", hidden=True, utm_term="t")
     before = keeper.row(path)
-    assert before.extras == LinkExtras(
+    assert before.rare == RareTerms(
         title="A title", tags="a, b", hidden=True, utm=("", "", "", "t", "")
     )
     assert keeper.change(path) == before
     changed = keeper.change(path, unique_minutes=10)
-    assert changed.extras == msgspec.structs.replace(before.extras, unique_minutes=10)
+    assert changed.rare == msgspec.structs.replace(before.rare, unique_minutes=10)
     assert (changed.id, changed.utime, changed.url) == (before.id, before.utime, before.url)
 
 
@@ -46,7 +47,7 @@ def test_a_link_without_terms_has_a_lean_row(keeper: Keeper) -> None:
     keeper.change(
         path, title="", tags=" ", hidden=False, utm_source="", password="", date_fallback=""
     )
-    assert keeper.row(path).extras is None
+    assert keeper.row(path).rare is None
 
 
 def test_terms_of_time_and_clicks_are_those_of_v2(keeper: Keeper) -> None:
@@ -56,12 +57,12 @@ def test_terms_of_time_and_clicks_are_those_of_v2(keeper: Keeper) -> None:
     keeper.call("set_expiration_count", path, expiration_count=9)
     keeper.change(path, expiration_utime=NEVER)
     row = keeper.row(path)
-    assert (row.expiration_utime, row.expiration_count, row.extras) == (NEVER, 9, None)
+    assert (row.expiration_utime, row.expiration_count, row.rare) == (NEVER, 9, None)
 
 
 def test_v2_changes_leave_the_other_terms_alone(keeper: Keeper) -> None:
     path = keeper.link(title="title", utm_source="mail")
-    extras = keeper.row(path).extras
+    rare = keeper.row(path).rare
     keeper.call("set_tag", path, tag=5)
     keeper.call("set_enabled", path, enabled=False)
     keeper.app.call(
@@ -70,7 +71,7 @@ def test_v2_changes_leave_the_other_terms_alone(keeper: Keeper) -> None:
         shorturl_old=keeper.short_url(path),
         shorturl_new=keeper.short_url("/elsewhere"),
     )
-    assert keeper.row("/elsewhere").extras == extras
+    assert keeper.row("/elsewhere").rare == rare
 
 
 def test_a_new_code_moves_the_link_with_all_that_changes(keeper: Keeper) -> None:
@@ -119,9 +120,9 @@ def test_values_that_cannot_be_are_refused(keeper: Keeper, name: str, value: Any
 
 def test_a_title_of_any_language_is_kept(keeper: Keeper) -> None:
     title = "日本 & <b>Ünïcode</b> \N{WOMAN}\u200d\N{PERSONAL COMPUTER}"
-    extras = keeper.change(keeper.link(), title=f"\n{title}\r\n").extras
-    assert extras is not None
-    assert extras.title == title
+    rare = keeper.change(keeper.link(), title=f"\n{title}\r\n").rare
+    assert rare is not None
+    assert rare.title == title
 
 
 def test_a_strangers_link_is_none(keeper: Keeper) -> None:
@@ -129,13 +130,13 @@ def test_a_strangers_link_is_none(keeper: Keeper) -> None:
     link = keeper.row(keeper.link())
     services = keeper.app.services
     for which in (link.id, (link.host, link.code), link.id + 1, (0, "nosuch")):
-        change = services.link_terms.change(
+        change = services.links.terms.change(
             stranger.account, which, TermChanges(password="x", title="y")
         )
         with pytest.raises(ShortdError) as refusal:
             keeper.app.run(change)
         assert refusal.value.code == "entry_not_found"
-    assert services.links.get(keeper.account, link.id) == link
+    assert services.links.links.get(keeper.account, link.id) == link
 
 
 def test_a_files_link_keeps_its_file(app: RunningApp) -> None:
@@ -162,13 +163,13 @@ def test_changes_under_way_together_all_happen(keeper: Keeper) -> None:
     account, link = keeper.account, keeper.row(path)
 
     async def together() -> None:
-        change = keeper.app.services.link_terms.change
+        change = keeper.app.services.links.terms.change
         await asyncio.gather(*(change(account, link.id, TermChanges(**one)) for one in terms))
 
     keeper.app.run(together())
-    extras = keeper.row(path).extras
-    assert extras is not None and extras.password is not None
-    assert msgspec.structs.replace(extras, password=None) == LinkExtras(
+    rare = keeper.row(path).rare
+    assert rare is not None and rare.password is not None
+    assert msgspec.structs.replace(rare, password=None) == RareTerms(
         title="title",
         tags="tags",
         hidden=True,
@@ -180,14 +181,14 @@ def test_changes_under_way_together_all_happen(keeper: Keeper) -> None:
 
 
 def test_a_new_link_has_its_terms_from_the_first_moment_on(keeper: Keeper) -> None:
-    terms = keeper.app.services.link_terms
+    terms = keeper.app.services.links.terms
     changes = TermChanges(password="secret", title="new", utm_source="mail", code="unused")
-    extras = keeper.app.run(terms.of_new(changes))
-    link = keeper.create(extras=extras)
+    new = keeper.app.run(terms.of_new(changes))
+    link = keeper.create(terms=new.terms, password=new.password)
     assert keeper.goes(f"/{link.code}") == 200
-    assert extras is not None
-    assert (extras.title, extras.utm) == ("new", ("mail", "", "", "", ""))
-    assert keeper.app.run(terms.of_new(TermChanges(title="", password=""))) is None
+    assert (link.terms.title, link.terms.utm) == ("new", ("mail", "", "", "", ""))
+    nothing = keeper.app.run(terms.of_new(TermChanges(title="", password="")))
+    assert keeper.create(terms=nothing.terms, password=nothing.password).rare is None
 
 
 class TestCodes:
@@ -203,14 +204,14 @@ class TestCodes:
         def draw(random: object, length: int) -> str:
             return next(drawn, "abc") if length == 3 else f"{length:0>{length}}"
 
-        monkeypatch.setattr("shortd.links.random_text", draw)
+        monkeypatch.setattr("shortd.links.links.random_text", draw)
         codes = [keeper.create(drawn_lengths=(3, 4)).code for _ in range(4)]
         # With none of three characters left, four; with none of those either, what an id spells.
         assert codes[:3] == ["abc", "abd", "0004"]
         assert len(codes[3]) == 6
 
     def test_an_own_code_is_taken_even_by_oneself(self, keeper: Keeper) -> None:
-        first = keeper.create(code="Own", replaces=False, extras=LinkExtras(title="first"))
+        first = keeper.create(code="Own", replaces=False, terms=Terms(title="first"))
         for owner in (keeper, Keeper(keeper.app)):
             with pytest.raises(ShortdError) as refusal:
                 owner.create(code="Own", replaces=False)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from shortd.errors import ShortdError
-from shortd.models import Link, LinkExtras, Sighting
-from shortd.plugin_types import Visit
+from shortd.models.clicks import Sighting
+from shortd.models.links import Link, RareTerms
+from shortd.plugin.types import Visit
 from shortd.store.schema import SIGHTINGS, SIGHTINGS_BY_END
 from shortd.testing import FakeClock, RunningApp, open_app
 from tests.conftest import GENEROUS
@@ -183,7 +184,7 @@ def test_a_changed_window_holds_at_once(keeper: Keeper) -> None:
 def test_memory_for_visitors_who_are_not_drained_is_bounded(
     keeper: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shortd.generations.SIGHTINGS_KEPT", 2)
+    monkeypatch.setattr("shortd.clicks.generations.SIGHTINGS_KEPT", 2)
     path = keeper.link(unique_minutes=15)
     for _ in range(2):
         for agent in ("one", "two", "three"):
@@ -197,13 +198,13 @@ def test_memory_for_visitors_who_are_not_drained_is_bounded(
 
 
 def test_names_of_visitors_differ_from_server_to_server(tmp_path: Path) -> None:
-    link = Link(1, "owner", 0, "code", TARGET, 0, extras=LinkExtras(unique_minutes=1))
+    link = Link(1, "owner", 0, "code", TARGET, 0, rare=RareTerms(unique_minutes=1))
     visit = Visit(0, address="203.0.113.1", user_agent="agent")
     names = set()
     for folder in ("one", "two"):
         with open_app(tmp_path / folder) as app:
-            for one in (link, Link(2, "owner", 0, "other", TARGET, 0, extras=link.extras)):
-                _, sighting = app.services.visits._sightings.of(one, visit)
+            for one in (link, Link(2, "owner", 0, "other", TARGET, 0, rare=link.rare)):
+                _, sighting = app.services.visits.visits._sightings.of(one, visit)
                 assert sighting is not None
                 names.add(sighting.visitor)
     assert len(names) == 4

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shortd.destinations import UTM_NAMES, with_utm
+from shortd.hosts.destinations import UTM_NAMES, with_utm
 from tests.links.keeper import Keeper
 
 ALL = {name: f"{name[4:]} ü&=#" for name in UTM_NAMES}
@@ -55,7 +55,7 @@ def test_an_empty_one_removes_its_own_alone(keeper: Keeper) -> None:
     assert keeper.goes(path) == "https://e.example/?utm_term=b"
     keeper.change(path, utm_term="")
     assert keeper.goes(path) == "https://e.example/"
-    assert keeper.row(path).extras is None
+    assert keeper.row(path).rare is None
 
 
 def test_they_go_where_plugins_lead(keeper: Keeper) -> None:

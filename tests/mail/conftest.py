@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from shortd.testing import RunningApp, open_app
+from tests.api.v2.people import Person, registered
 from tests.conftest import GENEROUS
 from tests.mail.authority import Authority
 from tests.mail.post_office import PostOffice, post_office
-from tests.v2.people import Person, registered
 
 PUBLIC_URL = "https://s.example.org"
 AppWith = Callable[..., AbstractContextManager[RunningApp]]

@@ -8,7 +8,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from email import message_from_bytes
+from email import message_from_string
 from email.message import EmailMessage
 from email.policy import default
 from typing import Any, cast
@@ -108,7 +108,10 @@ def post_office(**options: Any) -> Iterator[PostOffice]:
 
 
 def parsed(raw: bytes) -> EmailMessage:
-    return message_from_bytes(raw, policy=default)
+    """A message of RFC 6532: what its headers hold beyond ASCII is UTF-8, which only reading
+    it as text lets pass.
+    """
+    return message_from_string(raw.decode(), policy=default)
 
 
 def text_of(mail: EmailMessage, kind: str = "plain") -> str:

@@ -19,17 +19,18 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from shortd.ids import random_text
-from shortd.models import Account, AccountType
+from shortd.models.accounts import Account, AccountType
 from shortd.store.schema import ACCOUNTS
 from shortd.store.txn import WriteTxn
 from shortd.testing import RunningApp
+from tests.api.v2.envelopes import checked, everything
+from tests.api.v2.people import PASSWORD, Person, double_sha256, pbkdf2, registered
 from tests.mail.conftest import PUBLIC_URL, AppWith
 from tests.mail.post_office import PostOffice, link_of, query_of, text_of
-from tests.v2.envelopes import checked, everything
-from tests.v2.people import PASSWORD, Person, double_sha256, pbkdf2, registered
 
 EMAIL = "member@nowhere.example"
 NEW = double_sha256("ResetNew121!")
+ADDRESS = "203.0.113.7"
 WRONG = "0" * 32
 
 
@@ -204,7 +205,7 @@ class TestForgotPassword:
     ) -> None:
         office.close()
         app.call("forgot_password", username_email="Member")
-        assert app.services.delivery.outcomes["postponed"] == 0
+        assert app.services.mail.delivery.outcomes["postponed"] == 0
 
     def test_strangers_do_not_see_mail_wait(self, app: RunningApp, member: Person) -> None:
         app.call("forgot_password", username_email="Member")
@@ -224,9 +225,10 @@ class TestForgotPassword:
             for kind in ("known", "strange") if number % 2 else ("strange", "known"):
                 body = {"username_email": f"{kind}{number}@nowhere.example"}
                 began = time.perf_counter()
-                assert app.post("forgot_password", body).status_code == 200
+                answer = app.post("forgot_password", body, address=f"203.0.113.{number}")
+                assert answer.status_code == 200
                 taken[kind].append(time.perf_counter() - began)
-        assert app.services.delivery.outbox.status().waiting == rounds
+        assert app.services.mail.delivery.outbox.status().waiting == rounds
         known, strange = (statistics.median(times) for times in taken.values())
         assert 0.7 < known / strange < 1.4, (known, strange)
 
@@ -299,11 +301,11 @@ class TestResetPassword:
         code = forgotten(app, office)["code"]
 
         async def both() -> Sequence[str | BaseException]:
-            mailboxes, now = app.services.mailboxes, app.clock.now()
+            mailboxes, now = app.services.accounts.mailboxes, app.clock.now()
 
             async def one(password: str) -> str:
-                account = await mailboxes.try_reset(EMAIL, code, now)
-                login = await mailboxes.reset_password(account, code, [password], now)
+                account = await mailboxes.try_reset(EMAIL, code, ADDRESS, now)
+                login = await mailboxes.reset_password(account, code, [password], ADDRESS, now)
                 assert login.account.userid == member.userid
                 return password
 
@@ -342,6 +344,9 @@ class TestResetPassword:
         ((_, row),) = everything(app)["codes"]
         assert row.attempts == 9
         reset_refused(app, WRONG)
+        # Who has been wrong so often waits, besides.
+        assert reset_refused(app, code)["code"] == "login_limited"
+        app.clock.advance(60)
         assert reset_refused(app, code)["code"] == "wrong_code"
         reset(app, forgotten(app, office)["code"])
 
@@ -358,12 +363,15 @@ class TestResetPassword:
 
         async def guess() -> None:
             tries = [
-                app.services.mailboxes.try_reset(EMAIL, f"{number:032x}", app.clock.now())
+                app.services.accounts.mailboxes.try_reset(
+                    EMAIL, f"{number:032x}", f"203.0.113.{number}", app.clock.now()
+                )
                 for number in range(30)
             ]
             await asyncio.gather(*tries, return_exceptions=True)
 
         app.run(guess())
+        app.clock.advance(1)
         assert reset_refused(app, code)["code"] == "wrong_code"
 
     @pytest.mark.parametrize("email", [EMAIL, "nobody@nowhere.example"])
@@ -555,6 +563,8 @@ class TestVerifyEmail:
         query = mailed(app, office)
         for _ in range(10):
             assert press(app, {**query, "code": WRONG}) == 403
+        assert press(app, query) == 429
+        app.clock.advance(60)
         assert press(app, query) == 403
 
     def test_another_address_ends_it(
@@ -630,7 +640,7 @@ class TestAddresses:
             {"username_email": f"a@{text}"},
         ):
             response = app.post("forgot_password", body)
-            assert response.status_code in (200, 400), response.text
+            assert response.status_code in (200, 400, 429), response.text
         for email in (text, f"{text}@nowhere.example", f"a@{text}"):
             response = app.post("reset_password", _inputs(WRONG, email))
-            assert response.status_code in (400, 403), response.text
+            assert response.status_code in (400, 403, 429), response.text

@@ -21,12 +21,12 @@ from shortd.mail import outbox, transports
 from shortd.mail.outbox import OutboxStatus
 from shortd.mail.transports import Send
 from shortd.testing import RunningApp, open_app
+from tests.api.v2.envelopes import everything
+from tests.api.v2.people import PASSWORD, Person, double_sha256, registered
 from tests.mail.authority import Authority
 from tests.mail.conftest import AppWith
 from tests.mail.post_office import PostOffice, link_of, parsed, post_office, query_of
 from tests.server_process import free_port
-from tests.v2.envelopes import everything
-from tests.v2.people import PASSWORD, Person, double_sha256, registered
 
 
 def forgot(app: RunningApp, name: str = "Member") -> None:
@@ -34,7 +34,7 @@ def forgot(app: RunningApp, name: str = "Member") -> None:
 
 
 def waiting(app: RunningApp) -> int:
-    return app.services.delivery.outbox.status().waiting
+    return app.services.mail.delivery.outbox.status().waiting
 
 
 def test_a_mail_arrives_and_leaves_nothing(
@@ -193,7 +193,7 @@ class TestFailures:
         assert logged[-1]["event"] == "mail_given_up"
         assert logged[-1]["log_level"] == "error"
         assert "refused" in logged[-1]["reason"] or "Connect call failed" in logged[-1]["reason"]
-        assert app.services.delivery.outbox.status() == OutboxStatus(0, 1, None)
+        assert app.services.mail.delivery.outbox.status() == OutboxStatus(0, 1, None)
         assert 'shortd_mails_total{outcome="given_up"} 1.0' in app.get("/-/metrics").text
         office.open()
         app.clock.advance(3600)
@@ -213,7 +213,7 @@ class TestFailures:
         office.open()
         app.deliver()
         assert office.all() == []
-        assert app.services.delivery.outbox.status() == OutboxStatus(0, 1, None)
+        assert app.services.mail.delivery.outbox.status() == OutboxStatus(0, 1, None)
 
     def test_a_server_that_comes_back_gets_the_same_mail(
         self, app: RunningApp, office: PostOffice, member: Person
@@ -328,7 +328,7 @@ class TestFailures:
             with app_with(MAIL__SMTP_URL=f"smtp://127.0.0.1:{port}") as app:
                 registered(app, username="Member")
                 forgot(app)
-                app.run(asyncio.wait_for(app.services.delivery.deliver(), 5))
+                app.run(asyncio.wait_for(app.services.mail.delivery.deliver(), 5))
                 ((_, mail),) = everything(app)["outbox"]
                 assert "imed out" in mail.reason
 
@@ -356,7 +356,7 @@ class TestFailures:
 
         forgot(app)
         with monkeypatch.context() as patch:
-            patch.setattr(app.services.delivery.outbox, "remove", full)
+            patch.setattr(app.services.mail.delivery.outbox, "remove", full)
             for _ in range(5):
                 with pytest.raises(errors.ShortdError):
                     app.deliver()
@@ -417,13 +417,13 @@ class TestUnwanted:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         forgot(app)
-        transport = app.services.delivery.transport
+        transport = app.services.mail.delivery.transport
         connect = transport.open
 
         @asynccontextmanager
         async def overtaken() -> AsyncIterator[Send]:
             """The row has been read, and the server is being connected to."""
-            await app.services.mailboxes.mail_reset("Member", app.clock.now())
+            await app.services.accounts.mailboxes.mail_reset("Member", "", app.clock.now())
             async with connect() as send:
                 yield send
 
@@ -442,9 +442,9 @@ class TestUnwanted:
         office.release = threading.Event()
 
         async def overtake() -> None:
-            delivering = asyncio.ensure_future(app.services.delivery.deliver())
+            delivering = asyncio.ensure_future(app.services.mail.delivery.deliver())
             await asyncio.to_thread(office.taking.wait, 20)
-            await app.services.mailboxes.mail_reset("Member", app.clock.now())
+            await app.services.accounts.mailboxes.mail_reset("Member", "", app.clock.now())
             assert office.release is not None
             office.release.set()
             await delivering

@@ -11,13 +11,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from shortd.testing import RunningApp
-from shortd.web.pages import FORM_SCRIPT_HEADERS, SECURITY_HEADERS
+from shortd.web.policies import FORM_HEADERS, script_headers
+from tests.api.v2.envelopes import everything
+from tests.api.v2.people import Person, double_sha256, pbkdf2, registered
 from tests.mail.conftest import AppWith
 from tests.mail.post_office import PostOffice, link_of, query_of
 from tests.mail.test_calls import EMAIL, WRONG, forgotten, mailed, opens
-from tests.test_pages import read
-from tests.v2.envelopes import everything
-from tests.v2.people import Person, double_sha256, pbkdf2, registered
+from tests.web.test_pages import read
 
 BROWSER = {"accept": "text/html"}
 PASSWORD = "pässword: 50% & + more"
@@ -127,6 +127,15 @@ class TestReset:
         assert everything(app) == before
         assert form_of(response) == {**resetting, "password": "", "again": ""}
 
+    def test_a_password_is_the_same_however_it_is_typed(
+        self, app: RunningApp, resetting: dict[str, str]
+    ) -> None:
+        form = {**resetting, "password": "Cafe\u0301", "again": "Caf\u00e9"}
+        assert send(app, "/-/reset", form).status_code == 200
+        assert opens(app, pbkdf2("Caf\u00e9"))
+        assert opens(app, double_sha256("Caf\u00e9"))
+        assert not opens(app, pbkdf2("Cafe\u0301"))
+
     def test_a_second_press_is_told_that_it_was_the_second(
         self, app: RunningApp, resetting: dict[str, str]
     ) -> None:
@@ -141,7 +150,7 @@ class TestReset:
         self, app: RunningApp, resetting: dict[str, str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         derived: list[str] = []
-        hasher = app.services.hasher
+        hasher = app.services.security.hasher
         monkeypatch.setattr(hasher, "derive", derived.append)
         form = {**resetting, "code": WRONG, "password": PASSWORD, "again": PASSWORD}
         assert send(app, "/-/reset", form).status_code == 403
@@ -170,11 +179,12 @@ class TestReset:
 class TestBoth:
     def test_headers(self, app: RunningApp, path: str) -> None:
         headers = app.get(f"{path}?email=a@b.example&code={WRONG}").headers
-        wanted = SECURITY_HEADERS if path == "/-/verify" else FORM_SCRIPT_HEADERS
+        form = script_headers(["https://s.example.org/-/static/"], form=True)
+        wanted = FORM_HEADERS if path == "/-/verify" else form
         for name, value in wanted:
             assert headers[name] == value
         assert headers["cache-control"] == "no-store"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "strict-origin"
         assert "form-action 'self'" in headers["content-security-policy"]
 
     @pytest.mark.parametrize(
@@ -232,8 +242,12 @@ class TestBoth:
     @pytest.mark.parametrize("site", ["cross-site", "same-site"])
     def test_forms_of_other_sites_are_refused(self, app: RunningApp, path: str, site: str) -> None:
         form = {"email": EMAIL, "code": WRONG, "password": "x", "again": "x"}
-        assert send(app, path, form, **{"sec-fetch-site": site}).status_code == 400
-        assert send(app, path, form, **{"sec-fetch-site": "same-origin"}).status_code == 403
+        refused = send(app, path, form, **{"sec-fetch-site": site})
+        assert refused.status_code == 403
+        assert "not sent by a page" in refused.text
+        taken = send(app, path, form, **{"sec-fetch-site": "same-origin"})
+        assert taken.status_code == 403, "for its code"
+        assert "not sent by a page" not in taken.text
 
     def test_guessing_is_paid_for(self, app_with: AppWith, path: str) -> None:
         limits = {"LIMITS__CLIENT__API_CAPACITY": "12000", "LIMITS__CLIENT__API_REFILL_RATE": "1"}

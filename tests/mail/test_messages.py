@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shortd.mail.messages import Messages, mail_domain, mailbox_of
-from shortd.models import Mail, MailPurpose
+from shortd.mail.messages import Messages, mail_domain
+from shortd.mail_addresses import mailbox_of
+from shortd.models.mail import Mail, MailPurpose
 from tests.mail.post_office import link_of, parsed, query_of, text_of
 
 CODE = "9f0c48d2bb15d09b12e7881869b570bc"

@@ -17,14 +17,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shortd.models import Account, AccountType
+from shortd.models.accounts import Account, AccountType
 from shortd.store import Store
 from shortd.store.schema import ACCOUNTS, OUTBOX
+from tests.api.v2.people import PASSWORD, double_sha256
 from tests.conftest import GENEROUS
 from tests.mail.authority import Authority
 from tests.mail.post_office import PostOffice, parsed, post_office, query_of
 from tests.server_process import ServerProcess, free_port
-from tests.v2.people import PASSWORD, double_sha256
 
 IMPATIENT = "import shortd.mail.outbox as o; o.FIRST_DELAY = o.LONGEST_DELAY = 300_000"
 """Retries after 0.3 s."""
@@ -143,7 +143,9 @@ def test_known_and_unknown_accounts_answer_alike_and_as_fast(tmp_path: Path) -> 
         store.close()
     # Nothing is sent while it is measured: the row's wait is what is looked at.
     prelude = "import shortd.mail.delivery as d; d.POLL_SECONDS = 1000"
-    server = ServerProcess(data, GENEROUS, prelude=prelude)
+    # Each pair comes from an address of its own: one may ask for so many mails and no more.
+    environ = {**GENEROUS, "SHORTD_SERVER__TRUSTED_PROXIES": '["127.0.0.1"]'}
+    server = ServerProcess(data, environ, prelude=prelude)
     server.start()
     taken: dict[str, list[float]] = {"known": [], "strange": []}
     answers = set()
@@ -153,7 +155,8 @@ def test_known_and_unknown_accounts_answer_alike_and_as_fast(tmp_path: Path) -> 
                 for kind in ("known", "strange") if number % 2 else ("strange", "known"):
                     body = {"username_email": f"{kind}{number}@nowhere.example"}
                     began = time.perf_counter()
-                    answer = client.post("/v2/forgot_password", json=body)
+                    headers = {"x-forwarded-for": f"203.0.113.{number}"}
+                    answer = client.post("/v2/forgot_password", json=body, headers=headers)
                     taken[kind].append(time.perf_counter() - began)
                     answers.add((answer.status_code, re.sub(r"\d{16}", "", answer.text)))
         assert len(answers) == 1
@@ -213,6 +216,7 @@ class TestCommands:
             assert mail["Auto-Submitted"] == "auto-generated"
 
     def test_without_a_server_it_is_a_file(self, tmp_path: Path) -> None:
+        Store(tmp_path / "data").close()
         done = self.run(tmp_path, "mail", "test", "me@nowhere.example")
         assert done.returncode == 0, done.stderr
         (file,) = (tmp_path / "data" / "outbox").glob("*.eml")
@@ -232,8 +236,33 @@ class TestCommands:
         assert line.startswith("shortd: not sent (127.0.0.1 port ")
         assert SECRET not in line
 
+    @pytest.mark.parametrize("address", ["ann@nas.local", "jürgen@münchen.local", "ann@printer"])
+    def test_local_names_get_mail(self, tmp_path: Path, address: str) -> None:
+        Store(tmp_path / "data").close()
+        sender = {"SHORTD_MAIL__FROM": f"Links <{address}>"}
+        assert self.run(tmp_path, "config", "check", **sender).returncode == 0
+        done = self.run(tmp_path, "mail", "test", address, **sender)
+        assert done.returncode == 0, done.stderr
+        (file,) = (tmp_path / "data" / "outbox").glob("*.eml")
+        mail = parsed(file.read_bytes())
+        (to,), (sent_from,) = mail["To"].addresses, mail["From"].addresses
+        assert to.username == sent_from.username == address.partition("@")[0]
+        assert (to.domain, sent_from.display_name) == (sent_from.domain, "Links")
+
+    @pytest.mark.parametrize("code", ["550", "450"])
+    def test_a_refusal_of_several_lines_is_told_in_one(self, tmp_path: Path, code: str) -> None:
+        with post_office() as office:
+            office.refusal = f"{code}-5.1.1 No such user here.\r\n{code} Ask\tsomebody\x07 else."
+            done = self.run(
+                tmp_path, "mail", "test", "me@nowhere.example", SHORTD_MAIL__SMTP_URL=office.url
+            )
+        assert (done.returncode, done.stdout) == (1, "")
+        (line,) = done.stderr.splitlines()
+        assert line.endswith(f"): {code} 5.1.1 No such user here. Ask somebody else.")
+
     @pytest.mark.parametrize("address", ["nonsense", "a@b\nBcc: x@y.example", "a@b,c@d"])
     def test_an_address_that_is_none(self, tmp_path: Path, address: str) -> None:
+        Store(tmp_path / "data").close()
         done = self.run(tmp_path, "mail", "test", address)
         assert (done.returncode, done.stdout) == (1, "")
         assert len(done.stderr.splitlines()) == 1

@@ -9,25 +9,11 @@ import pytest
 from msgspec.structs import replace
 
 from shortd.ids import base62_encode, own_team_id
-from shortd.models import (
-    Account,
-    AccountType,
-    ApiKey,
-    Campaign,
-    Counts,
-    DayStats,
-    File,
-    FilePart,
-    Host,
-    Link,
-    LinkExtras,
-    LinkTracker,
-    Member,
-    Role,
-    Team,
-    Upload,
-    Visit,
-)
+from shortd.models.accounts import Account, AccountType, ApiKey
+from shortd.models.clicks import Counts, DayStats, Visit
+from shortd.models.files import File, FilePart, Upload
+from shortd.models.links import Link, LinkTracker, RareTerms
+from shortd.models.teams import Campaign, Host, Member, Role, Team
 from shortd.store import Store
 from shortd.store.check import faults
 from shortd.store.schema import (
@@ -64,7 +50,7 @@ TEAM_LINK = Link(
     "teamlink",
     "https://example.com/",
     4,
-    extras=LinkExtras(team=TEAM, campaign=CAMPAIGN),
+    rare=RareTerms(team=TEAM, campaign=CAMPAIGN),
 )
 KEY = ApiKey("k", "gone", b"d" * 32, "x", (), 0)
 SHARE = Link(9, "owner", 0, "mnopqr", "name", 3, filekey="file")
@@ -118,8 +104,8 @@ def test_a_sound_team_has_no_faults(store: Store) -> None:
     assert found(store) == []
 
 
-def change_team_link(**extras: str) -> Callable[[WriteTxn], object]:
-    changed = replace(TEAM_LINK, extras=replace(TEAM_LINK.extras, **extras))  # type: ignore[type-var]
+def change_team_link(**rare: str) -> Callable[[WriteTxn], object]:
+    changed = replace(TEAM_LINK, rare=replace(TEAM_LINK.rare, **rare))  # type: ignore[type-var]
     return lambda txn: LINKS.put(txn, (0, "teamlink"), changed)
 
 
@@ -233,7 +219,7 @@ def lose_account(txn: WriteTxn) -> None:
             [
                 "index links_by_id has two rows for (8,)",
                 "index links_by_owner points ('owner', 2, 8, 0) to another row",
-                "links_per_team has 3 for ('owner',), not 4",
+                "count links_per_team is 3 for ('owner',); right is 4",
             ],
         ),
         (misdirect_entry, ["index links_by_id points (8,) to another row"]),
@@ -271,7 +257,7 @@ def lose_account(txn: WriteTxn) -> None:
         (
             lambda txn: FILE_PARTS.put(txn, ("file", 0), FilePart(BLOB, 4, b"")),
             [
-                "file file has 4 bytes in parts, not 5",
+                "file file has parts of 4 bytes; it says 5",
                 "an account stores 4 bytes and is charged with 5",
             ],
         ),
@@ -305,7 +291,7 @@ def test_damage_is_told_a_line_for_each_contradiction(
     [
         ({BLOB: 5, "d" * 32: 7}, []),
         ({}, ["part 0 of file is not on disk"]),
-        ({BLOB: 3}, ["part 0 of file has 3 bytes, not 5"]),
+        ({BLOB: 3}, ["part 0 of file has 3 bytes of 5"]),
     ],
     ids=["whole", "missing", "cut off"],
 )

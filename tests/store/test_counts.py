@@ -103,7 +103,7 @@ def test_a_wrong_count_is_found(tmp_path: Path) -> None:
             PER_LABEL.add(txn, b"a", 2)
 
         write(store, wrong)
-        assert stored(store)[1] == ["things_per_label has 3 for ('a',), not 1"]
+        assert stored(store)[1] == ["count things_per_label is 3 for ('a',); right is 1"]
         store.close()
 
 

@@ -11,7 +11,7 @@ import lmdb
 import pytest
 
 import shortd.store
-from shortd.models import Host
+from shortd.models.teams import Host
 from shortd.store import DataDirectoryInUse, SchemaTooNew, Store, StoreError, migrations
 from shortd.store.schema import HOSTS, META, SCHEMA_VERSION
 from shortd.store.txn import WriteTxn

@@ -275,6 +275,24 @@ def test_a_caught_violation_leaves_every_index_as_it_was(store: Store) -> None:
         assert not BY_LABEL.has(txn, ("new",))
 
 
+def test_a_key_that_is_implied_from_now_on_may_be_anothers(store: Store) -> None:
+    """Neither before nor after has the row an entry, and yet its index key is a new one."""
+
+    def fill(txn: WriteTxn) -> None:
+        THINGS.put(txn, (1, "a"), Thing("", 0, 0))
+        THINGS.put(txn, (1, "b"), Thing("", 0, 1, box=1))
+        with pytest.raises(UniqueViolation):
+            THINGS.put(txn, (1, "a"), Thing("", 0, 0, box=1))
+        assert THINGS.get(txn, (1, "a")) == Thing("", 0, 0)
+        THINGS.delete(txn, (1, "b"))
+        THINGS.put(txn, (1, "a"), Thing("", 0, 0, box=1))
+        THINGS.put(txn, (1, "a"), Thing("x", 0, 0, box=1))
+
+    write(store, fill)
+    with store.read() as txn:
+        assert list(faults(txn)) == []
+
+
 def test_a_row_that_cannot_be_encoded_leaves_every_index_as_it_was(store: Store) -> None:
     def attempt(txn: WriteTxn) -> None:
         THINGS.put(txn, (1, "a"), ONE)

@@ -15,7 +15,7 @@ import lmdb
 import pytest
 
 from shortd import errors
-from shortd.models import Link
+from shortd.models.links import Link
 from shortd.store import Store
 from shortd.store.schema import LINKS, META
 from shortd.store.txn import Change, WriteTxn
@@ -284,6 +284,13 @@ def test_a_commit_that_fails_fails_all_its_functions(tmp_path: Path) -> None:
         assert (last is None) == (b"b" in stored)
 
 
+def lmdb_error(text: str, code: int) -> lmdb.Error:
+    """What LMDB raises for a fault of the system's: it makes EIO of a write that is cut short."""
+    error = lmdb.Error(text)
+    vars(error)["code"] = code
+    return error
+
+
 @pytest.mark.parametrize(
     ("fault", "full"),
     [
@@ -291,6 +298,9 @@ def test_a_commit_that_fails_fails_all_its_functions(tmp_path: Path) -> None:
         (OSError(errno.EDQUOT, "Disk quota exceeded"), True),
         (OSError(errno.EIO, "Input/output error"), False),
         (lmdb.Error("mdb_put: No space left on device"), True),
+        (lmdb_error("mdb_txn_commit: Input/output error", errno.EIO), True),
+        (lmdb_error("mdb_txn_commit: File too large", errno.EFBIG), True),
+        (lmdb_error("mdb_put: Invalid argument", errno.EINVAL), False),
         (lmdb.BadValsizeError("mdb_put"), False),
     ],
     ids=str,

@@ -16,6 +16,7 @@ import shortd.store.check
 from shortd.store import DEFAULT_MAP_BYTES, Store
 from shortd.store.index import ImpliedIndex, Index
 from shortd.store.keys import I64, TEXT, U32, Key
+from shortd.store.room import DEFAULT_RESERVE_BYTES
 from shortd.store.schema import TABLES
 from shortd.store.table import Table
 from shortd.store.txn import WriteTxn
@@ -51,14 +52,19 @@ THINGS: Table[tuple[int, str], Thing] = Table(
 
 
 @contextmanager
-def open_store(directory: Path, *, map_bytes: int = DEFAULT_MAP_BYTES) -> Iterator[Store]:
+def open_store(
+    directory: Path,
+    *,
+    map_bytes: int = DEFAULT_MAP_BYTES,
+    reserve_bytes: int = DEFAULT_RESERVE_BYTES,
+) -> Iterator[Store]:
     """A store that knows THINGS beside the product's tables."""
     tables = (*TABLES, THINGS)
     with (
         patch.object(shortd.store, "TABLES", tables),
         patch.object(shortd.store.check, "TABLES", tables),
     ):
-        store = Store(directory, map_bytes=map_bytes)
+        store = Store(directory, map_bytes=map_bytes, reserve_bytes=reserve_bytes)
         try:
             yield store
         finally:

@@ -8,15 +8,17 @@ from typing import Any, TypeVar
 
 import pytest
 
-from shortd.destinations import Destination
 from shortd.errors import ErrorKind, ShortdError
+from shortd.hosts.destinations import Destination
 from shortd.links import NewLink
-from shortd.models import Account, Link, LinkExtras, Role, Team
+from shortd.models.accounts import Account
+from shortd.models.links import Link
+from shortd.models.teams import Role, Team
 from shortd.store.check import faults
 from shortd.store.schema import ACCOUNTS
 from shortd.teams import TeamView
 from shortd.testing import RunningApp
-from tests.v2.people import PASSWORD, Person, double_sha256
+from tests.api.v2.people import PASSWORD, Person, double_sha256
 
 T = TypeVar("T")
 TARGET = "https://target.example/"
@@ -43,22 +45,22 @@ class Colleague(Person):
 
     def found(self, name: str = "Shop", code: str | None = None) -> Team:
         """Makes a team that is his."""
-        teams = self.app.services.teams
+        teams = self.app.services.teams.teams
         return self.do(teams.create(self.account, name, code, self.now))
 
     def hire(self, team: str, guest: Colleague, role: Role = Role.MEMBER) -> None:
         """Invites somebody, who accepts."""
-        invitations = self.app.services.invitations
+        invitations = self.app.services.teams.invitations
         invited = self.do(
             invitations.invite(self.account, team, guest.account.username, role, self.now)
         )
         self.do(invitations.accept(guest.account, invited.id, self.now))
 
     def leave(self, team: str) -> None:
-        self.do(self.app.services.members.remove(self.account, team, self.userid))
+        self.do(self.app.services.teams.members.remove(self.account, team, self.userid))
 
     def teams(self) -> list[TeamView]:
-        return self.app.services.teams.of_account(self.account)
+        return self.app.services.teams.teams.of_account(self.account)
 
     def link(
         self, team: str = "", *, campaign: str = "", code: str | None = None, host: str = ""
@@ -71,13 +73,14 @@ class Colleague(Person):
             destination=Destination(TARGET, TARGET),
             host=place,
             code=code,
-            extras=LinkExtras(team=team, campaign=campaign),
+            team=team,
+            campaign=campaign,
         )
-        [link] = self.do(services.links.create(self.account, [new], self.now))
+        [link] = self.do(services.links.links.create(self.account, [new], self.now))
         return link
 
     def short_url(self, link: Link) -> str:
-        return self.app.services.links.short_url(link)
+        return self.app.services.hosts.short_url(link)
 
     def sees(self, link: Link) -> bool:
         answer = self.post("get_entry", shorturl=self.short_url(link))

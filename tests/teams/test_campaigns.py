@@ -5,21 +5,21 @@ from __future__ import annotations
 import pytest
 
 from shortd import errors
-from shortd.campaigns import CampaignPage, Campaigns
 from shortd.ids import own_team_id
-from shortd.models import Campaign, Role
+from shortd.models.teams import Campaign, Role
+from shortd.teams.campaigns import CampaignPage, Campaigns
 from shortd.testing import RunningApp
 from tests.teams.people import Colleague, refused, sound
 
 
 @pytest.fixture
 def campaigns(app: RunningApp) -> Campaigns:
-    return app.services.campaigns
+    return app.services.teams.campaigns
 
 
 def made(somebody: Colleague, team: str, name: str = "New year", **options: str) -> Campaign:
     code = options.get("code")
-    campaigns = somebody.app.services.campaigns
+    campaigns = somebody.app.services.teams.campaigns
     return somebody.do(campaigns.create(somebody.account, team, name, code, somebody.now))
 
 
@@ -102,14 +102,14 @@ def test_members_use_campaigns_that_admins_look_after(
     for unseen in (campaign.id, "0" * 24):
         with refused(errors.CAMPAIGN_NOT_FOUND):
             cat.do(campaigns.update(cat.account, unseen, name="Mine"))
-    ann.do(ann.app.services.members.set_role(ann.account, team, ben.userid, Role.ADMIN))
+    ann.do(ann.app.services.teams.members.set_role(ann.account, team, ben.userid, Role.ADMIN))
     ben.do(campaigns.update(ben.account, campaign.id, name="Ben's"))
 
 
 def test_links_of_a_campaign_that_ends_stay(
     ann: Colleague, campaigns: Campaigns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shortd.leaving.ROWS_PER_WRITE", 2)
+    monkeypatch.setattr("shortd.store.portions.ROWS_PER_WRITE", 2)
     team, own = ann.found().id, own_team_id(ann.userid)
     for place in (team, own):
         campaign = made(ann, place)
@@ -118,6 +118,6 @@ def test_links_of_a_campaign_that_ends_stay(
         assert all(ann.sees(link) for link in links)
     assert campaigns.of_account(ann.account, 0, 9) == ([], 0)
     assert [view.links for view in ann.teams()] == [5, 5]
-    left = ann.app.services.links.get(ann.account, links[0].id)
-    assert left.extras is None, "nothing is left of them"
+    left = ann.app.services.links.links.get(ann.account, links[0].id)
+    assert left.rare is None, "nothing is left of them"
     assert sound(ann.app)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from shortd import errors
-from shortd.domains import DOMAINS_PER_TEAM, Domains, Subscription, domain_name
 from shortd.ids import own_team_id
-from shortd.models import DomainStatus, Role
+from shortd.models.teams import DomainStatus, Role
+from shortd.teams.domains import DOMAINS_PER_TEAM, Domains, Subscription, domain_name
 from shortd.testing import RunningApp, open_app
 from tests.conftest import GENEROUS
 from tests.teams.people import Colleague, Newcomer, refused, sound
@@ -22,16 +22,16 @@ BASE = f"http://{HOST}"
 
 @pytest.fixture
 def domains(app: RunningApp) -> Domains:
-    return app.services.domains
+    return app.services.teams.domains
 
 
 def claim(somebody: Colleague, team: str, name: str = NAME) -> Subscription:
-    domains = somebody.app.services.domains
+    domains = somebody.app.services.teams.domains
     return somebody.do(domains.subscribe(somebody.account, team, name, somebody.now))
 
 
 def verify(somebody: Colleague, shown: Subscription) -> Subscription:
-    domains = somebody.app.services.domains
+    domains = somebody.app.services.teams.domains
     return somebody.do(domains.verify(somebody.account, shown.id, somebody.now))
 
 
@@ -43,12 +43,12 @@ def prove(somebody: Colleague, team: str, name: str = NAME) -> Subscription:
 
 
 def end(somebody: Colleague, shown: Subscription) -> None:
-    domains = somebody.app.services.domains
+    domains = somebody.app.services.teams.domains
     somebody.do(domains.unsubscribe(somebody.account, shown.id))
 
 
 def own_domains(somebody: Colleague, team: str) -> list[Subscription]:
-    found = somebody.app.services.domains.of_team(somebody.account, team)
+    found = somebody.app.services.teams.domains.of_team(somebody.account, team)
     return [one for one in found if one.owner != "operator"]
 
 
@@ -99,8 +99,8 @@ def test_a_domain_answers_with_codes_of_its_own(ann: Colleague) -> None:
     assert ann.entry(f"{BASE}/MyCode1")["count"] == 2
     assert app.get(f"{BASE}/MyCode1+").status_code == 200
     assert app.get(f"{BASE}/MyCode1.svg").status_code == 200
-    [link] = [app.services.links.get(ann.account, entry["id"])]
-    assert link.extras is not None and link.extras.team == team, "what is there is the team's"
+    [link] = [app.services.links.links.get(ann.account, entry["id"])]
+    assert link.rare is not None and link.rare.team == team, "what is there is the team's"
 
 
 def test_only_the_team_makes_links_there(ann: Colleague, ben: Colleague, cat: Colleague) -> None:
@@ -120,9 +120,9 @@ def test_only_the_team_makes_links_there(ann: Colleague, ben: Colleague, cat: Co
     moving = {"shorturl_old": mine, "shorturl_new": f"{HOST}/ghijkl"}
     assert cat.refused("change_shorturl", **moving)["code"] == "unknown_host"
     with refused(errors.TEAM_NOT_FOUND):
-        ann.app.services.domains.host(cat.account, team, shown.id)
+        ann.app.services.teams.domains.host(cat.account, team, shown.id)
     with refused(errors.DOMAIN_NOT_FOUND):
-        ann.app.services.domains.host(cat.account, own_team_id(cat.userid), shown.id)
+        ann.app.services.teams.domains.host(cat.account, own_team_id(cat.userid), shown.id)
     assert cat.refused("get_entry", shorturl=f"{HOST}/abcdef")["code"] == "entry_not_found"
 
 
@@ -207,6 +207,14 @@ def test_the_first_to_show_it_gets_it(ann: Colleague, ben: Colleague) -> None:
         ("日本。jp", "xn--wgv71a.jp"),
         ("links.home.arpa", "links.home.arpa"),
         ("nas.local", "nas.local"),
+        ("XN--BCHER-kva.example", "xn--bcher-kva.example"),
+        ("go.xn--p1ai", "go.xn--p1ai"),
+        ("faß.example", "xn--fa-hia.example"),
+        ("xn--fa-hia.example", "xn--fa-hia.example"),
+        ("l·l.example", "xn--ll-0ea.example"),
+        ("a--b.example", "a--b.example"),
+        ("r3---sn-x.example", "r3---sn-x.example"),
+        ("ab--c.a--b.example", "ab--c.a--b.example"),
     ],
 )
 def test_names_are_as_browsers_send_them(text: str, name: str) -> None:
@@ -221,6 +229,10 @@ def test_names_are_as_browsers_send_them(text: str, name: str) -> None:
         *("https://a.example", "a.example/x", "a.example:80", "u@a.example", "a%41.example"),
         *("a b.example", "a_b.example", "a\n.example", f"{'a' * 64}.example"),
         "a." * 124 + "example",
+        # Nothing that Punycode makes of a name, or not by RFC 5891.
+        *("xn--a.example", "go.xn--a.example", "xn--.example", "xn--a-.example", "XN--A.example"),
+        *("xn--abc.example", "xn--bcher-kv.example", "xn--xn--a-.example", "a.xn--zzzzzzzzz"),
+        *("xn--example-.example", "xn--0ca24w.example", "xn--ls8h.example", "xn--ab-0ea.example"),
     ],
 )
 def test_what_is_no_domain_is_refused(ann: Colleague, text: str) -> None:
@@ -259,13 +271,13 @@ def test_roles_decide_who_looks_after_domains(
             ben.do(work)
     with refused(errors.DOMAIN_NOT_FOUND):
         end(cat, shown)
-    ann.do(ann.app.services.members.set_role(ann.account, team, ben.userid, Role.ADMIN))
+    ann.do(ann.app.services.teams.members.set_role(ann.account, team, ben.userid, Role.ADMIN))
     end(ben, shown)
 
 
 def test_a_team_has_so_many(ann: Colleague, monkeypatch: pytest.MonkeyPatch) -> None:
     assert DOMAINS_PER_TEAM == 100
-    monkeypatch.setattr("shortd.domains.DOMAINS_PER_TEAM", 1)
+    monkeypatch.setattr("shortd.teams.domains.DOMAINS_PER_TEAM", 1)
     team = ann.found().id
     shown = claim(ann, team)
     with refused(errors.QUOTA_EXCEEDED):

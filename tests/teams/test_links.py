@@ -14,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from shortd import errors
 from shortd.ids import own_team_id
-from shortd.models import LinkExtras, Role
+from shortd.models.links import RareTerms
+from shortd.models.teams import Role
 from shortd.store.schema import CAMPAIGNS, LINKS_BY_TEAM
 from shortd.testing import open_app
 from tests.conftest import GENEROUS
@@ -120,7 +121,7 @@ def test_a_teams_code_is_not_taken_over(ann: Colleague, ben: Colleague) -> None:
 def test_links_are_made_for_teams_one_is_in(ann: Colleague, ben: Colleague) -> None:
     team = ann.found().id
     campaign = ann.do(
-        ann.app.services.campaigns.create(ann.account, team, "Sale", None, ann.now)
+        ann.app.services.teams.campaigns.create(ann.account, team, "Sale", None, ann.now)
     ).id
     for unseen in (team, own_team_id(ann.userid), "0" * 24):
         with refused(errors.TEAM_NOT_FOUND):
@@ -129,8 +130,8 @@ def test_links_are_made_for_teams_one_is_in(ann: Colleague, ben: Colleague) -> N
         ann.link(campaign=campaign)
     with refused(errors.CAMPAIGN_NOT_FOUND):
         ann.link(team, campaign="0" * 24)
-    assert ann.link(team, campaign=campaign).extras == LinkExtras(team=team, campaign=campaign)
-    assert ann.link(own_team_id(ann.userid)).extras is None
+    assert ann.link(team, campaign=campaign).rare == RareTerms(team=team, campaign=campaign)
+    assert ann.link(own_team_id(ann.userid)).rare is None
     assert ben.entries() == []
 
 
@@ -138,7 +139,7 @@ def test_who_made_a_teams_link_pays_for_its_visits(ann: Colleague, ben: Colleagu
     team = ann.found().id
     ann.hire(team, ben)
     link = ben.link(team)
-    budgets, now = ann.app.services.budgets, ann.app.clock.now
+    budgets, now = ann.app.services.limits.budgets, ann.app.clock.now
     before = [budgets.link_balance(one.account, now()) for one in (ann, ben)]
     assert ann.app.get(ann.short_url(link)).status_code == 302
     after = [budgets.link_balance(one.account, now()) for one in (ann, ben)]
@@ -190,7 +191,7 @@ class TeamWork(RuleBasedStateMachine):
     @rule(name=names, data=st.data())
     def campaign(self, name: str, data: st.DataObject) -> None:
         person, team = self.people[name], self.team(data)
-        campaigns = self.app.services.campaigns
+        campaigns = self.app.services.teams.campaigns
         self.attempt(
             lambda: person.do(campaigns.create(person.account, team, "Sale", None, person.now))
         )
@@ -198,7 +199,7 @@ class TeamWork(RuleBasedStateMachine):
     @rule(name=names, data=st.data())
     def end_campaign(self, name: str, data: st.DataObject) -> None:
         person = self.people[name]
-        campaigns = self.app.services.campaigns
+        campaigns = self.app.services.teams.campaigns
         for view in campaigns.of_account(person.account, 0, 1).campaigns:
             self.attempt(lambda: person.do(campaigns.delete(person.account, view.id)))  # noqa: B023
 
@@ -210,7 +211,7 @@ class TeamWork(RuleBasedStateMachine):
     @rule(name=names, data=st.data(), keep=st.booleans())
     def end_team(self, name: str, data: st.DataObject, keep: bool) -> None:
         person, team = self.people[name], self.team(data)
-        teams = self.app.services.teams
+        teams = self.app.services.teams.teams
         self.attempt(lambda: person.do(teams.delete(person.account, team, keep_links=keep)))
 
     @rule(name=names)
@@ -222,7 +223,9 @@ class TeamWork(RuleBasedStateMachine):
     @rule(name=names)
     def go_and_come_back(self, name: str) -> None:
         person = self.people[name]
-        self.app.run(self.app.services.custody.end(person.userid, self.app.clock.now()))
+        self.app.run(
+            self.app.services.upkeep.administration.end(person.userid, self.app.clock.now())
+        )
         self.people[name] = Newcomer(self.app)(name)
         self.founded.append(own_team_id(self.people[name].userid))
 
@@ -241,8 +244,8 @@ class TeamWork(RuleBasedStateMachine):
                 )
 
     def _team_of(self, person: Colleague, link_id: int) -> str:
-        extras = self.app.services.links.get(person.account, link_id).extras
-        return extras.team if extras else ""
+        rare = self.app.services.links.links.get(person.account, link_id).rare
+        return rare.team if rare else ""
 
 
 def test_whatever_people_do_it_all_adds_up() -> None:

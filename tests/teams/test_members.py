@@ -8,28 +8,28 @@ import pytest
 
 from shortd import errors
 from shortd.clock import DAY, SECOND
-from shortd.custody import Changes
 from shortd.ids import own_team_id
-from shortd.invitations import INVITATION_DAYS, Invitations
-from shortd.members import Members
-from shortd.models import Role
+from shortd.models.teams import Role
 from shortd.store.schema import DOMAINS, INVITATIONS, MEMBERS, TEAMS
+from shortd.teams.invitations import INVITATION_DAYS, Invitations
+from shortd.teams.members import Members
 from shortd.testing import RunningApp
+from shortd.upkeep.administration import Changes
 from tests.teams.people import Colleague, Newcomer, refused, sound
 
 
 @pytest.fixture
 def members(app: RunningApp) -> Members:
-    return app.services.members
+    return app.services.teams.members
 
 
 @pytest.fixture
 def invitations(app: RunningApp) -> Invitations:
-    return app.services.invitations
+    return app.services.teams.invitations
 
 
 def roles(somebody: Colleague, team: str) -> dict[str, Role]:
-    found = somebody.app.services.members.of_team(somebody.account, team)
+    found = somebody.app.services.teams.members.of_team(somebody.account, team)
     return {view.username: view.role for view in found}
 
 
@@ -58,15 +58,24 @@ def test_who_is_invited_and_accepts_is_in(
 def test_an_address_has_to_be_verified(
     ann: Colleague, ben: Colleague, invitations: Invitations
 ) -> None:
-    """Anybody can sign up with an address that is not theirs."""
+    """Anybody can sign up with an address that is not theirs: to them there is no invitation."""
     team = ann.found()
-    ann.do(invitations.invite(ann.account, team.id, " Ben@NOWHERE.example", Role.MEMBER, ann.now))
-    [offer] = invitations.of_guest(ben.account, ben.now)
-    with refused(errors.NOT_VERIFIED):
-        ben.do(invitations.accept(ben.account, offer.id, ben.now))
-    ben.do(ben.app.services.custody.change(ben.userid, Changes(verified=True)))
+    offer = ann.do(
+        invitations.invite(ann.account, team.id, " Ben@NOWHERE.example", Role.MEMBER, ann.now)
+    )
+    assert invitations.of_guest(ben.account, ben.now) == []
+    for answer in (invitations.accept, invitations.decline):
+        with refused(errors.INVITATION_NOT_FOUND):
+            ben.do(answer(ben.account, offer.id, ben.now))
+    verify(ben)
+    assert invitations.of_guest(ben.account, ben.now) == [offer]
     ben.do(invitations.accept(ben.account, offer.id, ben.now))
     assert roles(ann, team.id)["ben"] == Role.MEMBER
+
+
+def verify(somebody: Colleague) -> None:
+    administration = somebody.app.services.upkeep.administration
+    somebody.do(administration.change(somebody.userid, Changes(verified=True)))
 
 
 def test_an_address_may_be_nobodys_yet(
@@ -74,7 +83,65 @@ def test_an_address_may_be_nobodys_yet(
 ) -> None:
     team = ann.found()
     ann.do(invitations.invite(ann.account, team.id, "dan@nowhere.example", Role.MEMBER, ann.now))
-    assert len(invitations.of_guest(newcomer("dan").account, ann.now)) == 1
+    dan = newcomer("dan")
+    verify(dan)
+    assert len(invitations.of_guest(dan.account, ann.now)) == 1
+
+
+@pytest.mark.parametrize("guest", ["ben", "ben@nowhere.example"])
+def test_nobody_has_to_turn_down_more_than_so_many(
+    newcomer: Newcomer, ann: Colleague, ben: Colleague, invitations: Invitations, guest: str
+) -> None:
+    verify(ben)
+
+    def invited_by(somebody: Colleague) -> int:
+        done = 0
+        with refused(errors.QUOTA_EXCEEDED):
+            for _ in range(200):
+                team = somebody.found().id
+                offer = invitations.invite(somebody.account, team, guest, Role.MEMBER, somebody.now)
+                somebody.do(offer)
+                done += 1
+        return done
+
+    assert [invited_by(newcomer(f"inviter{number}")) for number in range(6)] == [20] * 5 + [0]
+    waiting = invitations.of_guest(ben.account, ben.now)
+    assert len(waiting) == 100
+    for offer in waiting[:30]:
+        ben.do(invitations.decline(ben.account, offer.id, ben.now))
+    assert invited_by(ann) == 20
+    # Another one in the place of an earlier of the same team is no more to answer.
+    team = ann.found().id
+    with refused(errors.QUOTA_EXCEEDED):
+        ann.do(invitations.invite(ann.account, team, guest, Role.MEMBER, ann.now))
+    ann.app.clock.advance(INVITATION_DAYS * DAY / SECOND)
+    assert invited_by(ann) == 20
+
+
+def test_plain_members_see_no_addresses_of_others(
+    ann: Colleague, ben: Colleague, cat: Colleague, members: Members, invitations: Invitations
+) -> None:
+    team = ann.found().id
+    ann.hire(team, ben, Role.ADMIN)
+    ann.hire(team, cat)
+    for guest in ("dan@nowhere.example", "Eve@nowhere.example"):
+        ann.do(invitations.invite(ann.account, team, guest, Role.MEMBER, ann.now))
+
+    def seen_by(somebody: Colleague | None) -> tuple[list[str], list[str]]:
+        actor = None if somebody is None else somebody.account
+        views = members.of_team(actor, team)
+        assert [view.username for view in views] == ["ann", "ben", "cat"]
+        offers = invitations.of_team(actor, team, ann.now)
+        return [view.email for view in views], [offer.guest for offer in offers]
+
+    everything = (
+        ["ann@nowhere.example", "ben@nowhere.example", "cat@nowhere.example"],
+        ["dan@nowhere.example", "eve@nowhere.example"],
+    )
+    for somebody in (ann, ben, None):
+        emails, guests = seen_by(somebody)
+        assert (emails, sorted(guests)) == everything
+    assert seen_by(cat) == (["", "", "cat@nowhere.example"], ["", ""])
 
 
 def test_invitations_end(ann: Colleague, ben: Colleague, invitations: Invitations) -> None:
@@ -193,7 +260,7 @@ def test_an_own_team_has_members_but_one_owner(
 def test_who_leaves_leaves_his_links_to_an_owner(
     ann: Colleague, ben: Colleague, members: Members, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shortd.leaving.ROWS_PER_WRITE", 2)
+    monkeypatch.setattr("shortd.store.portions.ROWS_PER_WRITE", 2)
     team = ann.found().id
     ann.hire(team, ben)
     made = [ben.link(team) for _ in range(5)]
@@ -201,7 +268,7 @@ def test_who_leaves_leaves_his_links_to_an_owner(
     ben.leave(team)
     assert [ben.sees(link) for link in made] == [False] * 5
     assert ben.sees(private)
-    owners = {ann.app.services.links.get(ann.account, link.id).owner for link in made}
+    owners = {ann.app.services.links.links.get(ann.account, link.id).owner for link in made}
     assert owners == {ann.userid}
     assert [view.links for view in ann.teams()] == [0, 5]
     assert ann.app.get(ann.short_url(made[0])).status_code == 302
@@ -212,10 +279,10 @@ def test_links_left_in_an_own_team_become_its_accounts_own(ann: Colleague, ben: 
     own = own_team_id(ann.userid)
     ann.hire(own, ben)
     link = ben.link(own)
-    assert link.extras is not None and link.extras.team == own
+    assert link.rare is not None and link.rare.team == own
     ben.leave(own)
-    left = ann.app.services.links.get(ann.account, link.id)
-    assert (left.owner, left.extras) == (ann.userid, None)
+    left = ann.app.services.links.links.get(ann.account, link.id)
+    assert (left.owner, left.rare) == (ann.userid, None)
     assert sound(ann.app)
 
 
@@ -223,7 +290,7 @@ def test_files_left_to_an_owner_are_charged_to_him(ann: Colleague, ben: Colleagu
     team = ann.found().id
     ann.hire(team, ben)
     app = ann.app
-    ann.do(app.services.domains.confirm(team, "go.shop.example", ann.now))
+    ann.do(app.services.teams.domains.confirm(team, "go.shop.example", ann.now))
     query = {**ben.credentials, "filename": "a.txt", "filesize": 5, "host": "go.shop.example:8080"}
     body = (
         f'--xx\r\ncontent-disposition: form-data; name="query"\r\n\r\n{json.dumps(query)}\r\n'
@@ -244,7 +311,7 @@ def test_files_left_to_an_owner_are_charged_to_him(ann: Colleague, ben: Colleagu
 
 def end(somebody: Colleague) -> None:
     app = somebody.app
-    app.run(app.services.custody.end(somebody.userid, app.clock.now()))
+    app.run(app.services.upkeep.administration.end(somebody.userid, app.clock.now()))
 
 
 def test_a_team_whose_last_owner_goes_has_another(
@@ -257,7 +324,7 @@ def test_a_team_whose_last_owner_goes_has_another(
     made = ann.link(team)
     end(ann)
     assert roles(ben, team) == {"ben": Role.MEMBER, "cat": Role.OWNER}
-    assert cat.app.services.links.get(cat.account, made.id).owner == cat.userid
+    assert cat.app.services.links.links.get(cat.account, made.id).owner == cat.userid
     end(cat)
     assert roles(ben, team) == {"ben": Role.OWNER}
     assert ben.sees(made)
@@ -269,14 +336,14 @@ def test_a_team_that_nobody_is_left_in_ends(
 ) -> None:
     app = ann.app
     team = ann.found().id
-    ann.do(app.services.domains.confirm(team, "go.shop.example", ann.now))
-    ann.do(app.services.campaigns.create(ann.account, team, "Sale", None, ann.now))
-    ann.do(app.services.invitations.invite(ann.account, team, "ben", Role.ADMIN, ann.now))
+    ann.do(app.services.teams.domains.confirm(team, "go.shop.example", ann.now))
+    ann.do(app.services.teams.campaigns.create(ann.account, team, "Sale", None, ann.now))
+    ann.do(app.services.teams.invitations.invite(ann.account, team, "ben", Role.ADMIN, ann.now))
     link = ann.link(team, host="go.shop.example:8080")
     assert app.get(ann.short_url(link)).status_code == 302
     end(ann)
     assert app.get(f"http://go.shop.example:8080/{link.code}").status_code == 404
-    assert app.services.invitations.of_guest(ben.account, ben.now) == []
+    assert app.services.teams.invitations.of_guest(ben.account, ben.now) == []
     with app.services.store.read() as txn:
         assert (TEAMS.count(txn), MEMBERS.count(txn)) == (0, 0)
         assert [row.status.value for _, row in DOMAINS.scan(txn)] == ["ended"]
@@ -297,8 +364,7 @@ def test_what_others_made_for_an_own_team_goes_home(ann: Colleague, ben: Colleag
 def test_many_things_end_in_pieces(
     ann: Colleague, ben: Colleague, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shortd.leaving.ROWS_PER_WRITE", 2)
-    monkeypatch.setattr("shortd.sweeper.ROWS_PER_WRITE", 2)
+    monkeypatch.setattr("shortd.store.portions.ROWS_PER_WRITE", 2)
     shared, lonely = ann.found().id, ann.found("Lonely").id
     ann.hire(shared, ben)
     ann.hire(own_team_id(ann.userid), ben)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from shortd import errors
 from shortd.ids import own_team_id
-from shortd.models import Link
+from shortd.models.links import Link
 from tests.teams.people import Colleague, refused
 
 
 def seen(somebody: Colleague, team: str | None = None) -> list[Link]:
-    search = somebody.app.services.search
+    search = somebody.app.services.links.search
     sources = search.of_account(somebody.account, team)
     found = somebody.do(search.page(sources, lambda link: True, start=0, count=100))
     assert found.total == len(found.links)

@@ -7,12 +7,12 @@ import hashlib
 import pytest
 
 from shortd import errors
-from shortd.models import Role
+from shortd.models.teams import Role
 from shortd.store.schema import TEAMS
 from shortd.teams import TEAMS_PER_ACCOUNT
 from shortd.testing import RunningApp
+from tests.api.v2.people import temporary
 from tests.teams.people import Colleague, Newcomer, refused, sound
-from tests.v2.people import temporary
 
 
 def own_id(somebody: Colleague) -> str:
@@ -75,7 +75,7 @@ def test_owners_and_admins_rename_a_team(ann: Colleague, ben: Colleague, cat: Co
     team = ann.found()
     ann.hire(team.id, ben, Role.ADMIN)
     ann.hire(team.id, cat)
-    teams = ann.app.services.teams
+    teams = ann.app.services.teams.teams
     assert ben.do(teams.update(ben.account, team.id, name="Store", code="store")).name == "Store"
     with refused(errors.FORBIDDEN):
         cat.do(teams.update(cat.account, team.id, name="Mine"))
@@ -83,7 +83,7 @@ def test_owners_and_admins_rename_a_team(ann: Colleague, ben: Colleague, cat: Co
 
 
 def test_the_own_team_can_be_renamed_but_not_ended(ann: Colleague) -> None:
-    teams = ann.app.services.teams
+    teams = ann.app.services.teams.teams
     own = own_id(ann)
     ann.do(teams.update(ann.account, own, name="Ann & Co", code="annco"))
     [view] = ann.teams()
@@ -95,7 +95,7 @@ def test_the_own_team_can_be_renamed_but_not_ended(ann: Colleague) -> None:
 
 def test_others_teams_do_not_exist(ann: Colleague, ben: Colleague) -> None:
     team = ann.found()
-    teams = ben.app.services.teams
+    teams = ben.app.services.teams.teams
     for unseen in (team.id, own_id(ann), "0" * 24, "nonsense"):
         with refused(errors.TEAM_NOT_FOUND):
             teams.get(ben.account, unseen)
@@ -108,7 +108,7 @@ def test_others_teams_do_not_exist(ann: Colleague, ben: Colleague) -> None:
 def test_a_team_with_links_is_not_ended_by_accident(ann: Colleague) -> None:
     team = ann.found()
     link = ann.link(team.id)
-    teams = ann.app.services.teams
+    teams = ann.app.services.teams.teams
     with refused(errors.TEAM_NOT_EMPTY):
         ann.do(teams.delete(ann.account, team.id))
     ann.call("delete", shorturl=ann.short_url(link))
@@ -120,12 +120,12 @@ def test_a_team_with_links_is_not_ended_by_accident(ann: Colleague) -> None:
 def test_links_that_are_kept_go_home_to_who_made_them(ann: Colleague, ben: Colleague) -> None:
     team = ann.found()
     ann.hire(team.id, ben)
-    campaigns = ann.app.services.campaigns
+    campaigns = ann.app.services.teams.campaigns
     campaign = ann.do(campaigns.create(ann.account, team.id, "Sale", None, ann.now))
     anns, bens = ann.link(team.id), ben.link(team.id, campaign=campaign.id)
     with refused(errors.FORBIDDEN):
-        ben.do(ben.app.services.teams.delete(ben.account, team.id, keep_links=True))
-    ann.do(ann.app.services.teams.delete(ann.account, team.id, keep_links=True))
+        ben.do(ben.app.services.teams.teams.delete(ben.account, team.id, keep_links=True))
+    ann.do(ann.app.services.teams.teams.delete(ann.account, team.id, keep_links=True))
     assert (ann.sees(anns), ann.sees(bens)) == (True, False)
     assert (ben.sees(anns), ben.sees(bens)) == (False, True)
     assert [view.links for view in (*ann.teams(), *ben.teams())] == [1, 1]
@@ -133,11 +133,11 @@ def test_links_that_are_kept_go_home_to_who_made_them(ann: Colleague, ben: Colle
 
 
 def test_many_links_go_home_in_pieces(ann: Colleague, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shortd.leaving.ROWS_PER_WRITE", 3)
+    monkeypatch.setattr("shortd.store.portions.ROWS_PER_WRITE", 3)
     team = ann.found()
     for _ in range(10):
         ann.link(team.id)
-    ann.do(ann.app.services.teams.delete(ann.account, team.id, keep_links=True))
+    ann.do(ann.app.services.teams.teams.delete(ann.account, team.id, keep_links=True))
     assert [view.links for view in ann.teams()] == [10]
     assert sound(ann.app)
 
@@ -147,14 +147,14 @@ def test_temporary_accounts_make_no_teams(app: RunningApp) -> None:
     with refused(errors.NOT_REGISTERED):
         guest.found()
     with refused(errors.NOT_REGISTERED):
-        guest.do(app.services.teams.update(guest.account, own_id(guest), name="x"))
+        guest.do(app.services.teams.teams.update(guest.account, own_id(guest), name="x"))
 
 
 def test_an_account_is_in_so_many_teams(
     newcomer: Newcomer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert TEAMS_PER_ACCOUNT == 100
-    monkeypatch.setattr("shortd.teams.TEAMS_PER_ACCOUNT", 2)
+    monkeypatch.setattr("shortd.teams.teams.TEAMS_PER_ACCOUNT", 2)
     ann, ben = newcomer("ann"), newcomer("ben")
     ann.found()
     ann.found()

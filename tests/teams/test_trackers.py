@@ -8,10 +8,11 @@ import pytest
 
 from shortd import errors
 from shortd.ids import own_team_id
-from shortd.link_trackers import Tracker
-from shortd.models import Link, LinkTracker, Role, TeamTracker
-from shortd.providers import PROVIDERS
+from shortd.links.trackers import Tracker
+from shortd.models.links import Link, LinkTracker
+from shortd.models.teams import Role, TeamTracker
 from shortd.store.schema import LINK_TRACKERS
+from shortd.teams.providers import PROVIDERS
 from tests.teams.people import Colleague, refused, sound
 
 GOOGLE = Tracker("google_analytics", "G-ABCDEFGH12")
@@ -19,7 +20,7 @@ QUORA = Tracker("quora", "0123456789abcdef0123456789abcdef")
 
 
 def kept(somebody: Colleague, team: str, code: str = "G-ABCDEFGH12") -> TeamTracker:
-    trackers = somebody.app.services.team_trackers
+    trackers = somebody.app.services.teams.trackers
     return somebody.do(
         trackers.create(somebody.account, team, "google_analytics", code, "Ours", somebody.now)
     )
@@ -27,21 +28,21 @@ def kept(somebody: Colleague, team: str, code: str = "G-ABCDEFGH12") -> TeamTrac
 
 def add(somebody: Colleague, link: Link, *trackers: Tracker) -> None:
     services = somebody.app.services
-    somebody.do(services.link_trackers.add(somebody.account, link.id, trackers, somebody.now))
+    somebody.do(services.teams.link_trackers.add(somebody.account, link.id, trackers, somebody.now))
 
 
 def copy(somebody: Colleague, link: Link, *wanted: str) -> None:
-    trackers = somebody.app.services.link_trackers
+    trackers = somebody.app.services.teams.link_trackers
     ids = list(wanted) or None
     somebody.do(trackers.add_of_team(somebody.account, link.id, ids, somebody.now))
 
 
 def rows(somebody: Colleague, link: Link) -> list[LinkTracker]:
-    return somebody.app.services.link_trackers.of_link(somebody.account, link.id)
+    return somebody.app.services.teams.link_trackers.of_link(somebody.account, link.id)
 
 
 def remove(somebody: Colleague, tracker: str) -> None:
-    trackers = somebody.app.services.link_trackers
+    trackers = somebody.app.services.teams.link_trackers
     somebody.do(trackers.remove(somebody.account, tracker, somebody.now))
 
 
@@ -66,7 +67,7 @@ def test_the_providers_are_the_documents() -> None:
 
 
 def test_a_team_keeps_trackers(ann: Colleague, ben: Colleague, cat: Colleague) -> None:
-    trackers = ann.app.services.team_trackers
+    trackers = ann.app.services.teams.trackers
     team = ann.found().id
     ann.hire(team, ben)
     first, second = kept(ann, team), kept(ann, team, "G-SECOND0000")
@@ -80,13 +81,13 @@ def test_a_team_keeps_trackers(ann: Colleague, ben: Colleague, cat: Colleague) -
             cat.do(trackers.delete(cat.account, unseen))
     with refused(errors.TEAM_NOT_FOUND):
         trackers.of_team(cat.account, team)
-    ann.do(ann.app.services.members.set_role(ann.account, team, ben.userid, Role.ADMIN))
+    ann.do(ann.app.services.teams.members.set_role(ann.account, team, ben.userid, Role.ADMIN))
     ben.do(trackers.delete(ben.account, first.id))
     assert [row.id for row in trackers.of_team(ann.account, team)] == [second.id]
 
 
 def test_bad_trackers_are_refused(ann: Colleague, monkeypatch: pytest.MonkeyPatch) -> None:
-    trackers, team = ann.app.services.team_trackers, own_team_id(ann.userid)
+    trackers, team = ann.app.services.teams.trackers, own_team_id(ann.userid)
     for provider, code, kind in (
         ("myspace", "x", errors.TRACKER_NOT_FOUND),
         ("quora", " ", errors.INVALID_FIELD),
@@ -95,7 +96,7 @@ def test_bad_trackers_are_refused(ann: Colleague, monkeypatch: pytest.MonkeyPatc
     ):
         with refused(kind):
             ann.do(trackers.create(ann.account, team, provider, code, "x", ann.now))
-    monkeypatch.setattr("shortd.trackers.TRACKERS_PER_TEAM", 1)
+    monkeypatch.setattr("shortd.teams.trackers.TRACKERS_PER_TEAM", 1)
     kept(ann, team)
     with refused(errors.QUOTA_EXCEEDED):
         kept(ann, team)
@@ -177,7 +178,7 @@ def test_trackers_are_copied_from_the_links_team(ann: Colleague, ben: Colleague)
     assert len(rows(ben, link)) == 1
     copy(ben, link)
     assert sorted(code for _, code in codes(ben, link)) == ["G-ABCDEFGH12", "G-SECOND0000"]
-    ann.do(ann.app.services.team_trackers.delete(ann.account, first.id))
+    ann.do(ann.app.services.teams.trackers.delete(ann.account, first.id))
     assert len(rows(ben, link)) == 2, "a copy is a copy"
 
 
@@ -201,7 +202,7 @@ def test_roles_decide(ann: Colleague, ben: Colleague, cat: Colleague) -> None:
 
 def test_changes_at_once_lose_nothing(ann: Colleague) -> None:
     link = ann.link()
-    trackers = ann.app.services.link_trackers
+    trackers = ann.app.services.teams.link_trackers
     many = [Tracker("quora", f"{number:032x}") for number in range(8)]
 
     async def all_at_once() -> None:

@@ -10,10 +10,13 @@ from shortd import errors
 from shortd.api.sqwish.documents import Document, Format, flag
 from shortd.api.sqwish.registry import Context, call
 from shortd.clock import SECOND
-from shortd.destinations import parse_destination
-from shortd.link_terms import TermChanges
+from shortd.hosts.destinations import parse_destination
 from shortd.links import CODE_PATTERN, NewLink
-from shortd.models import Link, Scope, Visit
+from shortd.links.addresses import is_bare_code
+from shortd.links.terms import TermChanges
+from shortd.models.accounts import Scope
+from shortd.models.clicks import Visit
+from shortd.models.links import Link
 
 DRAWN_LENGTHS = (3, 4, 5)
 """Of codes; when all these are used up, they have the six characters of other links."""
@@ -38,15 +41,17 @@ async def shorten(ctx: Context) -> Document:
             field="custom",
         )
     owner = await ctx.owner()
+    terms, hashed = await services.links.terms.of_new(TermChanges(password=password))
     new = NewLink(
         destination=destination,
         host=services.hosts.default,
         code=custom or None,
         drawn_lengths=DRAWN_LENGTHS,
         replaces=False,
-        extras=await services.link_terms.of_new(TermChanges(password=password)),
+        terms=terms,
+        password=hashed,
     )
-    [link] = await services.links.create(owner, [new], ctx.now)
+    [link] = await services.links.links.create(owner, [new], ctx.now)
     return {**_facts(ctx, link), "custom": flag(bool(custom)), "password": flag(bool(password))}
 
 
@@ -64,7 +69,7 @@ async def ips(ctx: Context) -> Document:
     limit = ctx.parameters.positive("limit")
     link = await _link(ctx, also_anonymous=False)
     most = min(limit or MOST_ADDRESSES, MOST_ADDRESSES)
-    visits = await ctx.services.recent_visits.of_link(link.id, most, ctx.now)
+    visits = await ctx.services.clicks.recent_visits.of_link(link.id, most, ctx.now)
     ctx.charge(ADDRESS_WEIGHT * len(visits))
     # The document has it in XML alone.
     shown = {"limit": str(limit or flag(False))} if ctx.written is Format.XML else {}
@@ -82,11 +87,10 @@ async def _link(ctx: Context, *, also_anonymous: bool) -> Link:
     MISSING_FIELD, ENTRY_NOT_FOUND, ACCOUNT_LOCKED; BAD_CREDENTIALS for a wrong password,
     LOGIN_LIMITED after many.
     """
-    links, code = ctx.services.links, ctx.parameters.need("code")
+    links, code = ctx.services.links.links, ctx.parameters.need("code")
     # A whole short URL names a link of another host.
-    address = links.address(
-        code if "/" in code else ctx.services.hosts.default.short_url(code),
-    )
+    default = ctx.services.hosts.default
+    address = links.address(default.short_url(code) if is_bare_code(code) else code)
     if address is None:
         raise errors.ENTRY_NOT_FOUND(field="code")
     owner = await ctx.owner()
@@ -95,20 +99,19 @@ async def _link(ctx: Context, *, also_anonymous: bool) -> Link:
     except errors.ShortdError:
         if not also_anonymous:
             raise
-        link = links.get(await ctx.services.accounts.anonymous(ctx.now), address)
+        link = links.get(await ctx.services.accounts.accounts.anonymous(ctx.now), address)
     await _check_password(ctx, link)
     return link
 
 
 async def _check_password(ctx: Context, link: Link) -> None:
-    if link.extras is None or link.extras.password is None:
+    if link.rare is None or link.rare.password is None:
         return
-    passwords, password = ctx.services.link_passwords, ctx.parameters.get("password")
+    passwords, password = ctx.services.links.passwords, ctx.parameters.get("password")
     if not password:
         raise errors.BAD_CREDENTIALS("This link asks for its password.", field="password")
-    passwords.refuse_guesser(link, ctx.address, ctx.now)
     try:
-        await passwords.check_password(link, password, ctx.address, ctx.now)
+        await passwords.check_password(link, password, ctx.address)
     except errors.ShortdError as refusal:
         if refusal.kind is not errors.WRONG_PASSWORD:
             raise
@@ -120,14 +123,14 @@ def _facts(ctx: Context, link: Link) -> dict[str, str]:
     return {
         "error": flag(False),
         "original": link.url,
-        "shortURL": ctx.services.links.short_url(link),
+        "shortURL": ctx.services.hosts.short_url(link),
         "code": link.code,
     }
 
 
 def _hits(ctx: Context, link: Link) -> str:
     with ctx.services.store.read() as txn:
-        return str(ctx.services.clicks.live(txn, link.id).count)
+        return str(ctx.services.clicks.clicks.live(txn, link.id).count)
 
 
 def _listed(visits: Sequence[Visit]) -> list[Document]:

@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from shortd import errors
+from shortd.accounts.api_keys import need_scope
 from shortd.api.caller import Caller
 from shortd.api.sqwish.documents import Document, Format
 from shortd.api.sqwish.parameters import Parameters
-from shortd.api_keys import need_scope
-from shortd.models import Account, Scope
+from shortd.models.accounts import Account, Scope
 from shortd.services import Services
 
 WEIGHT = 1000
@@ -47,17 +47,18 @@ class Context(Caller):
         return not self.services.settings.sqwish.require_key
 
     def authenticate(self, scope: Scope, *, keyless: bool) -> None:
-        """BAD_CREDENTIALS, ACCOUNT_LOCKED or SCOPE_REQUIRED; `keyless` if no key will do."""
+        """BAD_CREDENTIALS, LOGIN_LIMITED, ACCOUNT_LOCKED or SCOPE_REQUIRED; `keyless` if no key
+        will do."""
         key = self.parameters.get("api_key")
         if key:
-            self._account, row = self.services.api_keys.find(key, self.now)
+            self._account, row = self.services.accounts.api_keys.find(key, self.address, self.now)
             need_scope(row.scopes, scope)
         elif not keyless:
             raise errors.BAD_CREDENTIALS("This call needs an API key.", field="api_key")
 
     async def owner(self) -> Account:
         """Whose links this call is about. ACCOUNT_LOCKED."""
-        return self._account or await self.services.accounts.anonymous(self.now)
+        return self._account or await self.services.accounts.accounts.anonymous(self.now)
 
 
 Handler = Callable[[Context], Awaitable[Document]]

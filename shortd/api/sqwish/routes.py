@@ -15,8 +15,7 @@ from shortd.api.sqwish.documents import Document, Format
 from shortd.api.sqwish.registry import CALLS, Context
 from shortd.services import Services
 from shortd.web.answers import Answer, Headers, retry_after_header
-from shortd.web.follow import client_address
-from shortd.web.site import AnyRequest, response, services_of
+from shortd.web.routing import AnyRequest, client_address, response, services_of
 
 FORM_BYTES = 1 << 16
 METHODS = [HttpMethod.GET, HttpMethod.POST]
@@ -51,9 +50,14 @@ async def sqwish_call(request: AnyRequest) -> Response[bytes]:
         document = await _run(services, request, name, Format(suffix), form)
     except errors.ShortdError as error:
         document, status, retry_after = documents.refusal(error), error.status, error.retry_after
-    services.metrics.calls[f"sqwish/{name}", status] += 1
     # Thousands of addresses are not to hold the event loop up.
     body = await asyncio.to_thread(documents.render, document, Format(suffix))
+    try:
+        services.limits.answers.check(len(body))
+    except errors.ShortdError as error:
+        status, retry_after = error.status, error.retry_after
+        body = documents.render(documents.refusal(error), Format(suffix))
+    services.metrics.calls[f"sqwish/{name}", status] += 1
     return _answer(body, Format(suffix), status, retry_after)
 
 
@@ -70,7 +74,9 @@ async def _run(
             services.clock.now(),
             parameters.read(scope["query_string"], form, content_type),
             written=written,
-            is_prefetch=services.heads.read(dict(scope["headers"]), scope["headers"]).is_prefetch,
+            is_prefetch=services.visits.heads.read(
+                dict(scope["headers"]), scope["headers"]
+            ).is_prefetch,
         )
         return await CALLS[name].run(ctx)
     except errors.ShortdError:

@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from shortd.access_tokens import TokenPair
+from shortd.accounts.access_tokens import TokenPair
 from shortd.api.v1.inputs import Input, Nothing
 from shortd.api.v1.registry import Context, Empty, Output, call
 
@@ -45,20 +45,20 @@ class TokenOutput(Output, frozen=True, kw_only=True):
 @call("authen/token", scope=None)
 async def get_token(ctx: Context, args: GetToken) -> TokenOutput:
     """Gives a pair of tokens for a username and an API key."""
-    tokens = ctx.services.access_tokens
+    tokens = ctx.services.accounts.access_tokens
     return _shown(await tokens.issue(args.username, args.key, ctx.address, ctx.now))
 
 
 @call("authen/refresh-token", scope=None)
 async def refresh_token(ctx: Context, args: RefreshToken) -> TokenOutput:
     """Gives another pair of tokens for the refresh token of the last one, which ends."""
-    return _shown(await ctx.services.access_tokens.refresh(args.refresh_token, ctx.now))
+    return _shown(await ctx.services.accounts.access_tokens.refresh(args.refresh_token, ctx.now))
 
 
 @call("authen/revoke-token", scope=None)
 async def revoke_token(ctx: Context, args: Nothing) -> Empty:
     """Ends the access token that comes with the call, and its refresh token."""
-    await ctx.services.access_tokens.revoke(ctx.access_token, ctx.now)
+    await ctx.services.accounts.access_tokens.revoke(ctx.access_token, ctx.now)
     return Empty()
 
 

@@ -7,8 +7,8 @@ import msgspec
 from shortd.api.v1.inputs import CodeText, HexId, Input, NameText, Paged
 from shortd.api.v1.registry import ENTRY_WEIGHT, Context, Empty, Output, call
 from shortd.api.v1.times import millisecond_text
-from shortd.campaigns import CampaignView
-from shortd.models import Scope
+from shortd.models.accounts import Scope
+from shortd.teams.campaigns import CampaignView
 
 
 class ListCampaigns(Paged, frozen=True, kw_only=True):
@@ -56,7 +56,7 @@ async def campaign_list(ctx: Context, args: ListCampaigns) -> CampaignsOutput:
     """Lists the campaigns of a team, newest first, or those of all teams that you are in, one
     team after the other.
     """
-    campaigns = ctx.services.campaigns
+    campaigns = ctx.services.teams.campaigns
     if args.team_id is None:
         page = campaigns.of_account(ctx.account, args.start, args.size)
     else:
@@ -68,7 +68,7 @@ async def campaign_list(ctx: Context, args: ListCampaigns) -> CampaignsOutput:
 @call("entity/campaign/create", scope=Scope.WRITE)
 async def create_campaign(ctx: Context, args: CreateCampaign) -> CampaignOutput:
     """Makes a campaign. Without a code it gets one from its name. Owners and admins may."""
-    row = await ctx.services.campaigns.create(
+    row = await ctx.services.teams.campaigns.create(
         ctx.account, args.team_id, args.name, args.code, ctx.now
     )
     new = CampaignView(row.id, row.team, row.code, row.name, 0, row.create_utime)
@@ -78,7 +78,7 @@ async def create_campaign(ctx: Context, args: CreateCampaign) -> CampaignOutput:
 @call("entity/campaign/update", scope=Scope.WRITE)
 async def update_campaign(ctx: Context, args: UpdateCampaign) -> Empty:
     """Changes a campaign's name or code. Owners and admins may."""
-    await ctx.services.campaigns.update(
+    await ctx.services.teams.campaigns.update(
         ctx.account, args.campaign_id, name=args.name, code=args.code
     )
     return Empty()
@@ -87,7 +87,7 @@ async def update_campaign(ctx: Context, args: UpdateCampaign) -> Empty:
 @call("entity/campaign/delete", scope=Scope.WRITE)
 async def delete_campaign(ctx: Context, args: DeleteCampaign) -> Empty:
     """Ends a campaign; its links stay, in none. Owners and admins may."""
-    await ctx.services.campaigns.delete(ctx.account, args.campaign_id)
+    await ctx.services.teams.campaigns.delete(ctx.account, args.campaign_id)
     return Empty()
 
 

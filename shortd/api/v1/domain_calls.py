@@ -10,8 +10,9 @@ from msgspec import Meta
 from shortd.api.v1.inputs import HexId, Input, Paged
 from shortd.api.v1.registry import Context, Empty, Output, call
 from shortd.api.v1.times import millisecond_text
-from shortd.domains import Subscription
-from shortd.models import DomainStatus, Scope
+from shortd.models.accounts import Scope
+from shortd.models.teams import DomainStatus
+from shortd.teams.domains import Subscription
 
 DomainName = Annotated[
     str, Meta(max_length=254, description="A domain's name, such as go.example.org.")
@@ -64,7 +65,7 @@ class SubscriptionsOutput(Output, frozen=True, kw_only=True):
 @call("entity/domain/subscriptions", scope=Scope.READ)
 async def domain_subscriptions(ctx: Context, args: ListSubscriptions) -> SubscriptionsOutput:
     """Lists the domains of a team: this server's own, then those that it brought along."""
-    rows = ctx.services.domains.of_team(ctx.account, args.team_id)
+    rows = ctx.services.teams.domains.of_team(ctx.account, args.team_id)
     return SubscriptionsOutput(
         subscriptions=[_shown(row) for row in ctx.page_of(rows, args)], total=len(rows)
     )
@@ -76,14 +77,18 @@ async def subscribe(ctx: Context, args: Subscribe) -> SubscriptionOutput:
     may.
     """
     return _with_record(
-        await ctx.services.domains.subscribe(ctx.account, args.team_id, args.domain_name, ctx.now)
+        await ctx.services.teams.domains.subscribe(
+            ctx.account, args.team_id, args.domain_name, ctx.now
+        )
     )
 
 
 @call("entity/domain/verify", scope=Scope.WRITE)
 async def verify(ctx: Context, args: OneDomain) -> SubscriptionOutput:
     """Looks for a domain's TXT record; from then on the domain answers. Owners and admins may."""
-    return _with_record(await ctx.services.domains.verify(ctx.account, args.domain_id, ctx.now))
+    return _with_record(
+        await ctx.services.teams.domains.verify(ctx.account, args.domain_id, ctx.now)
+    )
 
 
 @call("entity/domain/unsubscribe", scope=Scope.WRITE)
@@ -91,7 +96,7 @@ async def unsubscribe(ctx: Context, args: OneDomain) -> Empty:
     """Gives a domain up. Links made there stay, unreachable until the team brings it back. Owners
     and admins may.
     """
-    await ctx.services.domains.unsubscribe(ctx.account, args.domain_id)
+    await ctx.services.teams.domains.unsubscribe(ctx.account, args.domain_id)
     return Empty()
 
 

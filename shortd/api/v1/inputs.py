@@ -1,4 +1,4 @@
-"""The inputs of Shorten World v1, and how its clients write them (NOTES "Shorten World v1").
+"""The inputs of Shorten World v1, and how its clients write them (docs/api-v1.md).
 
 An empty string stands for an absent field. Numbers may come as strings, booleans as `on` and
 `off`, days as dd/MM/yyyy, lists as one string with commas. Unknown fields are ignored.

@@ -10,8 +10,9 @@ import msgspec
 from shortd.api.v1.inputs import HexId, Input, Paged
 from shortd.api.v1.registry import Context, Empty, Output, call
 from shortd.api.v1.times import millisecond_text
-from shortd.invitations import InvitationView
-from shortd.models import Role, Scope
+from shortd.models.accounts import Scope
+from shortd.models.teams import Role
+from shortd.teams.invitations import InvitationView
 
 
 class ListInvitations(Paged, frozen=True, kw_only=True):
@@ -45,8 +46,10 @@ class InvitationsOutput(Output, frozen=True, kw_only=True):
 
 @call("entity/team/invitation/list", scope=Scope.READ)
 async def invitation_list(ctx: Context, args: ListInvitations) -> InvitationsOutput:
-    """Lists the invitations that a team has open; without `teamId`, those that you have."""
-    invitations = ctx.services.invitations
+    """Lists the invitations that a team has open; without `teamId`, those that you have. Those to
+    your address are listed once it is verified, and plain members are shown no addresses.
+    """
+    invitations = ctx.services.teams.invitations
     if args.team_id is None:
         rows = invitations.of_guest(ctx.account, ctx.now)
     else:
@@ -59,21 +62,21 @@ async def invitation_list(ctx: Context, args: ListInvitations) -> InvitationsOut
 @call("entity/team/invitation/accept", scope=Scope.WRITE)
 async def accept_invitation(ctx: Context, args: OneInvitation) -> Empty:
     """Takes the place that you were invited to."""
-    await ctx.services.invitations.accept(ctx.account, args.invitation_id, ctx.now)
+    await ctx.services.teams.invitations.accept(ctx.account, args.invitation_id, ctx.now)
     return Empty()
 
 
 @call("entity/team/invitation/decline", scope=Scope.WRITE)
 async def decline_invitation(ctx: Context, args: OneInvitation) -> Empty:
     """Turns an invitation down."""
-    await ctx.services.invitations.decline(ctx.account, args.invitation_id, ctx.now)
+    await ctx.services.teams.invitations.decline(ctx.account, args.invitation_id, ctx.now)
     return Empty()
 
 
 @call("entity/team/invitation/withdraw", scope=Scope.WRITE)
 async def withdraw_invitation(ctx: Context, args: OneInvitation) -> Empty:
     """Takes an invitation back. Whoever may invite to that role may."""
-    await ctx.services.invitations.withdraw(ctx.account, args.invitation_id)
+    await ctx.services.teams.invitations.withdraw(ctx.account, args.invitation_id)
     return Empty()
 
 

@@ -7,9 +7,9 @@ from datetime import date
 from shortd import errors
 from shortd.api.v1.link_inputs import OneLink, link_errors, number_of
 from shortd.api.v1.registry import Context, Output, call
+from shortd.clicks.statistics import Metric, metric_maps
 from shortd.clock import DAY
-from shortd.models import Scope
-from shortd.statistics import Metric, metric_maps
+from shortd.models.accounts import Scope
 
 DEFAULT_DAYS = 30
 _EPOCH = date(1970, 1, 1)
@@ -35,8 +35,8 @@ async def link_analytics(ctx: Context, args: Analytics) -> AnalyticsOutput:
     with link_errors():
         if first > last:
             raise errors.INVALID_FIELD("Lies behind the end of the range.", field="startTime")
-        link = ctx.services.links.get(ctx.account, number_of(args.link_id))
-    found = await ctx.services.statistics.of_link(link.id, first, last, ctx.now)
+        link = ctx.services.links.links.get(ctx.account, number_of(args.link_id))
+    found = await ctx.services.clicks.statistics.of_link(link.id, first, last, ctx.now)
     return AnalyticsOutput(metrics_map=metric_maps(found))
 
 

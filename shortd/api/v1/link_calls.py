@@ -8,24 +8,32 @@ import msgspec
 from msgspec import Meta
 
 from shortd.api.v1.inputs import HexId, Input, Paged
-from shortd.api.v1.link_inputs import LinkText, OneLink, emptied, link_errors, number_of
+from shortd.api.v1.link_inputs import (
+    LinkText,
+    OneLink,
+    emptied,
+    link_errors,
+    number_of,
+    start_of,
+)
 from shortd.api.v1.link_views import LinkInfo, show
 from shortd.api.v1.registry import ENTRY_WEIGHT, Context, Empty, Output, call
-from shortd.destinations import parse_destination
-from shortd.domains import domain_id
 from shortd.fields import UrlText
+from shortd.hosts.destinations import parse_destination
 from shortd.ids import link_hex_id
-from shortd.link_terms import TermChanges, check_characters
 from shortd.links import NewLink
-from shortd.models import Link, LinkExtras, Scope
-from shortd.searching import LINKS_READ, mentions, title_of
+from shortd.links.searching import LINKS_READ, mentions, title_of
+from shortd.links.terms import TermChanges, check_characters
+from shortd.models.accounts import Scope
+from shortd.models.links import Link, RareTerms
+from shortd.teams.domains import domain_id
 
 DRAWN_LENGTHS = (5, 6, 7, 8)
 """Characters of a new link's code: five, as long as there are enough of those."""
 LINKS_PER_WEIGHT = 10
 """Links that a list looks through for a unit of weight: some 60 µs."""
 
-_NO_EXTRAS = LinkExtras()
+_NO_RARE_TERMS = RareTerms()
 
 Ids = Annotated[tuple[HexId, ...], Meta(max_length=1000)]
 Tags = Annotated[tuple[LinkText, ...], Meta(max_length=100)]
@@ -68,6 +76,7 @@ class CreateLink(CampaignParameters, frozen=True, kw_only=True):
     domain_id: HexId
     campaign_id: HexId | None = None
     no_title: bool = False
+    start_date: LinkText | None = None
     destination: UrlText
 
 
@@ -83,6 +92,7 @@ class UpdateLink(OneLink, frozen=True, kw_only=True):
     code: LinkText | None = None
     tags: Tags | None = None
     hide: bool | None = None
+    start_date: LinkText | None = None
 
 
 @call("entity/link/list", scope=Scope.READ)
@@ -93,15 +103,15 @@ async def link_list(ctx: Context, args: ListLinks) -> LinksOutput:
         check_characters(args.search, "search")
 
     def wanted(link: Link) -> bool:
-        extras = link.extras or _NO_EXTRAS
+        rare = link.rare or _NO_RARE_TERMS
         return (
-            extras.hidden == args.hidden
-            and (not args.campaign_ids or extras.campaign in args.campaign_ids)
+            rare.hidden == args.hidden
+            and (not args.campaign_ids or rare.campaign in args.campaign_ids)
             and (not args.domain_ids or domain_id(hosts.numbered(link.host)) in args.domain_ids)
             and mentions(link, args.search)
         )
 
-    search = ctx.services.search
+    search = ctx.services.links.search
     sources = search.of_account(ctx.account, args.team_id)
     read = sum(min(source.size, LINKS_READ) for source in sources)
     most = min(args.size, read)
@@ -118,22 +128,28 @@ async def link_create(ctx: Context, args: CreateLink) -> CreatedOutput:
     services = ctx.services
     with link_errors():
         # Whoever has no part in a team is not told more of it.
-        services.teams.get(ctx.account, args.team_id)
-        host = services.domains.host(ctx.account, args.team_id, args.domain_id)
+        services.teams.teams.get(ctx.account, args.team_id)
+        host = services.teams.domains.host(ctx.account, args.team_id, args.domain_id)
         destination = parse_destination(args.destination, services.hosts.names, field="destination")
-        terms = await services.link_terms.of_new(args.changes())
-        title = None if args.no_title else await services.titles.fetch(destination.location)
-        extras = msgspec.structs.replace(
-            terms or _NO_EXTRAS,
+        changes = msgspec.structs.replace(args.changes(), valid_since=start_of(args.start_date))
+        terms, password = await services.links.terms.of_new(changes)
+        title = None
+        if not args.no_title:
+            titles = services.links.titles
+            title = await titles.fetch(destination.location, ctx.account.userid)
+        new = NewLink(
+            destination,
+            host,
+            terms=msgspec.structs.replace(terms, title=title or ""),
+            password=password,
             team=args.team_id,
             campaign=args.campaign_id or "",
-            title=title or "",
+            drawn_lengths=DRAWN_LENGTHS,
         )
-        new = NewLink(destination, host, drawn_lengths=DRAWN_LENGTHS, extras=extras)
-        [link] = await services.links.create(ctx.account, [new], ctx.now)
+        [link] = await services.links.links.create(ctx.account, [new], ctx.now)
     return CreatedOutput(
         link_id=link_hex_id(link.id),
-        link_short=services.links.short_url(link),
+        link_short=services.hosts.short_url(link),
         link_destination=link.url,
         link_title=title_of(link),
     )
@@ -141,15 +157,16 @@ async def link_create(ctx: Context, args: CreateLink) -> CreatedOutput:
 
 @call("entity/link/update", scope=Scope.WRITE)
 async def link_update(ctx: Context, args: UpdateLink) -> Empty:
-    """Changes a link's title, code or tags, hides it or shows it again."""
-    changes = TermChanges(
-        title=emptied(args.title),
-        code=args.code,
-        tags=None if args.tags is None else emptied(",".join(args.tags)),
-        hidden=args.hide,
-    )
+    """Changes a link's title, code, tags or first day, hides it or shows it again."""
     with link_errors():
-        await ctx.services.link_terms.change(ctx.account, number_of(args.link_id), changes)
+        changes = TermChanges(
+            title=emptied(args.title),
+            code=args.code,
+            tags=None if args.tags is None else emptied(",".join(args.tags)),
+            hidden=args.hide,
+            valid_since=start_of(args.start_date),
+        )
+        await ctx.services.links.terms.change(ctx.account, number_of(args.link_id), changes)
     return Empty()
 
 
@@ -157,5 +174,5 @@ async def link_update(ctx: Context, args: UpdateLink) -> Empty:
 async def link_delete(ctx: Context, args: OneLink) -> Empty:
     """Deletes a link with its statistics; its code is free at once."""
     with link_errors():
-        await ctx.services.links.delete(ctx.account, number_of(args.link_id))
+        await ctx.services.links.links.delete(ctx.account, number_of(args.link_id))
     return Empty()

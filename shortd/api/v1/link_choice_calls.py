@@ -10,8 +10,9 @@ from msgspec import Meta
 from shortd.api.v1.link_inputs import OneLink, emptied, link_errors, number_of
 from shortd.api.v1.registry import Context, Empty, call
 from shortd.fields import UrlText
-from shortd.link_plugins import Change, data_of
-from shortd.models import Link, Scope
+from shortd.links.plugin_data import Change, data_of
+from shortd.models.accounts import Scope
+from shortd.models.links import Link
 
 MOBILE = "mobile"
 AB = "ab"
@@ -62,4 +63,4 @@ async def link_testing(ctx: Context, args: Testing) -> Empty:
 async def _change(ctx: Context, link_id: str, plugin: str, change: Change) -> None:
     with link_errors():
         number = number_of(link_id)
-        await ctx.services.link_plugins.change(ctx.account, number, plugin, change, ctx.now)
+        await ctx.services.links.plugin_data.change(ctx.account, number, plugin, change, ctx.now)

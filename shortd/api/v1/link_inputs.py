@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Annotated
 
 from msgspec import Meta
 
 from shortd import errors
 from shortd.api.v1.inputs import HexId, Input
+from shortd.api.v1.times import DATE_FORMAT, parse_date
+from shortd.clock import DAY
 from shortd.ids import DRAWN_IDS
+from shortd.models.common import NEVER
 
 NOTHING = "-"
 """Stands for an empty text, which would leave things as they are: removes what is there."""
@@ -19,6 +23,7 @@ NOTHING = "-"
 LinkText = Annotated[str, Meta(max_length=2048, description="A text on one line.")]
 Flag = Annotated[int, Meta(ge=0, le=1, description="0 or 1.")]
 
+_EPOCH = date(1970, 1, 1)
 _NAMES = {
     "shorturl": "linkId",
     "link": "linkId",
@@ -33,6 +38,7 @@ _NAMES = {
     "utm_content": "utmContent",
     "unique_minutes": "uniqueTime",
     "expiration_utime": "date",
+    "valid_since": "startDate",
     "expiration_count": "click",
     "date_fallback": "destinationByDate",
     "count_fallback": "destinationByClick",
@@ -62,6 +68,30 @@ def number_of(link_id: str) -> int:
 def emptied(text: str | None) -> str | None:
     """A text as the services take it: None leaves things as they are, an empty one removes."""
     return "" if text == NOTHING else text
+
+
+def start_of(text: str | None) -> int | None:
+    """The moment (Unix time in µs, UTC) at which a day written as dd/MM/yyyy begins; 0 for
+    `NOTHING`, None for None. INVALID_FIELD.
+    """
+    if text is None or text == NOTHING:
+        return None if text is None else 0
+    return max(0, _days_to(text, "valid_since")) * DAY
+
+
+def end_of(text: str | None) -> int | None:
+    """The moment at which such a day is over; never for `NOTHING`, None for None. INVALID_FIELD."""
+    if text is None or text == NOTHING:
+        return None if text is None else NEVER
+    return max(0, _days_to(text, "expiration_utime") + 1) * DAY
+
+
+def _days_to(text: str, field: str) -> int:
+    """Days from 1970-01-01 to a day written as dd/MM/yyyy."""
+    try:
+        return (parse_date(text) - _EPOCH).days
+    except ValueError:
+        raise errors.INVALID_FIELD(f"A day is written {DATE_FORMAT}.", field=field) from None
 
 
 @contextmanager

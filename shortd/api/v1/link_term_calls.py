@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated
 
 import msgspec
@@ -12,24 +11,22 @@ from shortd import errors
 from shortd.api.v1.inputs import HexId
 from shortd.api.v1.link_calls import CampaignParameters
 from shortd.api.v1.link_inputs import (
-    NOTHING,
     Flag,
     LinkText,
     OneLink,
     emptied,
+    end_of,
     link_errors,
     number_of,
 )
 from shortd.api.v1.registry import Context, Empty, call
-from shortd.api.v1.times import DATE_FORMAT, parse_date
-from shortd.clock import DAY
 from shortd.fields import ClickLimit, UrlText
-from shortd.link_passwords import PASSWORD_CHARACTERS
-from shortd.link_terms import WINDOW_MINUTES, TermChanges
-from shortd.models import DAY_MINUTES, NEVER, LinkExtras, Scope
+from shortd.links.passwords import PASSWORD_CHARACTERS
+from shortd.links.terms import WINDOW_MINUTES, TermChanges
+from shortd.models.accounts import Scope
+from shortd.models.links import DAY_MINUTES, RareTerms
 
-_EPOCH = date(1970, 1, 1)
-_NO_EXTRAS = LinkExtras()
+_NO_RARE_TERMS = RareTerms()
 
 Minutes = Annotated[int, Meta(ge=1, le=WINDOW_MINUTES, description="Minutes, up to a year.")]
 
@@ -59,14 +56,14 @@ class Password(OneLink, frozen=True, kw_only=True):
 async def link_redirect(ctx: Context, args: Redirect) -> Empty:
     """Changes where a link leads, how its clicks count, and its UTM parameters."""
     with link_errors():
-        link = ctx.services.links.changeable(ctx.account, number_of(args.link_id))
-        known = (link.extras or _NO_EXTRAS).unique_minutes
+        link = ctx.services.links.links.changeable(ctx.account, number_of(args.link_id))
+        known = (link.rare or _NO_RARE_TERMS).unique_minutes
         changes = msgspec.structs.replace(
             args.changes(),
             destination=args.destination,
             unique_minutes=_window(args, known),
         )
-        await ctx.services.link_terms.change(ctx.account, link.id, changes)
+        await ctx.services.links.terms.change(ctx.account, link.id, changes)
     return Empty()
 
 
@@ -75,13 +72,13 @@ async def link_expiration(ctx: Context, args: Expiration) -> Empty:
     """Ends a link after a day, or after a number of clicks."""
     with link_errors():
         changes = TermChanges(
-            expiration_utime=None if args.date is None else _end_of(args.date),
+            expiration_utime=end_of(args.date),
             date_fallback=emptied(args.destination_by_date),
             expiration_count=args.click,
             counts_unique=None if args.click_type is None else bool(args.click_type),
             count_fallback=emptied(args.destination_by_click),
         )
-        await ctx.services.link_terms.change(ctx.account, number_of(args.link_id), changes)
+        await ctx.services.links.terms.change(ctx.account, number_of(args.link_id), changes)
     return Empty()
 
 
@@ -101,7 +98,7 @@ async def link_remove_password(ctx: Context, args: OneLink) -> Empty:
 
 async def _change(ctx: Context, link_id: str, changes: TermChanges) -> None:
     with link_errors():
-        await ctx.services.link_terms.change(ctx.account, number_of(link_id), changes)
+        await ctx.services.links.terms.change(ctx.account, number_of(link_id), changes)
 
 
 def _window(args: Redirect, known: int) -> int | None:
@@ -115,14 +112,3 @@ def _window(args: Redirect, known: int) -> int | None:
             "Means something with a clickType of 1 alone.", field="unique_minutes"
         )
     return args.unique_time
-
-
-def _end_of(text: str) -> int:
-    """The moment after 23:59:59 (UTC) of a day written as dd/MM/yyyy; never for `NOTHING`."""
-    if text == NOTHING:
-        return NEVER
-    try:
-        day = parse_date(text)
-    except ValueError:
-        raise errors.INVALID_FIELD(f"A day is written {DATE_FORMAT}.", field="date") from None
-    return max(0, (day - _EPOCH).days + 1) * DAY

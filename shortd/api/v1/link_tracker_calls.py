@@ -12,9 +12,10 @@ from shortd.api.v1.inputs import HexId, Input, Paged
 from shortd.api.v1.link_inputs import Flag, LinkText, OneLink, link_errors, number_of
 from shortd.api.v1.registry import Context, Empty, Output, call
 from shortd.api.v1.times import millisecond_text
-from shortd.link_trackers import Tracker
-from shortd.models import LinkTracker, Scope
-from shortd.providers import BY_ID, BY_NAME
+from shortd.links.trackers import Tracker
+from shortd.models.accounts import Scope
+from shortd.models.links import LinkTracker
+from shortd.teams.providers import BY_ID, BY_NAME
 
 ALL_TRACKERS = "all-trackers"
 
@@ -60,7 +61,7 @@ class DeleteTracker(Input, frozen=True, kw_only=True):
 async def link_tracker_list(ctx: Context, args: ListTrackers) -> LinkTrackersOutput:
     """Lists the trackers of a link, the newest first."""
     with link_errors():
-        trackers = ctx.services.link_trackers.of_link(ctx.account, number_of(args.link_id))
+        trackers = ctx.services.teams.link_trackers.of_link(ctx.account, number_of(args.link_id))
     shown = [_shown(tracker) for tracker in ctx.page_of(trackers, args)]
     return LinkTrackersOutput(link_tracker=shown, total=len(trackers))
 
@@ -68,7 +69,7 @@ async def link_tracker_list(ctx: Context, args: ListTrackers) -> LinkTrackersOut
 @call("entity/link/create-tracker", scope=Scope.WRITE)
 async def link_create_tracker(ctx: Context, args: CreateTracker) -> Empty:
     """Gives a link a tracker: a new one (type 0), or copies of its team's (type 1)."""
-    trackers = ctx.services.link_trackers
+    trackers = ctx.services.teams.link_trackers
     with link_errors():
         if args.type == 1:
             if not args.team_trackers:
@@ -92,7 +93,7 @@ async def link_create_tracker(ctx: Context, args: CreateTracker) -> Empty:
 async def link_delete_tracker(ctx: Context, args: DeleteTracker) -> Empty:
     """Takes a tracker from its link."""
     with link_errors():
-        await ctx.services.link_trackers.remove(ctx.account, args.link_tracker_id, ctx.now)
+        await ctx.services.teams.link_trackers.remove(ctx.account, args.link_tracker_id, ctx.now)
     return Empty()
 
 

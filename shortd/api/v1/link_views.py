@@ -7,18 +7,18 @@ from enum import StrEnum
 
 import msgspec
 
-from shortd.access import team_of
 from shortd.api.v1.registry import Context
 from shortd.api.v1.times import millisecond_text
-from shortd.domains import domain_id
 from shortd.ids import link_hex_id
-from shortd.models import Link, LinkExtras
-from shortd.searching import title_of
+from shortd.links.access import team_of
+from shortd.links.searching import title_of
+from shortd.models.links import Link, RareTerms
+from shortd.teams.domains import domain_id
 
 HIDDEN_PASSWORD = "********"
 """What is shown of any password: nobody can read it, we neither."""
 
-_NO_EXTRAS = LinkExtras()
+_NO_RARE_TERMS = RareTerms()
 
 
 class LinkStatus(StrEnum):
@@ -54,7 +54,7 @@ def show(ctx: Context, links: Sequence[Link]) -> list[LinkInfo]:
     """The links, with what holds of them at this moment."""
     services = ctx.services
     with services.store.read() as txn:
-        used_up = [services.clicks.are_used_up(txn, link) for link in links]
+        used_up = [services.clicks.clicks.are_used_up(txn, link) for link in links]
     return [_info(ctx, link, is_used_up) for link, is_used_up in zip(links, used_up, strict=True)]
 
 
@@ -67,21 +67,21 @@ def _status(link: Link, now: int, is_used_up: bool) -> LinkStatus:
 
 def _info(ctx: Context, link: Link, is_used_up: bool) -> LinkInfo:
     host = ctx.services.hosts.numbered(link.host)
-    extras = link.extras or _NO_EXTRAS
+    rare = link.rare or _NO_RARE_TERMS
     return LinkInfo(
         id=link_hex_id(link.id),
         code=link.code,
         url=host.short_url(link.code),
         destination=link.url,
         title=title_of(link),
-        password=None if extras.password is None else HIDDEN_PASSWORD,
-        click_type=int(extras.unique_minutes > 0),
-        unique_time=extras.unique_minutes or None,
+        password=None if rare.password is None else HIDDEN_PASSWORD,
+        click_type=int(rare.unique_minutes > 0),
+        unique_time=rare.unique_minutes or None,
         api=True,
         status=_status(link, ctx.now, is_used_up),
         domain_id=domain_id(host),
-        campaign_id=extras.campaign or None,
+        campaign_id=rare.campaign or None,
         team_id=team_of(link),
-        tags=extras.tags or None,
+        tags=rare.tags or None,
         created_time=millisecond_text(link.utime),
     )

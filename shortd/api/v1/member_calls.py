@@ -11,7 +11,8 @@ from shortd.api.v1.inputs import HexId, Input, Paged
 from shortd.api.v1.invitation_calls import InvitationOutput, shown
 from shortd.api.v1.registry import Context, Empty, Output, call
 from shortd.api.v1.times import millisecond_text
-from shortd.models import Role, Scope
+from shortd.models.accounts import Scope
+from shortd.models.teams import Role
 
 UserIdText = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9]{32}$(?!\n)", description="A member's userId.")
@@ -57,8 +58,8 @@ class MembersOutput(Output, frozen=True, kw_only=True):
 
 @call("entity/team/member/list", scope=Scope.READ)
 async def member_list(ctx: Context, args: ListMembers) -> MembersOutput:
-    """Lists who is in a team."""
-    members = ctx.services.members.of_team(ctx.account, args.team_id)
+    """Lists who is in a team. Plain members see no `email` but their own."""
+    members = ctx.services.teams.members.of_team(ctx.account, args.team_id)
     return MembersOutput(
         members=[
             MemberInfo(
@@ -79,7 +80,7 @@ async def add_member(ctx: Context, args: AddMember) -> InvitationOutput:
     """Invites somebody to a team, who is in it once he accepts. Owners may, and admins for the
     role of a member.
     """
-    invitation = await ctx.services.invitations.invite(
+    invitation = await ctx.services.teams.invitations.invite(
         ctx.account, args.team_id, args.member, args.role, ctx.now
     )
     return InvitationOutput(invitation=shown(invitation))
@@ -88,7 +89,7 @@ async def add_member(ctx: Context, args: AddMember) -> InvitationOutput:
 @call("entity/team/member/update", scope=Scope.WRITE)
 async def update_member(ctx: Context, args: UpdateMember) -> Empty:
     """Gives a member another role. Owners may."""
-    await ctx.services.members.set_role(ctx.account, args.team_id, args.user_id, args.role)
+    await ctx.services.teams.members.set_role(ctx.account, args.team_id, args.user_id, args.role)
     return Empty()
 
 
@@ -97,5 +98,5 @@ async def remove_member(ctx: Context, args: RemoveMember) -> Empty:
     """Takes somebody out of a team, yourself perhaps. The links that he made for it go to an
     owner. Owners may, and admins with members.
     """
-    await ctx.services.members.remove(ctx.account, args.team_id, args.user_id)
+    await ctx.services.teams.members.remove(ctx.account, args.team_id, args.user_id)
     return Empty()

@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from shortd import errors
+from shortd.accounts.api_keys import need_scope
 from shortd.api.caller import Caller
 from shortd.api.v1.inputs import Input, InputT, Paged, Reader
-from shortd.api_keys import need_scope
-from shortd.models import Scope
+from shortd.models.accounts import Scope
 from shortd.services import Services
 
 WEIGHT = 1000
@@ -59,7 +59,9 @@ class Context(Caller):
 
     def authenticate(self, scope: Scope) -> None:
         """TOKEN_REQUIRED, BAD_CREDENTIALS, ACCOUNT_LOCKED or SCOPE_REQUIRED."""
-        bearer = self.services.access_tokens.authenticate_bearer(self.access_token, self.now)
+        bearer = self.services.accounts.access_tokens.authenticate_bearer(
+            self.access_token, self.now
+        )
         need_scope(bearer.scopes, scope)
         self._account = bearer.account
 

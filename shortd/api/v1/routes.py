@@ -7,13 +7,15 @@ from typing import Any
 import msgspec
 from litestar import HttpMethod, Request, Response, route
 from litestar.datastructures import State
+from litestar.types import HTTPScope
 
 from shortd import errors
 from shortd.api.v1 import answers
-from shortd.api.v1.registry import CALLS
+from shortd.api.v1.registry import CALLS, Context
 from shortd.services import Services
 from shortd.web.answers import retry_after_header
-from shortd.web.follow import client_address
+from shortd.web.bodies import whole_body
+from shortd.web.routing import client_address
 
 PREFIX = "/v1/"
 BODY_LIMIT = 1 << 20
@@ -26,24 +28,42 @@ _encode = msgspec.json.Encoder().encode
     "/v1/{path:path}",
     # Litestar would answer OPTIONS by itself, with a status that the document does not have.
     http_method=[HttpMethod.POST, HttpMethod.OPTIONS],
-    request_max_body_size=BODY_LIMIT,
+    request_max_body_size=None,
     status_code=200,
 )
 async def v1_call(request: Request[Any, Any, State]) -> Response[bytes]:
     if request.method != HttpMethod.POST:
         raise errors.METHOD_NOT_ALLOWED()
     services: Services = request.app.state.services
-    name = _name(request)
+    name, address = _name(request), client_address(services, request.scope)
+    body = await whole_body(services, request.scope, request.receive, BODY_LIMIT)
     answer = await answers.answer(
         services,
         name,
-        await request.body(),
+        body,
         authorization=request.headers.get("authorization", ""),
-        address=client_address(services, request.scope),
+        address=address,
     )
+    response = _render(answer)
+    try:
+        services.limits.answers.check(len(response.content))
+    except errors.ShortdError as error:
+        answer = answers.refused(error, services.clock.now())
+        response = _render(answer)
     shown = f"v1/{name}" if name in CALLS else "unknown"
     services.metrics.calls[shown, answer.status.code or 200] += 1
-    return _render(answer)
+    return response
+
+
+def account_of(services: Services, scope: HTTPScope) -> str | None:
+    """The account whose access token comes with a request; None if there is no good one."""
+    authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+    ctx = Context(services, "", services.clock.now(), authorization)
+    try:
+        bearer = services.accounts.access_tokens.authenticate_bearer(ctx.access_token, ctx.now)
+    except errors.ShortdError:
+        return None
+    return bearer.account.userid
 
 
 def refusal(request: Request[Any, Any, State], error: errors.ShortdError) -> Response[bytes]:

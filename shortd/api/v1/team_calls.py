@@ -7,7 +7,8 @@ import msgspec
 from shortd.api.v1.inputs import CodeText, HexId, Input, NameText, Paged
 from shortd.api.v1.registry import Context, Empty, Output, call
 from shortd.api.v1.times import millisecond_text
-from shortd.models import Role, Scope
+from shortd.models.accounts import Scope
+from shortd.models.teams import Role
 from shortd.teams import TeamView
 
 ROLES = {
@@ -58,14 +59,14 @@ class TeamsOutput(Output, frozen=True, kw_only=True):
 @call("entity/team/list", scope=Scope.READ)
 async def team_list(ctx: Context, args: Paged) -> TeamsOutput:
     """Lists the teams that you are in, your own first."""
-    teams = ctx.services.teams.of_account(ctx.account)
+    teams = ctx.services.teams.teams.of_account(ctx.account)
     return TeamsOutput(teams=[_shown(team) for team in ctx.page_of(teams, args)], total=len(teams))
 
 
 @call("entity/team/create", scope=Scope.WRITE)
 async def create_team(ctx: Context, args: CreateTeam) -> TeamOutput:
     """Makes a team, whose owner you are. Without a code it gets one from its name."""
-    teams = ctx.services.teams
+    teams = ctx.services.teams.teams
     made = await teams.create(ctx.account, args.name, args.code, ctx.now)
     return TeamOutput(team=_shown(teams.get(ctx.account, made.id)))
 
@@ -73,7 +74,7 @@ async def create_team(ctx: Context, args: CreateTeam) -> TeamOutput:
 @call("entity/team/update", scope=Scope.WRITE)
 async def update_team(ctx: Context, args: UpdateTeam) -> Empty:
     """Changes a team's name or code. Owners and admins may."""
-    await ctx.services.teams.update(ctx.account, args.team_id, name=args.name, code=args.code)
+    await ctx.services.teams.teams.update(ctx.account, args.team_id, name=args.name, code=args.code)
     return Empty()
 
 
@@ -82,7 +83,7 @@ async def delete_team(ctx: Context, args: DeleteTeam) -> Empty:
     """Ends a team with all it has. With `keepLinks` its links go to those who made them, else it
     must have none. Owners may.
     """
-    await ctx.services.teams.delete(ctx.account, args.team_id, keep_links=args.keep_links)
+    await ctx.services.teams.teams.delete(ctx.account, args.team_id, keep_links=args.keep_links)
     return Empty()
 
 

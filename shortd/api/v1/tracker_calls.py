@@ -13,8 +13,9 @@ from shortd import errors
 from shortd.api.v1.inputs import HexId, Input, NameText, Nothing, Paged
 from shortd.api.v1.registry import Context, Empty, Output, call
 from shortd.api.v1.times import millisecond_text
-from shortd.models import Scope, TeamTracker
-from shortd.providers import BY_ID, BY_NAME, PROVIDERS, Provider
+from shortd.models.accounts import Scope
+from shortd.models.teams import TeamTracker
+from shortd.teams.providers import BY_ID, BY_NAME, PROVIDERS, Provider
 
 TrackerCode = Annotated[str, Meta(max_length=64, description="The team's id at the provider.")]
 
@@ -75,7 +76,7 @@ async def tracker_list(ctx: Context, args: Nothing) -> ProvidersOutput:
 @call("entity/team/tracker/list", scope=Scope.READ)
 async def team_tracker_list(ctx: Context, args: ListTeamTrackers) -> TeamTrackersOutput:
     """Lists a team's trackers, newest first."""
-    rows = ctx.services.team_trackers.of_team(ctx.account, args.team_id)
+    rows = ctx.services.teams.trackers.of_team(ctx.account, args.team_id)
     return TeamTrackersOutput(
         team_trackers=[_shown(row) for row in ctx.page_of(rows, args)], total=len(rows)
     )
@@ -84,7 +85,7 @@ async def team_tracker_list(ctx: Context, args: ListTeamTrackers) -> TeamTracker
 @call("entity/team/tracker/create", scope=Scope.WRITE)
 async def create_team_tracker(ctx: Context, args: CreateTeamTracker) -> TeamTrackerOutput:
     """Keeps a tracker for a team. Owners and admins may."""
-    row = await ctx.services.team_trackers.create(
+    row = await ctx.services.teams.trackers.create(
         ctx.account,
         args.team_id,
         provider_of(args.tracker_id).name,
@@ -98,7 +99,7 @@ async def create_team_tracker(ctx: Context, args: CreateTeamTracker) -> TeamTrac
 @call("entity/team/tracker/delete", scope=Scope.WRITE)
 async def delete_team_tracker(ctx: Context, args: DeleteTeamTracker) -> Empty:
     """Forgets a team's tracker; links that have it keep it. Owners and admins may."""
-    await ctx.services.team_trackers.delete(ctx.account, args.team_tracker_id)
+    await ctx.services.teams.trackers.delete(ctx.account, args.team_tracker_id)
     return Empty()
 
 

@@ -13,6 +13,7 @@ from shortd.api.v2 import (
     password_calls,
     plugin_calls,
     stats_calls,
+    term_calls,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "password_calls",
     "plugin_calls",
     "stats_calls",
+    "term_calls",
 ]

@@ -7,7 +7,7 @@ import msgspec
 from shortd import errors
 from shortd.api.v2.registry import Context, Credentials, Empty, Input, Output, call
 from shortd.fields import Email, Name, PasswordHex, UserId, Username
-from shortd.models import Account, AccountType
+from shortd.models.accounts import Account, AccountType
 
 
 class NoInput(Input, frozen=True, kw_only=True):
@@ -66,19 +66,21 @@ class AccountInfo(Output, frozen=True, kw_only=True):
 @call("temporary_account", weight=1000)
 async def temporary_account(ctx: Context, args: NoInput) -> Userid:
     """Makes a temporary account. Its userid is its credential: keep it secret."""
-    account = await ctx.services.accounts.create_temporary(ctx.now)
+    account = await ctx.services.accounts.accounts.create_temporary(ctx.address, ctx.now)
     return Userid(userid=account.userid)
 
 
 @call("signup", weight=1000)
 async def signup(ctx: Context, args: SignUp) -> LoginOutput:
     """Registers an account. With the userid of a temporary one, its entries are kept."""
-    login = await ctx.services.accounts.sign_up(
+    login = await ctx.services.accounts.accounts.sign_up(
         email=args.email,
         username=args.username or "",
         passwords=derivations(args.password, args.password_alt),
         temporary_userid=args.userid,
+        address=ctx.address,
         now=ctx.now,
+        user_agent=ctx.user_agent,
     )
     return _login_output(login.account, login.token)
 
@@ -86,8 +88,8 @@ async def signup(ctx: Context, args: SignUp) -> LoginOutput:
 @call("login", weight=1000)
 async def login(ctx: Context, args: LogIn) -> LoginOutput:
     """Gives a token for a registered account, by username or e-mail address."""
-    result = await ctx.services.logins.log_in(
-        args.username_email, args.password, ctx.address, ctx.now
+    result = await ctx.services.accounts.logins.log_in(
+        args.username_email, args.password, ctx.address, ctx.now, ctx.user_agent
     )
     return _login_output(result.account, result.token)
 
@@ -96,7 +98,7 @@ async def login(ctx: Context, args: LogIn) -> LoginOutput:
 async def logout(ctx: Context, args: Credentials) -> Empty:
     """Ends the validity of a token."""
     token = registered_token(ctx, args)
-    await ctx.services.logins.log_out(ctx.account.userid, token)
+    await ctx.services.accounts.logins.log_out(ctx.account.userid, token)
     return Empty()
 
 
@@ -114,7 +116,7 @@ async def check_credentials(ctx: Context, args: Credentials) -> Identity:
 @call("get_account_info", weight=2000)
 async def get_account_info(ctx: Context, args: Credentials) -> AccountInfo:
     """Shows an account's type, times, limits and balances."""
-    account, budgets = ctx.account, ctx.services.budgets
+    account, budgets = ctx.account, ctx.services.limits.budgets
     api, link = budgets.api_limit(account.type), budgets.link_limit(account.type)
     return AccountInfo(
         api_balance=budgets.api_balance(account, ctx.now) + ctx.charged,

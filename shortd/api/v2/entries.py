@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
 from shortd.api.v2.registry import Context, Output
+from shortd.api.v2.terms import QrInput
 from shortd.clicks import LiveCounts
-from shortd.models import Encryption, File, Link
-from shortd.qr import QrOptions, qrcode_output
-
-QrInput = QrOptions | bool | None
-"""`qr` of the inputs: options, `true` for the defaults; `false`, null or absence for none."""
+from shortd.links.qr import QrOptions, qrcode_output
+from shortd.models.files import Encryption, File
+from shortd.models.links import Link
 
 
 class QrCode(msgspec.Struct, frozen=True):
@@ -76,14 +75,14 @@ async def show(
     files: list[File | None] = [None] * len(links)
     if not new:
         with services.store.read() as txn:
-            counts = [services.clicks.live(txn, link.id) for link in links]
-            files = [services.files.of_link(txn, link) for link in links]
-    short_urls = [services.links.short_url(link) for link in links]
+            counts = [services.clicks.clicks.live(txn, link.id) for link in links]
+            files = [services.sharing.files.of_link(txn, link) for link in links]
+    short_urls = [services.hosts.short_url(link) for link in links]
     codes: Sequence[QrCode | msgspec.UnsetType] = [msgspec.UNSET] * len(links)
     options = QrOptions() if qr is True else qr
     if isinstance(options, QrOptions):
-        loop = asyncio.get_running_loop()
-        codes = await loop.run_in_executor(services.drawing, _draw, short_urls, options)
+        draw = partial(_draw, options=options)
+        codes = await ctx.while_connected(services.links.drawing.each(draw, short_urls, options))
     return [
         Entry(
             count=live.count,
@@ -111,5 +110,5 @@ async def show(
     ]
 
 
-def _draw(short_urls: Sequence[str], options: QrOptions) -> list[QrCode]:
-    return [msgspec.convert(qrcode_output(short_url, options), QrCode) for short_url in short_urls]
+def _draw(short_url: str, options: QrOptions) -> QrCode:
+    return msgspec.convert(qrcode_output(short_url, options), QrCode)

@@ -9,7 +9,18 @@ import structlog
 
 from shortd import errors
 from shortd.api.v2.forms import Form
-from shortd.api.v2.registry import CALLS, Context, Empty, JsonObject, Output, parse_object
+from shortd.api.v2.registry import (
+    CALLS,
+    Context,
+    Credentials,
+    Disconnected,
+    Empty,
+    JsonObject,
+    Output,
+    parse_object,
+)
+from shortd.files.multiparts import Keep
+from shortd.limits.budgets import body_weight
 from shortd.services import Services
 
 log = structlog.get_logger(__name__)
@@ -56,26 +67,62 @@ def refused(call_name: str, error: errors.ShortdError, now: int, weight: int = 0
     return Answer(envelope, error.status, error.retry_after)
 
 
-async def answer(services: Services, call_name: str, body: bytes, address: str) -> Answer:
-    """Runs the call that came in a request of its own. Never raises."""
+async def answer(
+    services: Services,
+    call_name: str,
+    body: bytes,
+    address: str,
+    disconnected: Disconnected | None = None,
+    user_agent: str = "",
+    credentials: JsonObject | None = None,
+) -> Answer:
+    """Runs the call that came in a request of its own. Never raises.
+
+    `credentials` are those of the session that made it, and win over what the body names.
+    """
     try:
         given = parse_object(body)
     except errors.ShortdError as error:
         error = error if call_name in CALLS else errors.UNKNOWN_CALL()
         return refused(call_name, error, services.clock.now())
-    return await run(services, call_name, given, address=address, body=body)
+    return await run(
+        services,
+        call_name,
+        given,
+        address=address,
+        body=body,
+        disconnected=disconnected,
+        user_agent=user_agent,
+        credentials=credentials,
+    )
 
 
 async def answer_form(
-    services: Services, call_name: str, content_type: str, body: AsyncIterator[bytes], address: str
+    services: Services,
+    call_name: str,
+    content_type: str,
+    body: AsyncIterator[bytes],
+    address: str,
+    keep: Keep,
+    credentials: JsonObject | None = None,
 ) -> Answer:
     """Runs a call whose input comes in a form, beside a file. Never raises ShortdError."""
-    files = services.files
+    files = services.sharing.files
     try:
-        async with Form(content_type, body, files.blobs, files.largest) as form:
+        async with Form(content_type, body, files.blobs, keep) as form:
             query = await form.query()
+            now = services.clock.now()
+            services.limits.budgets.charge_client(address, body_weight(len(query)), now)
             given = parse_object(query)
-            return await run(services, call_name, given, address=address, body=query, form=form)
+            return await run(
+                services,
+                call_name,
+                given,
+                address=address,
+                body=query,
+                form=form,
+                credentials=credentials,
+            )
     except errors.ShortdError as error:
         return refused(call_name, error, services.clock.now())
 
@@ -89,19 +136,24 @@ async def run(
     broadcast: JsonObject | None = None,
     body: bytes | None = None,
     form: Form | None = None,
+    disconnected: Disconnected | None = None,
+    user_agent: str = "",
+    credentials: JsonObject | None = None,
 ) -> Answer:
     """Runs one call, by itself or inside `multi`. Never raises.
 
     `given` are the caller's own inputs, which win over those that were `broadcast`; `body` is
     their JSON text where there is one.
     """
-    ctx = Context(services, address, services.clock.now(), form)
+    ctx = Context(services, address, services.clock.now(), form, disconnected, user_agent)
     try:
         call = CALLS.get(call_name)
         if call is None:
             raise errors.UNKNOWN_CALL()
         if call.form and form is None:
             raise errors.BAD_FORM("This call takes a form of its own.")
+        if credentials is not None and issubclass(call.input_type, Credentials):
+            given, body = {**given, **credentials}, None
         raw = body if body is not None else {**(broadcast or {}), **given}
         args = call.parse(raw)
         unknown = call.unknown_fields(given)

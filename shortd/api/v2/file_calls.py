@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 from msgspec import Meta
 
 from shortd import errors
 from shortd.api.v2.entries import EntryOutput, show
-from shortd.api.v2.link_calls import Terms, place
+from shortd.api.v2.link_calls import requested_place
 from shortd.api.v2.registry import Context, Credentials, Input, Output, call
-from shortd.destinations import Destination
+from shortd.api.v2.terms import NewTerms, terms_of_new
 from shortd.fields import CodeV2, ShortUrl
-from shortd.files import Description, Secrecy, allowance
+from shortd.hosts.destinations import Destination
 from shortd.links import Address, NewLink
-from shortd.models import Encryption
+from shortd.links.drawing import image_weight
+from shortd.models.files import Encryption
+from shortd.sharing.descriptions import NAME_CHARACTERS, Description, described
+from shortd.sharing.files import Secrecy, allowance
 
 PART_WEIGHT = 1250
 MEGABYTE_WEIGHT = 100
@@ -24,7 +26,7 @@ MAX_PART_NUMBER = 2**31 - 1
 FileKey = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9]{32}$(?!\n)", description="The key of a file being uploaded.")
 ]
-FileName = Annotated[str, Meta(min_length=1, max_length=1024)]
+FileName = Annotated[str, Meta(min_length=1, max_length=NAME_CHARACTERS)]
 FileSize = Annotated[int, Meta(ge=0, le=2**62, description="Plain size in bytes.")]
 FileType = Annotated[str, Meta(max_length=255, description="A MIME type, such as image/png.")]
 Challenge = Annotated[
@@ -40,8 +42,6 @@ Signature = Annotated[
 EncryptionInput = Annotated[
     int, Meta(ge=0, le=1, description="0: none. 1: AES-256-GCM, by the client.")
 ]
-_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+( *; *[A-Za-z0-9=!#$&^_.+\"-]+)*")
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069/\\]")
 
 
 class Described(Credentials, frozen=True, kw_only=True):
@@ -52,7 +52,7 @@ class Described(Credentials, frozen=True, kw_only=True):
     filetype: FileType | None = None
 
 
-class FileTerms(Terms, frozen=True, kw_only=True):
+class FileTerms(NewTerms, frozen=True, kw_only=True):
     """The terms of a file's link, and how the file is encrypted."""
 
     encryption: EncryptionInput = 0
@@ -118,13 +118,13 @@ class ProtectedFileOutput(Output, frozen=True, kw_only=True):
 @call("file", weight=1000, weight_note="+ 100 per MB", form=True)
 async def file(ctx: Context, args: SendFile) -> EntryOutput:
     """Shares a file in one request, and makes a short URL for it."""
-    files = ctx.services.files
+    files = ctx.services.sharing.files
     description = _description(args)
-    secrecy, new = _secrecy(args), _new_link(ctx, args)
+    secrecy, new = _secrecy(args), await _new_link(ctx, args)
     largest = args.filesize if secrecy.encryption is Encryption.NONE else allowance(args.filesize)
     # First whether the file can come at all: waiting for weight would not help it.
     files.check_file(ctx.account, args.filesize, ctx.form.received)
-    ctx.charge(MEGABYTE_WEIGHT * (args.filesize // 1_000_000))
+    ctx.charge(MEGABYTE_WEIGHT * (args.filesize // 1_000_000) + image_weight(args.qr))
     blob = await ctx.form.save(largest)
     link = await files.store(ctx.account, description, blob, secrecy, new, ctx.now)
     [entry] = await show(ctx, [link], args.qr)
@@ -134,14 +134,16 @@ async def file(ctx: Context, args: SendFile) -> EntryOutput:
 @call("file_part_initialize", weight=1000)
 async def file_part_initialize(ctx: Context, args: Described) -> UploadOutput:
     """Begins a file that comes in parts; `expiration_utime` is when it must be finished."""
-    filekey, upload = await ctx.services.files.initialize(ctx.account, _description(args), ctx.now)
+    filekey, upload = await ctx.services.sharing.files.initialize(
+        ctx.account, _description(args), ctx.now
+    )
     return UploadOutput(expiration_utime=upload.expiration_utime, filekey=filekey)
 
 
 @call("file_part_upload", weight=PART_WEIGHT, form=True)
 async def file_part_upload(ctx: Context, args: UploadPart) -> PartOutput:
     """Sends one part, numbered from 0 or 1. Sent again, it takes the place of the first."""
-    files = ctx.services.files
+    files = ctx.services.sharing.files
     files.check_part(
         ctx.account,
         args.filekey,
@@ -163,11 +165,16 @@ async def file_part_upload(ctx: Context, args: UploadPart) -> PartOutput:
     )
 
 
-@call("file_part_finalize", weight=1000)
+def _finalize_weight(args: Finalize) -> int:
+    return image_weight(args.qr)
+
+
+@call("file_part_finalize", weight=1000, extra_weight=_finalize_weight)
 async def file_part_finalize(ctx: Context, args: Finalize) -> EntryOutput:
     """Makes the file of its parts, and a short URL for it. If anything is off, they stay."""
-    link = await ctx.services.files.finalize(
-        ctx.account, args.filekey, _secrecy(args), _new_link(ctx, args), ctx.now
+    secrecy, new = _secrecy(args), await _new_link(ctx, args)
+    link = await ctx.services.sharing.files.finalize(
+        ctx.account, args.filekey, secrecy, new, ctx.now
     )
     [entry] = await show(ctx, [link], args.qr)
     return EntryOutput(entry=entry)
@@ -177,14 +184,19 @@ async def file_part_finalize(ctx: Context, args: Finalize) -> EntryOutput:
 async def get_signature(ctx: Context, args: Public) -> SignatureOutput:
     """Gives the signature of an encrypted file, to be decrypted with its password."""
     address = _public_address(ctx, args.shorturl)
-    return SignatureOutput(signature=ctx.services.unlocking.signature(address, ctx.now))
+    with ctx.services.limits.lookups.of_call(ctx.address, ctx.now):
+        signature = ctx.services.sharing.unlocking.signature(address, ctx.now)
+    return SignatureOutput(signature=signature)
 
 
 @call("get_protected_file_info", weight=0)
 async def get_protected_file_info(ctx: Context, args: Unlock) -> ProtectedFileOutput:
     """Gives the address of an encrypted file to who has decrypted its signature."""
     address = _public_address(ctx, args.shorturl)
-    unlocked = await ctx.services.unlocking.unlock(address, args.challenge, ctx.address, ctx.now)
+    with ctx.services.limits.lookups.of_call(ctx.address, ctx.now):
+        unlocked = await ctx.services.sharing.unlocking.unlock(
+            address, args.challenge, ctx.address, ctx.now
+        )
     host, _ = address
     return ProtectedFileOutput(
         encryption=unlocked.file.encryption,
@@ -197,22 +209,14 @@ async def get_protected_file_info(ctx: Context, args: Unlock) -> ProtectedFileOu
 
 
 def _public_address(ctx: Context, shorturl: str) -> Address:
-    address = ctx.services.links.address(shorturl)
+    address = ctx.services.links.links.address(shorturl)
     if address is None:
         raise errors.LINK_NOT_FOUND(field="shorturl")
     return address
 
 
 def _description(args: Described | SendFile) -> Description:
-    filename = args.filename.strip(" ")
-    if not filename or filename in (".", "..") or _FORBIDDEN.search(filename):
-        raise errors.INVALID_FIELD(
-            "A file name has no slashes and no control characters.", field="filename"
-        )
-    filetype = (args.filetype or "").strip(" ")
-    if filetype and not _TYPE.fullmatch(filetype):
-        raise errors.INVALID_FIELD("This is not a MIME type.", field="filetype")
-    return Description(filename, args.filesize, filetype)
+    return described(args.filename, args.filesize, args.filetype or "")
 
 
 def _secrecy(args: FileTerms) -> Secrecy:
@@ -226,14 +230,8 @@ def _secrecy(args: FileTerms) -> Secrecy:
     return Secrecy(encryption, args.challenge.lower(), args.signature.lower())
 
 
-def _new_link(ctx: Context, args: FileTerms) -> NewLink:
-    host, code = place(ctx, args.shorturl, args.host, args.code)
-    return NewLink(
-        # The file's name takes this place when its link is made.
-        destination=Destination("", ""),
-        host=host,
-        code=code,
-        tag=args.tag,
-        expiration_utime=args.expiration_utime,
-        expiration_count=args.expiration_count,
-    )
+async def _new_link(ctx: Context, args: FileTerms) -> NewLink:
+    host, code = requested_place(ctx, args.shorturl, args.host, args.code)
+    terms, password = await terms_of_new(ctx, args)
+    # The file's name becomes the destination when the link is made.
+    return NewLink(Destination("", ""), host, code, terms, password)

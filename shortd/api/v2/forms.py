@@ -1,56 +1,54 @@
 """Form bodies of ww7 v2: one `query` with the call's JSON, one file part of any name, streamed.
 
-The parts come in either order (NOTES "Files"). A file that comes before its query is written
-to disk as far as any account could be allowed to; nothing is ever held in memory but the
-query and a chunk.
+The parts come in either order (docs/api.md, "Calls"). Of a file that comes before its query, nobody
+knows whose it is: little of it is taken, of one form and of all together. Nothing is ever held in
+memory but the query and a chunk.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from copy import copy
-from typing import TypeAlias
+from collections.abc import AsyncIterator
+from typing import ClassVar
 
-from multipart import (
-    MultipartError,
-    MultipartSegment,
-    PushMultipartParser,
-    parse_options_header,
-)
+from multipart import MultipartSegment
 
 from shortd import errors
-from shortd.blobs import Blob, Blobs, BlobWriter
+from shortd.files.blobs import Blob, Blobs, BlobWriter
+from shortd.files.multiparts import Keep, Multiparts
 
 QUERY_BYTES = 1 << 20
 """Most bytes of the `query` part."""
-HEADER_BYTES = 16 << 10
-"""Most bytes of a part's header line: file names may be long and percent-encoded."""
-
-Event: TypeAlias = "MultipartSegment | bytes | None"
-"""A part begins, some of its bytes, it ends."""
+UNKNOWN_BYTES = 8 << 20
+"""Most bytes of a file before the query that tells whose it is."""
+ALL_UNKNOWN_BYTES = 64 << 20
+"""The same of all forms together."""
+NAME_SHOWN = 64
+"""Characters of a part's name that an error tells."""
 
 
 class Form:
     """A form as it comes in. Use as a context manager: leaving it drops what was not saved."""
 
+    unknown: ClassVar[int] = 0
+    """Bytes that all forms have taken before their queries."""
+
     def __init__(
-        self, content_type: str, body: AsyncIterator[bytes], blobs: Blobs, largest: int
+        self, content_type: str, body: AsyncIterator[bytes], blobs: Blobs, keep: Keep
     ) -> None:
-        kind, options = parse_options_header(content_type)
-        boundary = options.get("boundary", "")
-        if kind != "multipart/form-data" or not boundary:
-            raise errors.BAD_FORM("The body is not multipart/form-data.")
-        self._events = _events(boundary, body)
+        self._parts = Multiparts(content_type, body, keep)
         self._blobs = blobs
-        self._largest = largest
+        self._unknown = 0
         self._query: bytes | None = None
         self._writer: BlobWriter | None = None
+        self._file = ""
+        """Name of the part that is the file."""
 
     async def __aenter__(self) -> Form:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        await self._events.aclose()
+        self._now_known()
+        await self._parts.aclose()
         if self._writer is not None:
             await self._writer.discard()
 
@@ -60,16 +58,34 @@ class Form:
         return 0 if self._writer is None else self._writer.size
 
     async def query(self) -> bytes:
-        """The JSON text of the `query` part. BAD_FORM, FILE_TOO_LARGE, STORAGE_FULL."""
+        """The JSON text of the `query` part. BAD_FORM, CREDENTIALS_FIRST, BUSY, STORAGE_FULL."""
         while self._query is None:
-            segment = await self._next_segment()
+            segment = await self._parts.next()
             if segment is None:
                 raise errors.BAD_FORM("The form has no part `query`.", field="query")
             if segment.name == "query":
-                self._query = await self._read_query()
+                self._query = await self._parts.text(QUERY_BYTES, "query")
             else:
-                await self._write(self._begin(), self._largest)
+                writer = self._begin(segment)
+                async for chunk in self._parts.payload():
+                    self._take_unknown(len(chunk))
+                    await writer.write(chunk)
+        self._now_known()
         return self._query
+
+    def _take_unknown(self, size: int) -> None:
+        self._unknown += size
+        Form.unknown += size
+        if self._unknown > UNKNOWN_BYTES:
+            raise errors.CREDENTIALS_FIRST(
+                "A file so large has to come behind its query.", field="query"
+            )
+        if Form.unknown > ALL_UNKNOWN_BYTES:
+            raise errors.BUSY(retry_after=5)
+
+    def _now_known(self) -> None:
+        Form.unknown -= self._unknown
+        self._unknown = 0
 
     async def save(self, largest: int) -> Blob:
         """The file part as a finished blob, now the caller's, once the whole form was read.
@@ -77,72 +93,39 @@ class Form:
         FILE_TOO_LARGE as soon as it exceeds `largest` bytes; BAD_FORM, STORAGE_FULL.
         """
         if self.received > largest:
-            raise errors.FILE_TOO_LARGE("The body is larger than it may be.")
-        while (segment := await self._next_segment()) is not None:
+            raise self._too_large()
+        while (segment := await self._parts.next()) is not None:
             if segment.name == "query":
                 raise errors.BAD_FORM("The form has two parts `query`.", field="query")
-            await self._write(self._begin(), largest)
+            await self._write(self._begin(segment), largest)
         if self._writer is None:
             raise errors.BAD_FORM("The form has no file part.")
         blob = await self._writer.finish()
         self._writer = None
         return blob
 
-    def _begin(self) -> BlobWriter:
+    def _begin(self, segment: MultipartSegment) -> BlobWriter:
+        name = _shown(segment.name or "")
         if self._writer is not None:
-            raise errors.BAD_FORM("The form has two file parts.")
+            raise errors.BAD_FORM(
+                f"Beside `query` a form has one part, the file; this one has `{self._file}`"
+                f" and `{name}`."
+            )
+        self._file = name
         self._writer = self._blobs.create()
         return self._writer
 
     async def _write(self, writer: BlobWriter, largest: int) -> None:
-        async for chunk in self._payload():
+        async for chunk in self._parts.payload():
             if writer.size + len(chunk) > largest:
-                raise errors.FILE_TOO_LARGE("The body is larger than it may be.")
+                raise self._too_large()
             await writer.write(chunk)
 
-    async def _read_query(self) -> bytes:
-        text = bytearray()
-        async for chunk in self._payload():
-            text += chunk
-            if len(text) > QUERY_BYTES:
-                raise errors.BODY_TOO_LARGE(field="query")
-        return bytes(text)
-
-    async def _next_segment(self) -> MultipartSegment | None:
-        async for event in self._events:
-            if isinstance(event, MultipartSegment):
-                return event
-        return None
-
-    async def _payload(self) -> AsyncIterator[bytes]:
-        """The chunks of the part that `_next_segment` began."""
-        async for event in self._events:
-            if event is None:
-                return
-            assert not isinstance(event, MultipartSegment), "a part ends before the next begins"
-            yield event
+    def _too_large(self) -> errors.ShortdError:
+        return errors.FILE_TOO_LARGE(f"The file, `{self._file}`, is larger than it may be.")
 
 
-async def _events(boundary: str, body: AsyncIterator[bytes]) -> AsyncGenerator[Event, None]:
-    try:
-        with PushMultipartParser(
-            boundary, max_header_size=HEADER_BYTES, max_segment_count=16, strict=True
-        ) as parser:
-            async for chunk in body:
-                for event in parser.parse(chunk):
-                    yield event
-                # What follows the last boundary means nothing, least of all its line break, which
-                # may come by itself; a strict parser would refuse it.
-                if _is_complete(parser):
-                    return
-    except MultipartError as fault:
-        raise errors.BAD_FORM(f"The form cannot be read: {fault.args[0]}.") from None
-
-
-def _is_complete(parser: PushMultipartParser) -> bool:
-    """Whether the last boundary has come. The parser tells only when it is closed, so a copy is."""
-    try:
-        copy(parser).close()
-    except MultipartError:
-        return False
-    return True
+def _shown(name: str) -> str:
+    """A part's name for an error message."""
+    text = name.encode("latin-1", "replace").decode("utf-8", "replace")
+    return "".join(filter(str.isprintable, text))[:NAME_SHOWN]

@@ -11,7 +11,8 @@ from shortd import errors
 from shortd.api.v2.account_calls import registered_token
 from shortd.api.v2.registry import Context, Credentials, Empty, Output, call
 from shortd.fields import HEX_ID, Utime
-from shortd.models import NEVER, ApiKey, Scope
+from shortd.models.accounts import ApiKey, Scope
+from shortd.models.common import NEVER
 
 KeyName = Annotated[str, Meta(min_length=1, max_length=64, description="What the key is for.")]
 KeyId = Annotated[str, Meta(pattern=HEX_ID, description="A key's id.")]
@@ -57,7 +58,7 @@ async def create_api_key(ctx: Context, args: CreateApiKey) -> ApiKeyOutput:
     registered_token(ctx, args)
     if args.expiration_utime <= ctx.now:
         raise errors.INVALID_FIELD("A key ends in the future.", field="expiration_utime")
-    made = await ctx.services.api_keys.create(
+    made = await ctx.services.accounts.api_keys.create(
         ctx.account, args.name, args.scopes, ctx.now, args.expiration_utime
     )
     return ApiKeyOutput(api_key=made.key, key=_info(made.row))
@@ -66,14 +67,14 @@ async def create_api_key(ctx: Context, args: CreateApiKey) -> ApiKeyOutput:
 @call("list_api_keys", weight=1000)
 async def list_api_keys(ctx: Context, args: Credentials) -> ApiKeysOutput:
     """Lists the account's API keys, the newest first, without the keys themselves."""
-    rows = ctx.services.api_keys.of_account(ctx.account)
+    rows = ctx.services.accounts.api_keys.of_account(ctx.account)
     return ApiKeysOutput(keys=[_info(row) for row in rows])
 
 
 @call("delete_api_key", weight=1000)
 async def delete_api_key(ctx: Context, args: DeleteApiKey) -> Empty:
     """Ends an API key, and the tokens that it gave."""
-    await ctx.services.api_keys.delete(ctx.account, args.id)
+    await ctx.services.accounts.api_keys.delete(ctx.account, args.id)
     return Empty()
 
 

@@ -35,17 +35,19 @@ async def forgot_password(ctx: Context, args: ForgotPassword) -> Empty:
 
     The answer is the same whether there is such an account or not.
     """
-    await ctx.services.mailboxes.mail_reset(args.username_email, ctx.now)
+    await ctx.services.accounts.mailboxes.mail_reset(args.username_email, ctx.address, ctx.now)
     return Empty()
 
 
 @call("reset_password", weight=5000)
 async def reset_password(ctx: Context, args: ResetPassword) -> ResetOutput:
-    """Sets a new password with the code from a mail, and ends every other login."""
-    mailboxes = ctx.services.mailboxes
-    account = await mailboxes.try_reset(args.email, args.unique_code, ctx.now)
+    """Sets a new password with the code from a mail, and ends all other logins and API keys."""
+    mailboxes = ctx.services.accounts.mailboxes
+    account = await mailboxes.try_reset(args.email, args.unique_code, ctx.address, ctx.now)
     passwords = derivations(args.password, args.password_alt)
-    login = await mailboxes.reset_password(account, args.unique_code, passwords, ctx.now)
+    login = await mailboxes.reset_password(
+        account, args.unique_code, passwords, ctx.address, ctx.now, ctx.user_agent
+    )
     return ResetOutput(
         userid=login.account.userid,
         token=login.token,
@@ -58,5 +60,7 @@ async def reset_password(ctx: Context, args: ResetPassword) -> ResetOutput:
 async def verify_email(ctx: Context, args: Credentials) -> Empty:
     """Mails the account's address a link that verifies it."""
     registered_token(ctx, args)
-    await ctx.services.mailboxes.mail_verification(ctx.account.userid, ctx.now)
+    await ctx.services.accounts.mailboxes.mail_verification(
+        ctx.account.userid, ctx.address, ctx.now
+    )
     return Empty()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import msgspec
@@ -35,16 +36,27 @@ async def multi(ctx: Context, args: Multi) -> MultiOutput:
     """Runs up to 100 calls in order, all of them even after a failure.
 
     The output of a call with `broadcast` is offered to the calls after it as input; their own
-    inputs win. A `multi` or a file upload inside fails alone.
+    inputs win. A `multi` or a file upload inside fails alone, and so does what is no longer shown
+    because the answer would be too large.
     """
     broadcast: JsonObject = {}
     responses = []
-    for query in args.call_queries:
-        answer = await _run(ctx, query, broadcast)
-        responses.append(answer.envelope)
-        if query.broadcast and answer.http_status == 200:
+    with ctx.services.limits.answers.holding() as held:
+        for query in args.call_queries:
+            answer = await _run(ctx, query, broadcast)
             output = msgspec.json.encode(answer.envelope.output)
-            broadcast |= msgspec.json.decode(output, type=JsonObject)
+            try:
+                held.grow(len(output))
+            except errors.ShortdError as error:
+                # What it has done is done: only what it would have shown does not fit.
+                old = answer.envelope
+                answer = refused(old.type, error, old.utime, old.weight)
+                output = b"{}"
+            responses.append(answer.envelope)
+            if query.broadcast and answer.http_status == 200:
+                broadcast |= msgspec.json.decode(output, type=JsonObject)
+            # Each may take as long as a call of its own.
+            await asyncio.sleep(0)
     return MultiOutput(call_responses=responses)
 
 
@@ -53,5 +65,11 @@ async def _run(ctx: Context, query: CallQuery, broadcast: JsonObject) -> Answer:
         error = errors.UNKNOWN_CALL("This call cannot stand inside multi.", field="type")
         return refused(query.type, error, ctx.services.clock.now())
     return await run(
-        ctx.services, query.type, query.input, address=ctx.address, broadcast=broadcast
+        ctx.services,
+        query.type,
+        query.input,
+        address=ctx.address,
+        user_agent=ctx.user_agent,
+        broadcast=broadcast,
+        disconnected=ctx.disconnected,
     )

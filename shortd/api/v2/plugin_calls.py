@@ -10,12 +10,12 @@ from msgspec import Meta
 from shortd import errors
 from shortd.api.v2.link_calls import OneEntry, address_of
 from shortd.api.v2.registry import Context, Credentials, Empty, Output, call
-from shortd.hookspecs import DECIDE
-from shortd.models import Link
-from shortd.plugin_types import Counts, Panel
-from shortd.plugins.deciding import shown_link
-from shortd.plugins.figures import states
-from shortd.plugins.running import Running
+from shortd.models.links import Link
+from shortd.plugin.hookspecs import DECIDE
+from shortd.plugin.types import Counts, Panel
+from shortd.plugin_runtime.deciding import shown_link
+from shortd.plugin_runtime.figures import states
+from shortd.plugin_runtime.running import Running
 
 PluginName = Annotated[
     str, Meta(min_length=1, max_length=64, description="A plugin's name, as get_plugins has it.")
@@ -82,7 +82,7 @@ class PanelsOutput(Output, frozen=True, kw_only=True):
 async def set_plugin(ctx: Context, args: SetPlugin) -> Empty:
     """Gives a link data for a plugin, in place of what it had; null removes it."""
     address = address_of(ctx, args.shorturl)
-    await ctx.services.link_plugins.change(
+    await ctx.services.links.plugin_data.change(
         ctx.account, address, args.plugin, lambda link: args.data, ctx.now
     )
     return Empty()
@@ -91,7 +91,7 @@ async def set_plugin(ctx: Context, args: SetPlugin) -> Empty:
 @call("get_plugin", weight=1000)
 async def get_plugin(ctx: Context, args: GetPlugin) -> PluginData:
     """Shows a link's data for a plugin (null if none), and its clicks by choice."""
-    link = ctx.services.links.get(ctx.account, address_of(ctx, args.shorturl))
+    link = ctx.services.links.links.get(ctx.account, address_of(ctx, args.shorturl))
     running = _running(ctx, args.plugin)
     return PluginData(
         data=msgspec.to_builtins(_data(running, link)),
@@ -102,7 +102,7 @@ async def get_plugin(ctx: Context, args: GetPlugin) -> PluginData:
 @call("get_plugins", weight=1000)
 async def get_plugins(ctx: Context, args: Credentials) -> PluginsOutput:
     """Lists the plugins that can be set, with the JSON Schema of their data."""
-    plugins = ctx.services.plugins
+    plugins = ctx.services.plugin_runtime.plugins
     state = states(plugins)
     return PluginsOutput(
         plugins=[
@@ -124,10 +124,10 @@ async def get_plugins(ctx: Context, args: Credentials) -> PluginsOutput:
 @call("get_panels", weight=1000)
 async def get_panels(ctx: Context, args: OneEntry) -> PanelsOutput:
     """What plugins have to show about a link to its owner: titles and rows of plain text."""
-    link = ctx.services.links.get(ctx.account, address_of(ctx, args.shorturl))
-    shown = shown_link(link, ctx.services.links.short_url(link))
+    link = ctx.services.links.links.get(ctx.account, address_of(ctx, args.shorturl))
+    shown = shown_link(link, ctx.services.hosts.short_url(link))
     panels = []
-    for running, hook in ctx.services.plugins.of_hook("panel"):
+    for running, hook in ctx.services.plugin_runtime.plugins.of_hook("panel"):
         try:
             data = _data(running, link)
         except errors.ShortdError:
@@ -151,7 +151,7 @@ async def get_panels(ctx: Context, args: OneEntry) -> PanelsOutput:
 
 
 def _running(ctx: Context, name: str) -> Running:
-    running = ctx.services.plugins.running.get(name)
+    running = ctx.services.plugin_runtime.plugins.running.get(name)
     if running is None:
         raise errors.UNKNOWN_PLUGIN(field="plugin")
     return running
@@ -174,7 +174,7 @@ def _data(running: Running, link: Link) -> Any:
 def _counts(ctx: Context, link: Link, running: Running) -> Counts:
     """The link's counts, with this plugin's choices alone."""
     with ctx.services.store.read() as txn:
-        live = ctx.services.clicks.live(txn, link.id)
+        live = ctx.services.clicks.clicks.live(txn, link.id)
     own = f"{running.name}:"
     choices = {
         choice.removeprefix(own): clicks

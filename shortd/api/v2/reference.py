@@ -13,9 +13,10 @@ from litestar import Response
 from shortd import __version__, errors
 from shortd.api.v2.envelope import ErrorInfo
 from shortd.api.v2.registry import CALLS, Call
-from shortd.web.answers import json_answer, page
-from shortd.web.pages import CallDoc, DocsPage, DocsSection, FieldDoc, ShapeDoc
-from shortd.web.site import AnyRequest, look, pages_of, response
+from shortd.web.answers import Answer, json_answer, page
+from shortd.web.pages import Pages
+from shortd.web.reference_contents import CallDoc, DocsPage, DocsSection, FieldDoc, ShapeDoc
+from shortd.web.routing import AnyRequest, look, response
 
 Schema = dict[str, Any]
 
@@ -41,13 +42,25 @@ _EXAMPLES = {
 async def docs(request: AnyRequest) -> Response[bytes]:
     """The reference as a page."""
     base = request.app.state.services.settings.public_url
+    return response(_docs_answer(base))
+
+
+@look("/-/docs/openapi.json")
+async def openapi(request: AnyRequest) -> Response[bytes]:
+    """The reference as an OpenAPI 3.1 document."""
+    return response(_openapi_answer(request.app.state.services.settings.public_url))
+
+
+@cache
+def _docs_answer(base_url: str) -> Answer:
+    """Rendered once: that takes as long as a thousand redirects, and anybody may ask for it."""
     section = DocsSection(
         title="ww7 v2",
         intro=(
             "Every call is a POST of a JSON object and answers an envelope: output, status,"
             " type, utime in microseconds, and the weight it was charged."
         ),
-        calls=[_call_doc(call, base) for call in CALLS.values()],
+        calls=[_call_doc(call, base_url) for call in CALLS.values()],
     )
     content = DocsPage(
         sections=[section],
@@ -57,13 +70,12 @@ async def docs(request: AnyRequest) -> Response[bytes]:
             *_shapes([call.output_type for call in CALLS.values()], is_input=False),
         ],
     )
-    return response(page(pages_of(request), "docs.html", page=content))
+    return page(Pages(base_url), "docs.html", None, page=content)
 
 
-@look("/-/docs/openapi.json")
-async def openapi(request: AnyRequest) -> Response[bytes]:
-    """The reference as an OpenAPI 3.1 document."""
-    return response(json_answer(document(request.app.state.services.settings.public_url)))
+@cache
+def _openapi_answer(base_url: str) -> Answer:
+    return json_answer(document(base_url))
 
 
 @cache

@@ -11,9 +11,10 @@ unknown fields, the OpenAPI document and the reference page.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import typing
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import msgspec
@@ -26,7 +27,15 @@ from shortd.field_errors import field_error
 from shortd.fields import TokenText, UserId
 from shortd.services import Services
 
+MOST_NAMES = 1000
+"""In one object: no input has more than some dozens."""
+NAMES_TOLD = 10
+NAME_LENGTH = 64
+"""Unknown names that an answer tells, and characters of each."""
+
 JsonObject = dict[str, msgspec.Raw]
+Disconnected = Callable[[], Awaitable[object]]
+"""Waits until the client has left."""
 
 _decode_object = msgspec.json.Decoder(JsonObject).decode
 
@@ -50,6 +59,7 @@ class Empty(Output, frozen=True, kw_only=True):
     """`{}`."""
 
 
+T = TypeVar("T")
 InputT = TypeVar("InputT", bound=Input)
 OutputT = TypeVar("OutputT", bound=Output)
 Handler = Callable[["Context", Any], Awaitable[Output]]
@@ -59,10 +69,17 @@ class Context(Caller):
     """One call under way, with the file that comes with it."""
 
     def __init__(
-        self, services: Services, address: str, now: int, form: Form | None = None
+        self,
+        services: Services,
+        address: str,
+        now: int,
+        form: Form | None = None,
+        disconnected: Disconnected | None = None,
+        user_agent: str = "",
     ) -> None:
-        super().__init__(services, address, now)
+        super().__init__(services, address, now, user_agent)
         self._form = form
+        self.disconnected = disconnected
 
     @property
     def form(self) -> Form:
@@ -70,9 +87,25 @@ class Context(Caller):
         assert self._form is not None, "the call was not declared with form=True"
         return self._form
 
+    async def while_connected(self, work: Coroutine[Any, Any, T]) -> T:
+        """Does work that takes long, unless the client leaves meanwhile: then BAD_REQUEST."""
+        if self.disconnected is None:
+            return await work
+        working = asyncio.ensure_future(work)
+        leaving = asyncio.ensure_future(self.disconnected())
+        try:
+            await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise errors.BAD_REQUEST("The client has left.")
+            return working.result()
+        finally:
+            working.cancel()
+            leaving.cancel()
+            await asyncio.gather(working, leaving, return_exceptions=True)
+
     def authenticate(self, credentials: Credentials) -> None:
         """Raises BAD_CREDENTIALS, TOKEN_REQUIRED or ACCOUNT_EXPIRED."""
-        self._account = self.services.logins.authenticate(
+        self._account = self.services.accounts.logins.authenticate(
             credentials.userid, credentials.token, self.now
         )
 
@@ -107,13 +140,15 @@ class Call(msgspec.Struct, frozen=True):
             raise errors.BAD_JSON() from None
 
     def unknown_fields(self, given: JsonObject) -> list[str]:
-        """Fields of the input that the call does not have, `qr.colour` among them. BAD_JSON."""
+        """Fields of the input that the call does not have, `qr.colour` among them: the first
+        `NAMES_TOLD` of them, cut at `NAME_LENGTH`. BAD_JSON.
+        """
         unknown = [name for name in given if name not in self.shape.names]
         for name, known in self.shape.inner.items():
             if name in given and bytes(given[name]).lstrip()[:1] == b"{":
                 inner = parse_object(bytes(given[name]))
                 unknown += [f"{name}.{key}" for key in inner if key not in known]
-        return unknown
+        return [name[:NAME_LENGTH] for name in unknown[:NAMES_TOLD]]
 
     async def run(self, ctx: Context, args: Input) -> Output:
         """Authenticates, charges and runs the call."""
@@ -167,8 +202,11 @@ def call(
 
 
 def parse_object(body: bytes) -> JsonObject:
-    """The body as a JSON object with undecoded values; BAD_JSON."""
+    """The body as a JSON object with undecoded values, `MOST_NAMES` at most; BAD_JSON."""
     try:
-        return _decode_object(body)
+        given = _decode_object(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise errors.BAD_JSON() from None
+    if len(given) > MOST_NAMES:
+        raise errors.BAD_JSON(f"An object has at most {MOST_NAMES} names.")
+    return given

@@ -15,17 +15,23 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Send
 
 from shortd import errors
 from shortd.api.v2 import envelope
-from shortd.api.v2.registry import CALLS
+from shortd.api.v2.registry import CALLS, JsonObject
+from shortd.files.transfers import expect_upload, keep
 from shortd.services import Services
+from shortd.web import calls
 from shortd.web.answers import Answer, json_answer, retry_after_header
-from shortd.web.follow import client_address
-from shortd.web.site import response
+from shortd.web.bodies import whole_body
+from shortd.web.routing import client_address, response
 
 PREFIX = "/v2/"
 BODY_LIMIT = 4 << 20
-"""Bytes of a JSON body (NOTES "Small print")."""
+"""Bytes of a JSON body."""
 
 _JSON_CALLS = {PREFIX + name: name for name, call in CALLS.items() if not call.form}
+# Nobody can parse half a body. Whoever writes these into another string of his has named an account
+# of his all the same.
+_USERID = re.compile(rb'"userid"\s*:\s*"([A-Za-z0-9]{1,64})"')
+_TOKEN = re.compile(rb'"token"\s*:\s*"([A-Za-z0-9]{1,64})"')
 _HOST = re.compile(rb"[A-Za-z0-9.:\[\]_-]*")
 
 log = structlog.get_logger(__name__)
@@ -36,39 +42,70 @@ def call_of(scope: HTTPScope) -> str | None:
     router makes what they are, for more than many a call costs.
     """
     name = _JSON_CALLS.get(scope["path"])
-    if name is None or scope["method"] != HttpMethod.POST:
+    if name is None or scope["method"] != HttpMethod.POST or _header(scope, calls.HEADER):
         return None
     return name if _HOST.fullmatch(_header(scope, b"host")) else None
 
 
 async def serve(
-    services: Services, name: str, scope: HTTPScope, receive: Receive, send: Send
+    services: Services,
+    name: str,
+    scope: HTTPScope,
+    receive: Receive,
+    send: Send,
+    credentials: JsonObject | None = None,
 ) -> None:
-    """Answers a JSON call, as an ASGI application."""
+    """Answers a JSON call, as an ASGI application, for whose `credentials` come with the request
+    and not in its body."""
+    # What was made of a list is let go of before it is sent, which may take long.
+    rendered = await _answer(services, name, scope, receive, credentials)
+    await rendered.send(send)
+
+
+async def _answer(
+    services: Services,
+    name: str,
+    scope: HTTPScope,
+    receive: Receive,
+    credentials: JsonObject | None,
+) -> Answer:
     try:
-        body = await _whole_body(scope, receive)
-        answer = await envelope.answer(services, name, body, client_address(services, scope))
-        rendered = _counted(services, answer)
+        address = client_address(services, scope)
+        body = await whole_body(services, scope, receive, BODY_LIMIT)
+        agent = _header(scope, b"user-agent").decode("latin-1")
+        answer = await envelope.answer(services, name, body, address, receive, agent, credentials)
+        return _counted(services, answer)
     except errors.ShortdError as error:
-        rendered = _refused(services, name, error)
+        return _refused(services, name, error)
     except Exception as fault:
         log.error("request_failed", path=scope["path"], exc_info=fault)
-        rendered = _refused(services, name, errors.INTERNAL())
-    await rendered.send(send)
+        return _refused(services, name, errors.INTERNAL())
 
 
 @post("/v2/{name:str}")
 async def v2_call(request: Request[Any, Any, State]) -> ASGIApp:
-    return partial(serve, request.app.state.services, request.path_params["name"])
+    return partial(
+        serve,
+        request.app.state.services,
+        request.path_params["name"],
+        credentials=calls.credentials(request),
+    )
 
 
 @post(["/v2/file", "/v2/file_part_upload"], request_max_body_size=None, status_code=200)
 async def v2_form(request: Request[Any, Any, State]) -> Response[bytes]:
     services: Services = request.app.state.services
+    expect_upload(request.scope)
     name = request.scope["path"].removeprefix(PREFIX).strip("/")
     content_type = request.headers.get("content-type", "")
     answer = await envelope.answer_form(
-        services, name, content_type, _body(request), client_address(services, request.scope)
+        services,
+        name,
+        content_type,
+        _body(request),
+        client_address(services, request.scope),
+        partial(keep, request.scope),
+        calls.credentials(request),
     )
     return response(_counted(services, answer))
 
@@ -82,6 +119,22 @@ async def _body(request: Request[Any, Any, State]) -> AsyncIterator[bytes]:
         raise errors.BAD_REQUEST("The body is not complete.") from None
 
 
+def account_of(services: Services, start: bytes) -> str | None:
+    """The account whose credentials stand in the beginning of a body, which may be cut anywhere;
+    None if there are no good ones.
+    """
+    userid, token = _USERID.search(start), _TOKEN.search(start)
+    if userid is None:
+        return None
+    try:
+        account = services.accounts.logins.authenticate(
+            userid[1].decode(), token and token[1].decode(), services.clock.now()
+        )
+    except errors.ShortdError:
+        return None
+    return account.userid
+
+
 def refusal(request: Request[Any, Any, State], error: errors.ShortdError) -> Response[bytes]:
     """The envelope for a request that never became a call: wrong method, body too large."""
     name = request.scope["path"].removeprefix(PREFIX).strip("/")
@@ -89,23 +142,6 @@ def refusal(request: Request[Any, Any, State], error: errors.ShortdError) -> Res
     if error.status == 405:
         refused.headers.append((b"allow", b"POST, OPTIONS"))
     return response(refused)
-
-
-async def _whole_body(scope: HTTPScope, receive: Receive) -> bytes:
-    """BODY_TOO_LARGE as soon as it is known to be; BAD_REQUEST if the client leaves before."""
-    announced = _header(scope, b"content-length")
-    if announced.isdigit() and int(announced) > BODY_LIMIT:
-        raise errors.BODY_TOO_LARGE()
-    body = bytearray()
-    while True:
-        event = await receive()
-        if event["type"] != "http.request":
-            raise errors.BAD_REQUEST()
-        body += event["body"]
-        if len(body) > BODY_LIMIT:
-            raise errors.BODY_TOO_LARGE()
-        if not event.get("more_body"):
-            return bytes(body)
 
 
 def _header(scope: HTTPScope, wanted: bytes) -> bytes:
@@ -118,9 +154,16 @@ def _header(scope: HTTPScope, wanted: bytes) -> bytes:
 
 def _counted(services: Services, answer: envelope.Answer) -> Answer:
     """What a call came to, as an HTTP response and in the metrics."""
+    rendered = _rendered(answer)
+    try:
+        services.limits.answers.check(len(rendered.body))
+    except errors.ShortdError as error:
+        weight = answer.envelope.weight
+        answer = envelope.refused(answer.envelope.type, error, answer.envelope.utime, weight)
+        rendered = _rendered(answer)
     name = answer.envelope.type if answer.envelope.type in CALLS else "unknown"
     services.metrics.calls[name, answer.http_status] += 1
-    return _rendered(answer)
+    return rendered
 
 
 def _refused(services: Services, name: str, error: errors.ShortdError) -> Answer:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Annotated
 
 import msgspec
@@ -12,14 +10,12 @@ from msgspec import Meta
 from shortd import errors
 from shortd.api.v2.link_calls import OneEntry, address_of
 from shortd.api.v2.registry import Context, Output, call
+from shortd.clicks.rollups import DIMENSIONS
+from shortd.clicks.statistics import LAST_DAY, Value, day_of, day_text
+from shortd.clicks.statistics_csv import EXPORT_DAYS, statistics_csv
 from shortd.clock import DAY
-from shortd.rollups import DIMENSIONS
-from shortd.statistics import LAST_DAY, Value, day_of, day_text
 
 DEFAULT_DAYS = 30
-EXPORT_DAYS = 366
-"""Days of one export, at most: each may have hundreds of lines."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 DayText = Annotated[
     str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)", description="A UTC day: YYYY-MM-DD.")
@@ -85,9 +81,9 @@ async def get_stats(ctx: Context, args: GetStats) -> Stats:
     """What an entry's clicks came to: by day, source, device, system, browser, brand, robot,
     language and country.
     """
-    link = ctx.services.links.get(ctx.account, address_of(ctx, args.shorturl))
+    link = ctx.services.links.links.get(ctx.account, address_of(ctx, args.shorturl))
     first, last = _range(ctx, args)
-    found = await ctx.services.statistics.of_link(link.id, first, last, ctx.now)
+    found = await ctx.services.clicks.statistics.of_link(link.id, first, last, ctx.now)
     return Stats(
         first=day_text(first),
         last=day_text(last),
@@ -104,18 +100,13 @@ async def get_stats(ctx: Context, args: GetStats) -> Stats:
 @call("export_stats", weight=1000)
 async def export_stats(ctx: Context, args: GetStats) -> Export:
     """The same day by day, as CSV text; up to 366 days at once."""
-    link = ctx.services.links.get(ctx.account, address_of(ctx, args.shorturl))
+    link = ctx.services.links.links.get(ctx.account, address_of(ctx, args.shorturl))
     first, last = _range(ctx, args)
     if last - first >= EXPORT_DAYS:
         raise errors.INVALID_FIELD(f"Expected at most {EXPORT_DAYS} days.", field="from")
-    rows = await ctx.services.statistics.by_day(link.id, first, last)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(("day", "dimension", "value", "part", "count"))
-    for day, name, value, part, count in rows:
-        if args.dimensions is None or name == "total" or name in args.dimensions:
-            writer.writerow((day_text(day), name, _harmless(value), _harmless(part), count))
-    return Export(csv=text.getvalue())
+    wanted = [name for name in DIMENSIONS if args.dimensions is None or name in args.dimensions]
+    rows = await ctx.services.clicks.statistics.by_day(link.id, first, last, wanted)
+    return Export(csv=statistics_csv(rows))
 
 
 def _range(ctx: Context, args: GetStats) -> tuple[int, int]:
@@ -140,8 +131,3 @@ def _day(text: str, field: str) -> int:
 def _value_count(value: Value) -> ValueCount:
     parts = [PartCount(part.name, part.count) for part in value.parts]
     return ValueCount(value.name, value.count, parts)
-
-
-def _harmless(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula: strangers choose what stands in it."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell

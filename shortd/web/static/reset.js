@@ -5,9 +5,10 @@
    the password, ask another origin for anything, or write markup. */
 
 import { doubleSha256, hexOf, pbkdf2 } from "./derive.js";
+import { word } from "./words.js";
 
-const DIFFERENT = "These are two different passwords.";
-const UNREACHABLE = "The server cannot be reached. Check your connection and try again.";
+const DIFFERENT = word("These are two different passwords.");
+const UNREACHABLE = word("The server cannot be reached. Check your connection and try again.");
 
 const element = (id) => document.getElementById(id);
 
@@ -26,19 +27,21 @@ async function call(name, inputs) {
 
 async function reset(form) {
   const { email, code, password, again } = form.elements;
-  if (password.value !== again.value) {
+  // One spelling for all keyboards, as the server has it where no script runs.
+  const typed = password.value.normalize("NFC");
+  if (typed !== again.value.normalize("NFC")) {
     say(DIFFERENT, true);
     again.focus();
     return;
   }
   element("submit").disabled = true;
-  say("Setting the password…");
+  say(word("Setting the password…"));
   try {
     const { userid, token } = await call("reset_password", {
       email: email.value,
       unique_code: code.value,
-      password: hexOf(await pbkdf2(password.value)),
-      password_alt: hexOf(await doubleSha256(password.value)),
+      password: hexOf(await pbkdf2(typed)),
+      password_alt: hexOf(await doubleSha256(typed)),
     });
     form.reset();
     form.hidden = true;

@@ -1,42 +1,57 @@
-/* Encrypted files as ww7 v2 has them: the keys of a password, the challenge, the frames.
+/* Encrypted files: the secrets of a password or a link, the challenge, the frames. What Python has
+   in shortd/client/crypto.py.
 
    A body is frames of `uint32 LE length | 12-byte IV | ciphertext | 16-byte tag`, AES-256-GCM;
    the length counts all but itself. A signature is one such frame without its length, around
-   the challenge. This module must never touch the page, the network or anything kept. */
+   the challenge. In the bound form, which is shortd's own, the challenge begins with MARK, an IV is
+   7 random bytes, the frame's number (uint32 LE) and 1 for the last one, and what was typed has a
+   key of its own for each file. So frames cannot be exchanged, doubled or left out; in ww7's form
+   they can. This module must never touch the page, the network or anything kept. */
 
 import { bytesOf, doubleSha256, hexOf, pbkdf2 } from "./derive.js";
 
 const LENGTH_BYTES = 4;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
+const CHALLENGE_BYTES = 16;
 const LARGEST_FRAME = 2 ** 31 - 1; // One frame is decrypted in one piece, in memory.
+const MARK = new TextEncoder().encode("shd1");
+const FILE_KEY_INFO = new TextEncoder().encode("shortd file key");
+const NONCE_BYTES = 7;
 
-/** The bytes are not what was encrypted: changed, cut off, or not as many as announced. */
+/** What stands behind the "#" of a link that carries its file's key. */
+export const LINK_KEY = /^[A-Za-z0-9_-]{22}$/;
+
+/** The bytes are not what was encrypted: changed, cut off, moved, or not as many as announced. */
 export class Damaged extends Error {}
 
 /** A frame is larger than can be decrypted here. */
 export class TooLarge extends Error {}
 
-/** The AES key in which a signature (hex) can be read, and the challenge (hex) that it says;
-    null if the password is not the one. */
+/** What a signature (hex) says to who has the password: the challenge (hex), and the key of the
+    file's frames. null if the password is not the one. */
 export async function solve(signature, password) {
-  for await (const key of keysOf(password)) {
-    const challenge = await decrypt(key, bytesOf(signature));
-    if (challenge) return { key, challenge: hexOf(challenge) };
+  for await (const secret of secretsOf(password)) {
+    const challenge = await decrypt(await gcm(secret.bytes), bytesOf(signature));
+    if (!challenge) continue;
+    const fileKey = await fileKeyOf(secret, new Uint8Array(challenge));
+    return { fileKey, challenge: hexOf(challenge) };
   }
   return null;
 }
 
 /** A transform stream from frames, however they are cut into chunks, to `filesize` plain bytes.
     It fails with Damaged or TooLarge, at the latest at its end; only then the file is whole. */
-export function opener(key, filesize) {
+export function opener({ key, isBound }, filesize) {
   const length = new Uint8Array(LENGTH_BYTES);
   let target = length;
   let filled = 0;
   let missing = filesize;
+  let number = 0;
+  let hasEnded = false;
 
   function frame() {
-    const size = new DataView(length.buffer).getUint32(0, true);
+    const size = viewOf(length).getUint32(0, true);
     const plain = size - IV_BYTES - TAG_BYTES;
     if (plain < 0 || plain > missing) throw new Damaged();
     if (size > LARGEST_FRAME) throw new TooLarge();
@@ -46,6 +61,15 @@ export function opener(key, filesize) {
     } catch {
       throw new TooLarge();
     }
+  }
+
+  function checkPlace(iv) {
+    const last = iv[IV_BYTES - 1];
+    if (hasEnded || last > 1 || viewOf(iv).getUint32(NONCE_BYTES, true) !== number) {
+      throw new Damaged();
+    }
+    number += 1;
+    hasEnded = last === 1;
   }
 
   return new TransformStream({
@@ -61,6 +85,7 @@ export function opener(key, filesize) {
           target = frame();
           continue;
         }
+        if (isBound) checkPlace(target.subarray(0, IV_BYTES));
         const plain = await decrypt(key, target);
         if (!plain) throw new Damaged();
         if (plain.byteLength) controller.enqueue(new Uint8Array(plain));
@@ -68,16 +93,73 @@ export function opener(key, filesize) {
       }
     },
     flush() {
-      if (missing || filled || target !== length) throw new Damaged();
+      if (missing || filled || target !== length || (isBound && !hasEnded)) throw new Damaged();
     },
   });
 }
 
-/** The keys a password may stand for: the document's clients derive them in two ways. */
-async function* keysOf(password) {
-  for (const derive of [doubleSha256, pbkdf2]) {
-    yield crypto.subtle.importKey("raw", await derive(password), "AES-GCM", false, ["decrypt"]);
+/** A new key for one file, as it stands behind the "#" of its link. */
+export function newLinkKey() {
+  const text = String.fromCharCode(...random(16));
+  return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+/** What a new file is encrypted with, in the bound form: a challenge and its signature (hex), and
+    the key of its frames. `password` is typed, or else the key of a link. */
+export async function newSeal({ password, linkKey }) {
+  const secret = linkKey
+    ? { bytes: await doubleSha256(linkKey), isSlow: false }
+    : { bytes: await pbkdf2(password.normalize("NFC")), isSlow: true };
+  const challenge = Uint8Array.from([...MARK, ...random(CHALLENGE_BYTES - MARK.length)]);
+  const sealed = await encrypt(await gcm(secret.bytes), random(IV_BYTES), challenge);
+  const fileKey = await fileKeyOf(secret, challenge);
+  return { fileKey, challenge: hexOf(challenge), signature: hexOf(sealed) };
+}
+
+/** The whole frame of this number, from 0, around plain bytes. A part that is sent again must be
+    sealed again: its bytes may be others. */
+export async function sealFrame({ key }, plain, number, isLast) {
+  const iv = random(IV_BYTES);
+  viewOf(iv).setUint32(NONCE_BYTES, number, true);
+  iv[IV_BYTES - 1] = isLast ? 1 : 0;
+  const sealed = await encrypt(key, iv, plain);
+  const frame = new Uint8Array(LENGTH_BYTES + sealed.length);
+  viewOf(frame).setUint32(0, sealed.length, true);
+  frame.set(sealed, LENGTH_BYTES);
+  return frame;
+}
+
+/** All that a file may have been encrypted with by who typed this, or had it in a link: the
+    document's clients derive in two ways, and keyboards spell letters with accents in two. */
+async function* secretsOf(password) {
+  const spellings = new Set([password.normalize("NFC"), password.normalize("NFD"), password]);
+  for (const [derive, isSlow] of [
+    [doubleSha256, false],
+    [pbkdf2, true],
+  ]) {
+    for (const spelling of spellings) yield { bytes: await derive(spelling), isSlow };
   }
+}
+
+async function fileKeyOf({ bytes, isSlow }, challenge) {
+  const isBound = MARK.every((byte, at) => byte === challenge[at]);
+  if (!isBound || !isSlow) return { key: await gcm(bytes), isBound };
+  const base = await crypto.subtle.importKey("raw", bytes, "HKDF", false, ["deriveBits"]);
+  const hkdf = { name: "HKDF", hash: "SHA-256", salt: challenge, info: FILE_KEY_INFO };
+  return { key: await gcm(await crypto.subtle.deriveBits(hkdf, base, 256)), isBound };
+}
+
+function gcm(bytes) {
+  return crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
+}
+
+/** `IV | ciphertext | tag`. */
+async function encrypt(key, iv, plain) {
+  const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, key, plain);
+  const whole = new Uint8Array(IV_BYTES + sealed.byteLength);
+  whole.set(iv);
+  whole.set(new Uint8Array(sealed), IV_BYTES);
+  return whole;
 }
 
 /** What stands in `IV | ciphertext | tag`; null if it was not encrypted with this key. */
@@ -89,4 +171,12 @@ async function decrypt(key, sealed) {
     if (fault.name === "OperationError") return null;
     throw fault;
   }
+}
+
+function random(size) {
+  return crypto.getRandomValues(new Uint8Array(size));
+}
+
+function viewOf(bytes) {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,35 +1,44 @@
 /* The page /-/unlock: decrypts a shared file in its visitor's browser.
 
-   The password stays in this tab. It reads the signature in the page's address, which gives the
+   The password stays in this tab, or the key that the link carries behind its "#", which is taken
+   out of the address. It reads the signature in the page's address, which gives the
    challenge; for the challenge the server names the file and the address to download it from.
 
    This script must never send the password or a key anywhere, ask another origin for anything,
-   write markup, show a file's name before its challenge is solved, or leave behind a file that
-   looks whole and is not. What the address and the server say is checked or shown as text. */
+   write markup, show a file's name before its challenge is solved or an address of another site,
+   or leave behind a file that looks whole and is not. What the address and the server say is
+   checked or shown as text. */
 
-import { Damaged, TooLarge, opener, solve } from "./sealed.js";
+import { chooseTarget, isInMemory } from "./saving.js";
+import { Damaged, LINK_KEY, TooLarge, opener, solve } from "./sealed.js";
+import { size } from "./sizes.js";
+import { word } from "./words.js";
 
 const SHORT_URL =
   /^https?:\/\/([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?\/(?!-)[\w-]{1,64}$/;
 const SIGNATURE = /^[0-9a-f]{88}$/i;
 const DOWNLOAD_PATH = /^\/-\/files\/[A-Za-z0-9]{32}$/;
 const REDRAW_MS = 200;
-const REVOKE_MS = 60_000;
+const LARGE = 512 << 20;
 
-const INCOMPLETE = "The address of this page is not complete. Open the short link again.";
-const INSECURE = "Browsers decrypt on secure pages (https) only, and this is none.";
-const WRONG_PASSWORD = "This is not the password of this file. Nothing was sent; try again.";
-const DAMAGED = "The file is damaged or was tampered with. Nothing was saved.";
-const TOO_LARGE =
-  "The file was encrypted in one piece, which is too large for this browser. Nothing was saved.";
-const UNREACHABLE = "The server cannot be reached. Check your connection and try again.";
-const CUT_OFF = "The connection broke. Nothing was saved; try again.";
-const NO_ROOM = "There is no room for the file on this device. Nothing was saved.";
-const CANCELLED = "Cancelled. Nothing was saved.";
-const GONE = "There is nothing at this link any more.";
-const CHANGED = "The link does not lead to this file any more. Open the short link again.";
+const INCOMPLETE = word("The address of this page is not complete. Open the short link again.");
+const INSECURE = word("Browsers decrypt on secure pages (https) only, and this is none.");
+const WRONG_KEY = word(
+  "The key in this link is not this file's: a part of the link is missing, or its file is another.",
+);
+const WRONG_PASSWORD = word("This is not the password of this file. Nothing was sent; try again.");
+const DAMAGED = word("The file is damaged or was tampered with. Nothing was saved.");
+const TOO_LARGE = word(
+  "The file was encrypted in one piece, which is too large for this browser. Nothing was saved.",
+);
+const UNREACHABLE = word("The server cannot be reached. Check your connection and try again.");
+const CUT_OFF = word("The connection broke. Nothing was saved; try again.");
+const NO_ROOM = word("There is no room for the file on this device. Nothing was saved.");
+const CANCELLED = word("Cancelled. Nothing was saved.");
+const GONE = word("There is nothing at this link any more.");
+const CHANGED = word("The link does not lead to this file any more. Open the short link again.");
 const BY_CODE = {
-  link_expired: "This link has expired. The person who sent it to you can make a new one.",
+  link_expired: word("This link has expired. The person who sent it to you can make a new one."),
   link_not_found: GONE,
   not_found: GONE,
   not_a_file: CHANGED,
@@ -64,11 +73,13 @@ function refusalInWords(response, { code = "", message }) {
   if (Object.hasOwn(BY_CODE, code)) return BY_CODE[code];
   if (response.status === 429) {
     const seconds = Number(response.headers.get("retry-after")) || 60;
-    const wait = seconds < 120 ? `${seconds} seconds` : `${Math.ceil(seconds / 60)} minutes`;
-    return `That was too often. Wait ${wait}, then try again.`;
+    if (seconds < 120) return word("That was too often. Wait {seconds} seconds, then try again.", { seconds });
+    const minutes = Math.ceil(seconds / 60);
+    return word("That was too often. Wait {minutes} minutes, then try again.", { minutes });
   }
-  if (response.status >= 500) return "The server has a problem. Please try again later.";
-  return `The server refuses: ${message ?? `status ${response.status}`}`;
+  if (response.status >= 500) return word("The server has a problem. Please try again later.");
+  if (!message) return word("The server refuses, with status {status}.", { status: response.status });
+  return word("The server refuses: {said}", { said: message });
 }
 
 /** What the server tells of a file to who has solved its challenge; `path` lasts a minute. */
@@ -77,7 +88,7 @@ async function fileInfo(shorturl, challenge, signal) {
   const response = await ask("/v2/get_protected_file_info", { method: "POST", body, signal });
   const { output } = (await response.json().catch(() => null)) ?? {};
   const { pathname, search } = new URL(output?.url ?? "", location);
-  if (!DOWNLOAD_PATH.test(pathname)) throw new Refusal("The server's answer makes no sense.");
+  if (!DOWNLOAD_PATH.test(pathname)) throw new Refusal(word("The server's answer makes no sense."));
   return { ...output, path: pathname + search };
 }
 
@@ -92,48 +103,6 @@ async function openDownload(file, signal) {
   }
 }
 
-// Where the plain bytes go: a target's file appears when it is finished, and not before
-
-/** A file of the visitor's choice, or else a download. Only a click may lead here. */
-async function chooseTarget(filename) {
-  if (!window.showSaveFilePicker) return blobTarget(filename);
-  try {
-    return await diskTarget(await window.showSaveFilePicker({ suggestedName: filename }));
-  } catch (fault) {
-    if (fault.name === "AbortError") throw fault;
-    return blobTarget(filename);
-  }
-}
-
-async function diskTarget(handle) {
-  return {
-    stream: await handle.createWritable(),
-    finish: async () => `Saved as ${handle.name}.`,
-    // Choosing has made an empty file.
-    discard: async () => (await handle.getFile()).size === 0 && handle.remove?.(),
-  };
-}
-
-/** Collects a blob, which browsers move to disk as it grows, and downloads that. */
-function blobTarget(filename) {
-  const { readable, writable } = new TransformStream();
-  // Of a type that is never shown: somebody's file must not run as a page of this site.
-  const headers = { "content-type": "application/octet-stream" };
-  const blob = new Response(readable, { headers }).blob();
-  blob.catch(() => {}); // The stream says what broke it.
-  return {
-    stream: writable,
-    async finish() {
-      const href = URL.createObjectURL(await blob);
-      const link = Object.assign(document.createElement("a"), { href, download: filename });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(href), REVOKE_MS);
-      return "Done. The file is among your browser's downloads.";
-    },
-    discard: async () => {},
-  };
-}
-
 // The page
 
 function say(words, isBad = false) {
@@ -146,8 +115,8 @@ function show(step) {
   for (const id of ["ask", "file", "transfer"]) element(id).hidden = id !== step;
 }
 
-function offerCommand(shorturl) {
-  element("command").textContent = `shortd fetch ${shorturl}`;
+function offerCommand(link) {
+  element("command").textContent = `shortd fetch ${link}`;
   element("hint").hidden = false;
 }
 
@@ -157,13 +126,7 @@ function faultInWords(fault) {
   if (fault instanceof TooLarge) return TOO_LARGE;
   if (fault instanceof TypeError) return CUT_OFF;
   if (fault.name === "QuotaExceededError") return NO_ROOM;
-  return `This did not work: ${fault.message}`;
-}
-
-function inUnits(bytes) {
-  const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), 4);
-  const unit = ["bytes", "kB", "MB", "GB", "TB"][power];
-  return `${power ? (bytes / 1000 ** power).toFixed(1) : bytes} ${unit}`;
+  return word("This did not work: {fault}", { fault: fault.message });
 }
 
 /** Lets bytes through, and shows how many of how many there were, and how fast they come. */
@@ -179,9 +142,10 @@ function meter(total) {
       const now = performance.now();
       if (now - drawn < REDRAW_MS) return;
       drawn = now;
-      const pace = inUnits(Math.round((received * 1000) / (now - begin)));
+      const pace = size(Math.round((received * 1000) / (now - begin)));
       element("progress").value = received;
-      element("pace").textContent = `${inUnits(received)} of ${inUnits(total)}, ${pace} a second`;
+      const places = { received: size(received), total: size(total), pace };
+      element("pace").textContent = word("{received} of {total}, {pace} a second", places);
     },
   });
 }
@@ -201,12 +165,12 @@ async function save(file) {
     element("pace").textContent = "";
     show("transfer");
     element("cancel").focus();
-    say("Downloading and decrypting…");
+    say(word("Downloading and decrypting…"));
     const response = await openDownload(file, signal);
     const total = Number(response.headers.get("content-length") ?? file.filesize);
     await response.body
       .pipeThrough(meter(total))
-      .pipeThrough(opener(file.key, file.filesize))
+      .pipeThrough(opener(file.fileKey, file.filesize))
       .pipeTo(target.stream, { signal });
     say(await target.finish());
   } catch (fault) {
@@ -214,7 +178,7 @@ async function save(file) {
     await target?.discard().catch(() => {});
     if (fault.name === "AbortError") say(target ? CANCELLED : "");
     else say(faultInWords(fault), true);
-    if (fault instanceof TooLarge) offerCommand(file.shorturl);
+    if (fault instanceof TooLarge) offerCommand(shownLink(file.shorturl));
   }
   window.removeEventListener("beforeunload", stay);
   element("save").disabled = false;
@@ -222,32 +186,50 @@ async function save(file) {
   element("save").focus();
 }
 
-async function unlock(shorturl, signature) {
+async function unlock(shorturl, signature, linkKey = "") {
   const password = element("password");
   password.removeAttribute("aria-invalid");
   element("submit").disabled = true;
-  say("Trying the password…");
+  say(linkKey ? word("Opening…") : word("Trying the password…"));
   try {
-    const solved = await solve(signature, password.value);
+    const solved = await solve(signature, linkKey || password.value);
     if (!solved) {
+      if (linkKey) throw new Refusal(WRONG_KEY);
       password.setAttribute("aria-invalid", "true");
       throw new Refusal(WRONG_PASSWORD);
     }
     const info = await fileInfo(shorturl, solved.challenge);
     password.value = "";
     element("name").textContent = info.filename;
-    element("size").textContent = inUnits(info.filesize);
-    element("type").textContent = info.filetype || "unknown";
+    element("size").textContent = size(info.filesize);
+    element("type").textContent = info.filetype || word("unknown");
     element("save").onclick = () => save({ ...info, ...solved, shorturl });
     show("file");
     element("save").focus();
-    say("Unlocked.");
+    say(isInMemory() ? word("Unlocked. This browser keeps the file in memory until it is whole.") : word("Unlocked."));
+    if (isInMemory() && info.filesize > LARGE) offerCommand(shownLink(shorturl));
   } catch (fault) {
     say(faultInWords(fault), true);
+    show("ask");
+    // Trying again takes no more than the button.
+    if (fault.message !== WRONG_KEY) password.value ||= linkKey;
     password.focus();
     password.select();
   }
   element("submit").disabled = false;
+}
+
+/** The short URL as this page may show it: anybody can write another site's into its address. */
+function shownLink(shorturl) {
+  const own = [location.origin, new URL(element("shorturl").dataset.site).origin];
+  return own.includes(new URL(shorturl).origin) ? shorturl : word("THE-SHORT-LINK");
+}
+
+/** What stands behind the "#", which leaves the address: it must not be copied or kept by chance. */
+function takeLinkKey() {
+  const key = location.hash.slice(1);
+  if (key) history.replaceState(null, "", location.pathname + location.search);
+  return key;
 }
 
 function start() {
@@ -258,18 +240,25 @@ function start() {
     say(INCOMPLETE, true);
     return;
   }
-  element("shorturl").textContent = shorturl;
+  const link = shownLink(shorturl);
+  element("shorturl").textContent = link === shorturl ? link : "";
   if (!crypto.subtle) {
     say(INSECURE, true);
-    offerCommand(shorturl);
+    offerCommand(link + location.hash);
     return;
   }
   element("ask").onsubmit = (event) => {
     event.preventDefault();
     unlock(shorturl, signature);
   };
+  const linkKey = takeLinkKey();
+  if (LINK_KEY.test(linkKey)) {
+    unlock(shorturl, signature, linkKey);
+    return;
+  }
   show("ask");
   element("password").focus();
+  if (linkKey) say(WRONG_KEY, true);
 }
 
 start();

@@ -1,0 +1,255 @@
+"""Logins: who may act for an account, the password that says so, and where he is signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import NamedTuple
+
+import msgspec
+
+from shortd import errors
+from shortd.accounts.accounts import ID_LENGTH, find_account, label, typed_name, unlocked
+from shortd.accounts.credentials import end_credentials, living_keys
+from shortd.accounts.known_clients import Client, Clients, is_known, note_client
+from shortd.accounts.tokens import Login, put_token
+from shortd.accounts.uses import Uses
+from shortd.blocks import blocks
+from shortd.ids import random_text, token_digest
+from shortd.models.accounts import Account, AccountType, Token
+from shortd.security.fair_queue import Purpose, Turn
+from shortd.security.guessing import Guessing, Secret
+from shortd.security.passwords import PasswordHasher
+from shortd.settings import LimitSettings
+from shortd.store import Store
+from shortd.store.room import Reserve
+from shortd.store.schema import ACCOUNTS, TOKENS
+from shortd.store.txn import WriteTxn
+
+ID_BYTES = 12
+"""Of a token's digest, by which its owner names a login."""
+
+
+class SignedIn(NamedTuple):
+    """A login as its owner sees it."""
+
+    id: str
+    """24 hex digits."""
+    row: Token
+    is_own: bool
+    """Whether it is the one that asks."""
+
+
+class Logins:
+    """The rules of logins over the store. Times are Unix µs, passwords 64 hex digits."""
+
+    def __init__(
+        self,
+        store: Store,
+        limits: LimitSettings,
+        hasher: PasswordHasher,
+        guessing: Guessing,
+        clients: Clients,
+        random: Random,
+    ) -> None:
+        self._store = store
+        self._limits = limits
+        self._hasher = hasher
+        self._guessing = guessing
+        self._clients = clients
+        self._random = random
+        self.uses: Uses[tuple[str, bytes], Token] = Uses(store, TOKENS)
+
+    def authenticate(self, userid: str, token: str | None, now: int) -> Account:
+        """The account that these credentials prove.
+
+        A temporary account's userid is its credential; others need a valid token.
+        Raises BAD_CREDENTIALS, TOKEN_REQUIRED, ACCOUNT_EXPIRED or ACCOUNT_LOCKED.
+        """
+        with self._store.read() as txn:
+            account = ACCOUNTS.get(txn, (userid,))
+            if account is None:
+                raise errors.BAD_CREDENTIALS(field="userid")
+            if account.type is AccountType.TEMPORARY:
+                if account.expiration_utime <= now:
+                    raise errors.ACCOUNT_EXPIRED(field="userid")
+                return unlocked(account)
+            if token is None:
+                raise errors.TOKEN_REQUIRED(field="token")
+            key = (userid, token_digest(token))
+            login = TOKENS.get(txn, key)
+        if login is None or login.expiration_utime <= now:
+            raise errors.BAD_CREDENTIALS(field="token")
+        self.uses.note(key, max(login.use_utime, login.create_utime), now)
+        return unlocked(account)
+
+    def of_account(self, account: Account, token: str | None, now: int) -> list[SignedIn]:
+        """An account's logins that are good, the newest first; `token` is that of who asks."""
+        with self._store.read() as txn:
+            rows = list(TOKENS.scan(txn, (account.userid,)))
+        own = None if token is None else token_digest(token)
+        found = [
+            SignedIn(_login_id(digest), row, digest == own)
+            for (_, digest), row in rows
+            if row.expiration_utime > now
+        ]
+        return sorted(found, key=lambda login: login.row.create_utime, reverse=True)
+
+    async def end(self, account: Account, login_id: str) -> bool:
+        """Ends one login of an account; whether there was one of that id."""
+
+        def end(txn: WriteTxn) -> bool:
+            keys = [key for key, _ in TOKENS.scan(txn, (account.userid,))]
+            ended = [key for key in keys if _login_id(key[1]) == login_id]
+            for key in ended:
+                TOKENS.delete(txn, key)
+            return bool(ended)
+
+        return await self._store.write(end)
+
+    async def end_all(self, account: Account, token: str | None, *, end_keys: bool) -> None:
+        """Ends all logins of an account in all APIs but the one of this token, and its API keys if
+        they are to end; codes that were mailed for a new password, too."""
+        await self._store.write(
+            lambda txn: end_credentials(
+                txn, account.userid, keep_token=token, keep_keys=not end_keys
+            )
+        )
+
+    async def log_in(
+        self,
+        name: str,
+        password: str,
+        address: str,
+        now: int,
+        user_agent: str = "",
+        *,
+        password_alt: str = "",
+    ) -> Login:
+        """A new token for the account of that username or e-mail address.
+
+        `password_alt` is another derivation of what was typed, for who does not know which one the
+        account was made with.
+
+        Unknown names take as long as wrong passwords and answer alike: BAD_CREDENTIALS.
+        LOGIN_LIMITED after many of either; ACCOUNT_LOCKED for the right one; BUSY when too many
+        passwords wait to be checked.
+        """
+        client = self._clients.of(address, user_agent)
+        account, known = self._named(name, client, now)
+        await self._check_password(
+            Secret.LOGIN,
+            account,
+            typed_name(name),
+            password,
+            address,
+            known=known,
+            alt=password_alt,
+        )
+        if account is None:
+            raise errors.BAD_CREDENTIALS()
+        token = random_text(self._random, ID_LENGTH)
+
+        def issue(txn: WriteTxn) -> Account:
+            current = ACCOUNTS.get(txn, (account.userid,))
+            if current is None or current.password != account.password:
+                raise errors.BAD_CREDENTIALS()
+            unlocked(current)
+            lifetime = self._limits.token_lifetime(current.type)
+            put_token(txn, current.userid, token, now, lifetime, client)
+            return current
+
+        # Who wants to make room has to log in for it.
+        return Login(await self._store.write(issue, Reserve.QUARTER), token)
+
+    async def log_out(self, userid: str, token: str) -> None:
+        """Ends one login."""
+        await self._store.write(
+            lambda txn: TOKENS.delete(txn, (userid, token_digest(token))), Reserve.ALL
+        )
+
+    async def change_password(
+        self,
+        account: Account,
+        token: str,
+        *,
+        password: str,
+        new_passwords: Sequence[str],
+        end_keys: bool,
+        address: str,
+        now: int,
+        password_alt: str = "",
+    ) -> int:
+        """Sets a new password and ends every other login, and the API keys if they are to end; how
+        many of these are left.
+
+        BAD_CREDENTIALS if `password` is not the current one, LOGIN_LIMITED after many, BUSY.
+        """
+        client = self._clients.of(address)
+        await self.confirm(account, password, address, now, password_alt=password_alt)
+        new = await self._hasher.hash(new_passwords)
+
+        def change(txn: WriteTxn) -> int:
+            current = ACCOUNTS.get(txn, (account.userid,))
+            if current is None or current.password != account.password:
+                raise errors.BAD_CREDENTIALS(field="password")
+            ACCOUNTS.put(txn, (account.userid,), msgspec.structs.replace(current, password=new))
+            end_credentials(txn, account.userid, keep_token=token, keep_keys=not end_keys)
+            note_client(txn, account.userid, client.hash, now)
+            return living_keys(txn, account.userid, now)
+
+        return await self._store.write(change, Reserve.ALL)
+
+    async def confirm(
+        self, account: Account, password: str, address: str, now: int, *, password_alt: str = ""
+    ) -> None:
+        """Asks who is signed in for his password again, before what cannot be taken back.
+
+        BAD_CREDENTIALS, LOGIN_LIMITED after many, BUSY.
+        """
+        known = self._is_known(account, self._clients.of(address), now)
+        await self._check_password(
+            Secret.PASSWORD,
+            account,
+            account.userid,
+            password,
+            address,
+            known=known,
+            alt=password_alt,
+        )
+
+    def _named(self, name: str, client: Client, now: int) -> tuple[Account | None, bool]:
+        """The account of a name, and whether it was logged in to from there before."""
+        with self._store.read() as txn:
+            account = find_account(txn, name)
+            return account, account is not None and is_known(txn, account.userid, client.hash, now)
+
+    def _is_known(self, account: Account, client: Client, now: int) -> bool:
+        with self._store.read() as txn:
+            return is_known(txn, account.userid, client.hash, now)
+
+    async def _check_password(
+        self,
+        secret: Secret,
+        account: Account | None,
+        subject: str,
+        password: str,
+        address: str,
+        *,
+        known: bool,
+        alt: str = "",
+    ) -> None:
+        # The budget is that of the name that was typed: were it the account's, the wait would
+        # tell which names are one account's, and whether there is one.
+        async with self._guessing.attempt(secret, subject, address, known=known) as attempt:
+            attempt.account = label(account)
+            purpose = Purpose.FIRST_LOGIN if attempt.first else Purpose.LOGIN
+            turn = Turn(Purpose.KNOWN_LOGIN if known else purpose, blocks(address)[-1])
+            stored = account.password if account else None
+            if not await self._hasher.verify(stored, password, turn, alt):
+                raise errors.BAD_CREDENTIALS(field="password")
+            attempt.succeed()
+
+
+def _login_id(digest: bytes) -> str:
+    return digest[:ID_BYTES].hex()

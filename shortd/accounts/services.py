@@ -1,0 +1,61 @@
+"""The services of this room, wired."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from shortd.accounts.access_tokens import AccessTokens
+from shortd.accounts.accounts import Accounts
+from shortd.accounts.api_keys import ApiKeys
+from shortd.accounts.known_clients import Clients
+from shortd.accounts.logins import Logins
+from shortd.accounts.mailboxes import Mailboxes
+from shortd.accounts.preferences import PreferencesKeeper
+from shortd.blocks import BlockHashes
+from shortd.limits.services import LimitServices
+from shortd.security.services import SecurityServices
+from shortd.settings import Settings
+from shortd.store import Store
+
+
+@dataclass(frozen=True)
+class AccountServices:
+    """Accounts, and the ways to prove that one is meant."""
+
+    accounts: Accounts
+    logins: Logins
+    mailboxes: Mailboxes
+    api_keys: ApiKeys
+    access_tokens: AccessTokens
+    preferences: PreferencesKeeper
+
+    async def save_uses(self) -> None:
+        """Writes when logins and keys were last used, as far as that is news."""
+        await self.logins.uses.save()
+        await self.api_keys.uses.save()
+
+
+def open_accounts(
+    store: Store,
+    settings: Settings,
+    security: SecurityServices,
+    limits: LimitServices,
+    hashes: BlockHashes,
+    random: Random,
+) -> AccountServices:
+    """Wires them. `hashes` names clients on the disk."""
+    clients = Clients(hashes, settings.clicks.ip)
+    hasher, guessing, owners = security.hasher, security.guessing, limits.owners
+    return AccountServices(
+        accounts=Accounts(
+            store, settings, hasher, owners, limits.holdings, clients, security.log, random
+        ),
+        logins=Logins(store, settings.limits, hasher, guessing, clients, random),
+        mailboxes=Mailboxes(
+            store, settings, hasher, guessing, limits.budgets, owners, clients, random
+        ),
+        api_keys=ApiKeys(store, guessing, random),
+        access_tokens=AccessTokens(store, guessing, hashes, random),
+        preferences=PreferencesKeeper(store),
+    )

@@ -1,0 +1,17 @@
+"""Clicks: journalled, counted exactly once, added up, kept for a while.
+
+It must never keep more of a visitor than [clicks] allows.
+"""
+
+from __future__ import annotations
+
+from shortd.clicks.clicks import JOURNAL, Clicks, LiveCounts
+from shortd.clicks.drain import GIVE_WAY_SECONDS, Drain
+
+__all__ = [
+    "GIVE_WAY_SECONDS",
+    "JOURNAL",
+    "Clicks",
+    "Drain",
+    "LiveCounts",
+]

@@ -1,0 +1,113 @@
+"""The command line: the group of all commands, and how any of them ends in failure.
+
+One place turns a refusal into a line on standard error and an exit status: 2 for settings and
+usage, 130 for Ctrl-C, 1 for anything else. Logic that is worth a test of its own belongs elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from shortd import __version__
+from shortd.client.commands import fetch, send
+from shortd.client.failures import ClientFailure, Interrupted
+from shortd.client.texts import print_anything, take_text_alone
+from shortd.commands.campaigns import campaign
+from shortd.commands.clock import clock
+from shortd.commands.config import config
+from shortd.commands.doctor import doctor
+from shortd.commands.domains import domain
+from shortd.commands.init import init
+from shortd.commands.mail import mail
+from shortd.commands.options import fail
+from shortd.commands.plugins import import_links, plugins, x
+from shortd.commands.serve import serve
+from shortd.commands.stats import stats
+from shortd.commands.teams import team
+from shortd.commands.trackers import tracker
+from shortd.commands.users import user
+from shortd.settings.config import ConfigError
+
+OF_THE_SERVER = (
+    *(serve, init, config, mail, doctor),
+    *(user, team, domain, campaign, tracker, clock),
+    *(stats, plugins, x, import_links),
+)
+OF_THE_CLIENT = (send, fetch)
+"""Settings and data directory are the server's own affair."""
+
+
+INTERRUPTED = 130
+"""As shells have it for what Ctrl-C has ended."""
+
+
+class Commands(click.Group):
+    """The group of all commands; whatever any of them raises is rendered here."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        open_standard_streams()
+        print_anything()
+        return super().main(*args, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        # Not needed by --help and --version, which never get here.
+        from shortd.errors import ShortdError
+        from shortd.store.data_directory import StoreError, reason_of
+
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            fail(error.problems, status=2)
+        except Interrupted as error:
+            fail([str(error)], status=INTERRUPTED)
+        except ClientFailure as error:
+            fail([str(error)], status=error.exit_status)
+        except (ShortdError, StoreError) as error:
+            fail([str(error)])
+        except KeyboardInterrupt:
+            fail(["interrupted"], status=INTERRUPTED)
+        except click.Abort as abort:
+            # So does click tell of an interrupted question, and of one that was answered with no.
+            if isinstance(abort.__context__, KeyboardInterrupt):
+                fail(["interrupted"], status=INTERRUPTED)
+            raise
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            fail([reason_of(error)])
+
+
+def open_standard_streams() -> None:
+    """Puts nothing in the place of standard streams that are closed.
+
+    Else the next file that is opened gets the number of standard error, and what is meant for that
+    is written into it: into the database, perhaps.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(number, mode))
+
+
+STATUSES = (
+    "Exit status: 0 done, 1 failed, 2 wrong use or settings, 3 done in part, 130 interrupted."
+)
+
+
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=STATUSES
+)
+@click.version_option(__version__, message="shortd %(version)s")
+def main() -> None:
+    """A self-hosted URL shortener and file-sharing server."""
+
+
+for command in (*OF_THE_SERVER, *OF_THE_CLIENT):
+    main.add_command(command)
+take_text_alone(main)

@@ -1,0 +1,57 @@
+"""`shortd config …`: the settings."""
+
+from __future__ import annotations
+
+import click
+
+from shortd.commands.options import Place, placed
+from shortd.commands.options import show as show_facts
+from shortd.settings.config import ConfigError
+
+
+@click.group()
+def config() -> None:
+    """Check the settings, and show them."""
+
+
+@config.command()
+@placed
+def check(place: Place) -> None:
+    """Check the settings, and show what follows from them.
+
+    Finds all that would keep the server from starting, and what would keep calls from ever
+    succeeding; changes nothing.
+    """
+    from shortd.mail import Messages, transport_of
+    from shortd.upkeep.settings_check import problems
+
+    settings = place.settings
+    found = list(problems(settings))
+    if found:
+        raise ConfigError(found)
+    domain = Messages(settings.public_url, settings.mail.sender).domain
+    show_facts(
+        {
+            "settings": place.given.file or "no file: defaults and environment",
+            "links": settings.public_url,
+            "listens": f"{settings.server.host} port {settings.server.port}",
+            "data": place.data_dir,
+            "mail": transport_of(settings, domain),
+        }
+    )
+    click.echo("The settings are fine.")
+
+
+@config.command()
+@placed
+def show(place: Place) -> None:
+    """Show every setting in effect, and where it comes from.
+
+    The lines are TOML, as a settings file could have them, but for passwords, which are left out.
+    """
+    from shortd.plugin_runtime.running import prepare
+    from shortd.settings.showing import lines
+
+    own = {name: value for name, value in prepare(place.settings).settings.items() if value}
+    for line in lines(place.settings, place.given, own):
+        click.echo(line)

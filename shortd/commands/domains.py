@@ -1,0 +1,48 @@
+"""`shortd domain …`: domains that teams bring along."""
+
+from __future__ import annotations
+
+import click
+
+from shortd.commands.control import TEAM_HELP, act, look
+from shortd.commands.options import Place, placed
+
+
+@click.group()
+def domain() -> None:
+    """Look after the domains that teams bring along."""
+
+
+@domain.command("list", epilog=TEAM_HELP)
+@placed
+@click.option("--team", "team_name", metavar="TEAM", help="Of this team alone.")
+def domain_list(place: Place, team_name: str | None) -> None:
+    """List the domains of teams.
+
+    Those that are only claimed, and those that have ended, are among them.
+    """
+    look(place, "domain list", team=team_name)
+
+
+@domain.command("add", epilog=TEAM_HELP)
+@placed
+@click.argument("name", metavar="DOMAIN")
+@click.argument("team_name", metavar="TEAM")
+def domain_add(place: Place, name: str, team_name: str) -> None:
+    """Let a domain answer for a team.
+
+    DOMAIN is a name such as go.example.org, which you know to be theirs; members show that by a
+    TXT record.
+    """
+    act(place, "domain add", team=team_name, name=name)
+
+
+@domain.command("remove")
+@placed
+@click.argument("name", metavar="DOMAIN")
+def domain_remove(place: Place, name: str) -> None:
+    """End a domain; its links stay, but nobody reaches them.
+
+    DOMAIN is its name, or its id as `shortd domain list` shows it.
+    """
+    act(place, "domain remove", id=name)

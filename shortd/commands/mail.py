@@ -1,0 +1,39 @@
+"""`shortd mail …`: whether mail goes out."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from shortd.commands.options import Place, fail, placed, show
+
+
+@click.group()
+def mail() -> None:
+    """See whether mail goes out."""
+
+
+@mail.command()
+@placed
+@click.argument("address")
+def test(place: Place, address: str) -> None:
+    """Send a mail to ADDRESS, now and once, and say what became of it.
+
+    The server need not be stopped.
+    """
+    from shortd.clock import SystemClock
+    from shortd.mail import DeliveryFailure, Messages, send_test, transport_of
+
+    settings = place.settings
+    messages = Messages(settings.public_url, settings.mail.sender)
+    way_out = transport_of(settings, messages.domain)
+    if not settings.mail.smtp_url:
+        # It goes into the data directory.
+        place.enter()
+    try:
+        where = asyncio.run(send_test(messages, way_out, address, SystemClock().now()))
+    except DeliveryFailure as failure:
+        fail([f"not sent ({way_out}): {failure}"])
+    place.tell()
+    show({"sent to": address, "through": where})

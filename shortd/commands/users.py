@@ -1,0 +1,148 @@
+"""`shortd user …`: accounts."""
+
+from __future__ import annotations
+
+import click
+
+from shortd.commands.control import USER_HELP, act, look
+from shortd.commands.options import Place, placed
+
+PASSWORD_VARIABLE = "SHORTD_USER_PASSWORD"
+TYPES = click.Choice(["registered", "verified", "custom"])
+
+
+@click.group()
+def user() -> None:
+    """Look after accounts."""
+
+
+@user.command("list")
+@placed
+def user_list(place: Place) -> None:
+    """List all accounts."""
+    look(place, "user list")
+
+
+@user.command("add")
+@placed
+@click.argument("email")
+@click.option("--username", default="", help="A name to log in with; needed for v1.")
+@click.option(
+    "--type", "kind", type=TYPES, default="registered", show_default=True, help="Which limits hold."
+)
+def user_add(place: Place, email: str, username: str, kind: str) -> None:
+    """Add an account, whether or not strangers may sign up.
+
+    Asks for the password, or takes it from SHORTD_USER_PASSWORD.
+    """
+    place.check()
+    passwords = _new_password()
+    account = {"email": email, "username": username, "type": kind, "passwords": passwords}
+    act(place, "user add", **account)
+
+
+@user.command("set", epilog=USER_HELP)
+@placed
+@click.argument("name", metavar="USER")
+@click.option("--email", help="Another address; it counts as not verified.")
+@click.option("--username", help='Another name; "" for none.')
+@click.option("--type", "kind", type=TYPES, help="Which limits hold.")
+@click.option("--verified/--not-verified", default=None, help="Whether the address is known.")
+@click.option(
+    "--operator/--no-operator", default=None, help="Whether the operator's pages are its."
+)
+@click.option("--password", is_flag=True, help="Asks for a new one; logins and API keys end.")
+def user_set(
+    place: Place,
+    name: str,
+    email: str | None,
+    username: str | None,
+    kind: str | None,
+    verified: bool | None,
+    operator: bool | None,
+    password: bool,
+) -> None:
+    """Change an account.
+
+    An account whose address is known is verified, one whose address is not is registered; custom
+    ones may be either.
+    """
+    if not password and {email, username, kind, verified, operator} == {None}:
+        raise click.UsageError("Say what to change, by an option.")
+    place.check()
+    changes = {
+        "email": email,
+        "username": username,
+        "type": kind,
+        "verified": verified,
+        "operator": operator,
+        "passwords": _new_password() if password else None,
+    }
+    act(place, "user set", user=name, changes=changes)
+
+
+@user.command("lock", epilog=USER_HELP)
+@placed
+@click.argument("name", metavar="USER")
+def user_lock(place: Place, name: str) -> None:
+    """Lock an account, until it is unlocked.
+
+    Its links answer 404, its tokens and keys 403; nothing is lost.
+    """
+    act(place, "user lock", user=name)
+
+
+@user.command("unlock", epilog=USER_HELP)
+@placed
+@click.argument("name", metavar="USER")
+def user_unlock(place: Place, name: str) -> None:
+    """Unlock an account: everything is as it was."""
+    act(place, "user unlock", user=name)
+
+
+@user.command("remove", epilog=USER_HELP)
+@placed
+@click.argument("name", metavar="USER")
+@click.confirmation_option(prompt="Remove the account with its links, files and keys?")
+def user_remove(place: Place, name: str) -> None:
+    """Remove an account with all that is its own.
+
+    What it made for teams goes to them.
+    """
+    act(place, "user remove", user=name)
+
+
+@user.command("api-key", epilog=USER_HELP)
+@placed
+@click.argument("name", metavar="USER")
+@click.option("--name", "label", default="command line", show_default=True, help="What it is for.")
+@click.option("--read-only", is_flag=True, help="It changes nothing.")
+@click.option("--days", type=click.FloatRange(min=0, min_open=True), help="How long it lives.")
+def user_api_key(
+    place: Place,
+    name: str,
+    label: str,
+    read_only: bool,
+    days: float | None,
+) -> None:
+    """Make an API key for v1 and sqwish, and print it once."""
+    scopes = ["read"] if read_only else ["read", "write"]
+    key = {"user": name, "name": label, "scopes": scopes, "days": days}
+    act(place, "user api-key", **key)
+
+
+def _new_password() -> list[str]:
+    """The derivations of a password, from the environment or the terminal."""
+    from shortd.client.failures import ClientFailure
+    from shortd.client.passwords import ask
+    from shortd.client.texts import variable
+    from shortd.security.passwords import PASSWORD_CHARACTERS, composed, derivations
+
+    password = variable(PASSWORD_VARIABLE)
+    if not password:
+        password = ask("Password of the account: ", f"set {PASSWORD_VARIABLE}")
+        if composed(ask("Once more: ", "")) != composed(password):
+            raise ClientFailure("These are two different passwords.")
+    if len(composed(password)) < PASSWORD_CHARACTERS:
+        raise ClientFailure(f"A password has at least {PASSWORD_CHARACTERS} characters.")
+    return derivations(password)

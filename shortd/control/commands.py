@@ -1,0 +1,8 @@
+"""All of the operator's commands: whoever imports this has them in the tables."""
+
+from __future__ import annotations
+
+from shortd.control import campaigns, clock, domains, teams, trackers, users
+from shortd.control.registry import run, run_look
+
+__all__ = ["campaigns", "clock", "domains", "run", "run_look", "teams", "trackers", "users"]

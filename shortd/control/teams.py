@@ -1,0 +1,90 @@
+"""What the operator does to teams, and to who is in them."""
+
+from __future__ import annotations
+
+from random import SystemRandom
+
+from shortd.control.named import OneTeam, account_called, found_team, stored_team
+from shortd.control.registry import Args, act, look
+from shortd.control.wire import Rows
+from shortd.models.teams import Role
+from shortd.services import Services
+from shortd.store import Store
+from shortd.teams.members import Members
+from shortd.teams.teams import Teams
+
+
+class NewTeam(Args, frozen=True):
+    owner: str
+    name: str
+    code: str | None = None
+
+
+class RemoveTeam(OneTeam, frozen=True):
+    keep_links: bool = False
+
+
+class InTeam(OneTeam, frozen=True):
+    user: str
+    role: Role = Role.MEMBER
+
+
+@look("team list")
+def team_list(store: Store, args: Args) -> Rows:
+    teams = Teams(store, SystemRandom()).all()
+    rows = [[team.id, team.code, team.name, team.account or "-"] for team in teams]
+    return [["ID", "CODE", "NAME", "OWN TEAM OF"], *rows]
+
+
+@act("team add")
+async def team_add(services: Services, args: NewTeam) -> Rows:
+    owner = account_called(services.store, args.owner)
+    team = await services.teams.teams.create(owner, args.name, args.code, services.clock.now())
+    return [[f"Added team {team.code}, id {team.id}."]]
+
+
+@act("team remove")
+async def team_remove(services: Services, args: RemoveTeam) -> Rows:
+    team = await stored_team(services, args.team)
+    await services.teams.teams.delete(None, team.id, keep_links=args.keep_links)
+    return [[f"Removed team {team.code}."]]
+
+
+@look("team members")
+def team_members(store: Store, args: OneTeam) -> Rows:
+    team, actor = found_team(store, args.team)
+    rows = [
+        [view.userid, view.username or "-", view.email or "-", view.role.value]
+        for view in Members(store).of_team(actor, team.id)
+    ]
+    return [["USERID", "USERNAME", "E-MAIL", "ROLE"], *rows]
+
+
+@act("team add-member")
+async def team_add_member(services: Services, args: InTeam) -> Rows:
+    team, account = (
+        await stored_team(services, args.team),
+        account_called(services.store, args.user),
+    )
+    await services.teams.members.add(team.id, account, args.role, services.clock.now())
+    return [[f"{account.email} is {args.role.value} of team {team.code}."]]
+
+
+@act("team set-role")
+async def team_set_role(services: Services, args: InTeam) -> Rows:
+    team, account = (
+        await stored_team(services, args.team),
+        account_called(services.store, args.user),
+    )
+    await services.teams.members.set_role(None, team.id, account.userid, args.role)
+    return [[f"{account.email} is {args.role.value} of team {team.code}."]]
+
+
+@act("team remove-member")
+async def team_remove_member(services: Services, args: InTeam) -> Rows:
+    team, account = (
+        await stored_team(services, args.team),
+        account_called(services.store, args.user),
+    )
+    await services.teams.members.remove(None, team.id, account.userid)
+    return [[f"{account.email} is no longer in team {team.code}."]]

@@ -1,0 +1,120 @@
+"""What the operator does to accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shortd import errors
+from shortd.accounts.accounts import everyone
+from shortd.clicks.statistics import day_text
+from shortd.clock import DAY
+from shortd.control.named import OneUser, account_called
+from shortd.control.registry import Args, act, look
+from shortd.control.wire import Rows
+from shortd.models.accounts import Account, AccountType, Scope
+from shortd.models.common import NEVER
+from shortd.services import Services
+from shortd.store import Store
+from shortd.upkeep.administration import Changes
+
+
+class NewUser(Args, frozen=True):
+    email: str
+    passwords: list[str]
+    username: str = ""
+    type: AccountType = AccountType.REGISTERED
+
+
+class SetUser(OneUser, frozen=True):
+    changes: Changes
+
+
+class NewKey(OneUser, frozen=True):
+    name: str
+    scopes: list[Scope]
+    days: float | None = None
+
+
+@act("user add")
+async def user_add(services: Services, args: NewUser) -> Rows:
+    account = await services.accounts.accounts.add(
+        args.email, args.username, args.passwords, services.clock.now()
+    )
+    if args.type is not AccountType.REGISTERED:
+        await services.upkeep.administration.change(account.userid, Changes(type=args.type))
+    return [[f"Added {account.email}, userid {account.userid}."]]
+
+
+@look("user list")
+def user_list(store: Store, args: Args) -> Rows:
+    rows = [
+        [
+            account.userid,
+            account.username or "-",
+            account.email or "-",
+            ", ".join(_marks(account)),
+            day_text(account.create_utime // DAY),
+        ]
+        for account in everyone(store)
+    ]
+    return [["USERID", "USERNAME", "E-MAIL", "TYPE", "SINCE"], *rows]
+
+
+def _marks(account: Account) -> Iterator[str]:
+    yield account.type.value
+    if account.operator:
+        yield "operator"
+    if account.locked:
+        yield "locked"
+
+
+@act("user set")
+async def user_set(services: Services, args: SetUser) -> Rows:
+    account = await services.upkeep.administration.change(
+        account_called(services.store, args.user).userid, args.changes
+    )
+    known = "known" if account.email_verified else "not known"
+    state = " It is an operator." if account.operator else ""
+    state += " It is locked." if account.locked else ""
+    return [[f"{account.userid} is {account.type.value}, its address {known}.{state}"]]
+
+
+@act("user lock")
+async def user_lock(services: Services, args: OneUser) -> Rows:
+    return await _lock(services, args.user, locked=True)
+
+
+@act("user unlock")
+async def user_unlock(services: Services, args: OneUser) -> Rows:
+    return await _lock(services, args.user, locked=False)
+
+
+async def _lock(services: Services, user: str, *, locked: bool) -> Rows:
+    account = account_called(services.store, user)
+    changes = Changes(locked=locked)
+    await services.upkeep.administration.change(account.userid, changes)
+    return [[f"{account.userid} is {'locked' if locked else 'not locked any more'}."]]
+
+
+@act("user remove")
+async def user_remove(services: Services, args: OneUser) -> Rows:
+    account = account_called(services.store, args.user)
+    try:
+        await services.upkeep.administration.end(account.userid, services.clock.now())
+    except errors.ShortdError as refusal:
+        if refusal.kind is not errors.STORAGE_FULL:
+            raise
+        raise errors.STORAGE_FULL(
+            "There is no room left, and removing needs some before it makes any: free a few MB of"
+            " the disk, or raise [storage] map_bytes, and try again."
+        ) from None
+    return [[f"Removed {account.userid} with its links, files and keys."]]
+
+
+@act("user api-key")
+async def user_api_key(services: Services, args: NewKey) -> Rows:
+    now = services.clock.now()
+    until = NEVER if args.days is None else now + round(args.days * DAY)
+    account = account_called(services.store, args.user)
+    made = await services.accounts.api_keys.create(account, args.name, args.scopes, now, until)
+    return [[made.key]]

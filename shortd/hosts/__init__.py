@@ -1,0 +1,28 @@
+"""Hosts, ours and others': short hosts, destinations, and the guard against addresses inside.
+
+It must never let a request of the server's own reach an address that is not public.
+"""
+
+from __future__ import annotations
+
+from shortd.hosts.hosts import (
+    NO_HOST,
+    Hosts,
+    ShortHost,
+    name_of,
+    next_number,
+    recall,
+    register,
+    without_scheme,
+)
+
+__all__ = [
+    "NO_HOST",
+    "Hosts",
+    "ShortHost",
+    "name_of",
+    "next_number",
+    "recall",
+    "register",
+    "without_scheme",
+]

@@ -1,0 +1,40 @@
+"""The services of this room, wired."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shortd.blocks import BlockHashes
+from shortd.limits.answers import Answers
+from shortd.limits.bodies import BodyPool
+from shortd.limits.budgets import Budgets
+from shortd.limits.holdings import Holdings
+from shortd.limits.lookups import Lookups
+from shortd.limits.owner_cache import OwnerCache
+from shortd.settings import Settings
+from shortd.store import Store
+
+
+@dataclass(frozen=True)
+class LimitServices:
+    """What is left to spend, and of whom."""
+
+    budgets: Budgets
+    owners: OwnerCache
+    lookups: Lookups
+    bodies: BodyPool
+    holdings: Holdings
+    answers: Answers
+
+
+def open_limits(store: Store, settings: Settings, hashes: BlockHashes) -> LimitServices:
+    """Wires them. `hashes` names clients on the disk."""
+    budgets = Budgets(store, settings.limits, hashes)
+    return LimitServices(
+        budgets,
+        OwnerCache(store, budgets),
+        Lookups(budgets),
+        BodyPool(settings.server.body_bytes, settings.server.client_body_bytes),
+        Holdings(store, settings, hashes),
+        Answers(settings.server),
+    )

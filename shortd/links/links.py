@@ -1,0 +1,400 @@
+"""Links: making, replacing, moving, changing, listing, deleting them.
+
+An address is (host number, code). To whoever may not see a link (see `access`) it does not
+exist. Deleting a link takes its statistics with it: at once for whoever asks, and from the disk
+within seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice, repeat
+from random import Random
+from typing import Any
+
+import msgspec
+
+from shortd import errors
+from shortd.clicks import history
+from shortd.clock import MINUTE
+from shortd.files.manifests import drop_file
+from shortd.hosts import Hosts, ShortHost
+from shortd.hosts.destinations import Destination
+from shortd.ids import base62_encode, drawn_ids, random_text
+from shortd.links.access import check_place, may_change, may_see, on_host
+from shortd.links.addresses import read_code, split_short_url
+from shortd.links.trackers import drop_link_trackers, sync_link_trackers
+from shortd.models.accounts import Account, PasswordHash
+from shortd.models.links import NO_RARE_TERMS, Link, RareTerms, Terms, rare_terms
+from shortd.store import Store
+from shortd.store.pace import matching_keys
+from shortd.store.room import Reserve
+from shortd.store.schema import (
+    ACCOUNTS,
+    COUNTS,
+    LINKS,
+    LINKS_BY_ID,
+    LINKS_BY_OWNER,
+)
+from shortd.store.txn import Txn, WriteTxn
+
+SCAN_SLICE = 5000
+"""Index entries a listing reads before it lets the event loop go on (about 4 ms)."""
+
+LARGEST_STEP = MINUTE
+"""µs by which the clock may be set back with creation times still rising."""
+DRAWS = 64
+"""Codes of one length that are tried before it counts as used up. With nine in ten of them taken,
+one link in a thousand gets a longer code than it could have had."""
+
+PLAIN_TERMS = Terms()
+"""Of a link that was given none."""
+
+Address = tuple[int, str]
+Which = Address | int
+"""A link by its address or by its id."""
+
+
+class NewLink(msgspec.Struct, frozen=True, gc=False):
+    """What a link is made of. `code` None: one is drawn."""
+
+    destination: Destination
+    host: ShortHost
+    code: str | None = None
+    terms: Terms = PLAIN_TERMS
+    password: PasswordHash | None = None
+    """What a visitor has to name first."""
+    team: str = ""
+    """Empty: the owner's own, or that of the team whose domain the host is."""
+    campaign: str = ""
+    filekey: str = ""
+    """The file it shares; then the destination is the file's name."""
+    drawn_lengths: Sequence[int] = ()
+    """Lengths of the code to draw, the shortest first; none: it spells the link's id."""
+    replaces: bool = True
+    """Whether an own link makes way at an own code; else that is taken as well."""
+
+
+class TagFilter(msgspec.Struct, frozen=True):
+    """Which tags a listing wants; the first one given decides, as in the v2 document."""
+
+    equal: int | None = None
+    all_bits: int | None = None
+    any_bit: int | None = None
+
+    def __call__(self, tag: int) -> bool:
+        if self.equal is not None:
+            return tag == self.equal
+        if self.all_bits is not None:
+            return tag & self.all_bits == self.all_bits
+        if self.any_bit is not None:
+            return tag & self.any_bit != 0
+        return True
+
+
+class Links:
+    """The rules of links over the store."""
+
+    def __init__(self, store: Store, hosts: Hosts, random: Random) -> None:
+        self._store = store
+        self._hosts = hosts
+        self._random = random
+        self._ids = drawn_ids(random)
+        self._last_utime = 0
+
+    async def create(self, account: Account, new: Sequence[NewLink], now: int) -> list[Link]:
+        """Makes all the links or none; on an own code it replaces what was there.
+
+        Creation times are distinct and rise, so that lists have one order. Raises
+        CODE_TAKEN for another account's code.
+        """
+        first = self.next_utime(now, len(new))
+
+        def insert(txn: WriteTxn) -> list[Link]:
+            if ACCOUNTS.get(txn, (account.userid,)) is None:
+                raise errors.BAD_CREDENTIALS(field="userid")
+            return self.insert_all(txn, account.userid, new, first)
+
+        return await self._store.write(insert)
+
+    def next_utime(self, now: int, count: int = 1) -> int:
+        """The first of `count` creation times that no other link of this process has."""
+        # A clock that was set back is followed, but for the steps by which it is kept right.
+        is_behind = self._last_utime - now > LARGEST_STEP
+        first = now if is_behind else max(now, self._last_utime + 1)
+        self._last_utime = first + count - 1
+        return first
+
+    def get(self, account: Account, which: Which) -> Link:
+        """The link at an address, or of an id, if the account may see it; else ENTRY_NOT_FOUND."""
+        with self._store.read() as txn:
+            return _visible(txn, account, which)
+
+    def changeable(self, account: Account, which: Which) -> Link:
+        """The link, if the account may change it; else ENTRY_NOT_FOUND or FORBIDDEN."""
+        with self._store.read() as txn:
+            return self._own(txn, account, which)
+
+    async def page(
+        self, account: Account, tags: TagFilter, *, start: int, count: int
+    ) -> list[Link]:
+        """Links with matching tags, newest first, from the `start`-th of them on."""
+        ids: list[int] = []
+        after: tuple[str, int, int, int] | None = None
+        while True:
+            with self._store.read() as txn:
+                keys = list(
+                    islice(
+                        LINKS_BY_OWNER.keys(txn, (account.userid,), after=after, reverse=True),
+                        SCAN_SLICE,
+                    )
+                )
+            for _, _, link_id, tag in keys:
+                if tags(tag):
+                    if start:
+                        start -= 1
+                    else:
+                        ids.append(link_id)
+                        if len(ids) == count:
+                            break
+            if len(ids) == count or len(keys) < SCAN_SLICE:
+                break
+            after = keys[-1]
+            await asyncio.sleep(0)
+        with self._store.read() as txn:
+            found = (LINKS_BY_ID.get(txn, (link_id,)) for link_id in ids)
+            return [link for link in found if link is not None]
+
+    async def change(self, account: Account, address: Address, **changes: Any) -> Link:
+        """Sets fields of a link that neither move it nor change its id."""
+
+        def update(txn: WriteTxn) -> Link:
+            link = msgspec.structs.replace(self._own(txn, account, address), **changes)
+            LINKS.put(txn, address, link)
+            return link
+
+        # What stops abuse must not fail for want of room.
+        reserve = Reserve.ALL if changes.keys() == {"enabled"} else Reserve.NONE
+        return await self._store.write(update, reserve)
+
+    async def edit(self, account: Account, which: Which, change: Callable[[Link], Link]) -> Link:
+        """Puts what `change` makes of a link in its place, or at the address that it names then.
+
+        CODE_TAKEN where another link is there.
+        """
+
+        def update(txn: WriteTxn) -> Link:
+            link = self._own(txn, account, which)
+            changed = change(link)
+            new = (changed.host, changed.code)
+            if new != (link.host, link.code):
+                if LINKS.get(txn, new) is not None:
+                    raise errors.CODE_TAKEN(field="code")
+                LINKS.delete(txn, (link.host, link.code))
+            LINKS.put(txn, new, changed)
+            if _window(link) and not _window(changed):
+                history.end_sightings(txn, link.id)
+            return changed
+
+        return await self._store.write(update)
+
+    async def set_plugin(
+        self,
+        account: Account,
+        which: Which,
+        name: str,
+        data: bytes | None,
+        now: int,
+        *,
+        over: bytes | None,
+    ) -> bool:
+        """Keeps a plugin's data in the link's row, if those there are still `over`; None is none.
+        Whether they were.
+        """
+
+        def update(txn: WriteTxn) -> bool:
+            link = self._own(txn, account, which)
+            plugins = link.plugins or {}
+            if plugins.get(name) != over:
+                return False
+            kept = {one: raw for one, raw in {**plugins, name: data}.items() if raw is not None}
+            changed = msgspec.structs.replace(link, plugins=kept or None)
+            LINKS.put(txn, (link.host, link.code), changed)
+            sync_link_trackers(txn, changed, self._random, now)
+            return True
+
+        return await self._store.write(update)
+
+    async def move(self, account: Account, old: Address, new: Address) -> Link:
+        """Gives a link another address; id, counts and statistics stay.
+
+        CODE_TAKEN; UNKNOWN_HOST for the domain of a team that the link cannot come to.
+        """
+
+        def update(txn: WriteTxn) -> Link:
+            link = self._own(txn, account, old, "shorturl_old")
+            if LINKS.get(txn, new) is not None:
+                raise errors.CODE_TAKEN(field="shorturl_new")
+            host, code = new
+            rare = on_host(txn, account.userid, link, self._hosts.numbered(host))
+            LINKS.delete(txn, old)
+            changed = msgspec.structs.replace(link, host=host, code=code, rare=rare)
+            LINKS.put(txn, new, changed)
+            return changed
+
+        return await self._store.write(update)
+
+    async def redate(self, now: int) -> None:
+        """Gives links from the future, made while the clock ran ahead, creation times of now, in
+        the same order: else they would stand above all later ones for ever.
+        """
+        latest = now + LARGEST_STEP
+        found: list[tuple[int, Address]] = []
+        async for keys in matching_keys(
+            self._store, LINKS, lambda txn, key, link: link.utime > latest
+        ):
+            links = [(address, self._store.get(LINKS, address)) for address in keys]
+            found += [(link.utime, address) for address, link in links if link is not None]
+        for old, address in sorted(found):
+            utime = self.next_utime(now)
+            await self._store.write(partial(_redate, address=address, old=old, utime=utime))
+
+    async def delete(self, account: Account, which: Which) -> None:
+        """Removes a link with its statistics; its address is free at once."""
+        await self._store.write(
+            lambda txn: delete_link(txn, self._own(txn, account, which)), Reserve.ALL
+        )
+
+    def address(self, shorturl: str) -> Address | None:
+        """Reads a short URL as people write it (see `addresses`), with or without scheme; None if
+        it cannot be one of ours.
+        """
+        name, rest = split_short_url(shorturl)
+        host, code = self._hosts.named(name), read_code(rest)
+        return None if host is None or code is None else (host.number, code)
+
+    def _own(self, txn: Txn, account: Account, which: Which, field: str = "shorturl") -> Link:
+        """A link that the account may change. ENTRY_NOT_FOUND; FORBIDDEN if it may only see it."""
+        link = _visible(txn, account, which, field)
+        if not may_change(txn, account.userid, link):
+            raise errors.FORBIDDEN(field=field)
+        return link
+
+    def insert(self, txn: WriteTxn, owner: str, new: NewLink, utime: int) -> Link:
+        """Puts a new link into an open transaction.
+
+        CODE_TAKEN for another account's or team's code; UNKNOWN_HOST, TEAM_NOT_FOUND or
+        CAMPAIGN_NOT_FOUND for what the account has no part in.
+        """
+        host = new.host.number
+        team = check_place(txn, owner, new.team, new.campaign, new.host)
+        if new.code is not None:
+            old = LINKS.get(txn, (host, new.code))
+            if old is not None:
+                is_own = old.owner == owner and (old.rare.team if old.rare else "") == team
+                if not is_own or not new.replaces:
+                    raise errors.CODE_TAKEN(field="code")
+                delete_link(txn, old)
+        # A drawn id may be taken, or the code: then others are drawn.
+        for link_id, code in zip(self._ids, self._codes(new), strict=False):
+            link = _row(new, owner, team, link_id, code or base62_encode(link_id), utime)
+            if LINKS.insert(txn, (host, link.code), link):
+                return link
+        raise AssertionError("ids are endless")
+
+    def insert_all(
+        self, txn: WriteTxn, owner: str, new: Sequence[NewLink], first_utime: int
+    ) -> list[Link]:
+        """`insert` for many links, each made a microsecond after the one before it."""
+        utimes = range(first_utime, first_utime + len(new))
+        if all(link.code is None and not link.drawn_lengths for link in new):
+            rows = [
+                _row(
+                    link,
+                    owner,
+                    check_place(txn, owner, link.team, link.campaign, link.host),
+                    link_id,
+                    base62_encode(link_id),
+                    utime,
+                )
+                for utime, link, link_id in zip(utimes, new, self._ids, strict=False)
+            ]
+            if LINKS.insert_all(txn, [((row.host, row.code), row) for row in rows]):
+                return rows
+        # Some have codes of their own, or a drawn id or its code is taken.
+        return [
+            self.insert(txn, owner, link, utime) for utime, link in zip(utimes, new, strict=True)
+        ]
+
+    def _codes(self, new: NewLink) -> Iterator[str]:
+        """Codes to try, endless; empty where the id spells it."""
+        if new.code is not None:
+            yield from repeat(new.code)
+        for length in new.drawn_lengths:
+            for _ in range(DRAWS):
+                yield random_text(self._random, length)
+        yield from repeat("")
+
+
+def _row(new: NewLink, owner: str, team: str, link_id: int, code: str, utime: int) -> Link:
+    terms, beside = new.terms, NO_RARE_TERMS
+    if team or new.campaign or new.password is not None:
+        beside = RareTerms(team=team, campaign=new.campaign, password=new.password)
+    return Link(
+        id=link_id,
+        owner=owner,
+        host=new.host.number,
+        code=code,
+        url=new.destination.url,
+        utime=utime,
+        tag=terms.tag,
+        enabled=terms.enabled,
+        expiration_utime=terms.expiration_utime,
+        expiration_count=terms.expiration_count,
+        ascii_url=new.destination.ascii_url,
+        filekey=new.filekey,
+        rare=rare_terms(terms, beside),
+    )
+
+
+def _visible(txn: Txn, account: Account, which: Which, field: str = "shorturl") -> Link:
+    link = LINKS_BY_ID.get(txn, (which,)) if isinstance(which, int) else LINKS.get(txn, which)
+    if link is None or not may_see(txn, account.userid, link):
+        raise errors.ENTRY_NOT_FOUND(field=field)
+    return link
+
+
+def delete_links(txn: WriteTxn, ids: Sequence[int], rows: int) -> bool:
+    """Removes the links of these ids until that took so many rows; whether all of them are gone and
+    took fewer."""
+    for link_id in ids:
+        link = LINKS_BY_ID.get(txn, (link_id,))
+        counts = COUNTS.get(txn, (link_id,))
+        rows -= 1 + (min(counts.visits, history.ROWS_AT_ONCE) if counts else 0)
+        if link is not None:
+            delete_link(txn, link)
+        if rows <= 0:
+            return False
+    return True
+
+
+def _redate(txn: WriteTxn, address: Address, old: int, utime: int) -> None:
+    link = LINKS.get(txn, address)
+    if link is not None and link.utime == old:
+        LINKS.put(txn, address, msgspec.structs.replace(link, utime=utime))
+
+
+def _window(link: Link) -> int:
+    return 0 if link.rare is None else link.rare.unique_window
+
+
+def delete_link(txn: WriteTxn, link: Link) -> None:
+    """Removes a link with its file and everything kept under its id."""
+    if link.filekey:
+        drop_file(txn, link.filekey)
+    LINKS.delete(txn, (link.host, link.code))
+    history.delete(txn, link.id)
+    if link.plugins:
+        drop_link_trackers(txn, link.id)

@@ -1,0 +1,82 @@
+"""Passwords of links: hashed, compared slowly and off the event loop, never shown again.
+
+Who has named a link's password gets a proof, which opens this link for a moment and ends when the
+password changes. It rests in no cookie: the address that leads on carries it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+from shortd import errors
+from shortd.blocks import blocks
+from shortd.clock import SECOND
+from shortd.models.accounts import PasswordHash
+from shortd.models.links import Link
+from shortd.security.fair_queue import Purpose, Turn
+from shortd.security.guessing import Guessing, Secret
+from shortd.security.passwords import PasswordHasher, composed
+from shortd.security.signing import Signer
+
+PASSWORD_CHARACTERS = 256
+PROOF_SECONDS = 60
+"""How long a proof opens its link."""
+
+
+class Proof(NamedTuple):
+    """That a link's password was named."""
+
+    expires: int
+    """Unix time in µs."""
+    signature: str
+
+
+class LinkPasswords:
+    """Sets, checks and vouches for passwords. Times are Unix µs."""
+
+    def __init__(self, hasher: PasswordHasher, guessing: Guessing, signer: Signer) -> None:
+        self._hasher = hasher
+        self._guessing = guessing
+        self._signer = signer
+
+    async def hash(self, password: str) -> PasswordHash | None:
+        """What a link keeps of a password; None of an empty one. INVALID_FIELD, BUSY."""
+        if len(password) > PASSWORD_CHARACTERS:
+            raise errors.INVALID_FIELD(
+                f"At most {PASSWORD_CHARACTERS} characters.", field="password"
+            )
+        return await self._hasher.hash([_derived(password)]) if password else None
+
+    async def check_password(self, link: Link, password: str, address: str) -> None:
+        """WRONG_PASSWORD unless it is the link's; a link without one takes any. LOGIN_LIMITED
+        after many wrong ones, but for an address that has named it lately; BUSY.
+        """
+        stored = link.rare.password if link.rare is not None else None
+        if stored is None:
+            return
+        turn = Turn(Purpose.LINK, blocks(address)[-1])
+        async with self._guessing.attempt(Secret.LINK_PASSWORD, str(link.id), address) as attempt:
+            if not await self._hasher.verify(stored, _derived(password), turn):
+                raise errors.WRONG_PASSWORD(field="password")
+            attempt.succeed()
+
+    def proof(self, link: Link, now: int) -> Proof:
+        """For who has just named the password."""
+        expires = now + PROOF_SECONDS * SECOND
+        return Proof(expires, self._signer.sign(_name(link), expires))
+
+    def is_valid(self, proof: Proof, link: Link, now: int) -> bool:
+        """Whether a proof is ours, of this link and this password, and not over."""
+        return self._signer.verify(_name(link), *proof) and proof.expires > now
+
+
+def _name(link: Link) -> str:
+    """The link with its present password, for signing."""
+    password = link.rare.password if link.rare is not None else None
+    return f"{link.id}:{password.salt.hex() if password else ''}"
+
+
+def _derived(password: str) -> str:
+    """The 64 hex digits that are hashed: the same for all ways to type the same characters."""
+    return hashlib.sha256(composed(password).encode("utf-8", "surrogatepass")).hexdigest()

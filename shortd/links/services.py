@@ -1,0 +1,82 @@
+"""The services of this room, wired."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from shortd.accounts.preferences import PreferencesKeeper
+from shortd.clicks import Clicks
+from shortd.hosts import Hosts
+from shortd.links.bulk import Bulk
+from shortd.links.drawing import Drawing
+from shortd.links.importing import Importing
+from shortd.links.links import Links
+from shortd.links.listing import Listing
+from shortd.links.passwords import LinkPasswords
+from shortd.links.plugin_data import Check, LinkPlugins
+from shortd.links.searching import Search
+from shortd.links.sheets import Sheets
+from shortd.links.tagging import Tagging
+from shortd.links.terms import LinkTerms
+from shortd.links.titles import Titles
+from shortd.links.undoing import Undoing
+from shortd.security.secrets import secret
+from shortd.security.services import SecurityServices
+from shortd.security.signing import Signer
+from shortd.settings import Settings
+from shortd.store import Store
+
+
+@dataclass(frozen=True)
+class LinkServices:
+    """Links, and what belongs to each."""
+
+    links: Links
+    terms: LinkTerms
+    passwords: LinkPasswords
+    plugin_data: LinkPlugins
+    search: Search
+    titles: Titles
+    importing: Importing
+    drawing: Drawing
+    undoing: Undoing
+    bulk: Bulk
+    listing: Listing
+    tagging: Tagging
+    sheets: Sheets
+
+
+async def open_links(
+    store: Store,
+    settings: Settings,
+    hosts: Hosts,
+    security: SecurityServices,
+    check: Check,
+    clicks: Clicks,
+    preferences: PreferencesKeeper,
+    random: Random,
+) -> LinkServices:
+    """Wires them."""
+    links = Links(store, hosts, random)
+    signer = Signer(await secret(store, "link_passwords"))
+    passwords = LinkPasswords(security.hasher, security.guessing, signer)
+    terms = LinkTerms(links, hosts, passwords)
+    search = Search(store)
+    listing = Listing(store, hosts, clicks, search)
+    bulk = Bulk(store, links, hosts)
+    return LinkServices(
+        links=links,
+        terms=terms,
+        passwords=passwords,
+        plugin_data=LinkPlugins(links, check),
+        search=search,
+        titles=Titles(hosts, settings.links),
+        importing=Importing(store, hosts, links, terms),
+        drawing=Drawing(),
+        undoing=Undoing(store),
+        bulk=bulk,
+        listing=listing,
+        tagging=Tagging(preferences, listing, bulk),
+        sheets=Sheets(store, hosts, links, terms, clicks),
+    )

@@ -1,0 +1,211 @@
+"""A link's terms as somebody gives them: checked, and set on a link that is there or is to be made.
+
+Shorten World v1 has a call for each handful of them, `set_terms` of v2 takes any, sqwish sets some
+when a link is made, importers bring them along. A change is checked as a whole and happens as a
+whole. None leaves a term as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from shortd import errors
+from shortd.hosts import Hosts
+from shortd.hosts.destinations import UTM_NAMES, Destination, parse_destination
+from shortd.links.addresses import CODE_PATTERN
+from shortd.links.links import PLAIN_TERMS, Links, Which
+from shortd.links.passwords import LinkPasswords
+from shortd.models.accounts import Account, PasswordHash
+from shortd.models.links import NO_RARE_TERMS, Link, Terms
+
+TEXT_CHARACTERS = 512
+"""Most characters of a title, and of tags."""
+UTM_BYTES = 256
+"""Most bytes of one campaign parameter, in UTF-8."""
+WINDOW_MINUTES = 525_600
+"""The longest unique window: a year."""
+
+_UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+"""Control characters, those that turn the direction of text, and what is no character."""
+_INT64 = 2**63 - 1
+_NO_UTM = ("",) * len(UTM_NAMES)
+
+
+class TermChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to become of a link. Empty texts remove what is there.
+
+    Most names are those of `Terms`; its `utm` comes in its parts.
+    """
+
+    code: str | None = None
+    """Moves the link on its host; id, counts and statistics stay."""
+    destination: str | None = None
+    password: str | None = None
+    tag: int | None = None
+    enabled: bool | None = None
+    valid_since: int | None = None
+    """0 removes it."""
+    expiration_utime: int | None = None
+    """`models.common.NEVER` removes it."""
+    date_fallback: str | None = None
+    expiration_count: int | None = None
+    """0 removes it."""
+    counts_unique: bool | None = None
+    """Within a day where the link has no window."""
+    count_fallback: str | None = None
+    unique_minutes: int | None = None
+    """0: all clicks count."""
+    utm_source: str | None = None
+    utm_medium: str | None = None
+    utm_campaign: str | None = None
+    utm_term: str | None = None
+    utm_content: str | None = None
+    title: str | None = None
+    tags: str | None = None
+    hidden: bool | None = None
+
+
+class TermsOfNew(NamedTuple):
+    """Terms for a link that is to be made, with its password from the first moment on."""
+
+    terms: Terms
+    password: PasswordHash | None
+
+
+class LinkTerms:
+    """Checks and makes changes."""
+
+    def __init__(self, links: Links, hosts: Hosts, passwords: LinkPasswords) -> None:
+        self._links = links
+        self._hosts = hosts
+        self._passwords = passwords
+        self._checks: Mapping[str, Callable[[Any, str], Any]] = {
+            "tag": _whole(-(2**63)),
+            "valid_since": _whole(0),
+            "expiration_utime": _whole(0),
+            "expiration_count": _whole(0),
+            "unique_minutes": _whole(0, WINDOW_MINUTES),
+            "date_fallback": self._fallback,
+            "count_fallback": self._fallback,
+            "title": _line,
+            "tags": _line,
+            **dict.fromkeys(("enabled", "counts_unique", "hidden"), _switch),
+            **dict.fromkeys(UTM_NAMES, _parameter),
+        }
+
+    async def change(self, account: Account, which: Which, changes: TermChanges) -> Link:
+        """Changes a link that the account may change: the link as it is then.
+
+        INVALID_FIELD, INVALID_CODE, INVALID_URL, URL_LOOPS, CODE_TAKEN, ENTRY_NOT_FOUND, BUSY;
+        `field` is the name above.
+        """
+        given = self._checked(changes)
+        row: dict[str, Any] = {}
+        if changes.code is not None:
+            if not CODE_PATTERN.fullmatch(changes.code):
+                raise errors.INVALID_CODE(field="code")
+            row["code"] = changes.code
+        if changes.destination is not None:
+            destination = self._parsed(changes.destination, "destination")
+            row |= {"url": destination.url, "ascii_url": destination.ascii_url}
+        # Nobody is to make us hash a password for somebody else's link.
+        self._links.changeable(account, which)
+        password = await self._hash(changes)
+
+        def change(link: Link) -> Link:
+            if changes.destination is not None and link.filekey:
+                raise errors.INVALID_FIELD("A file's link leads to the file.", field="destination")
+            if changes.password is not None:
+                rare = msgspec.structs.replace(link.rare or NO_RARE_TERMS, password=password)
+                link = msgspec.structs.replace(link, rare=rare)
+            return msgspec.structs.replace(link.with_terms(_merged(link.terms, given)), **row)
+
+        return await self._links.edit(account, which, change)
+
+    async def of_new(self, changes: TermChanges) -> TermsOfNew:
+        """Terms of a link that is still to be made; its code and destination are not among them.
+
+        INVALID_FIELD, INVALID_URL, URL_LOOPS, BUSY.
+        """
+        given = self._checked(changes)
+        return TermsOfNew(_merged(PLAIN_TERMS, given), await self._hash(changes))
+
+    def check(self, terms: Terms) -> Terms:
+        """Terms from elsewhere, as they may be kept. INVALID_FIELD, INVALID_URL, URL_LOOPS."""
+        given = msgspec.structs.asdict(terms)
+        given |= zip(UTM_NAMES, given.pop("utm") or _NO_UTM, strict=True)
+        return _merged(PLAIN_TERMS, self._check_all(given))
+
+    async def _hash(self, changes: TermChanges) -> PasswordHash | None:
+        if changes.password is None:
+            return None
+        return await self._passwords.hash(changes.password)
+
+    def _checked(self, changes: TermChanges) -> Mapping[str, Any]:
+        """The terms among the changes that are given, by name."""
+        check_characters(changes.password or "", "password")
+        return self._check_all({name: getattr(changes, name) for name in self._checks})
+
+    def _check_all(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        checks = self._checks
+        return {
+            name: checks[name](value, name) for name, value in given.items() if value is not None
+        }
+
+    def _fallback(self, url: str, name: str) -> str:
+        return self._parsed(url, name).url if url.strip() else ""
+
+    def _parsed(self, url: str, field: str) -> Destination:
+        return parse_destination(url, self._hosts.names, field=field)
+
+
+def _merged(old: Terms, given: Mapping[str, Any]) -> Terms:
+    """The old terms with the given ones in their place."""
+    parts = tuple(
+        given.get(name, before) for name, before in zip(UTM_NAMES, old.utm or _NO_UTM, strict=True)
+    )
+    others = {name: value for name, value in given.items() if name not in UTM_NAMES}
+    return msgspec.structs.replace(old, **others, utm=parts if any(parts) else None)
+
+
+def _whole(least: int, most: int = _INT64) -> Callable[[int, str], int]:
+    def check(value: int, name: str) -> int:
+        if not least <= value <= most:
+            raise errors.INVALID_FIELD(f"Must be from {least} to {most}.", field=name)
+        return value
+
+    return check
+
+
+def _switch(value: bool, name: str) -> bool:
+    return value
+
+
+def _line(value: str, name: str) -> str:
+    """A text on one line, each run of white space as one space."""
+    value = " ".join(value.split())
+    if len(value) > TEXT_CHARACTERS:
+        raise errors.INVALID_FIELD(f"At most {TEXT_CHARACTERS} characters.", field=name)
+    check_characters(value, name)
+    return value
+
+
+def _parameter(value: str, name: str) -> str:
+    check_characters(value, name)
+    if len(value.encode()) > UTM_BYTES:
+        raise errors.INVALID_FIELD(f"At most {UTM_BYTES} bytes.", field=name)
+    return value
+
+
+def check_characters(value: str, name: str) -> None:
+    """INVALID_FIELD for a text with characters that nobody can see or type."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise errors.INVALID_FIELD("Contains half a surrogate pair.", field=name) from None
+    if _UNSHOWN.search(value):
+        raise errors.INVALID_FIELD("Contains control characters.", field=name)

@@ -1,0 +1,122 @@
+"""Rows about clicks, and what is counted of them."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Sighting(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A visitor of a link whose click counted as a unique one, or paid for the link's file."""
+
+    link_id: int
+    visitor: bytes
+    """`VISITOR_BYTES`, from which nobody without this directory's secret learns who it was."""
+    utime: int
+    """When the click was."""
+    until: int
+    """When the visitor would count again under the terms of that moment; kept no longer."""
+
+
+VISITOR_BYTES = 16
+
+
+class Click(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One journal record: a visit to a link, or a load of its QR image."""
+
+    link_id: int
+    utime: int
+    kind: int
+    """`VISIT`, `QR_VISIT` or `QR_LOAD`."""
+    address: str = ""
+    """As [clicks] ip has it: full, truncated, or empty."""
+    user_agent: str = ""
+    referrer: str = ""
+    language: str = ""
+    choice: str = ""
+    """"plugin:choice" of who decided where the visit went, and after a space that of who showed a
+    page on the way; mostly empty."""
+    is_repeat: bool = False
+    """The visitor comes again within the link's unique window: no unique click."""
+    sighting: Sighting | None = None
+    """Whom to know again, where the link counts unique clicks and this is one."""
+    holder: Sighting | None = None
+    """Who may go on fetching the link's file for a while, where it shares one."""
+
+
+VISIT = 0
+"""A redirect: counts in `count`."""
+
+
+QR_VISIT = 1
+"""A redirect from a tracked QR code: counts in `count` and `count_qr`."""
+
+
+QR_LOAD = 2
+"""A load of the QR image: counts in `count_qr` alone."""
+
+
+class Counts(msgspec.Struct, array_like=True, frozen=True):
+    """Drained totals of a link, and what else a usual click touches; `history` keeps it."""
+
+    count: int = 0
+    count_qr: int = 0
+    visits: int = 0
+    """Visits that are kept, in all."""
+    visit_serial: int = 0
+    """Serial of the next visit."""
+    last_utime: int = 0
+    """When the last visit was."""
+    choices: dict[str, int] | None = None
+    """Visits by "plugin:choice"; None where there are none."""
+    unique: int = 0
+    """Visits that were no repeats."""
+    day: int = 0
+    """The latest day that was clicked, in days since 1970-01-01 UTC."""
+    day_stats: DayStats | None = None
+    """Of that day; None if it has a row of its own."""
+    newest: list[bytes] = []
+    """The newest visits, encoded, oldest first; the others have rows of their own."""
+    sightings: int = 0
+    """Visitors who are known again; those from before this was counted are not in it."""
+
+
+class Visit(msgspec.Struct, array_like=True, frozen=True):
+    """A recent visit, kept for [clicks] visit_days."""
+
+    utime: int
+    kind: int
+    address: str
+    user_agent: str
+    referrer: str
+    """Its host, or "Direct"."""
+    language: str
+    is_repeat: bool = False
+
+
+class DayStats(msgspec.Struct, array_like=True, frozen=True):
+    """One link's rollup of one UTC day; `rollups` knows how to read and how to add to it.
+
+    `dimensions` maps a dimension ("source", "device", "os", …) to counts by value; a value
+    with a part of its own (a version, a model) is spelled "value\\x1fpart". A day with few
+    different clicks has none, and counts by `profiles` instead: the values of all dimensions in
+    one string.
+    """
+
+    total: int = 0
+    """Visits that were no repeats."""
+    qr_loads: int = 0
+    dimensions: dict[str, dict[str, int]] = {}
+    profiles: dict[str, int] = {}
+
+
+class DayTotal(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The beginning of a `DayStats` row: what follows is skipped without being read."""
+
+    total: int = 0
+
+
+class Position(msgspec.Struct, array_like=True, frozen=True, order=True):
+    """A place in the click journal: the end of the record that was read last."""
+
+    segment: int = 0
+    offset: int = 0

@@ -1,0 +1,54 @@
+"""Rows about shared files and uploads."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import msgspec
+
+
+class Encryption(IntEnum):
+    """How a file was encrypted before it came here."""
+
+    NONE = 0
+    AES_GCM = 1
+
+
+class Upload(msgspec.Struct, array_like=True, frozen=True):
+    """A file that is still coming in parts."""
+
+    filekey: str
+    owner: str
+    filename: str
+    filesize: int
+    """Plain size in bytes, as announced."""
+    filetype: str
+    create_utime: int
+    expiration_utime: int
+
+
+class FilePart(msgspec.Struct, array_like=True, frozen=True):
+    """One part of a file or of an upload: an immutable blob."""
+
+    blob: str
+    size: int
+    """Bytes on disk."""
+    sha256: bytes
+
+
+class File(msgspec.Struct, array_like=True, frozen=True):
+    """A finished file. Its parts are rows of their own."""
+
+    owner: str
+    filename: str
+    filesize: int
+    """Plain size in bytes."""
+    filetype: str
+    stored_size: int
+    """Bytes on disk: larger than the plain size where the file is encrypted."""
+    encryption: Encryption = Encryption.NONE
+    challenge: str = ""
+    """Hex; who can name it has decrypted the signature, and so knows the password."""
+    signature: str = ""
+    withheld: bool = False
+    """Its link is deleted, and that may still be undone: nobody is sent a byte of it."""

@@ -1,0 +1,60 @@
+"""Rows about mail that is to be sent, and codes that were mailed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class MailPurpose(StrEnum):
+    """What a mailed code is good for."""
+
+    VERIFY = "verify"
+    RESET = "reset"
+
+
+class MailedCode(msgspec.Struct, array_like=True, frozen=True):
+    """A code that was mailed, stored under (userid, purpose): a newer one takes its place."""
+
+    digest: bytes
+    """SHA-256 of the code, never the code itself."""
+    email: str
+    """Where it was mailed to; it means nothing once the account has another address."""
+    expiration_utime: int
+    attempts: int = 0
+    """How often somebody named a code, rightly or wrongly."""
+    used: bool = False
+    """It has done its work, and does it no more."""
+
+
+class Mail(msgspec.Struct, array_like=True, frozen=True):
+    """A mail of the outbox, stored under (userid, purpose). Its text is made when it is sent."""
+
+    id: str
+    userid: str
+    purpose: MailPurpose
+    recipient: str
+    code: str
+    """In the clear until the mail is delivered; empty once it is given up."""
+    create_utime: int
+    next_utime: int
+    """When to try next."""
+    attempts: int = 0
+    reason: str = ""
+    """Why the last attempt failed."""
+    given_up_utime: int = 0
+    """0 while it waits."""
+
+
+class MailHistory(msgspec.Struct, array_like=True, frozen=True):
+    """When a mailbox was last sent mails of one purpose, the newest last."""
+
+    utimes: tuple[int, ...] = ()
+
+
+class MailTraffic(msgspec.Struct, array_like=True, frozen=True):
+    """How many mails were queued lately, for everybody."""
+
+    hours: dict[int, int] = {}
+    """By the hour, in hours since 1970-01-01 UTC."""

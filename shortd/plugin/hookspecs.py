@@ -1,0 +1,143 @@
+"""Every hook, on one page. A plugin implements those it wants and marks them with `@hookimpl`.
+
+Three kinds:
+
+- *Decide* hooks (`destination`, `interstitial`) answer a visit. They run on the event loop
+  between request and response: no waiting, no I/O, well below a millisecond. They are asked in
+  order, and the first answer counts: `@hookimpl(tryfirst=True)` before plain before `trylast=True`,
+  within these by the plugins' names. `shortd plugins` shows the order. They are called for
+  links that carry the plugin's data, or for all if the plugin is `everywhere`, may be called more
+  than once for one request, and also for a look that is no click (`visit.counts`).
+- *Observe* hooks (`click_recorded` to `account_created`) hear of what has happened, after it is
+  on disk or answered, one at a time in a thread of their own: they may wait. Events that
+  they are too slow for are dropped and counted.
+- *Extension* hooks (`commands` to `importers`) add to the server and its command line.
+
+No plugin breaks a visit: one that raises, or answers something that cannot be used, is passed over
+as if it had answered None. Five such failures in a minute switch it off until the server restarts;
+so do five calls above 5 ms, if they are more than one in ten (`/-/health` shows it). What is
+raised is logged: keep secrets out of messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import click
+import pluggy
+
+from shortd.plugin.types import (
+    Account,
+    Counts,
+    Destination,
+    File,
+    ImportedLink,
+    Interstitial,
+    Link,
+    Panel,
+    Visit,
+)
+
+PROJECT = "shortd"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a plugin's method as a hook; takes `tryfirst=True` or `trylast=True`."""
+
+DataT = TypeVar("DataT")
+"""A plugin's data of one link: its `Data`, or None where it has none."""
+
+DECIDE = ("destination", "interstitial")
+OBSERVE = (
+    "click_recorded",
+    "link_created",
+    "link_changed",
+    "link_deleted",
+    "file_stored",
+    "account_created",
+)
+EXTEND = ("commands", "routes", "panel", "importers")
+HOOKS = (*DECIDE, *OBSERVE, *EXTEND)
+"""All hooks by name, in the order of this page."""
+
+
+class Hookspecs(Generic[DataT]):
+    """The hooks as methods; `Plugin` inherits them, so that a type checker knows them."""
+
+    @hookspec
+    def destination(self, link: Link, visit: Visit, data: DataT) -> Destination | str | None:
+        """Where this visit goes; None leaves it to the next plugin, in the end to the link's URL.
+
+        What is answered is checked like any destination. Never asked for the link of a file, for
+        one that is disabled, expired or over its owner's budget.
+        """
+        return None
+
+    @hookspec
+    def interstitial(
+        self, link: Link, visit: Visit, data: DataT, destination: str, nonce: str
+    ) -> Interstitial | None:
+        """A page in place of the redirect to `destination`; None for the redirect.
+
+        `nonce` is for this one response: `<script nonce="…">`, `<style nonce="…">`. The visit is a
+        click like any. Never asked for files, HEAD, prefetches and robots; the answer is
+        not used if it is `tracking` and the visitor does not want that.
+        """
+        return None
+
+    @hookspec
+    def click_recorded(self, link: Link, visit: Visit, choice: str) -> None:
+        """A click was counted. `choice` is "plugin:choice" of who decided, or empty; two of them,
+        with a space between, if another plugin showed a page on the way.
+
+        `visit.address` is full whatever `[clicks] ip` says: keep no more of it than that.
+        """
+
+    @hookspec
+    def link_created(self, link: Link) -> None:
+        """A link was made: by a call, for a file, by an import."""
+
+    @hookspec
+    def link_changed(self, link: Link, before: Link) -> None:
+        """A link was changed or moved to another address. One whose code is taken over by a new
+        link is not changed but deleted.
+        """
+
+    @hookspec
+    def link_deleted(self, link: Link) -> None:
+        """A link was deleted: by a call, by a new one on its code, or with its account."""
+
+    @hookspec
+    def file_stored(self, file: File) -> None:
+        """A file is whole and its link works."""
+
+    @hookspec
+    def account_created(self, account: Account) -> None:
+        """An account was made, or a temporary one was turned into a registered one."""
+
+    @hookspec
+    def commands(self) -> Sequence[click.Command]:
+        """Commands for `shortd x NAME …`. The plugin has its settings there; it is not started, and
+        has no secret.
+        """
+        return ()
+
+    @hookspec
+    def routes(self) -> Sequence[Any]:
+        """Litestar route handlers, served below `/-/x/NAME/`. They run on the event loop, on this
+        server's own origin: what they answer is theirs to escape.
+        """
+        return ()
+
+    @hookspec
+    def panel(self, link: Link, data: DataT, counts: Counts) -> Panel | None:
+        """What the link's owner is shown about it (`get_panels`)."""
+        return None
+
+    @hookspec
+    def importers(self) -> Mapping[str, Callable[[Path], Iterator[ImportedLink]]]:
+        """Readers of files for `shortd import FORMAT FILE`, by format. One that meets a line it
+        cannot read raises ValueError and says which.
+        """
+        return {}

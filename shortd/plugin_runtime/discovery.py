@@ -1,0 +1,215 @@
+"""Finding plugins: entry points of the group `shortd`, then files of the plugins' folder.
+
+A plugin that cannot be used is reported by name and left out; nothing of it stops the others.
+A disabled one is not even imported.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import msgspec
+import pluggy
+
+from shortd.plugin import Plugin
+from shortd.plugin.hookspecs import HOOKS, PROJECT, Hookspecs
+from shortd.plugin_runtime.flaws import AnyPlugin, flaw_of, implemented, one_line
+from shortd.settings.config import ConfigError, Settings, plugin_settings
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A plugin that was found, usable or not."""
+
+    name: str
+    origin: str
+    """The entry point's value, or the file."""
+    kind: type[AnyPlugin] | None = None
+    """None for one that is disabled or faulty."""
+    disabled: bool = False
+    fault: str = ""
+    """Why it cannot be used, in one line."""
+
+    @property
+    def summary(self) -> str:
+        """The first line of its docstring."""
+        return inspect.cleandoc(self.kind.__doc__ or "").partition("\n")[0] if self.kind else ""
+
+    @property
+    def hooks(self) -> tuple[str, ...]:
+        """The hooks that it implements."""
+        return () if self.kind is None else implemented(self.kind)
+
+
+def discover(settings: Settings, given: Sequence[type[AnyPlugin]] | None = None) -> list[Found]:
+    """All plugins, in the order of their names; of two with one name, the first one found.
+
+    Classes that are `given` (by a test) take the place of all that are installed or dropped.
+    """
+    found: dict[str, Found] = {}
+    faulty = []
+    if given is None:
+        plugins = [*_installed(settings), *_dropped(settings)]
+    else:
+        plugins = [*_given(settings, given)]
+    for plugin in plugins:
+        first = found.setdefault(plugin.name, plugin)
+        if first is not plugin:
+            fault = f"the name is taken by {first.origin}"
+            faulty.append(Found(plugin.name, plugin.origin, fault=fault))
+    return sorted([*found.values(), *faulty], key=lambda plugin: plugin.name)
+
+
+def read_settings(settings: Settings, found: Sequence[Found]) -> dict[str, Any]:
+    """The settings of all usable plugins in their own types, by name; None where there are none.
+
+    Raises ConfigError for what a plugin cannot use, and for tables that no plugin owns.
+    """
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    names = {plugin.name for plugin in found}
+    for name in settings.plugins.settings:
+        if name not in names:
+            problems.append(f"plugins.{name}: {_no_plugin(name, names)}")
+    for plugin in found:
+        if plugin.kind is None:
+            continue
+        try:
+            values[plugin.name] = _own_settings(settings, plugin.name, plugin.kind)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return values
+
+
+def check_all(settings: Settings) -> None:
+    """Raises ConfigError for every plugin that cannot be used, for settings as above, and for
+    names of plugins to be left out that are no plugins.
+    """
+    found = discover(settings)
+    faults = [f"plugin {plugin.name}: {plugin.fault}" for plugin in found if plugin.fault]
+    names = {plugin.name for plugin in found}
+    for index, name in enumerate(settings.plugins.disabled):
+        if name not in names:
+            faults.append(f"plugins.disabled[{index}]: {_no_plugin(name, names)}")
+    try:
+        read_settings(settings, found)
+    except ConfigError as error:
+        faults += error.problems
+    if faults:
+        raise ConfigError(faults)
+
+
+def _no_plugin(name: str, names: Collection[str]) -> str:
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"; is {close[0]} meant?" if close else ""
+    return f"there is no plugin of this name{hint}"
+
+
+class _Manager(pluggy.PluginManager):
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
+        # `flaw_of` has seen that nothing else is marked: pluggy need not look at every attribute.
+        return super().parse_hookimpl_opts(plugin, name) if name in HOOKS else None
+
+
+def new_manager() -> pluggy.PluginManager:
+    """A manager that knows the hooks and no plugin."""
+    manager = _Manager(PROJECT)
+    manager.add_hookspecs(Hookspecs)
+    return manager
+
+
+def _own_settings(settings: Settings, name: str, kind: type[AnyPlugin]) -> Any:
+    if kind.Settings is not None:
+        return plugin_settings(settings, name, kind.Settings)
+    if settings.plugins.settings.get(name):
+        raise ConfigError([f"plugins.{name}: this plugin has no settings"])
+    return None
+
+
+def _given(settings: Settings, kinds: Sequence[type[AnyPlugin]]) -> Iterator[Found]:
+    for kind in kinds:
+        name = getattr(kind, "name", kind.__name__)
+        yield _usable(settings, name, f"{kind.__module__}:{kind.__qualname__}", kind)
+
+
+def _installed(settings: Settings) -> Iterator[Found]:
+    for point in _points():
+        yield _usable(settings, point.name, point.value, point)
+
+
+@cache
+def _points() -> list[EntryPoint]:
+    """Entry points of plugins. Looked for once: it takes a file of every installed package."""
+    # A checkout that is also installed names its plugins twice.
+    points = set(entry_points(group=PROJECT))
+    return sorted(points, key=lambda point: (point.name, point.value))
+
+
+def _dropped(settings: Settings) -> Iterator[Found]:
+    if not settings.plugins.dir:
+        return
+    folder = Path(settings.plugins.dir)
+    if not folder.is_dir():
+        raise ConfigError(["plugins.dir: there is no such folder"])
+    for file in sorted(folder.glob("*.py")):
+        if not file.name.startswith("_"):
+            yield _usable(settings, file.stem, str(file), file)
+
+
+def _usable(
+    settings: Settings, name: str, origin: str, source: EntryPoint | Path | type[AnyPlugin]
+) -> Found:
+    if name in settings.plugins.disabled:
+        return Found(name, origin, disabled=True)
+    try:
+        kind: Any = source
+        if isinstance(source, Path):
+            kind = _of_file(source)
+        elif isinstance(source, EntryPoint):
+            kind = source.load()
+    # A module that ends the process when imported must not end the server.
+    except (Exception, SystemExit) as fault:
+        return Found(name, origin, fault=f"cannot be imported: {one_line(fault)}")
+    flaw = kind if isinstance(kind, str) else flaw_of(name, kind)
+    return Found(name, origin, fault=flaw) if flaw else Found(name, origin, kind)
+
+
+def _of_file(file: Path) -> type[AnyPlugin] | str:
+    module = _load(file)
+    kinds = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, Plugin)
+        and value.__module__ == module.__name__
+    ]
+    if len(kinds) != 1:
+        return f"must have exactly one subclass of Plugin, not {len(kinds)}"
+    return kinds[0]
+
+
+def _load(file: Path) -> ModuleType:
+    path = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:8]
+    # Known to `sys.modules`, where msgspec looks the types of a Struct's fields up.
+    name = f"{PROJECT}_dropped_{path}_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None and spec.loader is not None, "the name ends with .py"
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

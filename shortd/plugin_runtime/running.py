@@ -1,0 +1,139 @@
+"""The plugins of one running server: started, in order, each behind its guard."""
+
+from __future__ import annotations
+
+import hmac
+import inspect
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import pluggy
+import structlog
+
+from shortd.clock import Clock
+from shortd.plugin import Server
+from shortd.plugin.hookspecs import Hookspecs
+from shortd.plugin_runtime.discovery import Found, discover, new_manager, read_settings
+from shortd.plugin_runtime.flaws import AnyPlugin, one_line
+from shortd.plugin_runtime.guard import Guard, GuardedCall
+from shortd.plugin_runtime.order import decide_order
+from shortd.settings.config import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class Running:
+    """One plugin at work."""
+
+    def __init__(self, found: Found, plugin: AnyPlugin, guard: Guard) -> None:
+        self.found = found
+        self.name = found.name
+        self.plugin = plugin
+        self.guard = guard
+        self.check = guard.call("check", plugin.check)
+        """Counts what `check` raises besides refusals; it is called by itself."""
+        data = plugin.Data
+        self.decode: Callable[[bytes], Any] | None = None
+        if data is not None:
+            self.decode = msgspec.msgpack.Decoder(data).decode
+
+
+class Plugins:
+    """All of them, by name and by hook."""
+
+    def __init__(self, found: Sequence[Found], manager: pluggy.PluginManager) -> None:
+        self.found = list(found)
+        """Faulty and disabled ones, too."""
+        self.running: dict[str, Running] = {}
+        self._manager = manager
+
+    def add(self, found: Found, plugin: AnyPlugin, now: Callable[[], int]) -> None:
+        """Takes in a plugin that has started."""
+        self._manager.register(plugin, found.name)
+        self.running[found.name] = Running(found, plugin, Guard(found.name, now))
+
+    def of_hook(self, hook: str) -> list[tuple[Running, GuardedCall]]:
+        """Who implements a hook, in the order of being asked."""
+        functions = {
+            implementation.plugin_name: _in_order_of_spec(hook, implementation)
+            for implementation in getattr(self._manager.hook, hook).get_hookimpls()
+        }
+        order = decide_order({name: one.plugin for name, one in self.running.items()}, hook)
+        calls = []
+        for name in order:
+            running = self.running[name]
+            # Made once: what is counted is counted in one place.
+            call = running.guard.calls.get(hook) or running.guard.call(hook, functions[name])
+            calls.append((running, call))
+        return calls
+
+    def stop(self) -> None:
+        """Tells all plugins that it is over."""
+        for running in self.running.values():
+            # Those that are switched off, too.
+            try:
+                running.plugin.stop()
+            except Exception as fault:
+                running.guard.failed("stop", fault)
+
+
+class Prepared(NamedTuple):
+    """What was found, with the settings of all that can be used."""
+
+    found: list[Found]
+    settings: dict[str, Any]
+
+
+def prepare(settings: Settings, given: Sequence[type[AnyPlugin]] | None = None) -> Prepared:
+    """Finds the plugins and reads their settings; raises ConfigError before anything starts."""
+    found = discover(settings, given)
+    return Prepared(found, read_settings(settings, found))
+
+
+def start_plugins(
+    prepared: Prepared, public_url: str, hosts: Collection[str], secret: bytes, clock: Clock
+) -> Plugins:
+    """Starts all plugins. One that cannot be used is logged and left out.
+
+    `secret` is the server's own; each plugin gets another one that follows from it.
+    """
+    plugins = Plugins([], new_manager())
+    for one in prepared.found:
+        if one.kind is not None:
+            own_secret = hmac.digest(secret, one.name.encode(), "sha256")
+            server = Server(public_url, hosts, own_secret)
+            try:
+                plugin = one.kind(prepared.settings[one.name], server)
+                plugin.start()
+                plugins.add(one, plugin, clock.now)
+            except Exception as fault:
+                one = Found(one.name, one.origin, fault=f"does not start: {one_line(fault)}")
+        if one.fault:
+            log.error("plugin_left_out", plugin=one.name, origin=one.origin, fault=one.fault)
+        plugins.found.append(one)
+    return plugins
+
+
+def unstarted(prepared: Prepared, public_url: str) -> Iterator[tuple[str, AnyPlugin]]:
+    """All usable plugins by name, for the command line: not started, and without a secret."""
+    for one in prepared.found:
+        if one.kind is not None:
+            yield one.name, one.kind(prepared.settings[one.name], Server(public_url, (), b""))
+
+
+def _in_order_of_spec(hook: str, implementation: pluggy.HookImpl) -> Callable[..., Any]:
+    """The function of a hook, to be called with all its arguments in their order: it may take
+    fewer of them, in any order.
+    """
+    function = implementation.function
+    names = list(inspect.signature(getattr(Hookspecs, hook)).parameters)[1:]
+    taken = [*implementation.argnames, *implementation.kwargnames]
+    if taken == names and not implementation.kwargnames:
+        return function
+    places = [(name, names.index(name)) for name in taken]
+
+    def call(*arguments: Any) -> Any:
+        return function(**{name: arguments[place] for name, place in places})
+
+    return call

@@ -1,0 +1,209 @@
+"""The redirect lane: plain redirects answered before any ASGI scope or task exists.
+
+A shortcut and nothing more. It answers only what it is sure of, a GET or HEAD of a link that
+redirects or of none at all, through the same `Visits` as the pages, and with the same bytes.
+Everything else it leaves untouched. `[server] fast_lane = false` switches it off; a differential
+test holds the two lanes together.
+
+Clicks of one event-loop tick go into the journal in one write, and only then the tick's
+responses leave.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from functools import lru_cache, partial
+from typing import Protocol
+
+from shortd import errors
+from shortd.hosts.destinations import without_mark
+from shortd.limits.lookups import lookups_limited
+from shortd.services import Services
+from shortd.visits.cache import Cache
+from shortd.visits.request_heads import HEAD_BYTES, KNOWN_HEADS, Header, RequestHead
+from shortd.web.answers import Answer, header_lines, status_line, whole_seconds
+from shortd.web.pages import Pages, open_pages
+from shortd.web.readers import Reader
+from shortd.web.visitor.follow import link_refusal
+
+# A query that is forwarded, escapes and other shapes are the pages' business.
+_TARGET = re.compile(rb"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?:\?(?P<query>[!-~]*))?")
+_METHODS = (b"GET", b"HEAD")
+_FIRST_LINE = re.compile(
+    rb"(?P<method>GET|HEAD) /(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?P<query>\?qr)? HTTP/1\.1\r\n"
+)
+_UNKEPT = b"cache-control: no-store\r\nx-robots-tag: noindex\r\n"
+_SLOW = frozenset((b"content-length", b"transfer-encoding", b"upgrade", b"expect"))
+"""Headers of requests that are more than a plain redirect."""
+
+
+Refusal = tuple[bytes, bytes, bytes]
+"""The status line, what stands behind the default headers, and the body."""
+
+
+class Connection(Protocol):
+    """What the lane needs of a connection."""
+
+    def send_answers(self) -> None:
+        """Writes what the lane has answered, and goes on with what waits behind it."""
+        ...
+
+
+class Lane:
+    """Answers plain redirects for all connections of one event loop."""
+
+    def __init__(self, services: Services, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._now = services.clock.now
+        self._visits = services.visits.visits
+        self._clicks = services.clicks.clicks
+        self._heads = services.visits.heads
+        self._lookups = services.limits.lookups
+        self._forward_query = services.settings.links.forward_query
+        self._status_line = status_line(services.settings.links.redirect_status)
+        self._pages = pages = open_pages(services.settings)
+        self._missing = lru_cache(maxsize=64)(partial(_missing, pages))
+        self._limited = lru_cache(maxsize=64)(partial(_limited, pages))
+        # By the bytes behind the request line. Browsers, proxies and scripts send the same ones
+        # again and again, and parsing them costs as much as the redirect.
+        self._known: Cache[bytes, RequestHead] = Cache(KNOWN_HEADS)
+        # A head holds the number of its host.
+        services.hosts.on_change(self._known.clear)
+        self._waiting: list[Connection] = []
+        self._default_headers: list[Header] = []
+        self._default_lines = b""
+        self._start = b""
+
+    def head(self, fields: Mapping[bytes, bytes], headers: list[Header]) -> RequestHead | None:
+        """Reads headers, whose names are lower-case; None leaves the request to the pages.
+        `fields` is `headers` as a dict.
+        """
+        if not _SLOW.isdisjoint(fields):
+            return None
+        return self._heads.read(fields, headers)
+
+    def answer(
+        self,
+        method: bytes,
+        target: bytes,
+        head: RequestHead,
+        peer: str,
+        default_headers: list[Header],
+        keep_alive: bool,
+    ) -> bytes | None:
+        """The response to a request, its click recorded; None leaves it to the pages.
+
+        Nothing has happened when None is returned.
+        """
+        match = _TARGET.fullmatch(target)
+        if match is None or method not in _METHODS:
+            return None
+        code, query = match.groups()
+        is_qr, rest = without_mark(query) if query else (False, b"")
+        if rest and self._forward_query:
+            return None
+        return self._answer(code, method == b"GET", is_qr, head, peer, default_headers, keep_alive)
+
+    def answer_known(self, data: bytes, peer: str, default_headers: list[Header]) -> bytes | None:
+        """The response to a whole request if its head was remembered, as `answer` gives it.
+
+        `data` stands where a request begins. What follows the first line has been parsed
+        before, byte for byte, and parsed again could only come to the same.
+        """
+        match = _FIRST_LINE.match(data)
+        if match is None:
+            return None
+        head = self._known.get(data[match.end() :])
+        if head is None:
+            return None
+        method, code, query = match.groups()
+        return self._answer(
+            code, method == b"GET", query is not None, head, peer, default_headers, True
+        )
+
+    def remember(self, data: bytes, head: RequestHead) -> None:
+        """Keeps the head of a request that is all of `data` and keeps its connection alive."""
+        match = _FIRST_LINE.match(data)
+        if match is not None and len(data) <= HEAD_BYTES:
+            self._known.put(data[match.end() :], head)
+
+    def _answer(
+        self,
+        code: bytes,
+        is_get: bool,
+        is_qr: bool,
+        head: RequestHead,
+        peer: str,
+        default_headers: list[Header],
+        keep_alive: bool,
+    ) -> bytes | None:
+        visitor = self._heads.visitor(head, peer, self._now(), is_get=is_get, is_qr=is_qr)
+        lookups, refused = self._lookups, None
+        if lookups.barred:
+            payer = self._heads.who_pays(head, peer, visitor.address, is_head=not is_get)
+            if refusal := lookups.refusal(payer, visitor.utime):
+                seconds = whole_seconds(refusal.retry_after or 0)
+                refused = self._limited(seconds, self._pages.reader(head))
+        location = "" if refused else self._visits.redirect((head.host, code.decode()), visitor)
+        if location is None:
+            return None
+        if default_headers is not self._default_headers:
+            # uvicorn makes a new list each second, with the new date.
+            self._default_headers = default_headers
+            self._default_lines = header_lines(default_headers)
+            self._start = self._status_line + self._default_lines
+        close = b"" if keep_alive else b"connection: close\r\n"
+        if not location:
+            if refused is None:
+                payer = self._heads.who_pays(head, peer, visitor.address, is_head=not is_get)
+                lookups.missed(payer, visitor.utime)
+                refused = self._missing(self._pages.reader(head))
+            return self._refuse(refused, is_get, close)
+        return b"%blocation: %b\r\n%bcontent-length: 0\r\n%b\r\n" % (
+            self._start,
+            location.encode("ascii"),
+            _UNKEPT,
+            close,
+        )
+
+    def _refuse(self, refused: Refusal, is_get: bool, close: bytes) -> bytes:
+        """What the pages answer to who is not led on."""
+        status_line, lines, body = refused
+        return b"%b%b%b%b\r\n%b" % (
+            status_line,
+            self._default_lines,
+            lines,
+            close,
+            body if is_get else b"",
+        )
+
+    def send_later(self, connection: Connection) -> None:
+        """Has a connection send what it has answered at the end of this tick, behind the journal
+        write. Once a tick.
+        """
+        if not self._waiting:
+            self._loop.call_soon(self.flush)
+        self._waiting.append(connection)
+
+    def flush(self) -> None:
+        """Journals the clicks recorded since the last flush, then sends their responses."""
+        self._clicks.flush()
+        waiting, self._waiting = self._waiting, []
+        for connection in waiting:
+            connection.send_answers()
+
+
+def _missing(pages: Pages, reader: Reader | None) -> Refusal:
+    """For who asks for a link that is not there."""
+    return _written(link_refusal(pages, errors.LINK_NOT_FOUND(), reader))
+
+
+def _written(answer: Answer) -> Refusal:
+    return status_line(answer.status), header_lines(answer.all_headers), answer.body
+
+
+def _limited(pages: Pages, seconds: int, reader: Reader | None) -> Refusal:
+    """For who has to wait so long until he may look for links again."""
+    return _written(link_refusal(pages, lookups_limited(seconds), reader))

@@ -1,0 +1,169 @@
+"""Loads the settings: from a TOML file, the environment and the command line.
+
+The command line wins over the environment, that over the file, and that over the defaults.
+Everything is checked before anything runs, and an unknown name is an error: a setting is never
+silently ignored. The settings themselves are in `shortd.settings.settings`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ada_url
+import msgspec
+
+from shortd.settings.config_checks import CHECKS, base_url
+from shortd.settings.config_reader import ConfigError, Reader, StructType, Text, source_of
+from shortd.settings.settings import Settings, WebSettings
+from shortd.settings.variables import is_setting, path_of
+
+__all__ = ["ConfigError", "Given", "Settings", "gather", "load", "plugin_settings"]
+
+_SECTIONS = frozenset(field.encode_name for field in msgspec.structs.fields(Settings))
+
+
+class Given(NamedTuple):
+    """All that was set, before it is read: values that are no `Text` come from the file."""
+
+    table: dict[str, Any]
+    file: Path | None
+
+    def origin(self, name: str) -> str:
+        """Where a setting of this dotted name was set: variable, option or file; "" if nowhere."""
+        value: object = self.table
+        for key in name.split("."):
+            if not isinstance(value, dict) or key not in value:
+                return ""
+            value = value[key]
+        return source_of(value) or str(self.file or "")
+
+    def located(self, problem: str) -> str:
+        """A problem that a check found later, with where its setting was set before it."""
+        name = problem.partition(":")[0].partition("[")[0]
+        if name == str(self.file) or name.partition(".")[0] not in _SECTIONS:
+            return problem
+        origin = self.origin(name) or self.file
+        return f"{origin}: {problem}" if origin else problem
+
+
+def load(
+    config_file: Path | None = None,
+    *,
+    data_dir: Path | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    environ: Mapping[str, str],
+) -> Settings:
+    """The settings to run with. No file is read unless it is named.
+
+    Without a `public_url` anywhere, links are built from `server.host` and `server.port`.
+    Raises ConfigError for a file that cannot be read, unknown names and unusable values.
+    """
+    return settings_of(
+        gather(config_file, data_dir=data_dir, host=host, port=port, environ=environ)
+    )
+
+
+def gather(
+    config_file: Path | None = None,
+    *,
+    data_dir: Path | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    environ: Mapping[str, str],
+) -> Given:
+    """What file, environment and options say. Raises ConfigError for a file that cannot be read."""
+    table = {} if config_file is None else _read(config_file)
+    for name in sorted(environ):
+        if is_setting(name, environ[name]):
+            _put(table, path_of(name), Text(environ[name], name))
+    if data_dir is not None:
+        _put(table, ["data_dir"], Text(text_of(data_dir), "--data"))
+    if host is not None:
+        _put(table, ["server", "host"], Text(host, "--host"))
+    if port is not None:
+        _put(table, ["server", "port"], Text(str(port), "--port"))
+    return Given(table, config_file)
+
+
+def settings_of(given: Given) -> Settings:
+    """What was given, read and checked, with the defaults for all else. Raises ConfigError."""
+    table = given.table
+    reader = Reader(given.file, CHECKS)
+    settings = reader.read(Settings, table)
+    if "public_url" not in table:
+        try:
+            public_url = _listening_url(settings.server.host, settings.server.port)
+        except ValueError:
+            reader.report(
+                "server.host",
+                "not a host that links can name; set public_url to what they are to begin with",
+                table["server"]["host"],
+            )
+        else:
+            settings = msgspec.structs.replace(settings, public_url=public_url)
+    web = settings.web
+    if web.language != WebSettings().language:
+        # Commands need no catalogue otherwise.
+        from shortd.languages import CatalogueError, open_languages
+
+        try:
+            open_languages(web.language, web.languages)
+        except CatalogueError as fault:
+            reader.report("web.language", str(fault), table["web"]["language"])
+    taken = {_netloc(settings.public_url)}
+    for index, url in enumerate(settings.hosts):
+        if _netloc(url) in taken:
+            reader.report(f"hosts[{index}]", "names a short host a second time", table["hosts"])
+        taken.add(_netloc(url))
+    reader.stop_at_problems()
+    return settings
+
+
+def plugin_settings(settings: Settings, name: str, kind: type[StructType]) -> StructType:
+    """The settings under [plugins.NAME], as the plugin's own Struct.
+
+    Raises ConfigError with lines such as `plugins.ab.seed: expected int, got str`.
+    """
+    return Reader().read(kind, settings.plugins.settings.get(name, {}), f"plugins.{name}")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError([f"{file}: cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{file}: not UTF-8 text"]) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{file}: not TOML: {error}"]) from error
+
+
+def text_of(path: Path) -> str:
+    """A path as a setting can have it, where a leading "~" is a home directory."""
+    text = str(path)
+    return f"./{text}" if text.startswith("~") else text
+
+
+def _put(table: dict[str, Any], path: list[str], value: Text) -> None:
+    *sections, key = path
+    for section in sections:
+        below = table.get(section)
+        if not isinstance(below, dict):
+            below = table[section] = {}
+        table = below
+    table[key] = value
+
+
+def _listening_url(host: str, port: int) -> str:
+    if host in ("0.0.0.0", "::"):
+        host = "127.0.0.1"
+    return base_url(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+
+
+def _netloc(url: str) -> str:
+    """Host and port, by which a request's Host header tells short hosts apart."""
+    return str(ada_url.URL(url).host)

@@ -1,0 +1,162 @@
+"""What a type cannot say about a setting: addresses, networks, mail.
+
+Each check returns the value in the form to keep, or raises ValueError with a message that does
+not repeat the value.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from urllib.parse import parse_qsl, urlsplit
+
+import ada_url
+
+from shortd.mail_addresses import sender_of
+from shortd.settings.config_reader import Check, at_home
+
+_NUMERIC = re.compile(r"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]+|[0-9]+)){0,3}", re.IGNORECASE)
+_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
+
+
+def base_url(text: str) -> str:
+    """The origin of a short host as it is kept and shown, like `https://s.example:8443`.
+
+    Names become lower-case ASCII, a scheme's usual port goes. Raises ValueError for anything
+    but scheme, host and port of http or https.
+    """
+    problem = ValueError(
+        "expected an http or https address without path, query or user, such as https://s.example"
+    )
+    # The URL standard quietly repairs white space, backslashes and missing slashes.
+    if not text.isprintable() or any(character in text for character in " ?#@\\"):
+        raise problem
+    try:
+        url = ada_url.URL(text)
+    except ValueError as error:
+        raise problem from error
+    scheme, _, rest = text.partition("://")
+    if scheme.lower() not in ("http", "https") or rest.startswith("/") or url.pathname != "/":
+        raise problem
+    return str(url.origin)
+
+
+def listening_host(text: str) -> str:
+    """An address or a name to listen on, in its usual spelling, without brackets; `*` is `::`."""
+    text = text.strip()
+    if text == "*":
+        return "::"
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        address = ipaddress.ip_address(bare)
+    except ValueError:
+        if bare == text and _NUMERIC.fullmatch(bare):
+            try:
+                # Short forms such as 0 and 127.1 (inet_aton(3)).
+                return socket.inet_ntoa(socket.inet_aton(bare))
+            except OSError:
+                pass
+        elif bare == text and (name := _ascii_name(bare)) is not None:
+            return name
+        raise ValueError(
+            "expected an address such as 192.0.2.7 or 2001:db8::7, a name, or :: for everywhere;"
+            " the port is a setting of its own"
+        ) from None
+    mapped = address.ipv4_mapped if address.version == 6 else None
+    return str(mapped or address)
+
+
+def network(text: str) -> str:
+    """A network, or a single address as the network of itself, in its usual spelling."""
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as error:
+        raise ValueError(
+            "expected an address or a network such as 10.0.0.0/8, with no bit set beyond its length"
+        ) from error
+
+
+def smtp_url(text: str) -> str:
+    """`smtp://` or `smtps://`, then `user:password@`, if wanted, `host:port`, `?starttls=1`."""
+    problem = ValueError(
+        "expected smtp://user:password@host:port or smtps://…, with ?starttls=1 or nothing after it"
+    )
+    if not text:
+        return text
+    try:
+        url = urlsplit(text)
+        port = url.port
+        options = parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query))
+    except ValueError as error:
+        raise problem from error
+    if (
+        url.scheme not in ("smtp", "smtps")
+        or not url.hostname
+        or port == 0
+        or url.path not in ("", "/")
+        or url.fragment
+        or options not in ([], [("starttls", "0")], [("starttls", "1")])
+        or (url.scheme == "smtps" and options == [("starttls", "1")])
+        or not text.isprintable()
+        or " " in text
+    ):
+        raise problem
+    return text
+
+
+def sender(text: str) -> str:
+    """One e-mail address, with or without a name before it; empty for the server's choice."""
+    if text:
+        sender_of(text)
+    return text
+
+
+def folder_or_file(text: str) -> str:
+    """A path; empty for none."""
+    return str(at_home(text)) if text else text
+
+
+def catalogues(text: str) -> str:
+    """A folder of catalogues, all of which can be used; empty for none."""
+    if not text:
+        return text
+    folder = at_home(text)
+    if not folder.is_dir():
+        raise ValueError("expected a folder of catalogues")
+    # Commands need no catalogue otherwise, and reading them takes a library of its own.
+    from shortd.languages import open_languages
+
+    open_languages(folder=str(folder))
+    return str(folder)
+
+
+def prefix(text: str) -> str:
+    """The folder that a proxy finds files in, to which their names are added."""
+    if not (text.startswith("/") and text.endswith("/") and text.isprintable()):
+        raise ValueError("expected a path that begins and ends with /")
+    return text
+
+
+def _ascii_name(text: str) -> str | None:
+    try:
+        name = text if text.isascii() else text.encode("idna").decode()
+    except UnicodeError:
+        return None
+    return name.lower() if _NAME.fullmatch(name.lower()) else None
+
+
+CHECKS: dict[str, Check] = {
+    "public_url": base_url,
+    "hosts": base_url,
+    "clicks.geoip_db": folder_or_file,
+    "files.handover_prefix": prefix,
+    "plugins.dir": folder_or_file,
+    "server.host": listening_host,
+    "server.trusted_proxies": network,
+    "server.metrics_from": network,
+    "web.languages": catalogues,
+    "mail.smtp_url": smtp_url,
+    "mail.from": sender,
+}
+"""By the dotted name of the setting; of a list, each item is checked."""

@@ -1,0 +1,92 @@
+"""All settings in effect, as lines of TOML that say where each comes from, without a secret."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from shortd.settings.config import Given, Settings
+
+DEFAULT = "default"
+HIDDEN = "***"
+
+# Before a host stand a user and his password; as far as the last "@", as a password may have any.
+_USER = re.compile(r"(?<=://)\S*@")
+# Of settings of plugins, which are anybody's: what their names tell.
+_SECRET = re.compile(r"pass|secret|token|key|auth|credential|cookie|salt|seed|pin$|webhook", re.I)
+
+
+def lines(settings: Settings, given: Given, plugins: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each setting. `plugins` are the settings of plugins in their own types."""
+    shown = [*_flat(settings, ""), *_flat(_by_name(settings, plugins), "plugins.")]
+    rows = [(f"{name} = {_toml(_harmless(name, value))}", name) for name, value in shown]
+    width = max(len(text) for text, _ in rows if len(text) < 60)
+    for text, name in rows:
+        yield f"{text:<{width}}  # {_origin(name, given)}"
+
+
+def _by_name(settings: Settings, plugins: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of all plugins, as they stand there where nobody knows their types."""
+    return {**settings.plugins.settings, **plugins}
+
+
+def _origin(name: str, given: Given) -> str:
+    origin = given.origin(name)
+    if not origin and name == "public_url":
+        return "server.host and server.port"
+    return origin or DEFAULT
+
+
+def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Dotted names, and what is no table. The tables of plugins come by themselves."""
+    if isinstance(value, msgspec.Struct):
+        fields = {f.encode_name: getattr(value, f.name) for f in msgspec.structs.fields(value)}
+        fields.pop("*", None)
+    elif isinstance(value, dict):
+        fields = value
+    else:
+        yield path.removesuffix("."), value
+        return
+    for key, below in fields.items():
+        yield from _flat(below, f"{path}{_key(key)}.")
+
+
+def _harmless(name: str, value: Any) -> Any:
+    if isinstance(value, Path):
+        value = str(value)
+    if isinstance(value, str):
+        return _USER.sub(f"{HIDDEN}@", _hidden(name, value))
+    if isinstance(value, Mapping):
+        return {key: _harmless(f"{name}.{key}", below) for key, below in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_harmless(name, below) for below in value]
+    if isinstance(value, msgspec.Struct):
+        return _harmless(name, msgspec.to_builtins(value))
+    return _hidden(name, value)
+
+
+def _hidden(name: str, value: Any) -> Any:
+    if name.startswith("plugins.") and _SECRET.search(name.removeprefix("plugins.")):
+        return HIDDEN if value else value
+    return value
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_key(key)} = {_toml(below)}' for key, below in value.items())}}}"
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    # TOML's strings are JSON's, as far as a name of a file need be no text.
+    text = str(value).encode("utf-8", "backslashreplace").decode()
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(key: object) -> str:
+    return str(key) if re.fullmatch(r"[A-Za-z0-9_-]+", str(key)) else _toml(str(key))

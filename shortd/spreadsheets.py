@@ -1,0 +1,17 @@
+"""Cells of tables: strangers choose what stands in them, and spreadsheets run formulas."""
+
+from __future__ import annotations
+
+import re
+
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+
+
+def harmless(cell: str) -> str:
+    """The cell, marked as a text where a spreadsheet would take it for a formula."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def unmarked(cell: str) -> str:
+    """A cell as it was before `harmless`."""
+    return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell[1:]) else cell

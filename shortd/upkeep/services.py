@@ -1,0 +1,56 @@
+"""The services of this room, wired."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shortd.clicks import Clicks
+from shortd.hosts import Hosts
+from shortd.limits.services import LimitServices
+from shortd.links.services import LinkServices
+from shortd.security.passwords import PasswordHasher
+from shortd.settings import Settings
+from shortd.sharing.files import Files
+from shortd.store import Store
+from shortd.store.timeline import Timeline
+from shortd.upkeep.administration import Administration
+from shortd.upkeep.adoption import Adoption
+from shortd.upkeep.finality import Finality
+from shortd.upkeep.sweeper import Sweeper
+from shortd.upkeep.takeout import Takeout
+from shortd.upkeep.undertaker import Undertaker
+
+
+@dataclass(frozen=True)
+class UpkeepServices:
+    """What cleans up, and what the operator does to accounts."""
+
+    sweeper: Sweeper
+    undertaker: Undertaker
+    administration: Administration
+    finality: Finality
+    adoption: Adoption
+    takeout: Takeout
+
+
+def open_upkeep(
+    store: Store,
+    settings: Settings,
+    hasher: PasswordHasher,
+    limits: LimitServices,
+    links: LinkServices,
+    files: Files,
+    hosts: Hosts,
+    clicks: Clicks,
+    timeline: Timeline,
+) -> UpkeepServices:
+    """Wires them."""
+    sweeper = Sweeper(store, limits.owners, limits.budgets, links.links, settings.clicks, timeline)
+    return UpkeepServices(
+        sweeper=sweeper,
+        undertaker=Undertaker(store, files, timeline),
+        administration=Administration(store, hasher, limits.owners, sweeper),
+        adoption=Adoption(store, limits.owners),
+        takeout=Takeout(store, hosts, clicks, links.sheets, settings.clicks.ip),
+        finality=Finality(links.undoing, timeline),
+    )

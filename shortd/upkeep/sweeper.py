@@ -1,0 +1,221 @@
+"""Removes what time has ended: temporary accounts, logins, mailed codes, old visits, balances,
+visitors that are new again.
+
+Works in small transactions so that no write waits long behind it, and never touches
+anything that a caller could still reach. It must never go by a clock that is not believed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any, TypeVar
+
+import structlog
+
+from shortd.accounts.credentials import end_credentials
+from shortd.accounts.known_clients import is_over
+from shortd.clicks import history
+from shortd.clock import DAY
+from shortd.files.manifests import drop_file
+from shortd.limits import holdings
+from shortd.limits.budgets import Budgets, api_key, link_key
+from shortd.limits.owner_cache import OwnerCache
+from shortd.links import Links, delete_links
+from shortd.links.undoing import finish_all
+from shortd.models.accounts import Account
+from shortd.models.clicks import Counts
+from shortd.settings import ClickSettings
+from shortd.store import Store
+from shortd.store.pace import matching_keys
+from shortd.store.portions import in_portions
+from shortd.store.room import Reserve
+from shortd.store.schema import (
+    ACCOUNTS,
+    ACCOUNTS_BY_EXPIRATION,
+    BALANCES,
+    CODES,
+    COUNTS,
+    GRANT_TOKENS,
+    GRANTS,
+    INVITATIONS,
+    KNOWN_CLIENTS,
+    LINKS_BY_OWNER,
+    MAIL_HISTORIES,
+    OUTBOX,
+    PREFERENCES,
+    SIGHTINGS_BY_END,
+    TOKENS,
+    UPLOADS_BY_OWNER,
+)
+from shortd.store.table import Table
+from shortd.store.timeline import Timeline
+from shortd.store.txn import Txn, WriteTxn
+from shortd.teams.offboarding import leave_teams
+
+SWEEP_SECONDS = 600
+ROUNDS_OF_VISITS = 36
+"""Rounds in which old visits are swept once: it takes a look at every link that was visited."""
+SHOWN = 7 * DAY
+"""µs for which a mail that never came is shown."""
+
+K = TypeVar("K", bound=tuple[Any, ...])
+V = TypeVar("V")
+
+log = structlog.get_logger(__name__)
+
+
+class Sweeper:
+    """Sweeps everything every ten minutes, visits every six hours."""
+
+    def __init__(
+        self,
+        store: Store,
+        owners: OwnerCache,
+        budgets: Budgets,
+        links: Links,
+        clicks: ClickSettings,
+        timeline: Timeline,
+    ) -> None:
+        self._store = store
+        self._owners = owners
+        self._budgets = budgets
+        self._links = links
+        self._clicks = clicks
+        self._timeline = timeline
+
+    async def run(self) -> None:
+        """Sweeps now and then, until cancelled. What fails is tried again in the next round."""
+        rounds_to_visits = 0
+        while True:
+            await _attempt(self.sweep)
+            if rounds_to_visits <= 0 and await _attempt(self.sweep_visits):
+                rounds_to_visits = ROUNDS_OF_VISITS
+            rounds_to_visits -= 1
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def sweep(self) -> None:
+        """One round over everything that can end, but for visits."""
+        now = self._timeline.believed_now()
+        if now is not None and self._timeline.was_ahead:
+            await self._links.redate(now)
+            await self._timeline.forget_ahead()
+            now = self._timeline.believed_now()
+        if now is None:
+            return
+        await self._sweep_accounts(now)
+        await self._sweep_rows(TOKENS, lambda row: row.expiration_utime <= now)
+        await self._sweep_rows(KNOWN_CLIENTS, lambda row: is_over(row, now))
+        await self._sweep_rows(GRANT_TOKENS, lambda row: row.expiration_utime <= now)
+        await self._sweep_rows(GRANTS, lambda row: max(row.access_utime, row.refresh_utime) <= now)
+        await self._sweep_rows(INVITATIONS, lambda row: row.expiration_utime <= now)
+        await self._sweep_rows(CODES, lambda row: row.expiration_utime <= now)
+        await self._sweep_rows(OUTBOX, lambda row: 0 < row.given_up_utime <= now - SHOWN)
+        await self._sweep_rows(MAIL_HISTORIES, lambda row: row.utimes[-1] <= now - DAY)
+        await self._sweep_sightings(now)
+        await self._budgets.sweep(now)
+
+    async def sweep_visits(self) -> None:
+        """Forgets the visits that have been kept for as long as configured."""
+        now = self._timeline.believed_now()
+        if now is None:
+            return
+        before = now - self._clicks.visit_days * DAY
+
+        def has_old(txn: Txn, key: tuple[int], counts: Counts) -> bool:
+            return history.has_visits_before(txn, *key, counts, before)
+
+        async for keys in matching_keys(self._store, COUNTS, has_old):
+            for (link_id,) in keys:
+                await in_portions(
+                    self._store,
+                    partial(_forget_visits, link_id=link_id, before=before),
+                )
+
+    async def _sweep_accounts(self, now: int) -> None:
+        with self._store.read() as txn:
+            ended = []
+            for expiration_utime, userid in ACCOUNTS_BY_EXPIRATION.keys(txn):
+                if expiration_utime > now:
+                    break
+                ended.append(userid)
+        for userid in ended:
+            await self.clear(userid, now)
+
+    async def clear(self, userid: str, now: int) -> None:
+        """Removes an account that has ended, with all that was its own."""
+        await in_portions(self._store, partial(_clear, userid=userid, now=now))
+        self._owners.forget(userid)
+
+    async def _sweep_rows(self, table: Table[K, V], has_ended: Callable[[V], bool]) -> None:
+        async for keys in matching_keys(self._store, table, lambda txn, key, row: has_ended(row)):
+            delete = partial(_delete, table=table, ended=has_ended, keys=keys)
+            await self._store.write(delete, Reserve.ALL)
+
+    async def _sweep_sightings(self, now: int) -> None:
+        await in_portions(self._store, partial(_forget_sightings, now=now))
+
+
+async def _attempt(sweep: Callable[[], Awaitable[None]]) -> bool:
+    """Whether it came to its end."""
+    try:
+        await sweep()
+    except Exception as fault:
+        log.warning("sweep_failed", error=str(fault))
+        return False
+    return True
+
+
+def _forget_visits(txn: WriteTxn, rows: int, link_id: int, before: int) -> bool:
+    return history.forget_visits(txn, link_id, before, rows)
+
+
+def _forget_sightings(txn: WriteTxn, rows: int, now: int) -> bool:
+    """Removes so many of the sightings whose time is over; False if there may be more."""
+    oldest = list(islice(SIGHTINGS_BY_END.keys(txn), rows))
+    ended = [key[1:] for key in oldest if key[0] <= now]
+    history.forget_sightings(txn, ended)
+    return len(ended) < rows
+
+
+def _clear(txn: WriteTxn, rows: int, userid: str, now: int) -> bool:
+    """Removes an ended account a few links at a time; True when nothing of it is left."""
+    account: Account | None = ACCOUNTS.get(txn, (userid,))
+    if account is None or account.expiration_utime > now:
+        return True
+    if not leave_teams(txn, userid, rows) or not finish_all(txn, userid, rows):
+        return False
+    found = list(islice(LINKS_BY_OWNER.keys(txn, (userid,)), rows))
+    if not delete_links(txn, [link_id for _, _, link_id, _ in found], rows):
+        return False
+    uploads = list(islice(UPLOADS_BY_OWNER.keys(txn, (userid,)), rows))
+    for _, filekey in uploads:
+        drop_file(txn, filekey)
+    if len(uploads) == rows:
+        return False
+    drop_account(txn, userid)
+    return True
+
+
+def drop_account(txn: WriteTxn, userid: str) -> None:
+    """Removes an account that has nothing any more."""
+    end_credentials(txn, userid)
+    for bucket in (api_key(userid), link_key(userid)):
+        BALANCES.delete(txn, (bucket,))
+    PREFERENCES.delete(txn, (userid,))
+    account = ACCOUNTS.get(txn, (userid,))
+    if account is not None:
+        holdings.end(txn, account)
+    ACCOUNTS.delete(txn, (userid,))
+
+
+def _delete(
+    txn: WriteTxn, table: Table[K, V], ended: Callable[[V], bool], keys: Sequence[K]
+) -> None:
+    for key in keys:
+        row = table.get(txn, key)
+        # Another may have taken its place since.
+        if row is not None and ended(row):
+            table.delete(txn, key)

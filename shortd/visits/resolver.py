@@ -1,0 +1,214 @@
+"""What a visit gets: the one place that decides.
+
+`Resolver.resolve` reads and decides; it never writes, awaits, or knows about HTTP. Whoever
+answers the visit then applies the decision (`visits.visits`). What is asked, and in which order, is
+the list of `visits.questions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import structs
+
+from shortd.clicks import Clicks
+from shortd.hosts.destinations import ascii_location, with_query, with_utm
+from shortd.limits.budgets import REDIRECT_WEIGHT, Budgets
+from shortd.limits.owner_cache import Owner, OwnerCache
+from shortd.links import Address
+from shortd.models.links import Link
+from shortd.plugin_runtime.deciding import Deciders, LinkDeciders
+from shortd.plugin_runtime.steps import Step, Steps
+from shortd.store import Store
+from shortd.store.schema import LINKS
+from shortd.store.txn import Change
+from shortd.visits.cache import Cache, Doorkeeper
+from shortd.visits.decisions import NOT_FOUND, Decision, Outcome, Settled, Visitor
+from shortd.visits.questions import Case, Enabled, OwnerLives, Silence, all_questions
+
+SETTLED_LINKS = 1 << 17
+"""Plain redirects kept at least (twice as many at most, some 350 bytes each)."""
+LARGE_BYTES = 12 << 20
+"""What is larger about them may take so much beside, at most three times."""
+USUAL_LOCATION = 256
+"""Characters of a location that is not larger than others."""
+READ_LINK = 4
+"""Bytes in memory for each one of a row, with what plugins make of their data in it."""
+
+
+class Resolver:
+    """Decides visits from one database snapshot and the live counts."""
+
+    def __init__(
+        self,
+        store: Store,
+        owners: OwnerCache,
+        clicks: Clicks,
+        budgets: Budgets,
+        deciders: Deciders,
+        nonce: Callable[[], str],
+        country_of: Callable[[str], str] | None = None,
+        *,
+        at_length: bool = False,
+    ) -> None:
+        """`nonce` makes one for a page of a plugin: random, unlike any other. `country_of` tells
+        plugins the country of an address. `at_length`: whoever is told of a settled redirect is
+        told of its link as well.
+        """
+        self._store = store
+        self._owners = owners
+        self.questions = all_questions(clicks, budgets)
+        self._silence = Silence(self.questions)
+        self._deciders = deciders
+        self._nonce = nonce
+        self._country_of = country_of
+        self._at_length = at_length or deciders.everywhere
+        # Reading and decoding a row cost a quarter of a redirect. Never stale: the writer
+        # drops what it changed before it acknowledges the change.
+        self._settled: Cache[Address | str, Settled] = Cache(
+            SETTLED_LINKS, LARGE_BYTES, _size_beyond
+        )
+        self._door = Doorkeeper(4 * SETTLED_LINKS)
+        store.watch(self._drop)
+
+    def explain(self, host: int, code: str, visitor: Visitor) -> tuple[Decision, list[Step]]:
+        """What `resolve` would decide, with the questions on the way there and their answers."""
+        steps = Steps()
+        return self.resolve((host, code), visitor, steps), steps.taken
+
+    def settled(self, address: Address, now: int) -> Settled | Decision | None:
+        """The redirect at an address, if nothing but time, its owner or a write can change it, or
+        NOT_FOUND. None for whatever else is there.
+
+        Whether the owner can pay is not asked.
+        """
+        known = self._settled.get(_key(address))
+        if known is None or not self._owners.is_current(known.owner):
+            return self._settle(address, now)
+        return known if known.until > now else None
+
+    def choose(
+        self,
+        decision: Decision,
+        deciders: LinkDeciders,
+        visitor: Visitor,
+        steps: Steps | None = None,
+    ) -> Decision:
+        """A redirect as the link's plugins want it for this visit."""
+        if self._country_of is not None and not visitor.country:
+            visitor = structs.replace(visitor, country=self._country_of(visitor.address))
+        chosen = deciders.choose(visitor, steps)
+        if self.may_see_page(deciders, visitor):
+            location = chosen.location
+            if visitor.query:
+                location = with_query(location, visitor.query.encode("latin-1"))
+            page = deciders.page(visitor, location, self._nonce(), steps)
+            if page is not None:
+                return structs.replace(
+                    decision,
+                    outcome=Outcome.INTERSTITIAL,
+                    location=chosen.location,
+                    choice=f"{chosen.choice} {page.choice}".strip(),
+                    page=page,
+                )
+        return Decision(
+            Outcome.REDIRECT,
+            decision.link,
+            decision.owner,
+            chosen.location,
+            None,
+            decision.weight,
+            chosen.choice,
+        )
+
+    def may_see_page(self, deciders: LinkDeciders, visitor: Visitor) -> bool:
+        """Whether plugins are asked for a page: for a click by anything but a robot."""
+        return bool(deciders.pages) and visitor.counts and not visitor.is_bot
+
+    def _settle(self, address: Address, now: int) -> Settled | Decision | None:
+        """Settles a redirect, for later visits as well."""
+        link = self._store.get(LINKS, address)
+        if link is None:
+            return NOT_FOUND
+        owner = self._owners.get(link.owner)
+        if owner is None:
+            return None
+        until = self._silence.until(link, owner, now)
+        if until <= now:
+            return None
+        if self._at_length or link.rare is not None or link.plugins:
+            decision, deciders = self._redirect(link, owner)
+            settled = Settled(link.id, decision.location, owner, until, decision, deciders)
+        else:
+            settled = Settled(link.id, ascii_location(link.location), owner, until)
+        key = _key(address)
+        if self._door.has_seen(key):
+            self._settled.put(key, settled)
+        return settled
+
+    def _redirect(
+        self, link: Link, owner: Owner, steps: Steps | None = None
+    ) -> tuple[Decision, LinkDeciders | None]:
+        """The redirect to a link's own destination, and the plugins that may change it."""
+        location = ascii_location(link.location)
+        if link.rare is not None and link.rare.utm is not None:
+            location = with_utm(location, link.rare.utm)
+        deciders = None
+        if link.plugins or self._deciders.everywhere:
+            deciders = self._deciders.of_link(link, location, steps)
+        decision = Decision(Outcome.REDIRECT, link, owner, location, weight=REDIRECT_WEIGHT)
+        return decision, deciders
+
+    def resolve(
+        self,
+        address: Address,
+        visitor: Visitor,
+        steps: Steps | None = None,
+        *,
+        unlocked: bool = False,
+    ) -> Decision:
+        """Decides a visit, asking all questions; `steps` notes them.
+
+        `unlocked`: the visitor has named the link's password.
+        """
+        note = _keep_silent if steps is None else steps.note
+        with self._store.read() as txn:
+            link = LINKS.get(txn, address)
+            owner = None if link is None else self._owners.get(link.owner)
+            if link is None or owner is None:
+                note(Enabled.asks if link is None else OwnerLives.asks, "no")
+                return NOT_FOUND
+            case = Case(txn, link, owner, visitor, note, unlocked=unlocked)
+            for question in self.questions:
+                answer = question.decide(case)
+                if answer is not None:
+                    return answer
+        decision, deciders = self._redirect(link, owner, steps)
+        if deciders is not None:
+            return self.choose(decision, deciders, visitor, steps)
+        return decision
+
+    def _drop(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            # Where there was no row there is nothing to forget.
+            if change.before is not None and change.table == LINKS.name:
+                self._settled.drop(_key(change.key))
+
+
+def _size_beyond(settled: Settled) -> int:
+    """What a redirect takes beyond most others, in bytes."""
+    size = len(settled.location) - USUAL_LOCATION
+    if settled.decision is not None and settled.decision.link is not None:
+        size += READ_LINK * len(LINKS.encode(settled.decision.link))
+    return max(0, size)
+
+
+def _key(address: Address) -> Address | str:
+    """What a settled link is found by: the code alone on the first host, so that the garbage
+    collector has no tuples to go through, which took it 50 ms for as many thousand.
+    """
+    return address if address[0] else address[1]
+
+
+def _keep_silent(question: str, answer: str) -> None:
+    pass

@@ -1,0 +1,90 @@
+"""What the pages for accounts show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from shortd.models.accounts import ApiKey, Preferences
+from shortd.models.common import NEVER
+from shortd.web.forms import Form, filled
+
+
+class SignPage(msgspec.Struct, frozen=True, kw_only=True):
+    """account/login.html, signup.html and forgot.html."""
+
+    form: Form[Any]
+    next: str = ""
+    """Where to go on; empty for the list of links."""
+    along: int = 0
+    """Links that were made in this browser without an account."""
+    is_open: bool = False
+    """Whether others could read what is sent from here."""
+    takes_signups: bool = True
+    sends_mail: bool = True
+
+
+class SignedInRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A login of an account."""
+
+    id: str
+    client: str
+    """Its program and system, such as "Firefox, Windows"; empty if it named none."""
+    address: str
+    created: int
+    used: int
+    """Unix time in µs, within an hour."""
+    is_own: bool
+
+
+class Meter(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit, and how much of it is used."""
+
+    label: str
+    said: str
+    """The same in words."""
+    percent: int | None = None
+    """Of the bar; None for none."""
+
+
+class AccountPage(msgspec.Struct, frozen=True, kw_only=True):
+    """account/page.html."""
+
+    username: str
+    email: str
+    is_verified: bool
+    kind: str
+    created: int
+    logins: Sequence[SignedInRow]
+    preferences: Preferences
+    languages: Sequence[tuple[str, str]]
+    """Codes and names."""
+    meters: Sequence[Meter]
+    forms: dict[str, Form[Any]] = {}
+    """Those that were refused, by the last part of their address."""
+    is_open: bool = False
+    sends_mail: bool = True
+
+    @property
+    def name(self) -> str:
+        """What has to be typed to delete it."""
+        return self.username or self.email
+
+    def form(self, name: str) -> Form[Any]:
+        return self.forms.get(name) or filled()
+
+
+class KeysPage(msgspec.Struct, frozen=True, kw_only=True):
+    """account/keys.html."""
+
+    keys: Sequence[ApiKey]
+    form: Form[Any]
+    now: int
+    username: str
+    made: str = ""
+    """A new key in the clear, this once."""
+    made_name: str = ""
+    never: int = NEVER
+    """When a key ends that does not."""

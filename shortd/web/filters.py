@@ -1,0 +1,109 @@
+"""What templates say with one word: numbers, sizes, times, short links, destinations, symbols.
+
+All of them escape what they are given, and hold for one language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import ada_url
+from markupsafe import Markup, escape
+
+from shortd.clicks.statistics import day_text
+from shortd.clock import moment, utc_text
+from shortd.languages import Language
+
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+_STEP = 1000
+
+_TIME = Markup('<time datetime="{}"{}>{}</time>')
+_SHORT = Markup('<span class="addr" translate="no"><span>{}/</span><wbr><b>{}</b></span>')
+_PLACE = Markup("{}<b>{}</b>{}")
+_SYMBOL = Markup('<svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>')
+
+
+def filters_of(language: Language) -> Mapping[str, Callable[..., object]]:
+    """The filters of templates by name."""
+
+    def size(count: int) -> str:
+        """Bytes, as disks and networks count them: "2.4 MB"."""
+        value, unit = float(count), 0
+        while value >= _STEP - 0.5 and unit < len(_UNITS) - 1:
+            value, unit = value / _STEP, unit + 1
+        decimals = 1 if unit and value < 10 else 0
+        return f"{language.number(value, decimals)} {_UNITS[unit]}"
+
+    def said(words: str) -> str:
+        """What the error catalogue says."""
+        return language.gettext(words)
+
+    return {
+        "number": language.number,
+        "size": size,
+        "time": time,
+        "day": day,
+        "date": date,
+        "ago": ago,
+        "said": said,
+        "short": short,
+        "place": place,
+        "utc": utc_text,
+    }
+
+
+def time(utime: int) -> Markup:
+    """A moment; scripts say it in the reader's own zone and language."""
+    return _time(utime, "", utc_text(utime))
+
+
+def ago(utime: int) -> Markup:
+    """A moment that scripts call "3 days ago"."""
+    return _time(utime, Markup(' data-ago=""'), utc_text(utime))
+
+
+def day(utime: int) -> Markup:
+    """The day of a moment."""
+    return _time(utime, Markup(' data-day=""'), utc_text(utime)[:10])
+
+
+def date(day: int) -> Markup:
+    """A day of UTC by its number since 1970-01-01, whose name no time zone changes."""
+    written = day_text(day)
+    return _TIME.format(written, Markup(' data-date=""'), written)
+
+
+def _time(utime: int, marks: str, text: str) -> Markup:
+    written = moment(utime).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _TIME.format(written, marks, text)
+
+
+def short(url: str) -> Markup:
+    """A short URL: its host quietly, its ending in bold."""
+    host, _, ending = url.partition("://")[2].rpartition("/")
+    return _SHORT.format(host, ending)
+
+
+def place(url: str, *, scheme: bool = True) -> Markup:
+    """A destination, its host in bold: the one that browsers would go to."""
+    before, host, after = parts(url)
+    return _PLACE.format(before if scheme else "", host, after) if host else escape(url)
+
+
+def parts(url: str) -> tuple[str, str, str]:
+    """A URL before, in and after its host. The host is empty if browsers read another one there
+    than people do."""
+    try:
+        host = ada_url.URL(url).host
+    except ValueError:
+        return url, "", ""
+    authority = url.find("://") + 3
+    if not host or not url.lower().startswith(host, authority):
+        return url, "", ""
+    end = authority + len(host)
+    return url[:authority], url[authority:end], url[end:]
+
+
+def symbol(path: str) -> Callable[[str], Markup]:
+    """Draws the symbols of the file at `path` by name."""
+    return lambda name: _SYMBOL.format(path, name)

@@ -1,0 +1,178 @@
+"""From what somebody types into the composer to links: addresses as people write them, one a line,
+and terms in words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from shortd import errors
+from shortd.clock import DAY, HOUR, SECOND
+from shortd.hosts import ShortHost
+from shortd.hosts.destinations import Destination, parse_destination
+from shortd.languages import Language
+from shortd.links import CODE_PATTERN, NewLink
+from shortd.links.terms import TermChanges
+from shortd.models.accounts import Account
+from shortd.models.links import Link
+from shortd.services import Services
+from shortd.web.forms import Form
+
+MOST = 1000
+"""Lines of one form, as many as `urls` takes."""
+MOST_CHARACTERS = 2_000_000
+ENDS = {"1h": HOUR, "1d": DAY, "7d": 7 * DAY, "30d": 30 * DAY, "1y": 365 * DAY}
+"""µs by the values of the field for when a link ends."""
+
+# What comes before a colon is a scheme, unless a port comes behind.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?!\d)")
+_PLACE = re.compile(r"[.:/\[]")
+
+
+class NewLinks(msgspec.Struct, frozen=True, kw_only=True):
+    """The composer."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=MOST_CHARACTERS)]
+    """Addresses, one a line."""
+    ending: Annotated[str, Meta(max_length=200)] | None = None
+    host: int | None = None
+    """Number of the short host."""
+    ends: Annotated[str, Meta(max_length=10)] | None = None
+    on: Annotated[str, Meta(max_length=10)] | None = None
+    """Its last day."""
+    clicks: Annotated[int, Meta(ge=1, le=2**53)] | None = None
+    password: Annotated[str, Meta(max_length=256)] | None = None
+    title: Annotated[str, Meta(max_length=512)] | None = None
+    tags: Annotated[str, Meta(max_length=512)] | None = None
+
+    @property
+    def lines(self) -> list[str]:
+        return [line for line in map(str.strip, self.url.splitlines()) if line]
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """Links that may be made: all that can be told without an account is in order."""
+
+    destinations: list[Destination]
+    host: ShortHost
+    ending: str | None
+    changes: TermChanges
+
+
+def read(
+    services: Services, form: Form[NewLinks], language: Language, now: int
+) -> tuple[Form[NewLinks], Draft | None]:
+    """The form with what is wrong, or what is to be made of it."""
+    given, words = form.value, language.gettext
+    if given is None:
+        return form, None
+    lines = given.lines
+    if not lines:
+        return form.wrong("url", words("Paste an address here.")), None
+    if len(lines) > MOST:
+        said = words("At most %(most)s addresses at once.") % {"most": language.number(MOST)}
+        return form.wrong("url", said), None
+    destinations: list[Destination] = []
+    for number, line in enumerate(lines, 1):
+        try:
+            destinations.append(_destination(services, line))
+        except errors.ShortdError as refusal:
+            form = form.wrong("url", _about_address(refusal, line, number, len(lines), language))
+            break
+    host = _host(services, given.host)
+    if host is None:
+        form = form.wrong("host", words("Choose one of these."))
+    ending = given.ending.strip() if given.ending else None
+    if ending and len(lines) > 1:
+        form = form.wrong("ending", words("An own ending is for one address alone."))
+    elif ending and (said := about_ending(ending, words)):
+        form = form.wrong("ending", said)
+    changes: dict[str, Any] = {}
+    if given.ends or given.on:
+        utime = _end(given, now)
+        if utime is None or utime <= now:
+            form = form.wrong("on", words("Choose a day that is still to come."))
+        changes["expiration_utime"] = utime
+    optional = {
+        "expiration_count": given.clicks,
+        "password": given.password,
+        "title": given.title,
+        "tags": given.tags,
+    }
+    changes |= {name: value for name, value in optional.items() if value is not None}
+    if form.errors or host is None:
+        return form, None
+    return form, Draft(destinations, host, ending or None, TermChanges(**changes))
+
+
+async def make(services: Services, account: Account, draft: Draft, now: int) -> list[Link]:
+    """The links. CODE_TAKEN, INVALID_FIELD and whatever the calls of the APIs refuse."""
+    terms, password = await services.links.terms.of_new(draft.changes)
+    new = [
+        NewLink(destination, draft.host, draft.ending, terms, password, replaces=False)
+        for destination in draft.destinations
+    ]
+    return await services.links.links.create(account, new, now)
+
+
+def full(address: str) -> str:
+    """An address as people write it, with the scheme that it goes by."""
+    return address if _SCHEME.match(address) else f"https://{address}"
+
+
+def about_ending(ending: str, words: Callable[[str], str]) -> str:
+    """What is wrong with an own ending; empty if nothing is."""
+    if CODE_PATTERN.fullmatch(ending):
+        return ""
+    return words(
+        "Endings are made of the letters A to Z, digits, - and _, at most 64 of them, and do"
+        " not begin with -."
+    )
+
+
+def _destination(services: Services, line: str) -> Destination:
+    if not _SCHEME.match(line) and not _PLACE.search(line):
+        # One word is no address, though browsers would try it as one.
+        raise errors.INVALID_URL()
+    return parse_destination(full(line), services.hosts.names)
+
+
+def _about_address(
+    refusal: errors.ShortdError, line: str, number: int, lines: int, language: Language
+) -> str:
+    words = language.gettext
+    if refusal.kind is errors.URL_LOOPS:
+        said = words("This is an address of this server already. Short links cannot lead here.")
+    elif refusal.kind is errors.INVALID_URL:
+        said = words("This is no web address. One looks like https://example.org/page.")
+    else:
+        raise refusal
+    if lines == 1:
+        return said
+    place = words("Line %(number)s, “%(line)s”:") % {"number": number, "line": line[:60]}
+    return f"{place} {said}"
+
+
+def _host(services: Services, number: int | None) -> ShortHost | None:
+    """The short host that was chosen; the first one where none was."""
+    choices = services.hosts.configured
+    if number is None:
+        return choices[0]
+    return next((host for host in choices if host.number == number), None)
+
+
+def _end(given: NewLinks, now: int) -> int | None:
+    """When the links end, in µs: at the end of a day in UTC, or so long from now."""
+    if not given.on:
+        return now + ENDS[given.ends] if given.ends in ENDS else None
+    try:
+        day = date.fromisoformat(given.on) + timedelta(days=1)
+        return round(datetime.combine(day, time(), UTC).timestamp()) * SECOND
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,166 @@
+"""Pages, and parts of pages, from templates: in the reader's language, escaped, under headers that
+forbid whatever a page of ours never needs.
+
+A template is given one Struct, `page`, and what stands in `frame`; a name that it lacks is an error
+rather than a blank. A request that names a part in `Shortd-Part` gets that part alone, which the
+template has as the block `part_NAME`; of a part that it has not, the whole page.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+
+import msgspec
+from litestar import Response
+from werkzeug.http import parse_accept_header
+
+from shortd.accounts.preferences import PLAIN
+from shortd.languages import Language
+from shortd.web import messages, policies, session
+from shortd.web.answers import page as answer_page
+from shortd.web.answers import page_headers
+from shortd.web.messages import Message
+from shortd.web.pages import Pages
+from shortd.web.readers import Reader
+from shortd.web.routing import AnyRequest, response, services_of
+
+PART_HEADER = "shortd-part"
+PACKED_FROM = 1000
+"""Bytes of a page that are worth packing."""
+PACK_LEVEL = 5
+
+_PART = re.compile(r"[a-z][a-z0-9-]{0,40}", re.ASCII)
+
+
+class Viewer(msgspec.Struct, frozen=True):
+    """Who has signed in, as the frame of a page shows it."""
+
+    name: str
+    is_operator: bool = False
+
+    @property
+    def initial(self) -> str:
+        return self.name[:1].upper()
+
+
+def page(
+    request: AnyRequest,
+    template: str,
+    content: object = None,
+    *,
+    status: int = 200,
+    secret: bool = False,
+    message: Message | None = None,
+) -> Response[bytes]:
+    """A page for who makes links, or the part of it that the request names.
+
+    `content` is the template's `page`. One that shows a `secret` is not packed, since its length
+    would then tell of it. `message`, or what the request before has left, is said once.
+    """
+    pages = pages_of(request)
+    origin = policies.origin_of(services_of(request), request.scope["headers"])
+    left = messages.read(request.cookies.get(messages.COOKIE, ""))
+    reader = reader_of(request)
+    context: dict[str, object] = {
+        "page": content,
+        "viewer": viewer_of(request),
+        "message": message or left,
+        "path": request.url.path,
+        "nonce": origin.nonce,
+    }
+    asked = request.headers.get(PART_HEADER, "")
+    body = None
+    if _PART.fullmatch(asked):
+        body = pages.part(template, asked, reader, **context)
+        if body is not None:
+            body += pages.render("parts/_said.html", reader, **context)
+    if body is None:
+        body = pages.render(template, reader, **context)
+    public_url = services_of(request).settings.public_url
+    headers = {
+        **dict(policies.fitting(policies.app_headers(origin), public_url)),
+        "Content-Type": "text/html; charset=utf-8",
+        "Cache-Control": "no-store",
+        "Vary": "Accept-Language, Cookie, Shortd-Part",
+    }
+    sent = body.encode()
+    if len(sent) >= PACKED_FROM and not secret and takes_gzip(request):
+        sent = gzip.compress(sent, PACK_LEVEL, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+        headers["Vary"] += ", Accept-Encoding"
+    answer = Response(sent, status_code=status, headers=headers)
+    if left is not None:
+        answer.delete_cookie(messages.COOKIE)
+    return answer
+
+
+def visitor_page(
+    request: AnyRequest,
+    template: str,
+    status: int = 200,
+    *,
+    form: bool = False,
+    script: str = "",
+    **context: object,
+) -> Response[bytes]:
+    """A page for a visitor, with the one script that it may run, or with a form, or with both."""
+    nonce, headers = "", policies.FORM_HEADERS if form else policies.SECURITY_HEADERS
+    if script:
+        origin = policies.origin_of(services_of(request), request.scope["headers"])
+        nonce, headers = origin.nonce, policies.script_headers(origin.sources, form=form)
+    pages, reader = pages_of(request), reader_of(request)
+    public_url = services_of(request).settings.public_url
+    sent = page_headers(policies.fitting(headers, public_url))
+    given = {"scripts": (script,) if script else (), "nonce": nonce, **context}
+    return response(answer_page(pages, template, reader, status, headers=sent, **given))
+
+
+def see(request: AnyRequest, address: str, message: Message | str | None = None) -> Response[bytes]:
+    """303: what was asked for is done, and is to be seen at `address`, a path of ours."""
+    answer = Response(
+        b"", status_code=303, headers={"Location": address, "Cache-Control": "no-store"}
+    )
+    if message is not None:
+        said = Message(message) if isinstance(message, str) else message
+        answer.set_cookie(
+            messages.COOKIE,
+            messages.written(said),
+            max_age=messages.SECONDS,
+            httponly=True,
+            samesite="lax",
+            secure=services_of(request).settings.public_url.startswith("https:"),
+        )
+    return answer
+
+
+def pages_of(request: AnyRequest) -> Pages:
+    pages: Pages = request.app.state.pages
+    return pages
+
+
+def reader_of(request: AnyRequest) -> Reader:
+    """How the page is to look for who asks."""
+    services, found = services_of(request), session.current(request)
+    chosen = PLAIN if found is None else services.accounts.preferences.of(found.account)
+    head = services.visits.heads.of(request.scope["headers"])
+    return pages_of(request).readers.of(head, chosen)
+
+
+def language_of(request: AnyRequest) -> Language:
+    """What `gettext` and `ngettext` are to be asked for the words of a handler."""
+    return reader_of(request).language
+
+
+def viewer_of(request: AnyRequest) -> Viewer | None:
+    """Who has signed in; None for nobody, and for who has only made links without an account."""
+    found = session.current(request)
+    if found is None or found.temporary:
+        return None
+    account = found.account
+    return Viewer(account.username or account.email, account.operator)
+
+
+def takes_gzip(request: AnyRequest) -> bool:
+    """Whether a body may be sent packed (RFC 9110 12.5.3)."""
+    return parse_accept_header(request.headers.get("accept-encoding", ""))["gzip"] > 0

@@ -1,0 +1,50 @@
+"""What all handlers of pages begin and end with: the request, its services, an answer sent."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from litestar import Request, Response, route
+from litestar.datastructures import State
+from litestar.enums import HttpMethod
+from litestar.types import HTTPScope
+
+from shortd.services import Services
+from shortd.web.answers import Answer
+
+AnyRequest = Request[object, object, State]
+look = partial(route, http_method=[HttpMethod.GET, HttpMethod.HEAD])
+"""The decorator of addresses that only show something."""
+
+
+def services_of(request: AnyRequest) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def response(answer: Answer) -> Response[bytes]:
+    """An answer as Litestar sends it."""
+    # Not as `media_type`, to which Litestar would add a second charset.
+    headers = {name.decode(): value.decode() for name, value in answer.headers}
+    return Response(answer.body, status_code=answer.status, headers=headers)
+
+
+def attachment_headers(media_type: str, name: str) -> dict[str, str]:
+    """Of a file of our own making, to be saved under this name (RFC 6266), which has no quotes."""
+    return {
+        "Content-Type": media_type,
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+def attachment(content: bytes, media_type: str, name: str) -> Response[bytes]:
+    """Such a file."""
+    return Response(content, headers=attachment_headers(media_type, name))
+
+
+def client_address(services: Services, scope: HTTPScope) -> str:
+    """The client's address, as far as it can be believed."""
+    client = scope["client"]
+    return services.visitors.proxies.of_headers(client[0] if client else "", scope["headers"])

@@ -1,0 +1,26 @@
+/* Files that are dropped on the home page: the page that shares them takes its place, since another
+   document could not be given them. */
+
+import { receive } from "./dropping.js";
+import { say } from "./say.js";
+import { ask } from "./swap.js";
+import { word } from "./words.js";
+
+const PAGE = "/-/share";
+
+async function hand(files) {
+  const { response } = await ask(PAGE, "", "GET", null);
+  const fresh = response?.querySelector("main");
+  if (!fresh?.querySelector("#share")) {
+    say({ text: word("The server cannot be reached. Check your connection and try again.") });
+    return;
+  }
+  document.querySelector("main").replaceWith(document.adoptNode(fresh));
+  document.title = response.title;
+  history.pushState(null, "", PAGE);
+  addEventListener("popstate", () => location.reload());
+  const { add } = await import("./share.js");
+  add(files);
+}
+
+if (document.getElementById("drop")) receive(hand);

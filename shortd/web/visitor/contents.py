@@ -1,0 +1,81 @@
+"""What the pages for visitors show: the first thing that each of their templates is given."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class PreviewFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What preview.html tells of a file."""
+
+    encrypted: bool
+    """Then nothing else of it is told."""
+    name: str | None = None
+    """None hides it, with its size and type."""
+    size: int = 0
+    """In bytes."""
+    type: str = ""
+
+
+class PreviewPage(msgspec.Struct, frozen=True, kw_only=True):
+    """preview.html: where a short link leads, without going there."""
+
+    short_url: str
+    destination: str | None
+    """Where browsers will be sent (`Location`); None hides it, and `host` is not shown."""
+    host: str
+    """`destination`'s host as the URL parser spells it, so in punycode; may have a port."""
+    created: int
+    """Unix time in µs."""
+    qr_path: str
+    """Path of the link's QR image on this host, such as `/abc.svg`."""
+    file: PreviewFile | None = None
+    """What the link shares, in place of a destination."""
+    protected: bool = False
+    """It opens with a password alone; then nothing is told of where it leads."""
+
+    @property
+    def short_parts(self) -> tuple[str, str, str]:
+        """The short URL as scheme (with "://"), host and code."""
+        scheme, separator, rest = self.short_url.partition("://")
+        host, _, code = rest.rpartition("/")
+        return scheme + separator, host, code
+
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """The destination before, in and after its host."""
+        text = self.destination or ""
+        authority = text.find("://") + 3
+        if not text.lower().startswith(self.host, authority):
+            return text, "", ""
+        end = authority + len(self.host)
+        return text[:authority], text[authority:end], text[end:]
+
+    @property
+    def clickable(self) -> bool:
+        """Whether the destination may be a link at all; an imported row is not ours."""
+        return (self.destination or "").lower().startswith(("http://", "https://"))
+
+
+class PasswordPage(msgspec.Struct, frozen=True, kw_only=True):
+    """password.html: asks for the password of a link, and sends it to `/-/open`."""
+
+    short_url: str
+    code: str
+    query: str = ""
+    """What of the visitor's query goes on with him."""
+    referrer: str = ""
+    """Where he came from, for the click that is still to come."""
+    is_wrong: bool = False
+    """He has named one that is not the link's."""
+
+
+class MailedPage(msgspec.Struct, frozen=True, kw_only=True):
+    """verify.html and reset.html: what the link in a mail says, to be sent on by a button."""
+
+    email: str
+    code: str
+    fault: str = ""
+    """Why the form comes back."""
+    is_open: bool = False
+    """Whether others could read what is sent from here: plain http."""

@@ -1,0 +1,252 @@
+"""Following a short link: `/<code>`, its preview `/<code>+`, its images `/<code>.svg|png`.
+
+Turns a request into a `Visitor`, asks `Visits`, and renders the decision. It holds no rule of
+its own about what a visit gets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import partial
+from urllib.parse import quote
+
+import ada_url
+import msgspec
+from litestar.types import HTTPScope
+from msgspec import structs
+
+from shortd import errors
+from shortd.hosts.destinations import with_query, without_mark
+from shortd.links.qr import QrOptions
+from shortd.models.files import Encryption
+from shortd.models.links import Link
+from shortd.services import Services
+from shortd.visits.decisions import Decision, Outcome, Visitor, refusal_of
+from shortd.visits.request_heads import REFERRER_LIMIT
+from shortd.web.answers import (
+    LEADING_PAGE_HEADERS,
+    NO_INDEX,
+    NO_STORE,
+    PAGE_HEADERS,
+    Answer,
+    Headers,
+    error_answer,
+    interstitial,
+    page,
+)
+from shortd.web.pages import Pages
+from shortd.web.ranges import goes_on
+from shortd.web.readers import Reader
+from shortd.web.visitor.contents import PasswordPage, PreviewFile, PreviewPage
+
+UNCOUNTED = b"preview"
+"""The query of images that preview pages show: nobody has loaded the link's QR code."""
+_IMAGE_TYPES = {"svg": b"image/svg+xml", "png": b"image/png"}
+_METHODS = ("GET", "HEAD")
+
+
+class LinkRequest(msgspec.Struct, frozen=True, gc=False):
+    """What of a request decides its answer, besides the path."""
+
+    method: str
+    query: bytes
+    headers: Iterable[tuple[bytes, bytes]]
+    host: int
+    """Number of the short host."""
+    reader: Reader | None
+    """Who reads what is no redirect; None for a program."""
+    visitor: Visitor
+    payer: str
+    """The address that a miss is charged to; empty if nobody's."""
+
+
+class Follow:
+    """Answers link requests."""
+
+    def __init__(self, services: Services, pages: Pages) -> None:
+        self._services = services
+        self._pages = pages
+        self._heads = services.visits.heads
+        self._visits = services.visits.visits
+        self._lookups = services.limits.lookups
+        self._continuations = services.sharing.continuations
+        self._now = services.clock.now
+        self._status = services.settings.links.redirect_status
+        self._forward_query = services.settings.links.forward_query
+
+    def answer(self, scope: HTTPScope, path: re.Match[str]) -> Answer:
+        """The whole response to a request for a link or its preview, by its `LINK_PATH`. It may
+        leave once the click is flushed. RATE_LIMITED.
+        """
+        request = self.request(scope)
+        if request.method not in _METHODS:
+            return self._refuse_method(request)
+        visit = partial(self._visit, request)
+        decision = self.look_up(
+            self._visits.look if path["preview"] else visit, path["code"], request
+        )
+        if path["preview"]:
+            return self._preview(decision, request)
+        return self.lead_on(decision, request)
+
+    async def image(self, scope: HTTPScope, path: re.Match[str]) -> Answer:
+        """The whole response to a request for a link's QR image, as `answer` has it."""
+        request = self.request(scope)
+        if request.method not in _METHODS:
+            return self._refuse_method(request)
+        show = self._visits.look if request.query == UNCOUNTED else self._visits.load_qr
+        decision = self.look_up(show, path["code"], request)
+        link = decision.link
+        if link is None or not decision.is_alive:
+            return self._refusal(refusal_of(decision), request)
+        short_url = self._services.hosts.short_url(link)
+        looks = QrOptions(format="svg" if path["image"] == "svg" else "png")
+        body = await self._services.links.drawing.image(short_url, looks)
+        headers: Headers = [
+            (b"content-type", _IMAGE_TYPES[path["image"]]),
+            (b"x-content-type-options", b"nosniff"),
+            NO_STORE,
+            NO_INDEX,
+        ]
+        return Answer(200, headers, body)
+
+    def _visit(self, request: LinkRequest, host: int, code: str, visitor: Visitor) -> Decision:
+        """A visit decided and applied; or a download that goes on, which is none."""
+        if request.method == "GET" and any(name == b"range" for name, _ in request.headers):
+            asked = dict(request.headers).get(b"range", b"").decode("latin-1")
+            rest = self._continuations.of((host, code), visitor, partial(goes_on, asked))
+            if rest is not None:
+                return rest
+        return self._visits.answer(host, code, visitor)
+
+    def look_up(
+        self, show: Callable[[int, str, Visitor], Decision], code: str, request: LinkRequest
+    ) -> Decision:
+        """What `show`, a method of `Visits`, decides of a code. RATE_LIMITED, without a look, for
+        who has named too many that are not there.
+        """
+        visitor = request.visitor
+        if refusal := self._lookups.refusal(request.payer, visitor.utime):
+            raise refusal
+        decision = show(request.host, code, visitor)
+        if decision.outcome is Outcome.NOT_FOUND:
+            self._lookups.missed(request.payer, visitor.utime)
+        return decision
+
+    def request(
+        self, scope: HTTPScope, *, query: bytes | None = None, referrer: str | None = None
+    ) -> LinkRequest:
+        """What a request says of a visit; `query` and `referrer`, where given, are those of the
+        link's own address, of which another one has taken over.
+        """
+        method = scope["method"]
+        if query is None:
+            query = scope["query_string"]
+        head = self._heads.of(scope["headers"])
+        is_qr, rest = without_mark(query)
+        if referrer is not None:
+            head = structs.replace(head, referrer=referrer[:REFERRER_LIMIT])
+        peer = scope["client"][0] if scope["client"] else ""
+        is_get = method == "GET"
+        visitor = self._heads.visitor(
+            head,
+            peer,
+            self._now(),
+            is_get=is_get,
+            is_qr=is_qr,
+            query=rest.decode("latin-1") if self._forward_query else "",
+        )
+        payer = self._heads.who_pays(head, peer, visitor.address, is_head=method == "HEAD")
+        reader = self._pages.reader(head)
+        return LinkRequest(method, query, scope["headers"], head.host, reader, visitor, payer)
+
+    def lead_on(self, decision: Decision, request: LinkRequest) -> Answer:
+        """The answer to a visit that was decided and applied."""
+        if decision.outcome is Outcome.REDIRECT:
+            location = decision.location
+            if request.visitor.query:
+                location = with_query(location, request.visitor.query.encode("latin-1"))
+            return _redirect(self._status, location)
+        if decision.page is not None:
+            return interstitial(decision.page)
+        if decision.outcome is Outcome.FILE:
+            location = self._file_location(decision, request)
+            return _redirect(302, location)
+        if decision.outcome is Outcome.PROTECTED and decision.link is not None:
+            return self.ask(decision.link, request)
+        return self._preview(decision, request)
+
+    def ask(self, link: Link, request: LinkRequest, *, is_wrong: bool = False) -> Answer:
+        """The page that asks for a link's password; `is_wrong` if the last one was not it."""
+        visitor = request.visitor
+        content = PasswordPage(
+            short_url=self._services.hosts.short_url(link),
+            code=link.code,
+            query="&".join(filter(None, ("qr" if visitor.is_qr else "", visitor.query))),
+            referrer=visitor.referrer,
+            is_wrong=is_wrong,
+        )
+        status = errors.WRONG_PASSWORD.status if is_wrong else 200
+        headers = [*LEADING_PAGE_HEADERS, NO_INDEX]
+        template = "visitor/password.html"
+        return page(self._pages, template, request.reader, status, headers=headers, page=content)
+
+    def _file_location(self, decision: Decision, request: LinkRequest) -> str:
+        """A signed download address, or the page that unlocks the file."""
+        link, file = decision.link, decision.file
+        assert link is not None and file is not None, "the outcome says so"
+        if file.encryption is Encryption.NONE:
+            for_head = request.method == "HEAD"
+            addresses = self._services.sharing.addresses
+            return addresses.of(link, file, self._now(), for_head=for_head).path
+        short_url = quote(self._services.hosts.short_url(link), safe="")
+        return f"/-/unlock?shorturl={short_url}&signature={file.signature}"
+
+    def _preview(self, decision: Decision, request: LinkRequest) -> Answer:
+        link = decision.link
+        if link is None or not decision.is_alive:
+            return self._refusal(refusal_of(decision), request)
+        shown = decision.outcome is Outcome.REDIRECT
+        content = PreviewPage(
+            short_url=self._services.hosts.short_url(link),
+            destination=decision.location if shown else None,
+            host=ada_url.URL(decision.location).host if shown else "",
+            created=link.utime,
+            qr_path=f"/{link.code}.svg?{UNCOUNTED.decode()}",
+            file=_preview_file(decision),
+            protected=decision.outcome is Outcome.PROTECTED,
+        )
+        headers = [*PAGE_HEADERS, NO_INDEX]
+        template = "visitor/preview.html"
+        return page(self._pages, template, request.reader, headers=headers, page=content)
+
+    def _refuse_method(self, request: LinkRequest) -> Answer:
+        refusal = self._refusal(errors.METHOD_NOT_ALLOWED(), request)
+        refusal.headers.append((b"allow", b"GET, HEAD"))
+        return refusal
+
+    def _refusal(self, error: errors.ShortdError, request: LinkRequest) -> Answer:
+        return link_refusal(self._pages, error, request.reader)
+
+
+def link_refusal(pages: Pages, error: errors.ShortdError, reader: Reader | None) -> Answer:
+    """A refusal of a visit, as both lanes send it."""
+    answer = error_answer(pages, error, reader)
+    answer.headers.append(NO_INDEX)
+    return answer
+
+
+def _redirect(status: int, location: str) -> Answer:
+    return Answer(status, [(b"location", location.encode("ascii")), NO_STORE, NO_INDEX])
+
+
+def _preview_file(decision: Decision) -> PreviewFile | None:
+    file = decision.file
+    if file is None or decision.outcome in (Outcome.PROTECTED, Outcome.REDIRECT):
+        return None
+    if file.encryption is not Encryption.NONE:
+        return PreviewFile(encrypted=True)
+    if decision.outcome is not Outcome.FILE:
+        return PreviewFile(encrypted=False)
+    return PreviewFile(encrypted=False, name=file.filename, size=file.filesize, type=file.filetype)

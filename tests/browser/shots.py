@@ -1,0 +1,254 @@
+"""Pictures of every page, to be looked at.
+
+    python -m tests.browser.shots FOLDER [PAGE…]
+
+Each page in both schemes, 1280 and 360 wide, as FOLDER/PAGE-SCHEME-WIDTH.png. A folder of an
+earlier run is written over.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Literal
+
+from tests.browser.conftest import ARGUMENTS
+from tests.browser.parts import show_parts
+from tests.browser.shelf import filled_shelf, new_shelf
+from tests.conftest import GENEROUS
+from tests.server_process import ServerProcess
+from tests.tools import needed
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+SIZES = ((1280, 860), (360, 780))
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+LONG = "https://example.org/campaigns/2026/autumn/landing?utm_source=flyer&utm_medium=print"
+
+Open = Callable[["Page", ServerProcess], None]
+"""Brings a fresh tab to its page."""
+
+
+def at(path: str) -> Open:
+    def open_page(tab: Page, site: ServerProcess) -> None:
+        tab.goto(site.url + path)
+
+    return open_page
+
+
+def preview(tab: Page, site: ServerProcess) -> None:
+    tab.goto(f"{_link(site)}+")
+
+
+def ended(tab: Page, site: ServerProcess) -> None:
+    tab.goto(_link(site, expiration_utime=1))
+
+
+def _link(site: ServerProcess, **terms: object) -> str:
+    userid = site.call("temporary_account")["userid"]
+    return str(site.call("url", userid=userid, url=LONG, **terms)["entry"]["shorturl"])
+
+
+def home_made(tab: Page, site: ServerProcess) -> None:
+    tab.goto(site.url)
+    for address in ("docs.example.org/handbook/onboarding/first-week.html", LONG):
+        tab.locator("#url").fill(address)
+        tab.locator(".make .go").click()
+        tab.locator("#made").get_by_text(site.url.partition("://")[2]).wait_for()
+
+
+def home_options(tab: Page, site: ServerProcess) -> None:
+    tab.goto(site.url)
+    tab.locator("summary").first.click()
+
+
+def signed_in(path: str) -> Open:
+    """A page of an account with links; "{id}" stands for one of them."""
+
+    def open_page(tab: Page, site: ServerProcess) -> None:
+        shelf = filled_shelf(site)
+        shelf.enter(tab.context)
+        entries = shelf.call("get_entries", count=100)["entries"]
+        [split] = [one for one in entries if "jobs.example" in one["url"]]
+        tab.goto(site.url + path.replace("{id}", str(split["id"])))
+
+    return open_page
+
+
+def of_newcomer(path: str) -> Open:
+    """A page of somebody with an account of his own, and nothing in it."""
+
+    def open_page(tab: Page, site: ServerProcess) -> None:
+        name = secrets.token_hex(4)
+        password = "ab" * 32
+        person = site.call("signup", email=f"{name}@example.org", username=name, password=password)
+        cookie = f"{person['userid']}.{person['token']}"
+        tab.context.add_cookies([{"name": "shortd", "value": cookie, "url": site.url}])
+        tab.goto(site.url + path)
+
+    return open_page
+
+
+def login_refused(tab: Page, site: ServerProcess) -> None:
+    tab.goto(f"{site.url}/-/login?next=/-/account")
+    tab.locator("#name").fill("nobody")
+    tab.locator("#password").fill("wrong password")
+    tab.locator("main .go").click()
+    tab.get_by_role("alert").wait_for()
+
+
+def account_refused(tab: Page, site: ServerProcess) -> None:
+    """With all that is folded away unfolded."""
+    of_newcomer("/-/account")(tab, site)
+    tab.locator("#username").fill("a@b")
+    tab.locator("#username").press("Enter")
+    tab.get_by_role("alert").wait_for()
+    for summary in tab.locator("summary").all():
+        summary.click()
+
+
+def key_made(tab: Page, site: ServerProcess) -> None:
+    of_newcomer("/-/account/keys")(tab, site)
+    for name in ("Backup", "Telephone of a name that is rather long, and of many words"):
+        tab.locator("#name").fill(name)
+        tab.locator("main .go").click()
+        tab.locator("#made").wait_for()
+
+
+def selected(tab: Page, site: ServerProcess) -> None:
+    signed_in("/-/dashboard")(tab, site)
+    if tab.viewport_size and tab.viewport_size["width"] > 720:
+        for box in tab.locator(".row > .cb").all()[1:3]:
+            box.check()
+
+
+def row_menu(tab: Page, site: ServerProcess) -> None:
+    signed_in("/-/dashboard")(tab, site)
+    tab.locator(".act > button").nth(2).click()
+
+
+def empty_list(tab: Page, site: ServerProcess) -> None:
+    new_shelf(site).enter(tab.context)
+    tab.goto(f"{site.url}/-/dashboard")
+
+
+def dry_run(tab: Page, site: ServerProcess) -> None:
+    new_shelf(site).enter(tab.context)
+    tab.goto(f"{site.url}/-/import")
+    table = "url,code,colour\nhttps://a.example/,spring,1\nnothing,,\nhttps://b.example/,,\n"
+    tab.locator("#text").fill(table)
+    tab.locator("main .go").click()
+    tab.locator("table").wait_for()
+
+
+def every_group(tab: Page, site: ServerProcess) -> None:
+    signed_in("/-/links/{id}/edit")(tab, site)
+    for group in ("until", "who", "lists", "way", "told"):
+        tab.locator(f"#{group} > summary").click()
+
+
+def share_queue(tab: Page, site: ServerProcess) -> None:
+    tab.goto(f"{site.url}/-/share")
+    name = "example.org-minutes-of-the-meeting-of-20-November-2026-corrected.pdf"
+    for way in ("open", "key"):
+        tab.locator(f"[value={way}]").check()
+        file = {"name": name, "mimeType": "application/pdf", "buffer": bytes(2400)}
+        tab.locator("#file").set_input_files([file])  # type: ignore[arg-type]
+        tab.locator("#send").click()
+        tab.locator(".file [data-ready]:visible").nth(int(way == "key")).wait_for()
+    tab.locator("[value=password]").check()
+    tab.locator("#six").click()
+    tab.locator("#file").set_input_files([file])  # type: ignore[arg-type]
+
+
+PAGES: Mapping[str, Open] = {
+    "parts": show_parts,
+    "home": at("/"),
+    "home-made": home_made,
+    "home-options": home_options,
+    "new": at("/-/new?url=https%3A%2F%2Fexample.org%2F&title=Hello&tag=print"),
+    "share": at("/-/share"),
+    "share-queue": share_queue,
+    "tools": at("/-/tools"),
+    "keyboard": at("/-/keyboard"),
+    "not-found": at("/nosuch"),
+    "ended": ended,
+    "preview": preview,
+    "verify": at(f"/-/verify?email=ada@example.org&code={'0' * 32}"),
+    "reset": at(f"/-/reset?email=ada@example.org&code={'0' * 32}"),
+    "unlock": at("/-/unlock"),
+    "docs": at("/-/docs"),
+    "login": at("/-/login"),
+    "login-refused": login_refused,
+    "signup": at("/-/signup"),
+    "forgot": at("/-/forgot"),
+    "logout": of_newcomer("/-/logout"),
+    "account": of_newcomer("/-/account"),
+    "account-refused": account_refused,
+    "keys": of_newcomer("/-/account/keys"),
+    "key-made": key_made,
+    "dashboard": signed_in("/-/dashboard"),
+    "dashboard-selected": selected,
+    "dashboard-menu": row_menu,
+    "dashboard-empty": empty_list,
+    "dashboard-nothing": signed_in("/-/dashboard?q=nosuch&is=file&tag=print"),
+    "statistics": signed_in("/-/links/{id}"),
+    "statistics-table": signed_in("/-/links/{id}?view=table&days=7"),
+    "statistics-sources": signed_in("/-/links/{id}?sources=days&days=7"),
+    "statistics-list": signed_in("/-/links/{id}?chart=os"),
+    "statistics-none": signed_in("/-/links/{id}?from=2020-01-01&to=2020-01-31"),
+    "visits": signed_in("/-/links/{id}/visits"),
+    "qr": signed_in("/-/links/{id}/qr"),
+    "qr-refused": signed_in("/-/links/{id}/qr?fg=red&border=1"),
+    "explain": signed_in("/-/links/{id}/explain"),
+    "edit": signed_in("/-/links/{id}/edit"),
+    "edit-open": every_group,
+    "tags": signed_in("/-/tags"),
+    "import": signed_in("/-/import"),
+    "import-dry": dry_run,
+}
+"""Every page, by the name of its pictures."""
+
+
+@contextmanager
+def running() -> Iterator[tuple[Browser, ServerProcess]]:
+    """A browser and a server."""
+    from playwright.sync_api import sync_playwright
+
+    with TemporaryDirectory() as folder:
+        site = ServerProcess(Path(folder) / "data", GENEROUS)
+        site.start()
+        try:
+            with sync_playwright() as playwright:
+                path = needed("chromium")
+                yield playwright.chromium.launch(executable_path=path, args=ARGUMENTS), site
+        finally:
+            site.stop()
+
+
+def main(folder: Path, *names: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with running() as (browser, site):
+        for name in names or PAGES:
+            for scheme in SCHEMES:
+                for width, height in SIZES:
+                    context = browser.new_context(
+                        viewport={"width": width, "height": height},
+                        color_scheme=scheme,
+                        device_scale_factor=2 if width < 720 else 1,
+                    )
+                    tab = context.new_page()
+                    tab.on("console", lambda message: print(name, message.text))  # noqa: B023
+                    PAGES[name](tab, site)
+                    tab.wait_for_load_state("networkidle")
+                    tab.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=True)
+                    context.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *sys.argv[2:])

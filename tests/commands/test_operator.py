@@ -1,0 +1,116 @@
+"""The operator's commands: accounts, teams and what teams have, where no server runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from shortd.testing import open_app
+from tests.api.v2.people import PASSWORD, double_sha256
+from tests.commands.shell import Shell
+
+
+def test_accounts_are_looked_after(shell: Shell) -> None:
+    added = shell.did("user", "add", "ann@nowhere.example", "--username", "Ann")
+    userid = added.split()[-1].rstrip(".")
+    assert shell.did("user", "list").splitlines()[1].split()[:4] == [
+        userid,
+        "Ann",
+        "ann@nowhere.example",
+        "registered",
+    ]
+    assert shell.refused("user", "add", "ANN@nowhere.example") == "This e-mail address is in use."
+    shell.did("user", "set", "ann", "--type", "custom", "--verified")
+    shell.did("user", "lock", "ann@nowhere.example")
+    assert "custom, locked" in shell.did("user", "list")
+    shell.did("user", "unlock", userid)
+    key = shell.did("user", "api-key", "ann", "--read-only", "--days", "1").strip()
+    with open_app(Path("shortd-data")) as app:
+        login = app.call("login", username_email="ann", password=double_sha256(PASSWORD))
+        assert login["email_verified"]
+        [shown] = app.call("list_api_keys", userid=userid, token=login["token"])["keys"]
+        assert shown["scopes"] == ["read"]
+        assert len(key) == 32
+    assert shell.refused("user", "lock", "nobody") == "There is no account 'nobody'."
+    assert shell.refused("user", "lock", "") == "There is no account ''."
+    assert shell.run("user", "remove", "ann").exit_code == 1, "nobody said yes"
+    shell.did("user", "remove", "ann", "--yes")
+    assert len(shell.did("user", "list").splitlines()) == 1
+
+
+def test_sign_up_may_be_closed(shell: Shell) -> None:
+    Path("config.toml").write_text("accounts.signup = false")
+    shell.did("user", "add", "ann@nowhere.example")
+
+
+def test_teams_and_their_things_are_looked_after(shell: Shell) -> None:
+    for name in ("ann", "ben"):
+        shell.did("user", "add", f"{name}@nowhere.example", "--username", name)
+    shell.did("team", "add", "ann", "My Shop")
+    shell.did("team", "add-member", "my-shop", "ben", "--role", "admin")
+    members = shell.did("team", "members", "my-shop").splitlines()[1:]
+    assert [line.split()[-1] for line in members] == ["owner", "admin"]
+    shell.did("team", "set-role", "my-shop", "ben", "owner")
+    shell.did("team", "remove-member", "my-shop", "ann")
+    assert shell.refused("team", "remove-member", "my-shop", "ben") == (
+        "A team needs an owner; make somebody else one first."
+    )
+    campaign = shell.did("campaign", "add", "my-shop", "New Year").split()[-1].rstrip(".")
+    assert "new-year" in shell.did("campaign", "list", "my-shop")
+    assert shell.did("campaign", "remove", campaign) == (
+        "Removed campaign new-year; its links stay.\n"
+    )
+    tracker = shell.did("tracker", "add", "my-shop", "quora", "abc", "Ours").split()[-1].rstrip(".")
+    assert "quora     abc" in shell.did("tracker", "list", "my-shop")
+    assert shell.did("tracker", "remove", tracker).startswith("Removed tracker Ours;")
+    refusal = shell.refused("tracker", "add", "my-shop", "myspace", "abc", "Ours")
+    assert "no such provider" in refusal
+    assert "quora" in refusal
+    shell.did("team", "remove", "my-shop")
+    assert shell.refused("team", "members", "my-shop") == "There is no such team."
+    assert shell.did("team", "list") == "ID  CODE  NAME  OWN TEAM OF\n"
+    assert shell.did("doctor") == "Everything stored agrees with itself.\n"
+
+
+def test_teams_are_called_by_their_codes_throughout(shell: Shell) -> None:
+    shell.did("user", "add", "ann@nowhere.example", "--username", "ann")
+    shell.did("team", "add", "ann", "My Shop")
+    assert shell.did("domain", "add", "Bücher.example", "my-shop") == (
+        "xn--bcher-kva.example answers for team my-shop.\n"
+    )
+    own = shell.did("domain", "add", "own.example", "ann").split()[-1].rstrip(".")
+    listed = [line.split() for line in shell.did("domain", "list").splitlines()[1:]]
+    assert sorted(line[1:] for line in listed) == [
+        ["own.example", "active", own],
+        ["xn--bcher-kva.example", "active", "my-shop"],
+    ]
+    (only,) = shell.did("domain", "list", "--team", "my-shop").splitlines()[1:]
+    assert only.endswith("my-shop")
+    assert shell.did("domain", "list", "--team", own) == shell.did(
+        "domain", "list", "--team", "ann"
+    )
+    assert shell.did("domain", "remove", "xn--bcher-kva.example") == (
+        "xn--bcher-kva.example no longer answers for team my-shop.\n"
+    )
+    assert "ended" in shell.did("domain", "list", "--team", "my-shop")
+    assert shell.refused("domain", "remove", "no.example") == "There is no such domain."
+
+
+def test_an_own_team_that_nothing_is_stored_of_is_shown_and_stays_so(shell: Shell) -> None:
+    shell.did("user", "add", "ann@nowhere.example", "--username", "ann")
+    assert shell.did("team", "members", "ann").splitlines()[1].split()[1:] == [
+        "ann",
+        "ann@nowhere.example",
+        "owner",
+    ]
+    for things in ("campaign", "tracker"):
+        assert len(shell.did(things, "list", "ann").splitlines()) == 1
+    assert len(shell.did("domain", "list", "--team", "ann").splitlines()) == 1
+    assert len(shell.did("team", "list").splitlines()) == 1
+
+
+def test_what_names_have_in_them_does_nothing_to_a_terminal(shell: Shell) -> None:
+    """Whoever owns the data directory answers for what the socket says, and may be anybody."""
+    from shortd.commands import control
+
+    rows = [["NAME"], ["a\x1b[2Jb\u202ec\nd"]]
+    assert [control.printable(row) for row in rows] == [["NAME"], ["a[2Jbcd"]]

@@ -1,0 +1,142 @@
+"""Catalogues: whole, current, and nothing that a page could stumble over."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import polib
+import pytest
+
+from shortd.languages import CatalogueError, Language, Languages, open_languages
+from tests.languages.catalogue import catalogues, texts, updated
+
+HEAD = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n'
+COUNTED = HEAD + '"Plural-Forms: nplurals=3; plural=(n==1 ? 0 : n<5 ? 1 : 2);\\n"\n'
+
+
+def named(code: str) -> Language:
+    found = open_languages().named(code)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("path", catalogues(), ids=lambda path: path.stem)
+class TestEveryCatalogue:
+    def test_it_has_all_texts_and_no_others(self, path: Path) -> None:
+        now, then = polib.pofile(path), updated(polib.pofile(path))
+        assert [entry.msgid for entry in now] == [entry.msgid for entry in then], (
+            "python -m tests.languages.catalogue"
+        )
+        assert [entry.occurrences for entry in now] == [entry.occurrences for entry in then]
+
+    def test_nothing_is_untranslated_or_doubtful(self, path: Path) -> None:
+        catalogue = polib.pofile(path)
+        assert [entry.msgid for entry in catalogue.untranslated_entries()] == []
+        assert [entry.msgid for entry in catalogue.fuzzy_entries()] == []
+        assert catalogue.obsolete_entries() == []
+
+    def test_translations_have_the_places_and_the_markup_of_their_texts(self, path: Path) -> None:
+        marks = re.compile(r"%\(\w+\)s|\{\w+\}|</?\w+[^>]*>")
+        for entry in polib.pofile(path):
+            for said in entry.msgstr_plural.values() if entry.msgid_plural else [entry.msgstr]:
+                texts = (entry.msgid, entry.msgid_plural or entry.msgid)
+                wanted = [sorted(marks.findall(text)) for text in texts]
+                assert sorted(marks.findall(said)) in wanted, entry.msgid
+
+
+def test_texts_of_all_kinds_are_found() -> None:
+    found = {text.one: files for text, files in texts().items()}
+    assert "web/templates/visitor/gone.html" in found["This link has ended"]
+    assert "web/static/copy.js" in found["Copied"]
+    assert "web/visitor/mailed.py" in found["Your address is verified"]
+    assert "errors.py" in found["There is no such account."]
+
+
+def test_english_needs_no_catalogue() -> None:
+    english = named("en")
+    assert english.name == "English"
+    assert english.scripts == ""
+    assert english.number(1204) == "1,204"
+    assert english.number(1234.5, 1) == "1,234.5"
+
+
+def test_german() -> None:
+    german = named("de")
+    assert german.name == "Deutsch"
+    assert german.gettext("This link has ended") == "Dieser Link ist zu Ende"
+    assert german.number(1204) == "1.204"
+    assert german.number(1234.5, 1) == "1.234,5"
+    assert '"Copied":"Kopiert"' in german.scripts
+    assert "Dieser Link ist zu Ende" not in german.scripts
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        ("", "en"),
+        ("de", "de"),
+        ("de-AT, fr;q=0.9", "de"),
+        ("fr, en;q=0.5, de;q=0.8", "de"),
+        ("fr, en-GB;q=0.5, de;q=0.2", "en"),
+        ("fr", "en"),
+        ("*", "en"),
+        ("de;q=0", "en"),
+        ("\x00;;q=,=;q=x", "en"),
+    ],
+)
+def test_the_best_language_is_taken(header: str, code: str) -> None:
+    assert open_languages().accepted(header).code == code
+
+
+def test_who_asks_for_none_that_there_is_gets_the_default() -> None:
+    assert open_languages("de").accepted("fr").code == "de"
+    assert open_languages("de").accepted("en").code == "en"
+    with pytest.raises(CatalogueError, match="no catalogue for 'fr'"):
+        open_languages("fr")
+
+
+def test_a_further_language_is_one_file(tmp_path: Path) -> None:
+    counted = (
+        '\n#: web/static/list.js:\nmsgid "{n} link"\nmsgid_plural "{n} links"\n'
+        'msgstr[0] "{n} a"\nmsgstr[1] "{n} b"\nmsgstr[2] "{n} c"\n'
+    )
+    (tmp_path / "cs.po").write_text(COUNTED + '\nmsgid "English"\nmsgstr "Čeština"\n' + counted)
+    languages = open_languages("en", str(tmp_path))
+    assert [language.code for language in languages] == ["en", "de", "cs"]
+    czech = languages.accepted("cs-CZ")
+    assert czech.name == "Čeština"
+    assert [czech.ngettext("{n} link", "{n} links", n)[-1] for n in (1, 2, 5)] == ["a", "b", "c"]
+    assert "(n) => Number((n==1 ? 0 : n<5 ? 1 : 2))" in czech.scripts
+    assert czech.gettext("Undo") == "Undo"
+
+
+def test_an_own_catalogue_goes_before_the_one_that_comes_along(tmp_path: Path) -> None:
+    (tmp_path / "de.po").write_text(HEAD + '\nmsgid "Undo"\nmsgstr "Zurück"\n')
+    german = open_languages("en", str(tmp_path)).named("de")
+    assert german is not None
+    assert german.gettext("Undo") == "Zurück"
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "words"),
+    [
+        ("xx.po", "nonsense", "xx.po"),
+        ("xx.po", HEAD + '\nmsgid "%(a)s is"\nmsgstr "%(b)s ist"\n', "no place for b"),
+        ("xx.po", HEAD + '\nmsgid "All"\nmsgstr "100 % da"\n', "100 % da"),
+        ("xx.po", HEAD + '\nmsgid "%(a)s"\nmsgstr "%(a"\n', "%\\(a"),
+        ("../x y.po", HEAD, "named by its language"),
+        ("xx.po", HEAD + '"Plural-Forms: nplurals=2; plural=alert(1);\\n"\n', "xx.po"),
+    ],
+)
+def test_a_catalogue_that_cannot_be_used_stops_the_start(
+    tmp_path: Path, name: str, body: str, words: str
+) -> None:
+    (tmp_path / Path(name).name).write_text(body)
+    with pytest.raises(CatalogueError, match=words):
+        open_languages("en", str(tmp_path))
+
+
+def test_languages_are_those_that_it_was_made_of() -> None:
+    english = named("en")
+    assert [*Languages([english])] == [english]
