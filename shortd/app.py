@@ -25,6 +25,7 @@ from shortd.links.addresses import LINK_PATH, read_path
 from shortd.services import Services
 from shortd.web import session
 from shortd.web.account.download import HANDLERS as MY_DATA_HANDLERS
+from shortd.web.account.kept_forms import SignInAgain
 from shortd.web.account.keys import HANDLERS as KEYS_HANDLERS
 from shortd.web.account.overview import HANDLERS as ACCOUNT_HANDLERS
 from shortd.web.account.signing_in import HANDLERS as SIGNING_IN_HANDLERS
@@ -37,9 +38,8 @@ from shortd.web.home.pages import HANDLERS as HOME_HANDLERS
 from shortd.web.links import HANDLERS as LINK_HANDLERS
 from shortd.web.links.jobs import Jobs
 from shortd.web.pages import Pages, open_pages
-from shortd.web.render import see
 from shortd.web.routing import client_address, response
-from shortd.web.session import SignInFirst, sign_in_address
+from shortd.web.session import SignInFirst
 from shortd.web.share.pages import HANDLERS as SHARE_HANDLERS
 from shortd.web.site import HANDLERS as SITE_HANDLERS
 from shortd.web.tools import HANDLERS as TOOLS_HANDLERS
@@ -185,7 +185,7 @@ _routed_without_plugins = cache(_routed)
 def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Response[bytes]:
     """The one place where an exception becomes a response."""
     if isinstance(fault, SignInFirst):
-        return see(request, sign_in_address(request))
+        return SignInAgain(request)
     error = _catalogued(fault)
     if error.status == 500:
         log.error("request_failed", path=request.scope["path"], exc_info=fault)

@@ -83,6 +83,12 @@ class Logins:
         self.uses.note(key, max(login.use_utime, login.create_utime), now)
         return unlocked(account)
 
+    def ends(self, userid: str, token: str) -> int:
+        """When this login ends by itself, in Unix µs; 0 if there is none."""
+        with self._store.read() as txn:
+            login = TOKENS.get(txn, (userid, token_digest(token)))
+        return 0 if login is None else login.expiration_utime
+
     def of_account(self, account: Account, token: str | None, now: int) -> list[SignedIn]:
         """An account's logins that are good, the newest first; `token` is that of who asks."""
         with self._store.read() as txn:

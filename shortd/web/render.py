@@ -16,6 +16,7 @@ from litestar import Response
 from werkzeug.http import parse_accept_header
 
 from shortd.accounts.preferences import PLAIN
+from shortd.clock import SECOND
 from shortd.languages import Language
 from shortd.web import messages, policies, session
 from shortd.web.answers import page as answer_page
@@ -37,6 +38,8 @@ class Viewer(msgspec.Struct, frozen=True):
     """Who has signed in, as the frame of a page shows it."""
 
     name: str
+    left: int
+    """Milliseconds until the login ends."""
     is_operator: bool = False
 
     @property
@@ -155,10 +158,12 @@ def language_of(request: AnyRequest) -> Language:
 def viewer_of(request: AnyRequest) -> Viewer | None:
     """Who has signed in; None for nobody, and for who has only made links without an account."""
     found = session.current(request)
-    if found is None or found.temporary:
+    if found is None or found.token is None:
         return None
-    account = found.account
-    return Viewer(account.username or account.email, account.operator)
+    services, account = services_of(request), found.account
+    ends = services.accounts.logins.ends(account.userid, found.token)
+    left = max(0, ends - services.clock.now()) * 1000 // SECOND
+    return Viewer(account.username or account.email, left, account.operator)
 
 
 def takes_gzip(request: AnyRequest) -> bool:

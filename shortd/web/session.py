@@ -92,6 +92,11 @@ def operator(request: AnyRequest) -> Session:
     return found
 
 
+def become(request: AnyRequest, login: Login) -> None:
+    """From here on the request is that of who has just signed in."""
+    request.scope["state"][_STATE] = Session(login.account, login.token)
+
+
 def start(request: AnyRequest, answer: Response[bytes], login: Login) -> Response[bytes]:
     """The answer, with a cookie for a fresh login in the place of whatever was there."""
     services = services_of(request)

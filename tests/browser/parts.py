@@ -35,4 +35,4 @@ def parts_page() -> str:
     pages = Pages("http://sd.example")
     source = TEMPLATE.read_text(encoding="utf-8")
     template = pages.environment("en").from_string(source)
-    return pages.rendered(template, path=PARTS_PATH, nonce="", viewer=Viewer("Ada"))
+    return pages.rendered(template, path=PARTS_PATH, nonce="", viewer=Viewer("Ada", left=10**9))

@@ -80,6 +80,13 @@ def test_the_sheet_and_the_scripts_stay_small() -> None:
         assert packed[name] <= 4 << 10
 
 
+def test_no_text_of_a_script_goes_over_lines() -> None:
+    for name, body in static_sources().items():
+        if name.endswith(".js"):
+            for line in re.sub(rb"/\*.*?\*/|//[^\n]*", b"", body, flags=re.DOTALL).splitlines():
+                assert line.count(b"`") % 2 == 0, (name, line)
+
+
 def test_the_sheet_fetches_nothing() -> None:
     assert not re.search(rb"@import|url\(", ASSETS.named("style.css").body)
 

@@ -19,7 +19,7 @@ SCRIPTS = {
     "derive.js": [],
     "sealed.js": ["derive.js"],
     "unlock.js": ["saving.js", "sealed.js", "sizes.js", "words.js"],
-    "reset.js": ["derive.js", "words.js"],
+    "password.js": ["derive.js", "eye.js", "words.js"],
 }
 """Each with what it imports."""
 POLICY = {

@@ -4,12 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
 from shortd.models.accounts import ApiKey, Preferences
 from shortd.models.common import NEVER
 from shortd.web.forms import Form, filled
+
+KEPT_BYTES = 16 << 10
+"""Of a form that is kept; it is sent inside another one, where it may be three times as long."""
+KEPT_FIELDS = 200
+KEPT_ADDRESS = 4096
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A form that waits for who has typed it to sign in again."""
+
+    action: str
+    """Its address below ours, with its query."""
+    body: str
+    """Its fields, as a browser has sent them."""
+
+    @property
+    def fields(self) -> list[tuple[str, str]]:
+        """Names and values, in their order. ValueError if they are too many."""
+        return parse_qsl(self.body, keep_blank_values=True, max_num_fields=KEPT_FIELDS)
 
 
 class SignPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +42,7 @@ class SignPage(msgspec.Struct, frozen=True, kw_only=True):
     """Links that were made in this browser without an account."""
     is_open: bool = False
     """Whether others could read what is sent from here."""
+    kept: Kept | None = None
     takes_signups: bool = True
     sends_mail: bool = True
 

@@ -16,7 +16,7 @@ from shortd import errors
 from shortd.accounts.tokens import Login
 from shortd.fields import Email, Name, Username
 from shortd.web import forms, session
-from shortd.web.account.contents import SignPage
+from shortd.web.account.contents import KEPT_ADDRESS, KEPT_BYTES, Kept, SignPage
 from shortd.web.account.passwords import (
     NewPassword,
     Password,
@@ -39,6 +39,9 @@ Next = Annotated[str, Meta(max_length=4096)]
 class SignIn(Password, frozen=True, kw_only=True):
     name: Name
     next: Next = ""
+    kept_action: Annotated[str, Meta(max_length=KEPT_ADDRESS)] = ""
+    """Of a form that is to be sent once more; empty for none."""
+    kept: Annotated[str, Meta(max_length=KEPT_BYTES)] = ""
 
 
 class SignUp(NewPassword, frozen=True, kw_only=True):
@@ -85,6 +88,10 @@ async def log_in(request: AnyRequest) -> Response[bytes]:
             form = form.refuse(refusal, words)
         return again(request, "account/login.html", _content(request, form), form)
     moved = await _come_along(request, login)
+    kept = _kept(request, value.kept_action, value.kept)
+    if kept is not None:
+        session.become(request, login)
+        return session.start(request, page(request, "account/kept.html", kept), login)
     answer = see(request, session.back_to(request, value.next, START), moved)
     return session.start(request, answer, login)
 
@@ -179,9 +186,20 @@ def _content(request: AnyRequest, form: Form[Any]) -> SignPage:
         next=session.back_to(request, wanted, "") if wanted else "",
         along=along,
         is_open=is_open_origin(services.settings.public_url),
+        kept=_kept(request, form.text("kept_action"), form.text("kept")),
         takes_signups=services.settings.accounts.signup,
         sends_mail=bool(services.settings.mail.smtp_url),
     )
+
+
+def _kept(request: AnyRequest, action: str, body: str) -> Kept | None:
+    """The form that waits behind this sign-in; None if there is none that can be one."""
+    wanted = session.back_to(request, action, "") if action else ""
+    kept = Kept(wanted, body)
+    try:
+        return kept if wanted and kept.fields else None
+    except ValueError:
+        return None
 
 
 def _is_in(request: AnyRequest) -> bool:

@@ -7,7 +7,12 @@ import { word, words } from "./words.js";
 const lang = document.documentElement.lang;
 const DAY = 86400000;
 
-for (const plot of document.querySelectorAll("[data-plot]")) read(plot);
+function charts(root) {
+  for (const plot of root.querySelectorAll("[data-plot]")) read(plot);
+}
+
+charts(document);
+document.addEventListener("swapped", (event) => charts(event.target));
 
 function read(plot) {
   const area = plot.querySelector(".area");

@@ -6,6 +6,7 @@
    script, the form is sent as it is. This script must never keep a password or change a field. */
 
 import { doubleSha256, hexOf, pbkdf2 } from "./derive.js";
+import "./eye.js";
 import { word } from "./words.js";
 
 for (const form of document.querySelectorAll("form[data-derive]")) {

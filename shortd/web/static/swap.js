@@ -26,7 +26,8 @@ export async function swap(address, part, { method = "GET", body = null, push = 
   else if (request.status < 400 && !answer.querySelector("h1")) document.getElementById(part)?.remove();
   else {
     // Another page than was asked for: the form for signing in, or a refusal.
-    location.assign(request.responseURL);
+    if (method === "POST") send(address, body);
+    else location.assign(request.responseURL);
     return null;
   }
   sayFrom(answer);
@@ -56,6 +57,14 @@ export function put(part, fresh) {
   old.replaceWith(document.adoptNode(fresh));
   if (focused) focusIn(fresh, focused, mark);
   fresh.dispatchEvent(new CustomEvent("swapped", { bubbles: true }));
+}
+
+/* Sends fields as a form without scripts does. */
+function send(action, fields) {
+  const form = Object.assign(document.createElement("form"), { method: "post", action, hidden: true });
+  for (const [name, value] of fields) form.append(Object.assign(document.createElement("input"), { name, value }));
+  document.body.append(form);
+  form.submit();
 }
 
 function focusIn(fresh, focused, mark) {

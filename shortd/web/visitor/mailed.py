@@ -15,6 +15,7 @@ from litestar import Response, post
 
 from shortd import errors
 from shortd.security.passwords import composed
+from shortd.web.forms import Words
 from shortd.web.guard import check_secret
 from shortd.web.policies import is_open_origin
 from shortd.web.render import language_of, visitor_page
@@ -27,6 +28,7 @@ WEIGHT = 5000
 """What sending a form costs the client's address: as much as the calls do."""
 
 _CODE = re.compile(r"[0-9A-Fa-f]{32}", re.ASCII)
+_DERIVED = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
 _EMAIL_LENGTH = 320
 _PASSWORD_LENGTH = 1000
 _INCOMPLETE = "This link is not complete. Open it from the mail again, or ask for another mail."
@@ -63,22 +65,19 @@ async def show_reset(request: AnyRequest) -> Response[bytes]:
 
 @post("/-/reset", request_max_body_size=FORM_BYTES, status_code=200)
 async def reset(request: AnyRequest) -> Response[bytes]:
-    """What the form sends when no script has derived the password before."""
+    """What the form sends: both derivations, or without a script what was typed."""
     services = services_of(request)
     form = await _form(request)
     content = _content(request, form)
-    password = composed(form.get("password", ""))
-    if not password or len(password) > _PASSWORD_LENGTH:
-        words = language_of(request).gettext
-        fault = words("A password has 1 to %(most)s characters.") % {"most": _PASSWORD_LENGTH}
-        return _reset_page(request, content, fault)
-    if composed(form.get("again", "")) != password:
-        fault = language_of(request).gettext("These are two different passwords.")
+    passwords = [form.get(f"password_{name}", "") for name in ("pbkdf2", "sha256")]
+    is_derived = all(_DERIVED.fullmatch(one) for one in passwords)
+    if not is_derived and (fault := _about_typed(form, language_of(request).gettext)):
         return _reset_page(request, content, fault)
     now, mailboxes = services.clock.now(), services.accounts.mailboxes
     address = client_address(services, request.scope)
     account = await mailboxes.try_reset(content.email, content.code, address, now)
-    passwords = await services.security.hasher.derive(password)
+    if not is_derived:
+        passwords = await services.security.hasher.derive(composed(form["password"]))
     login = await mailboxes.reset_password(account, content.code, passwords, address, now)
     # A page has no use for the login that comes with a new password.
     await services.accounts.logins.log_out(login.account.userid, login.token)
@@ -91,11 +90,21 @@ async def reset(request: AnyRequest) -> Response[bytes]:
     )
 
 
+def _about_typed(form: Mapping[str, str], words: Words) -> str:
+    """What is wrong with a password that no script has derived; empty if nothing is."""
+    password = composed(form.get("password", ""))
+    if not password or len(password) > _PASSWORD_LENGTH:
+        return words("A password has 1 to %(most)s characters.") % {"most": _PASSWORD_LENGTH}
+    if composed(form.get("again", "")) != password:
+        return words("These are two different passwords.")
+    return ""
+
+
 def _reset_page(request: AnyRequest, content: MailedPage, fault: str = "") -> Response[bytes]:
     shown = MailedPage(email=content.email, code=content.code, is_open=content.is_open, fault=fault)
     status = 400 if fault else 200
     return visitor_page(
-        request, "visitor/reset.html", status, form=True, script="reset.js", page=shown
+        request, "visitor/reset.html", status, form=True, script="password.js", page=shown
     )
 
 

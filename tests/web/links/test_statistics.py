@@ -20,7 +20,7 @@ from tests.web.surfer import Surfer
 
 def numbers(page: str) -> dict[str, str]:
     """The sums on top of the page."""
-    found = re.findall(r'<dt>(.*?)</dt><dd class="num">([\d,.]+)', page, re.DOTALL)
+    found = re.findall(r'<dt>(.*?)</dt><dd class="num"[^>]*>([\d,.]+)', page, re.DOTALL)
     return {re.sub(r"<.*?>", "", name).partition(",")[0]: count for name, count in found}
 
 
