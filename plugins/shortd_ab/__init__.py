@@ -47,6 +47,10 @@ class AB(Plugin[None, Split]):
                 return Destination(variant.url, str(number))
         return Destination(choice=MAIN)
 
+    def shares(self, data: Split, link: Link) -> dict[str, float]:
+        meant = {str(number): variant.weight for number, variant in enumerate(data.variants, 1)}
+        return {MAIN: 100 - sum(meant.values()), **meant}
+
     def check(self, data: Split, link: Link) -> None:
         for index, variant in enumerate(data.variants):
             self.check_url(variant.url, f"variants[{index}].url")

@@ -23,7 +23,7 @@ The hooks are in `shortd.plugin.hookspecs`, what they are given in `shortd.plugi
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import ClassVar, Generic, TypeVar
 
 from msgspec import Struct
@@ -121,6 +121,12 @@ class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
         """What the type of `data` cannot say, asked before it is saved. Raises ValueError with
         a message for the link's owner; `BadData` names the field, too.
         """
+
+    def shares(self, data: DataT, link: Link) -> Mapping[str, float]:
+        """What share of the visitors each choice (`Destination.choice`) is meant to have, in
+        percent. Statistics show it beside what each has got; empty for choices that nobody splits.
+        """
+        return {}
 
     def check_url(self, url: str, field: str = "") -> str:
         """A URL as a destination must be, without surrounding white space. Raises BadData."""

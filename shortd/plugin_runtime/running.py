@@ -33,6 +33,7 @@ class Running:
         self.guard = guard
         self.check = guard.call("check", plugin.check)
         """Counts what `check` raises besides refusals; it is called by itself."""
+        self.shares = guard.call("shares", plugin.shares)
         data = plugin.Data
         self.decode: Callable[[bytes], Any] | None = None
         if data is not None:

@@ -9,6 +9,7 @@ from shortd.clock import Clock
 from shortd.hosts import Hosts
 from shortd.plugin_runtime.deciding import Deciders
 from shortd.plugin_runtime.events import Events
+from shortd.plugin_runtime.panels import Panels
 from shortd.plugin_runtime.running import Plugins, Prepared, start_plugins
 from shortd.security.secrets import secret
 from shortd.settings import Settings
@@ -22,6 +23,7 @@ class PluginServices:
     plugins: Plugins
     deciders: Deciders
     events: Events
+    panels: Panels
 
 
 async def open_plugins(
@@ -38,4 +40,6 @@ async def open_plugins(
     events = Events(plugins, hosts.short_url, country_of)
     if events.hear_changes:
         store.watch(events.changed)
-    return PluginServices(plugins, Deciders(plugins, hosts.names, hosts.short_url), events)
+    return PluginServices(
+        plugins, Deciders(plugins, hosts.names, hosts.short_url), events, Panels(plugins)
+    )

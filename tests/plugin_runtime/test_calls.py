@@ -97,7 +97,11 @@ class TestSetPlugin:
             assert plugins.app.call("get_plugin", **which)["data"]["number"] == number
         for _ in range(2):
             plugins.app.call("set_plugin", **which, data=None)
-            assert plugins.app.call("get_plugin", **which) == {"data": None, "clicks": {}}
+            assert plugins.app.call("get_plugin", **which) == {
+                "data": None,
+                "clicks": {},
+                "shares": {},
+            }
         other = {**which, "plugin": "ab"}
         assert plugins.app.call("get_plugin", **other)["data"] == AB
 

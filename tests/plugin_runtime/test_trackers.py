@@ -429,7 +429,8 @@ class TestData:
             ]
             plugins.app.drain()
         answer = plugins.app.call("get_plugin", **plugins.which(), plugin="trackers")
-        assert answer == {"data": {"trackers": [FACEBOOK, ANALYTICS]}, "clicks": {"told": 3}}
+        data = {"trackers": [FACEBOOK, ANALYTICS]}
+        assert answer == {"data": data, "clicks": {"told": 3}, "shares": {}}
         assert plugins.app.call("get_entry", **plugins.which())["entry"]["count"] == 4
 
     def test_visits_told_are_counted_besides_the_variants(self, plugins: PluginApp) -> None:

@@ -10,11 +10,12 @@ from msgspec import Meta
 from shortd import errors
 from shortd.api.v2.link_calls import OneEntry, address_of
 from shortd.api.v2.registry import Context, Credentials, Empty, Output, call
+from shortd.clicks.clicks import LiveCounts
 from shortd.models.links import Link
 from shortd.plugin.hookspecs import DECIDE
-from shortd.plugin.types import Counts, Panel
-from shortd.plugin_runtime.deciding import shown_link
+from shortd.plugin.types import Counts
 from shortd.plugin_runtime.figures import states
+from shortd.plugin_runtime.panels import data_of, own_choices
 from shortd.plugin_runtime.running import Running
 
 PluginName = Annotated[
@@ -39,6 +40,8 @@ class PluginData(Output, frozen=True, kw_only=True):
 
     data: dict[str, Any] | None
     clicks: dict[str, int]
+    shares: dict[str, float]
+    """What share of the visitors each choice is meant to have, in percent."""
 
 
 class PluginInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,9 +96,11 @@ async def get_plugin(ctx: Context, args: GetPlugin) -> PluginData:
     """Shows a link's data for a plugin (null if none), and its clicks by choice."""
     link = ctx.services.links.links.get(ctx.account, address_of(ctx, args.shorturl))
     running = _running(ctx, args.plugin)
+    meant = ctx.services.plugin_runtime.panels.shares(link, ctx.services.hosts.short_url(link))
     return PluginData(
-        data=msgspec.to_builtins(_data(running, link)),
-        clicks=_counts(ctx, link, running).choices,
+        data=msgspec.to_builtins(data_of(running, link)),
+        clicks=own_choices(running, _live(ctx, link).choices or {}),
+        shares=own_choices(running, meant),
     )
 
 
@@ -125,28 +130,17 @@ async def get_plugins(ctx: Context, args: Credentials) -> PluginsOutput:
 async def get_panels(ctx: Context, args: OneEntry) -> PanelsOutput:
     """What plugins have to show about a link to its owner: titles and rows of plain text."""
     link = ctx.services.links.links.get(ctx.account, address_of(ctx, args.shorturl))
-    shown = shown_link(link, ctx.services.hosts.short_url(link))
-    panels = []
-    for running, hook in ctx.services.plugin_runtime.plugins.of_hook("panel"):
-        try:
-            data = _data(running, link)
-        except errors.ShortdError:
-            continue
-        if data is None and running.plugin.Data is not None and not running.plugin.everywhere:
-            continue
-        panel = hook(shown, data, _counts(ctx, link, running))
-        if hook.takes(Panel, answer=panel):
-            try:
-                rows = [
-                    msgspec.convert({"label": label, "value": value}, PanelRow)
-                    for label, value in panel.rows
-                ]
-                title = msgspec.convert(panel.title, str)
-            # A Struct's fields can hold anything.
-            except Exception as fault:
-                hook.fail(fault)
-                continue
-            panels.append(PanelInfo(plugin=running.name, title=title, rows=rows))
+    live = _live(ctx, link)
+    counts = Counts(live.count, live.count_qr, live.last_utime, live.choices or {})
+    short_url = ctx.services.hosts.short_url(link)
+    panels = [
+        PanelInfo(
+            plugin=panel.plugin,
+            title=panel.title,
+            rows=[PanelRow(label, value) for label, value in panel.rows],
+        )
+        for panel in ctx.services.plugin_runtime.panels.of_link(link, short_url, counts)
+    ]
     return PanelsOutput(panels=panels)
 
 
@@ -157,28 +151,6 @@ def _running(ctx: Context, name: str) -> Running:
     return running
 
 
-def _data(running: Running, link: Link) -> Any:
-    """A link's data as the plugin's Struct; None if there is none. PLUGIN_FAILED if unreadable."""
-    raw = link.plugins.get(running.name) if link.plugins else None
-    if raw is None or running.decode is None:
-        return None
-    try:
-        return running.decode(raw)
-    except Exception as fault:
-        running.guard.cannot_read(fault)
-        raise errors.PLUGIN_FAILED(
-            "The plugin no longer accepts the data of this link; set it anew.", field="plugin"
-        ) from None
-
-
-def _counts(ctx: Context, link: Link, running: Running) -> Counts:
-    """The link's counts, with this plugin's choices alone."""
+def _live(ctx: Context, link: Link) -> LiveCounts:
     with ctx.services.store.read() as txn:
-        live = ctx.services.clicks.clicks.live(txn, link.id)
-    own = f"{running.name}:"
-    choices = {
-        choice.removeprefix(own): clicks
-        for choice, clicks in sorted((live.choices or {}).items())
-        if choice.startswith(own)
-    }
-    return Counts(live.count, live.count_qr, live.last_utime, choices)
+        return ctx.services.clicks.clicks.live(txn, link.id)

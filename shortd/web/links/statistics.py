@@ -6,6 +6,7 @@ address.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -17,6 +18,8 @@ from shortd.clicks.statistics import Day, LinkStatistics, Value, day_text
 from shortd.clicks.statistics_csv import EXPORT_DAYS, statistics_csv
 from shortd.clock import DAY, MINUTE
 from shortd.models.links import Link
+from shortd.plugin.types import Counts
+from shortd.plugin_runtime.panels import ShownPanel
 from shortd.web import forms, guard, render
 from shortd.web.links import chart, span
 from shortd.web.links.chart import Chart
@@ -67,6 +70,13 @@ class Variant(msgspec.Struct, frozen=True):
     low: float
     high: float
     """Ends of the 95 % interval of its share (Wilson), in percent."""
+    meant: float | None
+    """The share that it is to have, in percent; None where its plugin means none."""
+
+    @property
+    def is_off(self) -> bool:
+        """Whether the difference from what was meant can hardly be chance."""
+        return self.meant is not None and not self.low <= self.meant <= self.high
 
 
 class StatisticsPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +103,8 @@ class StatisticsPage(msgspec.Struct, frozen=True, kw_only=True):
     """Names and clicks of the stacked series; an empty name are the others."""
     lists: tuple[Listing, ...]
     variants: tuple[Variant, ...]
+    panels: Sequence[ShownPanel]
+    """What plugins show about the link."""
 
     def to(self, **changed: str) -> str:
         """The address of this page with something changed; empty texts take it away."""
@@ -112,6 +124,11 @@ class StatisticsPage(msgspec.Struct, frozen=True, kw_only=True):
     def csv(self, chart: str = "") -> str:
         """The address of the numbers as CSV."""
         return span.address(f"{self.head.address}/statistics.csv", self.span, chart=chart)
+
+    @property
+    def shares_meant(self) -> bool:
+        """Whether any variant is meant to have a share."""
+        return any(variant.meant is not None for variant in self.variants)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -148,8 +165,10 @@ async def statistics(request: AnyRequest) -> Response[bytes]:
         series, shares = _series(found)
         everybody = _by_day(found.days, False)
         stack = chart.draw(chosen.first, chosen.last, everybody, shares=shares, made=made)
+    head, plugin_panels = head_of(request, link), services.plugin_runtime.panels
+    shown_counts = Counts(live.count, live.count_qr, live.last_utime, live.choices or {})
     content = StatisticsPage(
-        head=head_of(request, link),
+        head=head,
         span=chosen,
         before=before,
         is_without_robots=is_without,
@@ -168,7 +187,8 @@ async def statistics(request: AnyRequest) -> Response[bytes]:
             _listing(name, found.dimensions[name], found.total, is_whole=bool(alone))
             for name in ((alone,) if alone else SHOWN)
         ),
-        variants=_variants(live.choices or {}),
+        variants=_variants(live.choices or {}, plugin_panels.shares(link, head.short_url)),
+        panels=() if alone else plugin_panels.of_link(link, head.short_url, shown_counts),
     )
     return render.page(request, "link/statistics.html", content)
 
@@ -246,13 +266,17 @@ def _series(found: LinkStatistics) -> tuple[Series, dict[int, list[int]]]:
     return tuple(zip(names, sums, strict=True)), shares
 
 
-def _variants(choices: Mapping[str, int]) -> tuple[Variant, ...]:
-    """What plugins chose, with how sure the shares are."""
-    total = sum(choices.values())
-    return tuple(
-        Variant(name, count, count * 100 / total, *_interval(count, total))
-        for name, count in sorted(choices.items(), key=lambda item: (-item[1], item[0]))
-    )
+def _variants(choices: Mapping[str, int], meant: Mapping[str, float]) -> tuple[Variant, ...]:
+    """What plugins chose, with how sure the shares are. Those of one plugin add up to a whole."""
+    totals: Counter[str] = Counter()
+    for name, count in choices.items():
+        totals[name.partition(":")[0]] += count
+    found = []
+    for name, count in sorted(choices.items(), key=lambda item: (-item[1], item[0])):
+        total = totals[name.partition(":")[0]]
+        share = count * 100 / total
+        found.append(Variant(name, count, share, *_interval(count, total), meant.get(name)))
+    return tuple(found)
 
 
 def _interval(count: int, total: int) -> tuple[float, float]:

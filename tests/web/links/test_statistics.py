@@ -6,14 +6,17 @@ import csv
 import io
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shortd.clicks.statistics import day_text
-from shortd.testing import RunningApp
+from shortd.plugin import Counts, Link, Panel, Plugin, hookimpl
+from shortd.testing import RunningApp, open_app
 from shortd.web.links import chart
+from tests.conftest import GENEROUS
 from tests.web.links.conftest import GOOGLEBOT, MadeLink
 from tests.web.surfer import Surfer
 
@@ -39,6 +42,13 @@ def listed(page: str, heading: str) -> dict[str, tuple[str, str]]:
         re.DOTALL,
     )
     return {re.sub(r"<.*?>", "", name): (count, share) for name, count, share in rows}
+
+
+def variants(page: str) -> dict[str, tuple[str, str]]:
+    """Clicks and shares meant of the variants."""
+    section = page.partition("<h2>Variants</h2>")[2].partition("</section>")[0]
+    row = r'<th scope="row">(.*?)</th><td class="num">(.*?)</td><td class="num">(.*?)</td>'
+    return {name: (clicks, meant) for name, clicks, meant in re.findall(row, section)}
 
 
 class TestNumbers:
@@ -220,3 +230,51 @@ def test_a_chart_loses_no_click(first: int, length: int, clicks: dict[int, int])
     assert all(0 <= bar.y <= 100 and bar.y + bar.height <= 100.01 for bar in drawn.bars)
     assert len(drawn.bars) <= 110
     assert drawn.top % 2 == 0
+
+
+class TestVariants:
+    def test_what_was_meant_stands_beside_what_came(self, link: MadeLink) -> None:
+        data = {"variants": [{"url": "https://b.example/", "weight": 30}]}
+        which = {"shorturl": f"http://127.0.0.1:8080/{link.code}", "plugin": "ab"}
+        link.surfer.call("set_plugin", **which, data=data)
+        for number in range(40):
+            link.click(agent=f"Mozilla/5.0 (X11; Linux x86_64; rv:{number}.0) Firefox/{number}.0")
+        page = link.page()
+        rows = variants(page)
+        assert {name: row[1] for name, row in rows.items()} == {"ab:main": "70 %", "ab:1": "30 %"}
+        assert sum(int(row[0]) for row in rows.values()) == 40
+        assert "hardly chance" not in page
+
+    def test_a_difference_that_is_hardly_chance_is_told(self, link: MadeLink) -> None:
+        which = {"shorturl": f"http://127.0.0.1:8080/{link.code}", "plugin": "ab"}
+        data = {"variants": [{"url": "https://b.example/", "weight": 100}]}
+        link.surfer.call("set_plugin", **which, data=data)
+        link.click(50)
+        data["variants"][0]["weight"] = 20
+        link.surfer.call("set_plugin", **which, data=data)
+        assert "hardly chance" in link.page()
+
+
+class Tally(Plugin[None, None]):
+    """Shows a number and a text that means harm."""
+
+    name = "tally"
+    everywhere = True
+
+    @hookimpl
+    def panel(self, link: Link, data: None, counts: Counts) -> Panel:
+        return Panel(
+            "Tally", (("Clicks", counts.count * 1000), ("<b>", "<script>alert(1)</script>"))
+        )
+
+
+def test_panels_of_plugins_are_shown_as_text(tmp_path: Path) -> None:
+    with open_app(tmp_path / "data", environ=GENEROUS, plugins=(Tally,)) as app:
+        ann = Surfer(app)
+        ann.sign_up()
+        link = MadeLink(ann)
+        link.click(2)
+        page = link.page()
+    assert "<h2>Tally</h2>" in page and "by the plugin tally" in page
+    assert ">2,000<" in page
+    assert "<script>alert" not in page and "&lt;script&gt;alert(1)" in page
