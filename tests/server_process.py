@@ -121,6 +121,11 @@ class ServerProcess:
         output: dict[str, Any] = envelope["output"]
         return output
 
+    def refusal(self, name: str, /, **inputs: Any) -> str:
+        """The code that a v2 call is refused by; empty if it succeeds."""
+        envelope = httpx.post(f"{self.url}/v2/{name}", json=inputs, timeout=30, verify=PLAIN).json()
+        return str(envelope["error"]["code"]) if envelope["status"] != "success" else ""
+
     @property
     def _started(self) -> subprocess.Popen[str]:
         assert self._process is not None, "the server was never started"

@@ -26,6 +26,10 @@ class Shelf:
     def call(self, name: str, **inputs: Any) -> dict[str, Any]:
         return self.site.call(name, userid=self.userid, token=self.token, **inputs)
 
+    def refusal(self, name: str, **inputs: Any) -> str:
+        """Why a call is refused; empty if it is not."""
+        return self.site.refusal(name, userid=self.userid, token=self.token, **inputs)
+
     def link(self, url: str, code: str = "", clicks: int = 0, **terms: Any) -> dict[str, Any]:
         """A new link with these terms, clicked so often: its entry."""
         # Every shelf of a server has its own.
