@@ -225,7 +225,7 @@ def running() -> Iterator[tuple[Browser, ServerProcess]]:
         site.start()
         try:
             with sync_playwright() as playwright:
-                path = needed("chromium")
+                path = light_chromium()
                 yield playwright.chromium.launch(executable_path=path, args=ARGUMENTS), site
         finally:
             site.stop()

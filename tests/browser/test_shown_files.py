@@ -15,10 +15,12 @@ import pytest
 from playwright.sync_api import Browser, Frame, Page, expect
 
 from shortd.web.downloads import SHOWN
+from tests.browser.conftest import ARGUMENTS
 from tests.browser.watch import Watch, WatchOfDownloads
 from tests.conftest import GENEROUS
 from tests.fronts import handover_block, nginx, sendfile_front
 from tests.server_process import ServerProcess, free_port
+from tests.tools import needed
 
 MEDIA = Path(__file__).parent / "media"
 PICTURES = {
@@ -128,13 +130,31 @@ def test_sounds_and_films_play(tab: Page, sharing: Sharing, filetype: str) -> No
     assert size == ([64, 48] if filetype in FILMS else [0, 0])
 
 
-def test_a_pdf_is_shown(tab: Page, sharing: Sharing) -> None:
+@pytest.fixture(scope="module")
+def whole_chromium(chromium: Browser) -> Iterator[Browser]:
+    """A browser with all that comes along, the viewer of PDF as well."""
+    path = needed("chromium")
+    browser = chromium.browser_type.launch(executable_path=path, args=ARGUMENTS)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def whole_tab(whole_chromium: Browser, watch: Watch) -> Iterator[Page]:
+    context = whole_chromium.new_context()
+    context.set_default_timeout(30_000)
+    yield watch.attach(context)
+    context.close()
+    assert watch.complaints == []
+
+
+def test_a_pdf_is_shown(whole_tab: Page, sharing: Sharing) -> None:
     def has_it(frame: Frame) -> bool:
         return frame.parent_frame is not None and "/-/files/" in frame.url
 
     # Within the browser's own viewer.
-    with tab.expect_event("framenavigated", has_it):
-        tab.goto(sharing.share("page.pdf", "application/pdf"))
+    with whole_tab.expect_event("framenavigated", has_it):
+        whole_tab.goto(sharing.share("page.pdf", "application/pdf"))
 
 
 def test_a_text_is_read_in_its_charset(tab: Page, sharing: Sharing) -> None:
