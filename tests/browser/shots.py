@@ -16,12 +16,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
-from tests.browser.conftest import ARGUMENTS
+from tests.browser.conftest import ARGUMENTS, light_chromium
 from tests.browser.parts import show_parts
 from tests.browser.shelf import filled_shelf, new_shelf
 from tests.conftest import GENEROUS
 from tests.server_process import ServerProcess
-from tests.tools import needed
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
