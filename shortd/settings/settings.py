@@ -60,7 +60,7 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client_body_bytes: Annotated[int, Meta(ge=KIB, le=GIB)] = 1 * MIB
     client_connections: Annotated[int, Meta(ge=1, le=2**31)] = 1000
     answer_bytes: Annotated[int, Meta(ge=MIB, le=2**40)] = 16 * MIB
-    answers_bytes: Annotated[int, Meta(ge=MIB, le=2**40)] = 64 * MIB
+    answers_bytes: Annotated[int, Meta(ge=MIB, le=2**40)] = 32 * MIB
     """Of all answers together that are larger than a connection may leave unsent."""
     spare_descriptors: Annotated[int, Meta(ge=1, le=100_000)] = 64
 

@@ -73,7 +73,7 @@ def test_multi_tells_what_does_not_fit(app: RunningApp, ann: Client) -> None:
 
 def test_what_others_hold_is_not_there(app: RunningApp, ann: Client) -> None:
     answers = app.services.limits.answers
-    with answers.sending(64 * MIB - 500 * KIB):
+    with answers.sending(32 * MIB - 500 * KIB):
         busy = ann.refused("get_entries", start=0, count=100)
         assert (busy["http_status"], busy["code"]) == (503, "busy")
         inner = {"type": "get_entries", "input": {**ann.credentials, "start": 0, "count": 100}}

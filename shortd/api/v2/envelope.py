@@ -37,7 +37,7 @@ class ErrorInfo(msgspec.Struct, frozen=True):
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """What every call answers. `utime` in µs, `weight` as charged."""
 
-    output: Output
+    output: Output | msgspec.Raw
     status: str
     type: str
     utime: int
