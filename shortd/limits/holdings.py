@@ -9,7 +9,9 @@ What is kept is counted where rows change (`store.schema.hold`); this module say
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -44,6 +46,8 @@ class Holdings(Collector):
             accounts.temporary_client_bytes, settings.limits.temporary.storage_bytes
         )
         self._rows_of_all = round(settings.storage.map_bytes * self._share)
+        self._coming: Counter[str] = Counter()
+        """Bytes of files on their way, by account and by the keys of holdings."""
         store.guard(self._check)
 
     def clients_at(self, address: str) -> tuple[str, ...]:
@@ -57,7 +61,26 @@ class Holdings(Collector):
             return
         with self._store.read() as txn:
             for key in (*account.clients, EVERYBODY):
-                self._check_one(txn, key, Holding(0, coming), coming)
+                self._check_one(txn, key, Holding(0, coming), coming + self._coming[key])
+
+    def coming(self, userid: str) -> int:
+        """Bytes of files that are on their way to an account."""
+        return self._coming[userid]
+
+    @contextmanager
+    def receiving(self, account: Account, size: int) -> Iterator[None]:
+        """While so many bytes come: any number of uploads at once have no more room than one
+        after the other."""
+        keys = (account.userid, *account.clients, *((EVERYBODY,) if account.clients else ()))
+        for key in keys:
+            self._coming[key] += size
+        try:
+            yield
+        finally:
+            for key in keys:
+                self._coming[key] -= size
+                if not self._coming[key]:
+                    del self._coming[key]
 
     def collect(self) -> Iterator[Metric]:
         held = self._store.get(HOLDINGS, (EVERYBODY,)) or _NOTHING

@@ -7,7 +7,8 @@ upload leaves it as it was.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from random import Random
 from typing import TypeVar
 
@@ -85,7 +86,15 @@ class Files:
             stored = stored_bytes(txn, account.userid)
         self._check_room(account, stored + filesize, filesize, filesize - received)
 
-    def check_part(
+    @contextmanager
+    def receiving_file(self, account: Account, filesize: int, received: int = 0) -> Iterator[None]:
+        """While a file of this plain size comes. Raises what `check_file` does."""
+        self.check_file(account, filesize, received)
+        with self._holdings.receiving(account, filesize):
+            yield
+
+    @contextmanager
+    def receiving_part(
         self,
         account: Account,
         filekey: str,
@@ -94,8 +103,8 @@ class Files:
         now: int,
         *,
         received: int = 0,
-    ) -> None:
-        """Whether a part may come, in place of an earlier one of that number.
+    ) -> Iterator[None]:
+        """While a part comes, in place of an earlier one of that number.
 
         UPLOAD_NOT_FOUND, FILE_TOO_LARGE, QUOTA_EXCEEDED, STORAGE_FULL.
         """
@@ -107,12 +116,23 @@ class Files:
             raise errors.FILE_TOO_LARGE(field="partsize")
         grown = size - (old.size if old else 0)
         self._check_room(account, stored + grown, grown, size - received)
+        # The old one stays until the new one is whole.
+        with self._holdings.receiving(account, size):
+            yield
+
+    def room(self, account: Account) -> int:
+        """Bytes of the largest file that an account may still send."""
+        limits = self._limits.of(account.type)
+        with self._store.read() as txn:
+            kept = stored_bytes(txn, account.userid) + self._holdings.coming(account.userid)
+        return max(0, min(limits.max_file_bytes, limits.storage_bytes - kept))
 
     def _check_room(self, account: Account, stored: int, grown: int, coming: int) -> None:
         """Whether an account may keep `stored` bytes, `grown` more than now, of which so many are
-        still to come.
+        still to come, beside all that is on its way.
         """
-        if stored > self._limits.of(account.type).storage_bytes:
+        held = stored + self._holdings.coming(account.userid)
+        if held > self._limits.of(account.type).storage_bytes:
             raise errors.QUOTA_EXCEEDED()
         self._holdings.check_files(account, grown)
         self.blobs.need_room(coming)

@@ -123,10 +123,10 @@ async def file(ctx: Context, args: SendFile) -> EntryOutput:
     secrecy, new = _secrecy(args), await _new_link(ctx, args)
     largest = args.filesize if secrecy.encryption is Encryption.NONE else allowance(args.filesize)
     # First whether the file can come at all: waiting for weight would not help it.
-    files.check_file(ctx.account, args.filesize, ctx.form.received)
-    ctx.charge(MEGABYTE_WEIGHT * (args.filesize // 1_000_000) + image_weight(args.qr))
-    blob = await ctx.form.save(largest)
-    link = await files.store(ctx.account, description, blob, secrecy, new, ctx.now)
+    with files.receiving_file(ctx.account, args.filesize, ctx.form.received):
+        ctx.charge(MEGABYTE_WEIGHT * (args.filesize // 1_000_000) + image_weight(args.qr))
+        blob = await ctx.form.save(largest)
+        link = await files.store(ctx.account, description, blob, secrecy, new, ctx.now)
     [entry] = await show(ctx, [link], args.qr)
     return EntryOutput(entry=entry)
 
@@ -144,19 +144,15 @@ async def file_part_initialize(ctx: Context, args: Described) -> UploadOutput:
 async def file_part_upload(ctx: Context, args: UploadPart) -> PartOutput:
     """Sends one part, numbered from 0 or 1. Sent again, it takes the place of the first."""
     files = ctx.services.sharing.files
-    files.check_part(
-        ctx.account,
-        args.filekey,
-        args.partnumber,
-        args.partsize,
-        ctx.now,
-        received=ctx.form.received,
-    )
-    blob = await ctx.form.save(args.partsize)
-    if blob.size != args.partsize:
-        await files.blobs.delete(blob.name)
-        raise errors.BAD_FILE("The part is not partsize bytes long.", field="partsize")
-    await files.put_part(ctx.account, args.filekey, args.partnumber, blob, ctx.now)
+    number, size = args.partnumber, args.partsize
+    with files.receiving_part(
+        ctx.account, args.filekey, number, size, ctx.now, received=ctx.form.received
+    ):
+        blob = await ctx.form.save(size)
+        if blob.size != size:
+            await files.blobs.delete(blob.name)
+            raise errors.BAD_FILE("The part is not partsize bytes long.", field="partsize")
+        await files.put_part(ctx.account, args.filekey, number, blob, ctx.now)
     return PartOutput(
         filekey=args.filekey,
         partnumber=args.partnumber,

@@ -67,7 +67,8 @@ async def _sent(request: AnyRequest) -> Kept | None:
     """The form that came, if it can be kept."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     length = request.headers.get("content-length", "")
-    if request.method != "POST" or kind != _FORM or not length.isdecimal():
+    reads_pages = "text/html" in request.headers.get("accept", "")
+    if request.method != "POST" or kind != _FORM or not length.isdecimal() or not reads_pages:
         return None
     if int(length) > KEPT_BYTES or not session.back_to(request, request.url.path, ""):
         return None

@@ -7,6 +7,7 @@ the link itself, are the same here for both; so nothing that a page promises can
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from typing import Any
 
 import msgspec
@@ -67,11 +68,14 @@ async def send(request: AnyRequest) -> Response[bytes]:
     forms.charge(request, "file", FILE_MEGABYTE_WEIGHT * (size // 1_000_000))
     account = found.account if found else await temporary(request, now)
     largest = services.settings.limits.of(account.type).max_file_bytes
+    room = files.room(account)
     form: Form[NewFile] = Form()
-    async with Received(files.blobs) as received:
+    async with AsyncExitStack() as coming:
+        received = await coming.enter_async_context(Received(files.blobs))
         try:
-            files.check_file(account, max(0, size - _ROUND))
-            await received.read(request, largest)
+            announced = max(0, size - _ROUND) if size else room
+            coming.enter_context(files.receiving_file(account, announced))
+            await received.read(request, min(largest, size or room))
             form = forms.converted(received.lists, NewFile, words)
             form, new = await making.read(services, form, words, now)
             if form.text("way") not in ("", "open"):
