@@ -20,7 +20,7 @@ FORM = "Content-Type: application/x-www-form-urlencoded"
 PART = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="query"\r\n\r\n'.encode()
 STRINGS = b'{"a":"' + b"x" * MIB
 SHARE = MIB
-MANY = 90
+MANY = 500
 
 
 def half(target: str, start: bytes, *headers: str, length: int = 4 * MIB) -> bytes:
