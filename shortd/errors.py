@@ -6,25 +6,62 @@ An `ErrorKind` is a row of the catalogue; calling it makes the exception to rais
 
 Each API dialect renders a `ShortdError` in exactly one place. Nothing else turns an
 exception into a response, and messages never contain a secret or another user's data.
+
+Programs are told a refusal in English, pages say it in their reader's language. So what is said is
+a constant, which catalogues can have, and its numbers and codes are values in named places:
+
+    raise errors.INVALID_FIELD("At most %(most)s characters.", field="title", most=512)
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import msgspec
+
+
+class Sentence(msgspec.Struct, frozen=True):
+    """What is said in English, and the values of its places `%(name)s`, which are never sentences
+    themselves. A percent sign is a value, too."""
+
+    text: str
+    places: Mapping[str, object] = {}
+
+    def said(self, gettext: Callable[[str], str]) -> str:
+        """In the language of this `gettext`."""
+        text = gettext(self.text)
+        # Without places it may be somebody else's text, with percent signs as they come.
+        return text % self.places if self.places else text
+
+    def __str__(self) -> str:
+        """In English."""
+        return self.said(str)
 
 
 class ShortdError(Exception):
     """A catalogued refusal. Nothing was changed by the call that raises it."""
 
     def __init__(
-        self, kind: ErrorKind, message: str, field: str | None, retry_after: float | None
+        self,
+        kind: ErrorKind,
+        sentence: Sentence,
+        field: str | None,
+        retry_after: float | None,
+        english: str | None,
     ) -> None:
-        super().__init__(message)
+        self.message = english or str(sentence)
+        """In English."""
+        super().__init__(self.message)
         self.kind = kind
-        self.message = message
+        self.sentence = sentence
         self.field = field
         self.retry_after = retry_after
         """Seconds until the same call may succeed, for 429 and 503."""
+
+    def said(self, gettext: Callable[[str], str]) -> str:
+        """The message in the language of this `gettext`; in English if that does not have it."""
+        said = self.sentence.said(gettext)
+        return self.message if said == str(self.sentence) else said
 
     @property
     def code(self) -> str:
@@ -44,12 +81,22 @@ class ErrorKind(msgspec.Struct, frozen=True):
 
     def __call__(
         self,
-        message: str | None = None,
+        message: str | Sentence | None = None,
+        /,
         *,
         field: str | None = None,
         retry_after: float | None = None,
+        english: str | None = None,
+        **places: object,
     ) -> ShortdError:
-        return ShortdError(self, message or self.message, field, retry_after)
+        """The exception to raise.
+
+        `places` are the values of the message's. `english` is what is said in English instead,
+        where a library has told more than catalogues can know.
+        """
+        if not isinstance(message, Sentence):
+            message = Sentence(message or self.message, places)
+        return ShortdError(self, message, field, retry_after, english)
 
 
 # The request itself

@@ -43,7 +43,7 @@ def check_name(name: str) -> str:
     name = name.strip()
     if not name or len(name) > NAME_LENGTH or not name.isprintable():
         raise errors.INVALID_FIELD(
-            f"A name has 1 to {NAME_LENGTH} printable characters.", field="name"
+            "A name has 1 to %(most)s printable characters.", field="name", most=NAME_LENGTH
         )
     return name
 

@@ -265,7 +265,9 @@ def normalize_email(email: str) -> str:
     try:
         address = normalized(email)
     except ValueError as refusal:
-        raise errors.INVALID_FIELD(str(refusal), field="email") from None
+        raise errors.INVALID_FIELD(
+            "This is not an e-mail address.", field="email", english=str(refusal)
+        ) from None
     if len(address.casefold().encode()) > NAME_BYTES:
         raise errors.INVALID_FIELD("The e-mail address is too long.", field="email")
     return address

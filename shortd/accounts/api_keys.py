@@ -73,7 +73,9 @@ class ApiKeys:
         def keep(txn: WriteTxn) -> None:
             registered(txn, account.userid)
             if len(_rows(txn, account.userid)) >= KEYS_PER_ACCOUNT:
-                raise errors.QUOTA_EXCEEDED(f"An account has at most {KEYS_PER_ACCOUNT} API keys.")
+                raise errors.QUOTA_EXCEEDED(
+                    "An account has at most %(most)s API keys.", most=KEYS_PER_ACCOUNT
+                )
             API_KEYS.put(txn, (account.userid, row.id), row)
 
         await self._store.write(keep)

@@ -96,7 +96,8 @@ async def _events(boundary: str, body: AsyncIterator[bytes]) -> AsyncGenerator[E
                 if _is_complete(parser):
                     return
     except MultipartError as fault:
-        raise errors.BAD_FORM(f"The form cannot be read: {fault.args[0]}.") from None
+        told = f"The form cannot be read: {fault.args[0]}."
+        raise errors.BAD_FORM("The form cannot be read.", english=told) from None
 
 
 def _is_complete(parser: PushMultipartParser) -> bool:

@@ -234,25 +234,27 @@ def _parse_host(host: str) -> tuple[str, str]:
 _known_host = lru_cache(maxsize=4096)(_parse_host)
 
 
-def _flaw(url: str) -> str | None:
+def _flaw(url: str) -> errors.Sentence | None:
     """What is wrong with the spelling of `url`, in words for its author."""
     try:
         size = len(url.encode())
     except UnicodeEncodeError:
-        return "The URL contains half a surrogate pair."
+        return errors.Sentence("The URL contains half a surrogate pair.")
     if size > MAX_URL_BYTES:
-        return f"The URL is longer than {MAX_URL_BYTES} bytes."
+        return errors.Sentence("The URL is longer than %(most)s bytes.", {"most": MAX_URL_BYTES})
     if _CONTROL.search(url):
-        return "The URL contains control characters."
+        return errors.Sentence("The URL contains control characters.")
     if _SPACE.search(url):
-        return "The URL contains spaces; write them as %20."
+        return errors.Sentence("The URL contains spaces; write them as %(code)s.", {"code": "%20"})
     if _TURNING.search(url):
-        return "The URL contains invisible characters that change the direction of text."
+        return errors.Sentence(
+            "The URL contains invisible characters that change the direction of text."
+        )
     match = _AUTHORITY.match(url)
     if match is None:
-        return "The URL must begin with http:// or https:// and a host."
+        return errors.Sentence("The URL must begin with http:// or https:// and a host.")
     if "\\" in match["authority"]:
-        return "The URL contains a backslash in its host."
+        return errors.Sentence("The URL contains a backslash in its host.")
     if "@" in match["authority"]:
-        return "The URL contains a user name or password."
+        return errors.Sentence("The URL contains a user name or password.")
     return None

@@ -26,8 +26,9 @@ CLIENTS = 4096
 
 def lookups_limited(seconds: float) -> errors.ShortdError:
     """The refusal of who has to wait so long."""
-    message = "Too many addresses that lead nowhere; wait and try again."
-    return errors.RATE_LIMITED(message, retry_after=seconds)
+    return errors.RATE_LIMITED(
+        "Too many addresses that lead nowhere; wait and try again.", retry_after=seconds
+    )
 
 
 class Lookups:

@@ -44,7 +44,7 @@ class LinkPasswords:
         """What a link keeps of a password; None of an empty one. INVALID_FIELD, BUSY."""
         if len(password) > PASSWORD_CHARACTERS:
             raise errors.INVALID_FIELD(
-                f"At most {PASSWORD_CHARACTERS} characters.", field="password"
+                "At most %(most)s characters.", field="password", most=PASSWORD_CHARACTERS
             )
         return await self._hasher.hash([_derived(password)]) if password else None
 

@@ -11,7 +11,7 @@ import asyncio
 import csv
 import io
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -98,8 +98,8 @@ class RowResult(msgspec.Struct, frozen=True, gc=False):
     """Where it is made."""
     reasons: tuple[str, ...] = ()
     """Codes of errors, and of ours."""
-    note: str = ""
-    """The first reason in words."""
+    note: errors.Sentence | None = None
+    """The first reason in words; None where nothing is to be said."""
 
 
 class Sheet(msgspec.Struct, frozen=True):
@@ -207,7 +207,7 @@ class Sheets:
             terms = self._terms.check(_terms(cells))
             utime = min(time_of(cells.get("created", ""), "created") or 0, now)
         except errors.ShortdError as refusal:
-            return shown(result=Result.SKIPPED, reasons=(refusal.code,), note=refusal.message)
+            return shown(result=Result.SKIPPED, reasons=(refusal.code,), note=refusal.sentence)
         notes = ("clicks_left_out",) if cells.get("clicks", "0") not in ("", "0") else ()
         new = NewLink(destination, host, code or None, terms, replaces=False)
         return _Planned(number, new, utime, notes)
@@ -289,19 +289,26 @@ def read_sheet(content: bytes) -> Sheet:
             read.append(row)
     except csv.Error as fault:
         raise errors.BAD_FILE(
-            f"Line {reader.line_num} cannot be read: {fault}.", field="file"
+            "Line %(line)s cannot be read.",
+            field="file",
+            line=reader.line_num,
+            english=f"Line {reader.line_num} cannot be read: {fault}.",
         ) from None
     return Sheet(head, columns, tuple(read))
 
 
-def only(sheet: Sheet, results: Sequence[RowResult], result: Result) -> Iterator[str]:
-    """The rows of a table of which this became, as they came, with why in a column of its own."""
+def only(
+    sheet: Sheet, results: Sequence[RowResult], result: Result, gettext: Callable[[str], str]
+) -> Iterator[str]:
+    """The rows of a table of which this became, as they came, with why in a column of its own, in
+    the language of this `gettext`."""
     yield _line([*sheet.head, "reason"])
     for one in results:
         if one.result is result:
             cells = sheet.rows[one.row - 1]
             missing = [""] * (len(sheet.head) - len(cells))
-            yield _line([*cells[: len(sheet.head)], *missing, one.note])
+            reason = one.note.said(gettext) if one.note else ""
+            yield _line([*cells[: len(sheet.head)], *missing, reason])
 
 
 def time_text(utime: int) -> str:
@@ -354,13 +361,13 @@ def _terms(cells: Mapping[str, str]) -> Terms:
 
 def _made(one: _Planned, code: str, short_url: str = "") -> RowResult:
     result = Result.MADE_WITH_NOTES if one.notes else Result.MADE
-    note = "Its clicks stay behind: they cannot be counted anew." if one.notes else ""
-    return _result(one, result, code, short_url, one.notes, note)
+    note = errors.Sentence("Its clicks stay behind: they cannot be counted anew.")
+    return _result(one, result, code, short_url, one.notes, note if one.notes else None)
 
 
 def _skipped(one: _Planned, refusal: errors.ShortdError) -> RowResult:
     code = one.new.code or ""
-    return _result(one, Result.SKIPPED, code, "", (refusal.code,), refusal.message)
+    return _result(one, Result.SKIPPED, code, "", (refusal.code,), refusal.sentence)
 
 
 def _result(
@@ -369,7 +376,7 @@ def _result(
     code: str,
     short_url: str = "",
     reasons: tuple[str, ...] = (),
-    note: str = "",
+    note: errors.Sentence | None = None,
 ) -> RowResult:
     url = one.new.destination.url
     return RowResult(one.row, result, code, one.new.host.name, url, short_url, reasons, note)

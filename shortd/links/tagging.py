@@ -75,18 +75,18 @@ class Tagging:
     ) -> None:
         """How a tag is shown. INVALID_FIELD, QUOTA_EXCEEDED for too many."""
         if not 0 <= look.color <= TAG_COLORS:
-            raise errors.INVALID_FIELD(f"From 0 to {TAG_COLORS}.", field="color")
+            raise errors.INVALID_FIELD("From 0 to %(most)s.", field="color", most=TAG_COLORS)
         old = self._preferences.of(account)
         if bit is not None:
             if not 0 <= bit < BITS:
-                raise errors.INVALID_FIELD(f"From 0 to {BITS - 1}.", field="bit")
+                raise errors.INVALID_FIELD("From 0 to %(most)s.", field="bit", most=BITS - 1)
             name = checked_name(look.name) if look.name.strip() else ""
             bits = {**old.bits, bit: TagLook(look.color, name)}
             await self._preferences.change(account, bits=bits)
             return
         tags = {**old.tags, checked_name(text): TagLook(look.color)}
         if len(tags) > LOOKS:
-            raise errors.QUOTA_EXCEEDED(f"At most {LOOKS} tags can have a colour.")
+            raise errors.QUOTA_EXCEEDED("At most %(most)s tags can have a colour.", most=LOOKS)
         await self._preferences.change(account, tags=tags)
 
     async def rename(self, account: Account, old: str, new: str, now: int) -> Outcome:
@@ -164,7 +164,9 @@ def checked_name(name: str) -> str:
     """A tag's text as links carry it. INVALID_FIELD."""
     name = " ".join(name.split())
     if not name or len(name) > TAG_CHARACTERS:
-        raise errors.INVALID_FIELD(f"A tag has 1 to {TAG_CHARACTERS} characters.", field="tag")
+        raise errors.INVALID_FIELD(
+            "A tag has 1 to %(most)s characters.", field="tag", most=TAG_CHARACTERS
+        )
     if "," in name:
         raise errors.INVALID_FIELD("A tag has no commas.", field="tag")
     check_characters(name, "tag")
@@ -211,7 +213,9 @@ def _with_tags(link: Link, names: list[str]) -> Link:
         return link
     tags = ",".join(dict.fromkeys(names))
     if len(tags) > TEXT_CHARACTERS:
-        raise errors.INVALID_FIELD(f"Tags have at most {TEXT_CHARACTERS} characters.", field="tags")
+        raise errors.INVALID_FIELD(
+            "Tags have at most %(most)s characters.", field="tags", most=TEXT_CHARACTERS
+        )
     return link.with_terms(msgspec.structs.replace(link.terms, tags=tags))
 
 

@@ -175,7 +175,9 @@ def _merged(old: Terms, given: Mapping[str, Any]) -> Terms:
 def _whole(least: int, most: int = _INT64) -> Callable[[int, str], int]:
     def check(value: int, name: str) -> int:
         if not least <= value <= most:
-            raise errors.INVALID_FIELD(f"Must be from {least} to {most}.", field=name)
+            raise errors.INVALID_FIELD(
+                "Must be from %(least)s to %(most)s.", field=name, least=least, most=most
+            )
         return value
 
     return check
@@ -189,7 +191,7 @@ def _line(value: str, name: str) -> str:
     """A text on one line, each run of white space as one space."""
     value = " ".join(value.split())
     if len(value) > TEXT_CHARACTERS:
-        raise errors.INVALID_FIELD(f"At most {TEXT_CHARACTERS} characters.", field=name)
+        raise errors.INVALID_FIELD("At most %(most)s characters.", field=name, most=TEXT_CHARACTERS)
     check_characters(value, name)
     return value
 
@@ -197,7 +199,7 @@ def _line(value: str, name: str) -> str:
 def _parameter(value: str, name: str) -> str:
     check_characters(value, name)
     if len(value.encode()) > UTM_BYTES:
-        raise errors.INVALID_FIELD(f"At most {UTM_BYTES} bytes.", field=name)
+        raise errors.INVALID_FIELD("At most %(most)s bytes.", field=name, most=UTM_BYTES)
     return value
 
 

@@ -53,7 +53,9 @@ def checks(plugins: Plugins, short_url_of: ShortUrlOf) -> CheckData:
         raw = msgspec.msgpack.encode(data)
         if len(raw) > MAX_DATA_BYTES:
             raise errors.INVALID_FIELD(
-                f"A link keeps at most {MAX_DATA_BYTES} bytes of a plugin's data.", field="data"
+                "A link keeps at most %(most)s bytes of a plugin's data.",
+                field="data",
+                most=MAX_DATA_BYTES,
             )
         return raw
 

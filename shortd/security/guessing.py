@@ -44,9 +44,9 @@ class Secret(StrEnum):
 
 
 MESSAGES = {
-    Secret.LINK_PASSWORD: "Too many wrong passwords; wait and try again.",
-    Secret.FILE_CHALLENGE: "Too many wrong passwords; wait and try again.",
-    Secret.MAILED_CODE: "Too many wrong codes; wait and try again.",
+    Secret.LINK_PASSWORD: errors.Sentence("Too many wrong passwords; wait and try again."),
+    Secret.FILE_CHALLENGE: errors.Sentence("Too many wrong passwords; wait and try again."),
+    Secret.MAILED_CODE: errors.Sentence("Too many wrong codes; wait and try again."),
 }
 
 

@@ -177,7 +177,7 @@ class Files:
             upload = _own(txn, account, filekey, now)
             others = [part.size for n, part in parts_of(txn, filekey) if n != number]
             if len(others) >= MAX_PARTS:
-                raise errors.BAD_FILE(f"An upload has at most {MAX_PARTS} parts.")
+                raise errors.BAD_FILE("An upload has at most %(most)s parts.", most=MAX_PARTS)
             if sum(others) + blob.size > allowance(upload.filesize):
                 raise errors.FILE_TOO_LARGE("The parts are larger than the file may be.")
             put_part(txn, account.userid, filekey, number, _part(blob), quota)

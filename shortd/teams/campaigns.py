@@ -89,7 +89,9 @@ class Campaigns:
         def make(txn: WriteTxn) -> Campaign:
             need_role(txn, actor, team, Role.OWNER, Role.ADMIN)
             if CAMPAIGNS_IN_TEAM.get(txn, (team,)) >= CAMPAIGNS_PER_TEAM:
-                raise errors.QUOTA_EXCEEDED(f"A team has at most {CAMPAIGNS_PER_TEAM} campaigns.")
+                raise errors.QUOTA_EXCEEDED(
+                    "A team has at most %(most)s campaigns.", most=CAMPAIGNS_PER_TEAM
+                )
             chosen = given or code_from(name, campaign_id)
             if given is None and CAMPAIGNS_BY_CODE.has(txn, (team, chosen)):
                 chosen = f"{chosen[:23]}-{campaign_id[:8]}"

@@ -122,7 +122,9 @@ class Domains:
             row = DOMAINS_BY_TEAM.get(txn, (team, name))
             if row is None:
                 if len(list(DOMAINS_BY_TEAM.keys(txn, (team,)))) >= DOMAINS_PER_TEAM:
-                    raise errors.QUOTA_EXCEEDED(f"A team has at most {DOMAINS_PER_TEAM} domains.")
+                    raise errors.QUOTA_EXCEEDED(
+                        "A team has at most %(most)s domains.", most=DOMAINS_PER_TEAM
+                    )
                 row = Domain(claimed, team, name, token, now)
             elif row.status == DomainStatus.ENDED:
                 row = msgspec.structs.replace(row, status=DomainStatus.PENDING)
@@ -148,8 +150,10 @@ class Domains:
             wanted = _text(row).encode()
             if not any(hmac.compare_digest(text.strip().encode(), wanted) for text in texts):
                 raise errors.DOMAIN_UNPROVEN(
-                    f"There is no TXT record {RECORD}.{row.name} with {_text(row)}.",
+                    "There is no TXT record %(record)s with %(text)s.",
                     field="domain",
+                    record=f"{RECORD}.{row.name}",
+                    text=_text(row),
                 )
         return await self._activate(actor, row, now)
 

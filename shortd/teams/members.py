@@ -159,7 +159,7 @@ def check_room(txn: Txn, team: str) -> None:
     members = MEMBERS_IN_TEAM.get(txn, (team,))
     offered = sum(1 for _ in INVITATIONS_BY_TEAM.keys(txn, (team,)))
     if members + offered >= MEMBERS_PER_TEAM:
-        raise errors.QUOTA_EXCEEDED(f"A team has at most {MEMBERS_PER_TEAM} members.")
+        raise errors.QUOTA_EXCEEDED("A team has at most %(most)s members.", most=MEMBERS_PER_TEAM)
 
 
 def _view(txn: Txn, member: Member) -> MemberView | None:

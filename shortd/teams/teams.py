@@ -177,7 +177,9 @@ def stored_team(txn: WriteTxn, team: str, actor: Account | None) -> Team:
 def room_for_team(txn: Txn, userid: str) -> None:
     """QUOTA_EXCEEDED for an account that is in as many teams as it may be."""
     if len(list(MEMBERS_BY_ACCOUNT.keys(txn, (userid,)))) >= TEAMS_PER_ACCOUNT:
-        raise errors.QUOTA_EXCEEDED(f"An account is in at most {TEAMS_PER_ACCOUNT} teams.")
+        raise errors.QUOTA_EXCEEDED(
+            "An account is in at most %(most)s teams.", most=TEAMS_PER_ACCOUNT
+        )
 
 
 def _view(txn: Txn, account: Account, team: str) -> TeamView:

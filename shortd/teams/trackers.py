@@ -65,7 +65,9 @@ class TeamTrackers:
         def keep(txn: WriteTxn) -> TeamTracker:
             need_role(txn, actor, team, Role.OWNER, Role.ADMIN)
             if len(list(TEAM_TRACKERS_BY_TEAM.keys(txn, (team,)))) >= TRACKERS_PER_TEAM:
-                raise errors.QUOTA_EXCEEDED(f"A team has at most {TRACKERS_PER_TEAM} trackers.")
+                raise errors.QUOTA_EXCEEDED(
+                    "A team has at most %(most)s trackers.", most=TRACKERS_PER_TEAM
+                )
             TEAM_TRACKERS.put(txn, (row.id,), row)
             return row
 
@@ -162,7 +164,7 @@ def _known(provider: str) -> str:
     if provider not in BY_NAME:
         known = ", ".join(BY_NAME)
         raise errors.TRACKER_NOT_FOUND(
-            f"There is no such provider; there are {known}.", field="provider"
+            "There is no such provider; there are %(known)s.", field="provider", known=known
         )
     return provider
 
@@ -171,6 +173,8 @@ def _code(code: str) -> str:
     code = code.strip()
     if not code or len(code) > CODE_LENGTH or not code.isprintable():
         raise errors.INVALID_FIELD(
-            f"A tracker's code has 1 to {CODE_LENGTH} printable characters.", field="code"
+            "A tracker's code has 1 to %(most)s printable characters.",
+            field="code",
+            most=CODE_LENGTH,
         )
     return code

@@ -70,7 +70,9 @@ class Administration:
             if old is None:
                 raise errors.ACCOUNT_NOT_FOUND()
             if not old.type.is_registered and new.keys() - {"locked"}:
-                raise errors.NOT_REGISTERED(f"The {old.type} account can only be locked.")
+                raise errors.NOT_REGISTERED(
+                    "The %(type)s account can only be locked.", type=old.type
+                )
             account = msgspec.structs.replace(old, **new)
             if account.email.casefold() != old.email.casefold():
                 if ACCOUNTS_BY_EMAIL.has(txn, (account.email.casefold(),)):
@@ -136,7 +138,9 @@ def _fields(changes: Changes) -> dict[str, object]:
         fields["email_verified"] = changes.verified
     if changes.type is not None:
         if not changes.type.is_registered:
-            raise errors.INVALID_FIELD(f"An account is not made {changes.type}.", field="type")
+            raise errors.INVALID_FIELD(
+                "An account is not made %(type)s.", field="type", type=changes.type
+            )
         known = _VERIFIED_BY_TYPE.get(changes.type)
         if None not in (known, changes.verified) and known != changes.verified:
             raise errors.INVALID_FIELD(

@@ -141,7 +141,7 @@ def error_answer(pages: Pages, error: errors.ShortdError, reader: Reader | None)
         reader,
         error.status,
         status=error.status,
-        fault=error.message,
+        fault=error,
         of_link=error.kind is errors.LINK_LIMITED,
         retry_after=None if error.retry_after is None else whole_seconds(error.retry_after),
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import ada_url
 from markupsafe import Markup, escape
 
+from shortd import errors
 from shortd.clicks.statistics import day_text
 from shortd.clock import moment, utc_text
 from shortd.languages import Language
@@ -34,9 +35,9 @@ def filters_of(language: Language) -> Mapping[str, Callable[..., object]]:
         decimals = 1 if unit and value < 10 else 0
         return f"{language.number(value, decimals)} {_UNITS[unit]}"
 
-    def said(words: str) -> str:
-        """What the error catalogue says."""
-        return language.gettext(words)
+    def said(refusal: errors.Sentence | errors.ShortdError) -> str:
+        """What was refused, and why."""
+        return refusal.said(language.gettext)
 
     return {
         "number": language.number,

@@ -7,7 +7,6 @@ be, and services refuse the rest.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from io import BytesIO
@@ -19,6 +18,7 @@ from litestar import Response
 from multipart import MultipartError, parse_form_data
 
 from shortd import errors
+from shortd.field_errors import bound_of
 from shortd.limits.budgets import body_weight
 from shortd.web import session
 from shortd.web.answers import whole_seconds
@@ -36,8 +36,6 @@ Words = Callable[[str], str]
 _SECRET = "password"
 """How names of fields begin that are never shown again."""
 _TRUE = frozenset({"on", "1", "true", "yes"})
-_LENGTH = re.compile(r"of length (?P<sign><=|>=) (?P<size>\d+)")
-_BOUND = re.compile(r"(?P<sign><=|>=|<|>) (?P<size>-?\d+)")
 
 
 class Form(Generic[T]):
@@ -97,7 +95,7 @@ class Form(Generic[T]):
         name = (refusal.field or "").partition("[")[0].partition(".")[0]
         name = fields.get(name, name)
         field = name if name in self.lists else ""
-        return self.wrong(field, words(refusal.message), refusal)
+        return self.wrong(field, refusal.said(words), refusal)
 
     def wrong(self, field: str, said: str, refusal: errors.ShortdError | None = None) -> Form[T]:
         """The form with something wrong at a field, or with the whole of it ("")."""
@@ -240,17 +238,8 @@ def _raw(given: list[str], field: _Field) -> Any:
 
 def _said(fault: str, field: _Field, words: Words) -> str:
     """What msgspec says, as it is said to people."""
-    if length := _LENGTH.search(fault):
-        size = int(length["size"])
-        if length["sign"] == ">=" and size == 1:
-            return words("Fill this in.")
-        if length["sign"] == "<=":
-            return words("At most %(most)s characters.") % {"most": size}
-        return words("At least %(least)s characters.") % {"least": size}
-    if bound := _BOUND.search(fault):
-        if bound["sign"].startswith("<"):
-            return words("At most %(most)s.") % {"most": bound["size"]}
-        return words("At least %(least)s.") % {"least": bound["size"]}
+    if sentence := bound_of(fault):
+        return sentence.said(words)
     if field.bare is int:
         return words("Write a whole number.")
     if field.bare is float:

@@ -1,4 +1,4 @@
-"""Finds the texts of pages, handlers and scripts, and writes them into the catalogues.
+"""Finds the texts of pages, handlers, scripts and refusals, and writes them into the catalogues.
 
     python -m tests.languages.catalogue
 
@@ -16,6 +16,7 @@ import polib
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 
 from shortd import errors
+from tests.languages.refusals import refusals
 
 ROOT = Path(__file__).parents[2] / "shortd"
 CATALOGUES = ROOT / "languages"
@@ -58,6 +59,9 @@ def texts() -> dict[Text, list[str]]:
             found[Text(context, one, many or "")].add(Path(file).as_posix())
     for kind in errors.CATALOGUE.values():
         found[Text(None, kind.message, "")].add("errors.py")
+    for refusal in refusals(ROOT):
+        if refusal.text:
+            found[Text(None, refusal.text, "")].add(refusal.where.partition(":")[0])
     return {text: sorted(files) for text, files in found.items()}
 
 

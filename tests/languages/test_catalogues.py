@@ -9,7 +9,8 @@ import polib
 import pytest
 
 from shortd.languages import CatalogueError, Language, Languages, open_languages
-from tests.languages.catalogue import catalogues, texts, updated
+from tests.languages.catalogue import ROOT, catalogues, texts, updated
+from tests.languages.refusals import refusals, refusals_of
 
 HEAD = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n'
 COUNTED = HEAD + '"Plural-Forms: nplurals=3; plural=(n==1 ? 0 : n<5 ? 1 : 2);\\n"\n'
@@ -51,6 +52,39 @@ def test_texts_of_all_kinds_are_found() -> None:
     assert "web/static/copy.js" in found["Copied"]
     assert "web/visitor/mailed.py" in found["Your address is verified"]
     assert "errors.py" in found["There is no such account."]
+    assert "links/tagging.py" in found["A tag has 1 to %(most)s characters."]
+    assert "hosts/destinations.py" in found["The URL is longer than %(most)s bytes."]
+
+
+def test_whatever_a_page_may_refuse_can_be_said_in_all_languages() -> None:
+    assert [one for one in refusals(ROOT) if not one.is_whole] == [], (
+        "a refusal is a constant sentence, whose values stand in places: shortd/errors.py"
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "is_whole"),
+    [
+        ('errors.INVALID_FIELD("Too long.", field=name)', True),
+        ('errors.INVALID_FIELD("At most %(most)s" " characters.", most=5)', True),
+        ('errors.INVALID_FIELD(f"At most {most} characters.")', False),
+        ('INVALID_FIELD(f"At most {most} characters.")', False),
+        ('errors.INVALID_FIELD("At most " + most)', False),
+        ('errors.INVALID_FIELD(said, field="url")', False),
+        ('errors.INVALID_FIELD("At most %(most)s characters.")', False),
+        ('errors.INVALID_FIELD("Too long.", most=5)', False),
+        ('errors.INVALID_FIELD("At most %(most)s characters.", **places)', False),
+        ('errors.INVALID_FIELD("At most 100 %.")', False),
+        ('errors.CATALOGUE[code](f"Not {code}.")', False),
+        ('refusal.kind(f"Not {code}.")', False),
+        ('errors.Sentence("At most %(most)s characters.", {"most": 5})', True),
+        ('errors.Sentence("At most %(most)s characters.", places)', False),
+        ('errors.Sentence(f"At most {most} characters.")', False),
+        ('Sentence(text="Too long.")', False),
+    ],
+)
+def test_a_refusal_that_no_catalogue_can_have_is_noticed(call: str, is_whole: bool) -> None:
+    assert [one.is_whole for one in refusals_of(f"raise {call}", "links/new.py")] == [is_whole]
 
 
 def test_english_needs_no_catalogue() -> None:

@@ -115,7 +115,7 @@ def every_page(text: str = "") -> dict[str, str]:
         "gone": PAGES.render("visitor/gone.html"),
         "limited": PAGES.render("visitor/limited.html", retry_after=90),
         "limited for long": PAGES.render("visitor/limited.html", retry_after=None),
-        "error": PAGES.render("visitor/error.html", status=500, fault="M." + text),
+        "error": PAGES.render("visitor/error.html", status=500, fault=errors.INTERNAL("M." + text)),
         "preview": PAGES.render("visitor/preview.html", page=preview(text)),
         "hidden": PAGES.render("visitor/preview.html", page=preview(text, destination=None)),
         "docs": PAGES.render("docs.html", page=docs(text)),

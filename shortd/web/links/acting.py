@@ -112,7 +112,7 @@ async def bulk(request: AnyRequest) -> Response[bytes]:
     except errors.ShortdError as refusal:
         if refusal.status >= 429:
             raise
-        return see(request, back, Message(words(refusal.message), kind="bad"))
+        return see(request, back, Message(refusal.said(words), kind="bad"))
     return see(request, back, told(request, outcome))
 
 

@@ -168,7 +168,7 @@ async def save_plugin(request: AnyRequest) -> Response[bytes]:
         if refusal.status >= 429:
             raise
         field = (refusal.field or "").removeprefix("data").replace("[", ".").replace("]", "")
-        form = form.wrong(f"{name}{field}", words(refusal.message), refusal)
+        form = form.wrong(f"{name}{field}", refusal.said(words), refusal)
     else:
         return _saved(request, services.links.links.get(found.account, link.id), group)
     content = _content(request, found.account, link, group, form, {name: data})

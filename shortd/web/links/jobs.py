@@ -107,7 +107,7 @@ async def progress(request: AnyRequest) -> Response[bytes]:
         return answer
     if job.outcome is None:
         fault = job.fault or errors.INTERNAL()
-        said = language_of(request).gettext(fault.message)
+        said = fault.said(language_of(request).gettext)
         return see(request, job.back, Message(said, kind="bad"))
     return see(request, job.back, told(request, job.outcome))
 

@@ -116,15 +116,15 @@ async def take(request: AnyRequest) -> Response[bytes]:
             content_of_page = _shown(key, sheet, results, applied=apply)
             if apply:
                 table.done = content_of_page
-                refused = "".join(only(sheet, results, Result.SKIPPED)).encode("utf-8-sig")
-                table.refused = await asyncio.to_thread(zlib.compress, refused)
+                refused = "".join(only(sheet, results, Result.SKIPPED, words))
+                table.refused = await asyncio.to_thread(zlib.compress, refused.encode("utf-8-sig"))
                 table.packed = b""
         else:
             content_of_page = table.done
     except errors.ShortdError as refusal:
         if refusal.status >= 429:
             raise
-        form = form.wrong("file", words(refusal.message), refusal)
+        form = form.wrong("file", refusal.said(words), refusal)
         return again(request, TEMPLATE, _content(form), form)
     _keep(waiting, key, table, now)
     return page(request, TEMPLATE, content_of_page)

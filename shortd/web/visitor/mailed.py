@@ -31,7 +31,6 @@ _CODE = re.compile(r"[0-9A-Fa-f]{32}", re.ASCII)
 _DERIVED = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
 _EMAIL_LENGTH = 320
 _PASSWORD_LENGTH = 1000
-_INCOMPLETE = "This link is not complete. Open it from the mail again, or ask for another mail."
 
 
 @look("/-/verify")
@@ -112,7 +111,9 @@ def _content(request: AnyRequest, given: Mapping[str, str]) -> MailedPage:
     """What a link or a form says. BAD_REQUEST if it cannot have come out of a mail."""
     email, code = given.get("email", ""), given.get("code", "")
     if not 0 < len(email) <= _EMAIL_LENGTH or not _CODE.fullmatch(code):
-        raise errors.BAD_REQUEST(_INCOMPLETE)
+        raise errors.BAD_REQUEST(
+            "This link is not complete. Open it from the mail again, or ask for another mail."
+        )
     is_open = is_open_origin(services_of(request).settings.public_url)
     return MailedPage(email=email, code=code, is_open=is_open)
 
