@@ -106,12 +106,16 @@ class TrackerPage(Plugin[Allowed, Trackers]):
             provider = PROVIDERS[tracker.provider]
             if tracker.provider not in self.settings.providers:
                 raise BadData(
-                    f"This server does not tell {provider.title}.", f"trackers[{index}].provider"
+                    "This server does not tell %(provider)s.",
+                    f"trackers[{index}].provider",
+                    provider=provider.title,
                 )
             if provider.urls(tracker.id) is None:
                 raise BadData(
-                    f"This is no id of {provider.title}, such as {provider.example}.",
+                    "This is no id of %(provider)s, such as %(example)s.",
                     f"trackers[{index}].id",
+                    provider=provider.title,
+                    example=provider.example,
                 )
             if tracker in data.trackers[:index]:
                 raise BadData("This tracker is named twice.", f"trackers[{index}].id")

@@ -28,7 +28,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from msgspec import Struct
 
-from shortd.errors import ShortdError
+from shortd.errors import Sentence, ShortdError
 from shortd.hosts.destinations import parse_destination
 from shortd.plugin.hookspecs import DataT, Hookspecs, hookimpl
 from shortd.plugin.types import (
@@ -66,10 +66,15 @@ SettingsT = TypeVar("SettingsT")
 
 
 class BadData(ValueError):
-    """A link's data cannot be used; `field` is the path below it: `variants[1].url`."""
+    """A link's data cannot be used; `field` is the path below it: `variants[1].url`.
 
-    def __init__(self, message: str, field: str = "") -> None:
-        super().__init__(message)
+    Pages say the message in their reader's language, if a catalogue has it. So what changes in it
+    is better a value of `places`: `BadData("At most %(most)s.", "count", most=5)`.
+    """
+
+    def __init__(self, message: str, field: str = "", /, **places: object) -> None:
+        self.sentence = Sentence(message, places)
+        super().__init__(str(self.sentence))
         self.field = field
 
 
@@ -133,4 +138,5 @@ class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
         try:
             return parse_destination(url, self.server.hosts).url
         except ShortdError as refusal:
-            raise BadData(refusal.message, field) from None
+            said = refusal.sentence
+            raise BadData(said.text, field, **said.places) from None

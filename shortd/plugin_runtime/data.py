@@ -44,7 +44,7 @@ def checks(plugins: Plugins, short_url_of: ShortUrlOf) -> CheckData:
             running.plugin.check(data, shown_link(link, short_url_of(link)))
         except BadData as refusal:
             field = f"data.{refusal.field}" if refusal.field else "data"
-            raise errors.INVALID_FIELD(str(refusal), field=field) from None
+            raise errors.INVALID_FIELD(refusal.sentence, field=field) from None
         except ValueError as refusal:
             raise errors.INVALID_FIELD(str(refusal) or None, field="data") from None
         except Exception as fault:

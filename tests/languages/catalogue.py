@@ -19,6 +19,8 @@ from shortd import errors
 from tests.languages.refusals import refusals
 
 ROOT = Path(__file__).parents[2] / "shortd"
+PLUGINS = ROOT.parent / "plugins"
+"""Those that come along."""
 CATALOGUES = ROOT / "languages"
 METHODS = [
     ("web/static/**.js", "javascript"),
@@ -59,7 +61,7 @@ def texts() -> dict[Text, list[str]]:
             found[Text(context, one, many or "")].add(Path(file).as_posix())
     for kind in errors.CATALOGUE.values():
         found[Text(None, kind.message, "")].add("errors.py")
-    for refusal in refusals(ROOT):
+    for refusal in (*refusals(ROOT), *refusals(PLUGINS)):
         if refusal.text:
             found[Text(None, refusal.text, "")].add(refusal.where.partition(":")[0])
     return {text: sorted(files) for text, files in found.items()}

@@ -1,6 +1,6 @@
-"""Finds what services refuse, in the syntax of the code: the constant sentence of every call of an
-error kind, and of every `Sentence`. What is said otherwise is in no catalogue; it has no text here,
-and `test_catalogues.py` refuses it.
+"""Finds what services and plugins refuse, in the syntax of the code: the constant sentence of every
+call of an error kind, every `BadData` and every `Sentence`. What is said otherwise is in no
+catalogue; it has no text here, and `test_catalogues.py` refuses it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shortd import errors
+from shortd.plugin import BadData
 
 APART = (
+    "plugin/",
     *("api/", "client/", "commands/", "control/", "server/", "testing/", "links/importing.py"),
     "errors.py",
 )
@@ -22,7 +24,7 @@ line are told them, in English."""
 ELSEWHERE = {
     "field_errors.py": ["bound_of(reason)"],
     "hosts/destinations.py": ["flaw"],
-    "plugin_runtime/data.py": ["str(refusal)", "str(refusal) or None"],
+    "plugin_runtime/data.py": ["refusal.sentence", "str(refusal) or None"],
     "security/guessing.py": ["MESSAGES.get(secret)"],
 }
 """What is called with something else than a constant: sentences that are made beside it, and the
@@ -77,12 +79,14 @@ def refusals_of(source: str, file: str) -> Iterator[Refusal]:
 
 
 def _is_kind(call: ast.Call) -> bool:
-    """Whether it is an error kind that is called: by its name, a refusal's, or one looked up."""
+    """Whether it is an error kind that is called, by its name, a refusal's or one looked up; or
+    `BadData`.
+    """
     called = call.func
     if isinstance(called, ast.Subscript):
         return _name(called.value) == "CATALOGUE"
     name = _name(called)
-    return name in _KINDS or (name == "kind" and len(call.args) == 1)
+    return name in {*_KINDS, BadData.__name__} or (name == "kind" and len(call.args) == 1)
 
 
 def _name(called: ast.expr) -> str:

@@ -9,7 +9,7 @@ import polib
 import pytest
 
 from shortd.languages import CatalogueError, Language, Languages, open_languages
-from tests.languages.catalogue import ROOT, catalogues, texts, updated
+from tests.languages.catalogue import PLUGINS, ROOT, catalogues, texts, updated
 from tests.languages.refusals import refusals, refusals_of
 
 HEAD = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n'
@@ -57,7 +57,8 @@ def test_texts_of_all_kinds_are_found() -> None:
 
 
 def test_whatever_a_page_may_refuse_can_be_said_in_all_languages() -> None:
-    assert [one for one in refusals(ROOT) if not one.is_whole] == [], (
+    found = [*refusals(ROOT), *refusals(PLUGINS)]
+    assert [one for one in found if not one.is_whole] == [], (
         "a refusal is a constant sentence, whose values stand in places: shortd/errors.py"
     )
 
@@ -81,6 +82,8 @@ def test_whatever_a_page_may_refuse_can_be_said_in_all_languages() -> None:
         ('errors.Sentence("At most %(most)s characters.", places)', False),
         ('errors.Sentence(f"At most {most} characters.")', False),
         ('Sentence(text="Too long.")', False),
+        ('BadData("At most %(most)s.", "count", most=5)', True),
+        ('BadData(f"At most {most}.", "count")', False),
     ],
 )
 def test_a_refusal_that_no_catalogue_can_have_is_noticed(call: str, is_whole: bool) -> None:
