@@ -23,7 +23,7 @@ from shortd.api.v2.reference import HANDLERS as REFERENCE_HANDLERS
 from shortd.api.v2.registry import CALLS
 from shortd.links.addresses import LINK_PATH, read_path
 from shortd.services import Services
-from shortd.web import session
+from shortd.web import calls, session
 from shortd.web.account.download import HANDLERS as MY_DATA_HANDLERS
 from shortd.web.account.kept_forms import SignInAgain
 from shortd.web.account.keys import HANDLERS as KEYS_HANDLERS
@@ -197,7 +197,8 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
         return sqwish.refusal(error, written)
     pages: Pages = request.app.state.pages
     heads = request.app.state.services.visits.heads
-    answer = error_answer(pages, error, pages.reader(heads.of(request.scope["headers"])))
+    reader = pages.reader(heads.of(request.scope["headers"]))
+    answer = error_answer(pages, error, reader, calls.words(request))
     if isinstance(fault, HTTPException) and fault.headers and "allow" in fault.headers:
         # Litestar's order is a set's, another one in every process.
         methods = sorted(fault.headers["allow"].split(", "))

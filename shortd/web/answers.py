@@ -7,7 +7,7 @@ the same bytes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 import msgspec
@@ -126,13 +126,19 @@ def json_answer(
     return Answer(status, [*JSON_HEADERS, NO_STORE, *headers], msgspec.json.encode(value))
 
 
-def error_answer(pages: Pages, error: errors.ShortdError, reader: Reader | None) -> Answer:
-    """A refusal: a page for who reads one, `{"error": {"code", "message"}}` for programs."""
+def error_answer(
+    pages: Pages,
+    error: errors.ShortdError,
+    reader: Reader | None,
+    words: Callable[[str], str] = str,
+) -> Answer:
+    """A refusal: a page for who reads one, `{"error": {"code", "message"}}` for programs, in
+    `words`."""
     extra: Headers = [(b"vary", b"accept" if reader is None else VARY)]
     if error.retry_after is not None:
         extra.append(retry_after_header(error.retry_after))
     if reader is None:
-        body = {"error": {"code": error.code, "message": error.message}}
+        body = {"error": {"code": error.code, "message": error.said(words)}}
         return json_answer(body, error.status, extra)
     template = _ERROR_PAGES.get(error.kind, "visitor/error.html")
     answer = page(

@@ -7,14 +7,22 @@ here, and our origin (`guard`). A call without the header must never be anybody'
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from shortd import errors
 from shortd.web import guard, session
+from shortd.web.render import language_of
 from shortd.web.routing import AnyRequest
 
 HEADER = b"shortd-page"
 """Its value is 1."""
+
+
+def words(request: AnyRequest) -> Callable[[str], str]:
+    """The `gettext` by which a refusal is told: English, unless a page of ours is to show it."""
+    return language_of(request).gettext if _is_pages(request) else str
 
 
 def credentials(request: AnyRequest) -> dict[str, msgspec.Raw] | None:
@@ -22,7 +30,7 @@ def credentials(request: AnyRequest) -> dict[str, msgspec.Raw] | None:
 
     FOREIGN_FORM for what only says so, BAD_CREDENTIALS where nobody has signed in.
     """
-    if request.headers.get(HEADER.decode()) != "1":
+    if not _is_pages(request):
         return None
     guard.check(request)
     found = session.current(request)
@@ -32,3 +40,8 @@ def credentials(request: AnyRequest) -> dict[str, msgspec.Raw] | None:
     if found.token is not None:
         given["token"] = found.token
     return {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in given.items()}
+
+
+def _is_pages(request: AnyRequest) -> bool:
+    """Whether it says that a page of ours makes it."""
+    return request.headers.get(HEADER.decode()) == "1"

@@ -75,3 +75,30 @@ def test_calls_for_nobody_need_none(surfer: Surfer) -> None:
 
 def test_a_call_is_answered_once_per_name(ann: Surfer) -> None:
     assert ask(ann, "nosuch").json()["error"]["code"] == "unknown_call"
+
+
+def test_what_is_refused_is_told_in_the_language_of_the_page(ann: Surfer) -> None:
+    upload = {"filename": "a/b", "filesize": 1, "filetype": ""}
+    told = [
+        ask(ann, "file_part_initialize", body=upload, accept_language=language, **more).json()
+        for language, more in (("de", {}), ("en", {}), ("de", {"shortd-page": "0"}))
+    ]
+    assert [answer["error"]["message"] for answer in told] == [
+        "Ein Dateiname hat keine Schrägstriche und keine Steuerzeichen.",
+        "A file name has no slashes and no control characters.",
+        "Object missing required field `userid`.",
+    ]
+
+
+def test_so_is_what_is_refused_before_it_is_a_call(ann: Surfer) -> None:
+    def told(path: str, **headers: str) -> Any:
+        asked = {"accept": "application/json", "content-type": "text/plain", **headers}
+        answer = ann.send(path, content="x", headers={"accept-language": "de", **asked})
+        return answer.json()["error"]["message"]
+
+    page = {"shortd-page": "1"}
+    foreign = {"sec-fetch-site": "cross-site"}
+    for path in ("/v2/get_account_info", "/-/share/finish"):
+        assert told(path, **page, **foreign) == "Das kam nicht von einer Seite dieses Servers."
+    assert told("/-/share/finish", **page).startswith("Die Anfrage ist nicht das Formular")
+    assert told("/-/share/finish").startswith("The body is not the form of this page.")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from shortd import errors
 from shortd.api.v2.forms import Form
@@ -52,6 +53,14 @@ class Answer(msgspec.Struct, frozen=True):
     envelope: Envelope
     http_status: int = 200
     retry_after: float | None = None
+    refusal: errors.ShortdError | None = None
+
+    def said(self, gettext: Callable[[str], str]) -> Answer:
+        """The answer as a page shows it: what was refused is told in the language of `gettext`."""
+        if self.refusal is None:
+            return self
+        said = ErrorInfo(self.refusal.code, self.refusal.said(gettext), self.refusal.field)
+        return replace(self, envelope=replace(self.envelope, error=said))
 
 
 def refused(call_name: str, error: errors.ShortdError, now: int, weight: int = 0) -> Answer:
@@ -64,7 +73,7 @@ def refused(call_name: str, error: errors.ShortdError, now: int, weight: int = 0
         weight=weight,
         error=ErrorInfo(error.code, error.message, error.field),
     )
-    return Answer(envelope, error.status, error.retry_after)
+    return Answer(envelope, error.status, error.retry_after, error)
 
 
 async def answer(

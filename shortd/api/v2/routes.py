@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
@@ -34,6 +34,9 @@ _USERID = re.compile(rb'"userid"\s*:\s*"([A-Za-z0-9]{1,64})"')
 _TOKEN = re.compile(rb'"token"\s*:\s*"([A-Za-z0-9]{1,64})"')
 _HOST = re.compile(rb"[A-Za-z0-9.:\[\]_-]*")
 
+Words = Callable[[str], str]
+"""The `gettext` of a language; `str` for English."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -54,11 +57,12 @@ async def serve(
     receive: Receive,
     send: Send,
     credentials: JsonObject | None = None,
+    words: Words = str,
 ) -> None:
     """Answers a JSON call, as an ASGI application, for whose `credentials` come with the request
-    and not in its body."""
+    and not in its body, and refuses it in `words`."""
     # What was made of a list is let go of before it is sent, which may take long.
-    rendered = await _answer(services, name, scope, receive, credentials)
+    rendered = await _answer(services, name, scope, receive, credentials, words)
     await rendered.send(send)
 
 
@@ -68,18 +72,19 @@ async def _answer(
     scope: HTTPScope,
     receive: Receive,
     credentials: JsonObject | None,
+    words: Words,
 ) -> Answer:
     try:
         address = client_address(services, scope)
         body = await whole_body(services, scope, receive, BODY_LIMIT)
         agent = _header(scope, b"user-agent").decode("latin-1")
         answer = await envelope.answer(services, name, body, address, receive, agent, credentials)
-        return _counted(services, answer)
+        return _counted(services, answer, words)
     except errors.ShortdError as error:
-        return _refused(services, name, error)
+        return _refused(services, name, error, words)
     except Exception as fault:
         log.error("request_failed", path=scope["path"], exc_info=fault)
-        return _refused(services, name, errors.INTERNAL())
+        return _refused(services, name, errors.INTERNAL(), words)
 
 
 @post("/v2/{name:str}")
@@ -89,6 +94,7 @@ async def v2_call(request: Request[Any, Any, State]) -> ASGIApp:
         request.app.state.services,
         request.path_params["name"],
         credentials=calls.credentials(request),
+        words=calls.words(request),
     )
 
 
@@ -107,7 +113,7 @@ async def v2_form(request: Request[Any, Any, State]) -> Response[bytes]:
         partial(keep, request.scope),
         calls.credentials(request),
     )
-    return response(_counted(services, answer))
+    return response(_counted(services, answer, calls.words(request)))
 
 
 async def _body(request: Request[Any, Any, State]) -> AsyncIterator[bytes]:
@@ -138,7 +144,7 @@ def account_of(services: Services, start: bytes) -> str | None:
 def refusal(request: Request[Any, Any, State], error: errors.ShortdError) -> Response[bytes]:
     """The envelope for a request that never became a call: wrong method, body too large."""
     name = request.scope["path"].removeprefix(PREFIX).strip("/")
-    refused = _refused(request.app.state.services, name, error)
+    refused = _refused(request.app.state.services, name, error, calls.words(request))
     if error.status == 405:
         refused.headers.append((b"allow", b"POST, OPTIONS"))
     return response(refused)
@@ -152,28 +158,28 @@ def _header(scope: HTTPScope, wanted: bytes) -> bytes:
     return b""
 
 
-def _counted(services: Services, answer: envelope.Answer) -> Answer:
+def _counted(services: Services, answer: envelope.Answer, words: Words) -> Answer:
     """What a call came to, as an HTTP response and in the metrics."""
-    rendered = _rendered(answer)
+    rendered = _rendered(answer, words)
     try:
         services.limits.answers.check(len(rendered.body))
     except errors.ShortdError as error:
         weight = answer.envelope.weight
         answer = envelope.refused(answer.envelope.type, error, answer.envelope.utime, weight)
-        rendered = _rendered(answer)
+        rendered = _rendered(answer, words)
     name = answer.envelope.type if answer.envelope.type in CALLS else "unknown"
     services.metrics.calls[name, answer.http_status] += 1
     return rendered
 
 
-def _refused(services: Services, name: str, error: errors.ShortdError) -> Answer:
-    return _rendered(envelope.refused(name[:64], error, services.clock.now()))
+def _refused(services: Services, name: str, error: errors.ShortdError, words: Words) -> Answer:
+    return _rendered(envelope.refused(name[:64], error, services.clock.now()), words)
 
 
-def _rendered(answer: envelope.Answer) -> Answer:
+def _rendered(answer: envelope.Answer, words: Words) -> Answer:
     wait = answer.retry_after
     headers = [] if wait is None else [retry_after_header(wait)]
-    return json_answer(answer.envelope, answer.http_status, headers)
+    return json_answer(answer.said(words).envelope, answer.http_status, headers)
 
 
 HANDLERS = (v2_call, v2_form)
