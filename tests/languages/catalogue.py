@@ -16,7 +16,7 @@ import polib
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 
 from shortd import errors
-from tests.languages.refusals import refusals
+from tests.languages.refusals import refusals, wishes
 
 ROOT = Path(__file__).parents[2] / "shortd"
 PLUGINS = ROOT.parent / "plugins"
@@ -64,6 +64,8 @@ def texts() -> dict[Text, list[str]]:
     for refusal in (*refusals(ROOT), *refusals(PLUGINS)):
         if refusal.text:
             found[Text(None, refusal.text, "")].add(refusal.where.partition(":")[0])
+    for file, wish in wishes(ROOT, "web/"):
+        found[Text(None, wish, "")].add(file)
     return {text: sorted(files) for text, files in found.items()}
 
 

@@ -78,6 +78,17 @@ def refusals_of(source: str, file: str) -> Iterator[Refusal]:
             yield Refusal(where, said, frozenset(given))
 
 
+def wishes(root: Path, under: str) -> Iterator[tuple[str, str]]:
+    """What forms ask of a field, with the files that do: descriptions of their types, which
+    `web.forms` says of what does not fit."""
+    for path in sorted((root / under).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and _name(node.func) == "Meta":
+                for keyword in node.keywords:
+                    if keyword.arg == "description" and isinstance(keyword.value, ast.Constant):
+                        yield path.relative_to(root).as_posix(), str(keyword.value.value)
+
+
 def _is_kind(call: ast.Call) -> bool:
     """Whether it is an error kind that is called, by its name, a refusal's or one looked up; or
     `BadData`.

@@ -37,6 +37,7 @@ def said(surfer: Surfer, path: str, form: dict[str, str], language: str = "de") 
         ("/-/links/bulk", {"do": "ends", "id": "1"}, "Wählen Sie erst einen Tag."),
         ("/-/import", {}, "Wählen Sie eine Datei, oder fügen Sie eine Tabelle ein."),
         ("/-/import", {"text": 'url\n"x'}, "Zeile 2 ist nicht zu lesen."),
+        ("/-/tags", {"bit": "x"}, "Schreiben Sie eine ganze Zahl."),
         ("/-/account/name", {"username": "a@b"}, "Ein Name hat höchstens 64 druckbare Zeichen"),
     ],
 )
@@ -61,6 +62,7 @@ def test_a_links_settings_say_it_in_their_language(
 ) -> None:
     edit = page_of(ann, make(ann, "autumn26"))
     assert german in said(ann, f"{edit}/where", WHERE | changes)
+    assert "Schreiben Sie es wie 2026-12-31T18:00." in said(ann, f"{edit}/until", {"ends": "x"})
 
 
 @pytest.mark.parametrize(
