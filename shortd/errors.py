@@ -19,6 +19,9 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+Words = Callable[[str], str]
+"""The `gettext` of a language; `str` is that of English."""
+
 
 class Sentence(msgspec.Struct, frozen=True):
     """What is said in English, and the values of its places `%(name)s`, which are never sentences
@@ -27,9 +30,9 @@ class Sentence(msgspec.Struct, frozen=True):
     text: str
     places: Mapping[str, object] = {}
 
-    def said(self, gettext: Callable[[str], str]) -> str:
-        """In the language of this `gettext`."""
-        text = gettext(self.text)
+    def said(self, words: Words) -> str:
+        """In a language."""
+        text = words(self.text)
         # Without places it may be somebody else's text, with percent signs as they come.
         return text % self.places if self.places else text
 
@@ -58,9 +61,9 @@ class ShortdError(Exception):
         self.retry_after = retry_after
         """Seconds until the same call may succeed, for 429 and 503."""
 
-    def said(self, gettext: Callable[[str], str]) -> str:
-        """The message in the language of this `gettext`; in English if that does not have it."""
-        said = self.sentence.said(gettext)
+    def said(self, words: Words) -> str:
+        """The message in a language; in English if that does not have it."""
+        said = self.sentence.said(words)
         return self.message if said == str(self.sentence) else said
 
     @property
@@ -94,9 +97,10 @@ class ErrorKind(msgspec.Struct, frozen=True):
         `places` are the values of the message's. `english` is what is said in English instead,
         where a library has told more than catalogues can know.
         """
-        if not isinstance(message, Sentence):
-            message = Sentence(message or self.message, places)
-        return ShortdError(self, message, field, retry_after, english)
+        sentence = message if isinstance(message, Sentence) else Sentence(message or "", places)
+        if not sentence.text:
+            sentence = Sentence(self.message)
+        return ShortdError(self, sentence, field, retry_after, english)
 
 
 # The request itself

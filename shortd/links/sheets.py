@@ -11,7 +11,7 @@ import asyncio
 import csv
 import io
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -298,16 +298,16 @@ def read_sheet(content: bytes) -> Sheet:
 
 
 def only(
-    sheet: Sheet, results: Sequence[RowResult], result: Result, gettext: Callable[[str], str]
+    sheet: Sheet, results: Sequence[RowResult], result: Result, words: errors.Words
 ) -> Iterator[str]:
     """The rows of a table of which this became, as they came, with why in a column of its own, in
-    the language of this `gettext`."""
+    the language of `words`."""
     yield _line([*sheet.head, "reason"])
     for one in results:
         if one.result is result:
             cells = sheet.rows[one.row - 1]
             missing = [""] * (len(sheet.head) - len(cells))
-            reason = one.note.said(gettext) if one.note else ""
+            reason = one.note.said(words) if one.note else ""
             yield _line([*cells[: len(sheet.head)], *missing, reason])
 
 

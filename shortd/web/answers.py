@@ -7,7 +7,7 @@ the same bytes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from http import HTTPStatus
 
 import msgspec
@@ -130,7 +130,7 @@ def error_answer(
     pages: Pages,
     error: errors.ShortdError,
     reader: Reader | None,
-    words: Callable[[str], str] = str,
+    words: errors.Words = str,
 ) -> Answer:
     """A refusal: a page for who reads one, `{"error": {"code", "message"}}` for programs, in
     `words`."""

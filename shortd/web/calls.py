@@ -7,8 +7,6 @@ here, and our origin (`guard`). A call without the header must never be anybody'
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 
 from shortd import errors
@@ -20,8 +18,8 @@ HEADER = b"shortd-page"
 """Its value is 1."""
 
 
-def words(request: AnyRequest) -> Callable[[str], str]:
-    """The `gettext` by which a refusal is told: English, unless a page of ours is to show it."""
+def words(request: AnyRequest) -> errors.Words:
+    """The language in which a refusal is told: English, unless a page of ours is to show it."""
     return language_of(request).gettext if _is_pages(request) else str
 
 

@@ -7,7 +7,7 @@ be, and services refuse the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from io import BytesIO
 from types import NoneType, UnionType
@@ -31,7 +31,7 @@ WEIGHT = 1000
 """Of a form that is no call's."""
 
 T = TypeVar("T", bound=msgspec.Struct)
-Words = Callable[[str], str]
+Words = errors.Words
 
 _SECRET = "password"
 """How names of fields begin that are never shown again."""

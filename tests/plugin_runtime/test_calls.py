@@ -29,6 +29,12 @@ class Checked(Plugin[None, Where]):
             raise BadData("Two is too many.", "number")
         if data.number == 3:
             raise KeyError("a secret")
+        if data.number == 4:
+            raise BadData("", "number")
+        if data.number == 5:
+            raise BadData("At most %(most)s.", "number", most=3)
+        if data.number == 6:
+            raise BadData("Never 100 %.", "number")
 """
 AB = {"variants": [{"url": "https://b.example/", "weight": 50}]}
 
@@ -67,6 +73,14 @@ class TestSetPlugin:
             ({"number": 1}, "invalid_field", "data", "not on {shorturl}"),
             ({"number": 2}, "invalid_field", "data.number", "Two is too many."),
             ({"number": 3}, "plugin_failed", "plugin", "A plugin of this server failed."),
+            (
+                {"number": 4},
+                "invalid_field",
+                "data.number",
+                "A field has the wrong type or value.",
+            ),
+            ({"number": 5}, "invalid_field", "data.number", "At most 3."),
+            ({"number": 6}, "invalid_field", "data.number", "Never 100 %."),
             (
                 {"urls": ["https://a.example/" + "a" * 4000] * 5},
                 "invalid_field",

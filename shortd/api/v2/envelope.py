@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import msgspec
 import structlog
@@ -55,11 +55,11 @@ class Answer(msgspec.Struct, frozen=True):
     retry_after: float | None = None
     refusal: errors.ShortdError | None = None
 
-    def said(self, gettext: Callable[[str], str]) -> Answer:
-        """The answer as a page shows it: what was refused is told in the language of `gettext`."""
+    def said(self, words: errors.Words) -> Answer:
+        """The answer with what was refused in a language."""
         if self.refusal is None:
             return self
-        said = ErrorInfo(self.refusal.code, self.refusal.said(gettext), self.refusal.field)
+        said = ErrorInfo(self.refusal.code, self.refusal.said(words), self.refusal.field)
         return replace(self, envelope=replace(self.envelope, error=said))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -34,9 +34,6 @@ _USERID = re.compile(rb'"userid"\s*:\s*"([A-Za-z0-9]{1,64})"')
 _TOKEN = re.compile(rb'"token"\s*:\s*"([A-Za-z0-9]{1,64})"')
 _HOST = re.compile(rb"[A-Za-z0-9.:\[\]_-]*")
 
-Words = Callable[[str], str]
-"""The `gettext` of a language; `str` for English."""
-
 log = structlog.get_logger(__name__)
 
 
@@ -57,7 +54,7 @@ async def serve(
     receive: Receive,
     send: Send,
     credentials: JsonObject | None = None,
-    words: Words = str,
+    words: errors.Words = str,
 ) -> None:
     """Answers a JSON call, as an ASGI application, for whose `credentials` come with the request
     and not in its body, and refuses it in `words`."""
@@ -72,7 +69,7 @@ async def _answer(
     scope: HTTPScope,
     receive: Receive,
     credentials: JsonObject | None,
-    words: Words,
+    words: errors.Words,
 ) -> Answer:
     try:
         address = client_address(services, scope)
@@ -158,7 +155,7 @@ def _header(scope: HTTPScope, wanted: bytes) -> bytes:
     return b""
 
 
-def _counted(services: Services, answer: envelope.Answer, words: Words) -> Answer:
+def _counted(services: Services, answer: envelope.Answer, words: errors.Words) -> Answer:
     """What a call came to, as an HTTP response and in the metrics."""
     rendered = _rendered(answer, words)
     try:
@@ -172,11 +169,13 @@ def _counted(services: Services, answer: envelope.Answer, words: Words) -> Answe
     return rendered
 
 
-def _refused(services: Services, name: str, error: errors.ShortdError, words: Words) -> Answer:
+def _refused(
+    services: Services, name: str, error: errors.ShortdError, words: errors.Words
+) -> Answer:
     return _rendered(envelope.refused(name[:64], error, services.clock.now()), words)
 
 
-def _rendered(answer: envelope.Answer, words: Words) -> Answer:
+def _rendered(answer: envelope.Answer, words: errors.Words) -> Answer:
     wait = answer.retry_after
     headers = [] if wait is None else [retry_after_header(wait)]
     return json_answer(answer.said(words).envelope, answer.http_status, headers)
