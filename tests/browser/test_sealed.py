@@ -34,7 +34,7 @@ SEAL = """async ([script, secret, pieces]) => {
     const seal = await newSeal(secret);
     const frames = pieces.map((piece, number) =>
         sealFrame(seal.fileKey, encoder.encode(piece), number, number === pieces.length - 1));
-    const body = await new Blob(await Promise.all(frames)).arrayBuffer();
+    const body = await new Blob((await Promise.all(frames)).flat()).arrayBuffer();
     return [seal.challenge, seal.signature, Array.from(new Uint8Array(body))];
 }"""
 

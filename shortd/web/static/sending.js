@@ -164,7 +164,7 @@ export class Sending {
     for (let at = start; at < stop || !frames.length; at += FRAME) {
       const end = Math.min(at + FRAME, stop);
       const plain = await read(file.slice(at, end));
-      frames.push(await sealFrame(this.seal.fileKey, plain, at / FRAME, end === file.size));
+      frames.push(...(await sealFrame(this.seal.fileKey, plain, at / FRAME, end === file.size)));
     }
     return new Blob(frames);
   }
