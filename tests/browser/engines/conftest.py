@@ -31,7 +31,7 @@ def new_webkit(folder: Path, named_port: int) -> Engine:
 
 def needed_minibrowser() -> str:
     """The path of WebKit's own browser, which is on nobody's PATH."""
-    for path in Path("/usr").glob("lib*/**/webkit2gtk-4.1/MiniBrowser"):
+    for path in Path("/usr/lib").glob("*/webkit2gtk-4.1/MiniBrowser"):
         return str(path)
     unusable("MiniBrowser of webkit2gtk-4.1 is not installed")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-SECONDS = 30
+SECONDS = 60
 """Whatever is waited for comes; how soon says more about the machine."""
 INTERVAL = 0.05
 NAME = "nas.lan"
@@ -114,7 +114,7 @@ class Engine(ABC):
 
     def text(self) -> str:
         """What the page shows. The drivers' own text leaves out what may be cut off."""
-        return str(self.run("return document.body.innerText"))
+        return str(self.run("return document.body?.innerText ?? ''"))
 
     def sees(self, words: str) -> None:
         """Waits until the page says so."""

@@ -107,9 +107,11 @@ class Firefox(Engine):
         self._marionette.delete_all_cookies()
 
     def close(self) -> None:
-        self._marionette.cleanup()
-        self._process.terminate()
-        self._process.wait(timeout=SECONDS)
+        try:
+            self._marionette.cleanup()
+        finally:
+            self._process.terminate()
+            self._process.wait(timeout=SECONDS)
 
     def _port_told_in(self, profile: Path) -> int:
         """The port that it has taken, which it writes down when it listens there."""
