@@ -133,7 +133,7 @@ function fault(text, id = "") {
   element("fault").textContent = text;
   element("fault").hidden = !text;
   for (const field of document.querySelectorAll("#options [aria-invalid]")) field.removeAttribute("aria-invalid");
-  const field = element(id);
+  const field = id ? element(id) : null;
   if (field?.matches("input, select")) field.setAttribute("aria-invalid", "true");
   field?.focus();
 }
