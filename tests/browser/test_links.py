@@ -93,6 +93,7 @@ def test_by_keyboard(tab: Page, site: ServerProcess, shelf: Shelf) -> None:
     press("j")
     press("Delete")
     expect(tab.locator(".row")).to_have_count(2)
+    expect(tab.locator(".sum")).to_contain_text("2 links")
     expect(tab.locator(".row").first.locator(".go2")).to_be_focused()
     press("u")
     expect(tab.locator(".row")).to_have_count(3)

@@ -87,8 +87,8 @@ document.addEventListener(
       const next = row.nextElementSibling ?? row.previousElementSibling;
       const gone = new MutationObserver(() => {
         gone.disconnect();
-        if (!row.isConnected && !document.getElementById(row.id)) focus(next ?? document.getElementById("q"));
-        else focus(document.getElementById(row.id));
+        if (document.getElementById(row.id)) focus(document.getElementById(row.id));
+        else followUp(next);
       });
       gone.observe(row.parentElement, { childList: true });
     }
@@ -100,6 +100,13 @@ document.addEventListener(
   },
   true,
 );
+
+/* One fewer: the sums are others, and a row of the next page comes up. */
+async function followUp(next) {
+  focus(next ?? document.getElementById("q"));
+  await swap(location.href, "list");
+  focus(document.getElementById(next?.id) ?? document.getElementById("q"));
+}
 
 function focus(row) {
   const link = row?.querySelector?.(".go2") ?? row;
