@@ -182,7 +182,7 @@ async def _wire(
         proof=round(settings.storage.clock_proof_hours * HOUR),
     )
     known = register if serving else recall
-    hosts = await known(store, settings.public_url, settings.hosts)
+    hosts = await known(store, settings.public_url, settings.hosts, settings.web.url)
     hashes = BlockHashes(await secret(store, "clients"))
     security = open_security(hasher, partial(kept_address, mode=settings.log.addresses), clock)
     limits = open_limits(store, settings, hashes)

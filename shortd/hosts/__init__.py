@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from shortd.hosts.hosts import (
     NO_HOST,
+    PAGES_HOST,
     Hosts,
     ShortHost,
     name_of,
@@ -18,6 +19,7 @@ from shortd.hosts.hosts import (
 
 __all__ = [
     "NO_HOST",
+    "PAGES_HOST",
     "Hosts",
     "ShortHost",
     "name_of",

@@ -33,6 +33,9 @@ _SCHEME = re.compile(r"\Ahttps?://", re.IGNORECASE)
 NO_HOST = 2**32 - 1
 """A number that no host ever has: of requests that may mean one of ours or another of them."""
 
+PAGES_HOST = NO_HOST - 1
+"""Of the pages, where they have an origin of their own: no link is ever under it."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -60,8 +63,12 @@ class Hosts:
         others: Sequence[ShortHost],
         retired: Sequence[ShortHost],
         domains: Sequence[Domain] = (),
+        pages_url: str = "",
     ) -> None:
+        """`pages_url` is the base URL of the pages; empty for the default host's."""
         self.default = default
+        self.pages = default
+        """Where the pages are: the default host, or one of their own, which has no links."""
         self.configured = (default, *others)
         """Those of the settings, the default one first."""
         self.names = OwnHosts()
@@ -75,6 +82,11 @@ class Hosts:
         self._listeners: list[Callable[[], None]] = []
         for host in self.configured:
             self._add(host)
+        if pages_url:
+            self.pages = ShortHost(PAGES_HOST, name_of(pages_url), pages_url)
+            self.names.add(self.pages.name)
+            self.numbers[self.pages.name.encode()] = PAGES_HOST
+            self._by_number[PAGES_HOST] = self.pages
         for domain in domains:
             self._follow(domain, gone=False)
 
@@ -85,6 +97,12 @@ class Hosts:
             return known
         canonical = host_name(name.strip().encode(errors="replace"))
         return None if canonical is None else self._by_name.get(canonical)
+
+    def answers(self, name: str) -> bool:
+        """Whether a host of that name answers here, be it that of the pages."""
+        return self.named(name) is not None or host_name(name.encode(errors="replace")) == (
+            self.pages.name
+        )
 
     def numbered(self, number: int) -> ShortHost:
         """The host that a stored link belongs to."""
@@ -104,6 +122,8 @@ class Hosts:
         name = host_name(authority)
         if name is None:
             return self.default.number
+        if name == self.pages.name:
+            return self.pages.number
         known = self._by_name.get(name)
         if known is not None:
             return known.number
@@ -129,7 +149,7 @@ class Hosts:
             return
         host = self.of_domain(domain)
         known = self._by_name.get(host.name)
-        if not gone and domain.status == DomainStatus.ACTIVE:
+        if not gone and domain.status == DomainStatus.ACTIVE and host.name != self.pages.name:
             self._add(host)
         else:
             if known is not None and known.domain == domain.id:
@@ -182,7 +202,9 @@ def _sibling(base_url: str, name: str) -> str:
     return urlunsplit(parts._replace(netloc=name + port))
 
 
-async def register(store: Store, public_url: str, others: Sequence[str]) -> Hosts:
+async def register(
+    store: Store, public_url: str, others: Sequence[str], pages_url: str = ""
+) -> Hosts:
     """Gives every configured host its number and returns all hosts, domains among them.
 
     Nothing is written where nothing has changed, nor where there is no room for it: what there is
@@ -192,10 +214,13 @@ async def register(store: Store, public_url: str, others: Sequence[str]) -> Host
         known, writes = _assigned(txn, public_url, others)
     if writes:
         await store.write_or_owe(partial(_apply, writes=writes))
-    return _opened(store, known, name_of(public_url), [name_of(url) for url in others])
+    names = [name_of(url) for url in others]
+    return _opened(store, known, name_of(public_url), names, pages_url)
 
 
-async def recall(store: Store, public_url: str, others: Sequence[str]) -> Hosts:
+async def recall(
+    store: Store, public_url: str, others: Sequence[str], pages_url: str = ""
+) -> Hosts:
     """All hosts as a server has registered them; these are for a directory that had none yet.
 
     For commands, whose settings need not be the server's: of its hosts only those answer that are
@@ -206,19 +231,20 @@ async def recall(store: Store, public_url: str, others: Sequence[str]) -> Hosts:
         number = META.get(txn, _DEFAULT_HOST)
     default = next((name for name, row in known.items() if row.number == number), None)
     if default is None:
-        return await register(store, public_url, others)
+        return await register(store, public_url, others, pages_url)
     configured = {name_of(url) for url in (public_url, *others)}
-    return _opened(
-        store, known, default, [name for name in known if name in configured - {default}]
-    )
+    names = [name for name in known if name in configured - {default}]
+    return _opened(store, known, default, names, pages_url)
 
 
-def _opened(store: Store, known: Mapping[str, Host], default: str, others: Sequence[str]) -> Hosts:
+def _opened(
+    store: Store, known: Mapping[str, Host], default: str, others: Sequence[str], pages_url: str
+) -> Hosts:
     short = {name: ShortHost(row.number, name, row.base_url) for name, row in known.items()}
     answering = [short.pop(name) for name in (default, *others)]
     with store.read() as txn:
         domains = [domain for _, domain in DOMAINS.scan(txn)]
-    hosts = Hosts(answering[0], answering[1:], list(short.values()), domains)
+    hosts = Hosts(answering[0], answering[1:], list(short.values()), domains, pages_url)
     store.watch(hosts.follow)
     return hosts
 

@@ -119,6 +119,8 @@ def settings_of(given: Given) -> Settings:
         if _netloc(url) in taken:
             reader.report(f"hosts[{index}]", "names a short host a second time", table["hosts"])
         taken.add(_netloc(url))
+    if web.url and _netloc(web.url) in taken:
+        reader.report("web.url", "is a short host; leave it empty, or name another one", web.url)
     reader.stop_at_problems()
     return settings
 

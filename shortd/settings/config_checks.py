@@ -42,6 +42,11 @@ def base_url(text: str) -> str:
     return str(url.origin)
 
 
+def origin_or_none(text: str) -> str:
+    """The same; empty for none."""
+    return base_url(text) if text else text
+
+
 def listening_host(text: str) -> str:
     """An address or a name to listen on, in its usual spelling, without brackets; `*` is `::`."""
     text = text.strip()
@@ -156,6 +161,7 @@ CHECKS: dict[str, Check] = {
     "server.trusted_proxies": network,
     "server.metrics_from": network,
     "web.languages": catalogues,
+    "web.url": origin_or_none,
     "mail.smtp_url": smtp_url,
     "mail.from": sender,
 }

@@ -221,6 +221,8 @@ class WebSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """For who asks for none of those that there are."""
     languages: str = ""
     """Folder of further catalogues; empty for none."""
+    url: str = ""
+    """Origin of the pages; empty for that of `public_url`."""
 
 
 class PluginSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -254,3 +256,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sqwish: SqwishSettings = SqwishSettings()
     web: WebSettings = WebSettings()
     plugins: PluginSettings = msgspec.field(default_factory=PluginSettings)
+
+    @property
+    def pages_url(self) -> str:
+        """Origin of the pages for who makes links."""
+        return self.web.url or self.public_url

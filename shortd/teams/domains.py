@@ -194,7 +194,8 @@ class Domains:
 
     def _check_free(self, txn: Txn, team: str, name: str) -> None:
         """DOMAIN_TAKEN for a host of the settings, whatever its port, or another team's."""
-        configured = {host.name.rpartition(":")[0] or host.name for host in self._hosts.configured}
+        hosts = (*self._hosts.configured, self._hosts.pages)
+        configured = {host.name.rpartition(":")[0] or host.name for host in hosts}
         other = DOMAINS_BY_NAME.get(txn, (name,))
         if name in configured or (other is not None and other.team != team):
             raise errors.DOMAIN_TAKEN(field="domain")

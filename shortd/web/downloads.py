@@ -24,6 +24,7 @@ from shortd.files.transfers import send_file_of
 from shortd.models.files import Encryption, File, FilePart
 from shortd.sharing.addresses import FileAddress
 from shortd.web.answers import NO_INDEX, NO_STORE, Answer, Headers
+from shortd.web.guard import only_elsewhere
 from shortd.web.ranges import Piece, Plan, plan, resumes
 from shortd.web.routing import AnyRequest, services_of
 
@@ -63,6 +64,7 @@ async def download(request: AnyRequest) -> ASGIApp:
     """A file, or ranges of it. ADDRESS_EXPIRED without a valid signature."""
     services = services_of(request)
     now = services.clock.now()
+    only_elsewhere(request)
     _refuse_to_run(request)
     filekey: str = request.path_params["filekey"]
     address = services.sharing.addresses.read(filekey, request.query_params, now)

@@ -17,6 +17,7 @@ from litestar.exceptions import HTTPException
 from shortd import errors
 from shortd.plugin_runtime.guard import GuardedCall
 from shortd.plugin_runtime.running import Plugins
+from shortd.web.guard import only_elsewhere
 
 PREFIX = "/-/x"
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
@@ -43,6 +44,7 @@ def plugin_routes(plugins: Plugins, render: Render) -> Iterator[Router]:
 
 def _router(name: str, hook: GuardedCall, handlers: Sequence[Any], render: Render) -> Router:
     def refuse_if_off(request: AnyRequest) -> None:
+        only_elsewhere(request)
         if hook.guard.off:
             raise errors.PLUGIN_FAILED()
 

@@ -39,7 +39,7 @@ async def choose_look(request: AnyRequest) -> Response[bytes]:
 
 
 def _keep(request: AnyRequest, answer: Response[bytes], name: str, value: str) -> None:
-    secure = services_of(request).settings.public_url.startswith("https:")
+    secure = services_of(request).settings.pages_url.startswith("https:")
     answer.set_cookie(name, value, max_age=_YEAR, httponly=True, samesite="lax", secure=secure)
 
 

@@ -15,6 +15,7 @@ from litestar import Response, route
 from litestar.enums import HttpMethod
 
 from shortd import errors
+from shortd.hosts import PAGES_HOST
 from shortd.web.answers import NO_STORE, Answer
 from shortd.web.routing import AnyRequest, response, services_of
 
@@ -73,12 +74,20 @@ def is_at_home(request: AnyRequest) -> bool:
     """Whether this host is the one where pages stand."""
     services = services_of(request)
     number = services.visits.heads.of(request.scope["headers"]).host
-    return number == services.hosts.default.number
+    return number == services.hosts.pages.number
+
+
+def only_elsewhere(request: AnyRequest) -> None:
+    """NOT_FOUND on an origin that is the pages' alone: what others have sent or made has no place
+    there."""
+    pages = services_of(request).hosts.pages
+    if pages.number == PAGES_HOST and is_at_home(request):
+        raise errors.NOT_FOUND()
 
 
 def own_origin(request: AnyRequest) -> str:
     """The origin of our pages, as browsers spell it."""
-    return _origin_of(services_of(request).hosts.default.base_url)
+    return _origin_of(services_of(request).hosts.pages.base_url)
 
 
 def _is_here(request: AnyRequest, origin: str, own: str) -> bool:

@@ -80,9 +80,9 @@ def page(
             body += pages.render("parts/_said.html", reader, **context)
     if body is None:
         body = pages.render(template, reader, **context)
-    public_url = services_of(request).settings.public_url
+    pages_url = services_of(request).settings.pages_url
     headers = {
-        **dict(policies.fitting(policies.app_headers(origin), public_url)),
+        **dict(policies.fitting(policies.app_headers(origin), pages_url)),
         "Content-Type": "text/html; charset=utf-8",
         "Cache-Control": "no-store",
         "Vary": "Accept-Language, Cookie, Shortd-Part",
@@ -132,7 +132,7 @@ def see(request: AnyRequest, address: str, message: Message | str | None = None)
             max_age=messages.SECONDS,
             httponly=True,
             samesite="lax",
-            secure=services_of(request).settings.public_url.startswith("https:"),
+            secure=services_of(request).settings.pages_url.startswith("https:"),
         )
     return answer
 

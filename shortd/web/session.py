@@ -122,7 +122,7 @@ def stop(request: AnyRequest, answer: Response[bytes]) -> Response[bytes]:
 
 def back_to(request: AnyRequest, address: str, otherwise: str = "/") -> str:
     """Where a sign-in may lead on to: a page of ours, as a browser reads its address."""
-    base = services_of(request).settings.public_url
+    base = services_of(request).settings.pages_url
     try:
         url = ada_url.URL(address, base=base)
     except ValueError:
@@ -148,7 +148,7 @@ def cookie_name(settings: Settings) -> str:
 
 def is_secure(settings: Settings) -> bool:
     """Whether pages come over https."""
-    return settings.public_url.startswith("https:")
+    return settings.pages_url.startswith("https:")
 
 
 def _read(request: AnyRequest) -> Session | None:

@@ -112,7 +112,7 @@ def _may_look_inside(request: AnyRequest) -> bool:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return False
-    if not (services.hosts.named(host) or name == "localhost" or is_address(name)):
+    if not (services.hosts.answers(host) or name == "localhost" or is_address(name)):
         return False
     address = client_address(services, request.scope)
     if is_loopback(address) and not FORWARDING.isdisjoint(dict(request.scope["headers"])):

@@ -21,6 +21,8 @@ class ToolsPage(msgspec.Struct, frozen=True, kw_only=True):
     """tools/page.html."""
 
     base_url: str
+    """Of the APIs."""
+    pages_url: str
     bookmarklet: str
     """As an address that runs on the page that is to be shortened."""
 
@@ -28,9 +30,13 @@ class ToolsPage(msgspec.Struct, frozen=True, kw_only=True):
 @show("/-/tools")
 async def tools(request: AnyRequest) -> Response[bytes]:
     """Ways to shorten without opening this site first."""
-    base_url = services_of(request).settings.public_url
-    script = quote(_BOOKMARKLET % base_url, safe="(){}=>;,.:/?&+'!")
-    content = ToolsPage(base_url=base_url, bookmarklet=f"javascript:{script}")
+    settings = services_of(request).settings
+    script = quote(_BOOKMARKLET % settings.pages_url, safe="(){}=>;,.:/?&+'!")
+    content = ToolsPage(
+        base_url=settings.public_url,
+        pages_url=settings.pages_url,
+        bookmarklet=f"javascript:{script}",
+    )
     return page(request, "tools/page.html", content)
 
 

@@ -56,7 +56,7 @@ async def _answer(request: AnyRequest) -> Response[bytes]:
     settings = services_of(request).settings
     content = SignPage(
         form=filled(),
-        is_open=is_open_origin(settings.public_url),
+        is_open=is_open_origin(settings.pages_url),
         takes_signups=False,
         kept=kept,
     )

@@ -271,7 +271,7 @@ def _content(
         languages=[(one.code, one.name) for one in pages_of(request).readers.languages],
         meters=[*_meters(request, account)],
         forms=refused or {},
-        is_open=is_open_origin(services.settings.public_url),
+        is_open=is_open_origin(services.settings.pages_url),
         sends_mail=bool(services.settings.mail.smtp_url),
     )
 

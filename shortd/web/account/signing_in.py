@@ -185,7 +185,7 @@ def _content(request: AnyRequest, form: Form[Any]) -> SignPage:
         form=form,
         next=session.back_to(request, wanted, "") if wanted else "",
         along=along,
-        is_open=is_open_origin(services.settings.public_url),
+        is_open=is_open_origin(services.settings.pages_url),
         kept=_kept(request, form.text("kept_action"), form.text("kept")),
         takes_signups=services.settings.accounts.signup,
         sends_mail=bool(services.settings.mail.smtp_url),
