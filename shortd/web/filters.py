@@ -68,7 +68,7 @@ def ago(utime: int) -> Markup:
 
 def day(utime: int) -> Markup:
     """The day of a moment."""
-    return _time(utime, Markup(' data-day=""'), utc_text(utime)[:10])
+    return _time(utime, Markup(' data-day=""'), moment(utime).isoformat()[:10])
 
 
 def date(day: int) -> Markup:
@@ -78,7 +78,7 @@ def date(day: int) -> Markup:
 
 
 def _time(utime: int, marks: str, text: str) -> Markup:
-    written = moment(utime).strftime("%Y-%m-%dT%H:%M:%SZ")
+    written = f"{moment(utime).isoformat()[:19]}Z"
     return _TIME % (written, marks, text)
 
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from markupsafe import Markup
 
 from shortd.languages import Language
+from shortd.web.escaping import escape
 
 KEPT = 4096
 """Texts without anything to fill in, or before it is: more than all pages have."""
@@ -22,17 +23,21 @@ def sentences_of(language: Language) -> Mapping[str, Callable[..., Markup]]:
     in; ValueError, TypeError or KeyError for one that does not fit."""
 
     @lru_cache(KEPT)
-    def translated(text: str) -> Markup:
-        return Markup(language.gettext(text))
+    def translated(text: str) -> str:
+        return language.gettext(text)
 
     @lru_cache(KEPT)
     def whole(text: str) -> Markup:
-        return translated(text) % {}
+        return _filled(translated(text), {})
 
     def say(text: str, /, **places: object) -> Markup:
-        return translated(text) % places if places else whole(text)
+        return _filled(translated(text), places) if places else whole(text)
 
     def count(one: str, many: str, number: int, /, **places: object) -> Markup:
-        return Markup(language.ngettext(one, many, number)) % {"num": number, **places}
+        return _filled(language.ngettext(one, many, number), {"num": number, **places})
 
     return {"_": say, "ngettext": count}
+
+
+def _filled(text: str, places: Mapping[str, object]) -> Markup:
+    return Markup(text % {name: escape(value) for name, value in places.items()})
