@@ -38,8 +38,8 @@ new PerformanceObserver((list) => {
 }).observe({ type: "layout-shift", buffered: true });
 """
 _TOLD = """async () => {
-  await new Promise((done) => requestIdleCallback(done));
-  await new Promise((done) => setTimeout(done, 300));
+  // What comes after the page's own scripts belongs to it as well.
+  await new Promise((done) => setTimeout(done, 400));
   const paint = performance.getEntriesByName("first-paint")[0];
   return { paint: paint ? paint.startTime : NaN, ...seen };
 }"""
@@ -123,6 +123,7 @@ def _look(
 ) -> None:
     with _context(browser, server, cookie) as context:
         page = context.new_page()
+        page.set_default_timeout(20_000)
         wire = Wire(context, page)
         if is_slow:
             wire.slow_down()

@@ -15,27 +15,28 @@ from rich.table import Table
 from bench.latency import CONNECTIONS, WAIT_MS
 from bench.load import Result, load
 from bench.pages.costs import on_load_core
-from bench.pages.places import Place, person, titles
+from bench.pages.places import FEW, Place, person, titles
 from bench.redirect import settle
 from bench.servers import Nginx
 from tests.server_process import ServerProcess
 
 PEOPLE = 10
-LEFT_OUT = "list, search few fit"
-"""What reads all links: nobody clicks on that every ten seconds."""
 
 
 @contextmanager
 def people(server: ServerProcess, place: Place, seen: list[str]) -> Iterator[None]:
     """Ten of them inside, each at a page a second; `seen` gets their titles."""
     stop = threading.Event()
-    pages = [(title, at) for title, at in titles(place).items() if title != LEFT_OUT]
+    # Of what reads all links at each request there is a limit to how often one may ask.
+    pages = [(title, at) for title, at in titles(place).items() if title != FEW]
 
     def click_through(number: int) -> None:
         with on_load_core(), person(server, place.cookie) as somebody:
             # They come one after the other, and to different pages.
             stop.wait(number / PEOPLE)
-            for title, address in cycle(pages[number % len(pages) :] + pages[: number % len(pages)]):
+            for title, address in cycle(
+                pages[number % len(pages) :] + pages[: number % len(pages)]
+            ):
                 if stop.is_set():
                     return
                 somebody.look(address)

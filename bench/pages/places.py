@@ -32,8 +32,9 @@ KINDS = 30
 SMALL = 2 * PAGE
 DEEP = 0.5
 """How far down the list the deep page begins."""
-NEEDLE = "7654"
-"""What the address of some links has and of most has not."""
+NEEDLE = "765"
+"""What the address of a few links has: all of them are read for it."""
+FEW = "list, search few fit"
 
 
 class Place(NamedTuple):
@@ -51,9 +52,7 @@ class Place(NamedTuple):
 
 def new_place(server: ServerProcess, name: str, links: int) -> Place:
     """An account that has signed up and made so many links."""
-    owner = server.call(
-        "signup", email=f"{name}@nowhere.example", username=name, password=PASSWORD
-    )
+    owner = server.call("signup", email=f"{name}@nowhere.example", username=name, password=PASSWORD)
     who = {"userid": owner["userid"], "token": owner["token"]}
     codes = fill_for(server, links, **who)
     below = round(links * DEEP)
@@ -66,7 +65,7 @@ def new_place(server: ServerProcess, name: str, links: int) -> Place:
             "list": "/-/dashboard",
             "list, search all fit": "/-/dashboard?q=usual",
             "list, halfway down": f"/-/dashboard?after={deep['utime']}-{deep['id']}-{below}",
-            "list, search few fit": f"/-/dashboard?q={NEEDLE}",
+            FEW: f"/-/dashboard?q={NEEDLE}",
         },
         pages={
             "home": "/",
@@ -151,5 +150,3 @@ def person(server: ServerProcess, cookie: str = "") -> Iterator[Person]:
 def titles(place: Place) -> dict[str, str]:
     """All addresses of an account by what they are."""
     return {**place.lists, **place.pages}
-
-

@@ -29,7 +29,8 @@ from shortd.web.routing import AnyRequest, response, services_of
 PART_HEADER = "shortd-part"
 PACKED_FROM = 1000
 """Bytes of a page that are worth packing."""
-PACK_LEVEL = 5
+PACK_LEVEL = 3
+"""Of gzip: a list of links takes 0.35 ms and 9.9 kB; with the usual 6 it is 1.3 ms and 9.6 kB."""
 
 _PART = re.compile(r"[a-z][a-z0-9-]{0,40}", re.ASCII)
 
