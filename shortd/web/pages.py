@@ -7,7 +7,7 @@ that somebody's link text might smuggle in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from functools import cache
 from pathlib import Path
 from types import CodeType
@@ -53,6 +53,13 @@ class Pages:
         """
         reader = reader or self._default
         return self.rendered(self._template(template, reader), reader, **context)
+
+    def pieces(
+        self, template: str, reader: Reader | None = None, **context: object
+    ) -> Iterator[str]:
+        """What `render` makes, bit by bit."""
+        reader = reader or self._default
+        return self._template(template, reader).generate(self._context(reader, context))
 
     def rendered(self, template: Template, reader: Reader | None = None, **context: object) -> str:
         """The same for a template at hand."""

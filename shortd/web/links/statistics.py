@@ -188,7 +188,7 @@ async def statistics(request: AnyRequest) -> Response[bytes]:
         variants=_variants(live.choices or {}, plugin_panels.shares(link, head.short_url)),
         panels=() if alone else plugin_panels.of_link(link, head.short_url, shown_counts),
     )
-    return render.page(request, "link/statistics.html", content)
+    return await render.long_page(request, "link/statistics.html", content)
 
 
 @guard.show("/-/links/{link_id:int}/statistics.csv")
