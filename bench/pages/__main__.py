@@ -20,7 +20,7 @@ from bench.pages.places import SMALL, Place, click_for_a_year, new_place
 from bench.servers import pin, start_shortd
 from tests.server_process import ServerProcess
 
-PARTS = ("memory", "costs", "redirects", "browser")
+PARTS = ("memory", "costs", "held", "redirects", "browser")
 
 
 def two_places(server: ServerProcess, links: int) -> tuple[Place, Place]:
@@ -55,6 +55,8 @@ def main(links: int, rounds: int, count: int, seconds: int, parts: tuple[str, ..
             large, small = two_places(server, links)
             if "costs" in parts:
                 costs.show(*costs.measure(server, large, small, rounds, count))
+            if "held" in parts:
+                crowd.show_held(crowd.measure_held(server, large, rounds, seconds))
             if "redirects" in parts:
                 crowd.show(crowd.measure(server, large, directory, rounds, seconds))
             if "browser" in parts:

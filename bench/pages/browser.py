@@ -41,7 +41,10 @@ _TOLD = """async () => {
   // What comes after the page's own scripts belongs to it as well.
   await new Promise((done) => setTimeout(done, 400));
   const paint = performance.getEntriesByName("first-paint")[0];
-  return { paint: paint ? paint.startTime : NaN, ...seen };
+  const parts = [...performance.getEntriesByType("navigation"),
+    ...performance.getEntriesByType("resource")];
+  const bodies = parts.reduce((sum, part) => sum + part.encodedBodySize, 0);
+  return { paint: paint ? paint.startTime : NaN, bodies, ...seen };
 }"""
 
 
@@ -54,10 +57,12 @@ class Seen:
     shifts: list[float] = field(default_factory=list)
     tasks: list[float] = field(default_factory=list)
     """ms of the longest; 0 where none was long."""
+    bodies: list[int] = field(default_factory=list)
+    """Bytes of the first visit, packed."""
     first: list[int] = field(default_factory=list)
-    """Bytes of the first visit, heads of answers included."""
+    """The same with the heads of answers."""
     later: list[int] = field(default_factory=list)
-    """Bytes of the next one."""
+    """Those of the next one."""
     requests: int = 0
     """Of the first visit."""
 
@@ -132,6 +137,7 @@ def _look(
         seen.paints.append(told["paint"])
         seen.shifts.append(told["shifts"])
         seen.tasks.append(max(told["tasks"], default=0))
+        seen.bodies.append(told["bodies"])
         seen.first.append(wire.bytes)
         seen.requests = max(seen.requests, wire.requests)
         wire.start()
@@ -153,8 +159,8 @@ def _context(browser: Browser, server: ServerProcess, cookie: str) -> Iterator[B
 
 def show(seen: dict[str, Seen]) -> None:
     table = Table(
-        *("page", "first paint ms", "least to most", "shift", f"longest task > {LONG_MS} ms"),
-        *("KiB first", "requests", "KiB after"),
+        *("page", "first paint ms", "least to most", "shift", f"longest > {LONG_MS} ms"),
+        *("KiB first", "with heads", "requests", "KiB after"),
     )
     for title, page in seen.items():
         long = [task for task in page.tasks if task]
@@ -163,9 +169,10 @@ def show(seen: dict[str, Seen]) -> None:
             f"{statistics.median(page.paints):.0f}",
             f"{min(page.paints):.0f} to {max(page.paints):.0f}",
             f"{max(page.shifts):.3f}",
-            f"{max(long):.0f}, {len(long)} of {len(page.tasks)} times" if long else "none",
+            f"{max(long):.0f}, {len(long)} of {len(page.tasks)}" if long else "none",
+            f"{statistics.median(page.bodies) / 1024:.1f}",
             f"{statistics.median(page.first) / 1024:.1f}",
             str(page.requests),
             f"{statistics.median(page.later) / 1024:.1f}",
         )
-    Console().print(table)
+    Console(width=max(100, Console().width)).print(table)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import statistics
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -21,6 +24,8 @@ from bench.servers import Nginx
 from tests.server_process import ServerProcess
 
 PEOPLE = 10
+PAUSE_SECONDS = 0.002
+"""Between two visitors."""
 
 
 @contextmanager
@@ -87,6 +92,51 @@ def measure(
         nginx.stop()
     print(f"{len(seen)} pages were looked at")
     return results
+
+
+class Held(NamedTuple):
+    """What redirects wait for, by round: ms of the event loop's own processor time. Whatever else
+    the machine does is not in it."""
+
+    p50: list[float]
+    p99: list[float]
+
+
+def measure_held(server: ServerProcess, place: Place, rounds: int, seconds: int) -> dict[str, Held]:
+    """One visitor after the other, with people on the pages and without, in turns."""
+    held = {"alone": Held([], []), "beside ten people": Held([], [])}
+    for _ in range(rounds):
+        _visit(server, place, seconds, held["alone"])
+        with people(server, place, []):
+            _visit(server, place, seconds, held["beside ten people"])
+    return held
+
+
+def _visit(server: ServerProcess, place: Place, seconds: int, held: Held) -> None:
+    loop = Path(f"/proc/{server.pid}/task/{server.pid}/schedstat")
+    times: list[float] = []
+    end = time.monotonic() + seconds
+    with on_load_core(), person(server) as visitor:
+        while time.monotonic() < end:
+            begin = int(loop.read_text().split()[0])
+            visitor.look(f"/{place.codes[len(times)]}", status=302)
+            times.append((int(loop.read_text().split()[0]) - begin) / 1e6)
+            # By chance, so that no rhythm of the pages is met.
+            time.sleep(random.expovariate(1 / PAUSE_SECONDS))
+    held.p50.append(statistics.median(times))
+    held.p99.append(statistics.quantiles(times, n=100)[-1])
+
+
+def show_held(held: dict[str, Held]) -> None:
+    table = Table("redirects, one by one", "loop's ms p50", "p99", "least to most")
+    for title, one in held.items():
+        table.add_row(
+            title,
+            f"{statistics.median(one.p50):.2f}",
+            f"{statistics.median(one.p99):.2f}",
+            f"{min(one.p99):.2f} to {max(one.p99):.2f}",
+        )
+    Console().print(table)
 
 
 def show(results: dict[str, list[Result]]) -> None:

@@ -124,12 +124,12 @@ class Person:
             **({"Cookie": cookie} if cookie else {}),
         }
 
-    def look(self, address: str) -> bytes:
+    def look(self, address: str, status: int = 200) -> bytes:
         """The page at an address, as it came."""
         self._http.request("GET", address, headers=self._headers)
         answer = self._http.getresponse()
         body = answer.read()
-        if answer.status != 200:
+        if answer.status != status:
             raise AssertionError(f"{address}: {answer.status}")
         return body
 
