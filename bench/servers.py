@@ -97,13 +97,18 @@ def pin(pid: int, core: int = SERVER_CORE) -> None:
 def fill(server: ServerProcess, count: int) -> tuple[str, list[str]]:
     """Makes `count` links in batches; the owner's userid and the codes."""
     userid = server.call("temporary_account")["userid"]
+    return userid, fill_for(server, count, userid=userid)
+
+
+def fill_for(server: ServerProcess, count: int, **owner: str) -> list[str]:
+    """The same for an owner with these credentials; the codes."""
     codes = []
     for start in range(0, count, 1000):
         numbers = range(start, min(start + 1000, count))
         urls = [f"https://example.com/a/destination/of/usual/length/{n}" for n in numbers]
-        entries = server.call("urls", userid=userid, urls=urls)["entries"]
+        entries = server.call("urls", **owner, urls=urls)["entries"]
         codes.extend(entry["shorturl"].rpartition("/")[2] for entry in entries)
-    return userid, codes
+    return codes
 
 
 def fill_with_plugin(

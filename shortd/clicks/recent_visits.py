@@ -32,12 +32,12 @@ class RecentVisits:
         self._drain = drain
         self._settings = settings
 
-    async def of_link(self, link_id: int, most: int, now: int) -> list[Visit]:
-        """A link's newest visits, at most so many, the newest first."""
+    async def of_link(self, link_id: int, most: int, now: int, since: int = 0) -> list[Visit]:
+        """A link's newest visits, the newest first: at most so many, none from before `since`."""
         # Whatever ails the disk (`Drain.fault` tells), what is there can be read.
         with suppress(Exception):
             await self._drain.catch_up()
-        since = now - self._settings.visit_days * DAY
+        since = max(since, now - self._settings.visit_days * DAY)
         found: list[Visit] = []
         before: int | None = None
         while len(found) < most:
@@ -49,8 +49,10 @@ class RecentVisits:
                 oldest = counts.visit_serial - counts.visits
                 before = max(oldest, newest - ROWS_AT_ONCE)
                 visits = history.visits(txn, link_id, before, newest)
-            found += [self._shown(visit) for visit in reversed(visits) if visit.utime >= since]
-            if before <= oldest:
+            recent = [visit for visit in reversed(visits) if visit.utime >= since]
+            found += map(self._shown, recent)
+            # They are kept in the order in which they came.
+            if before <= oldest or not recent:
                 break
             await asyncio.sleep(0)
         return found[:most]

@@ -55,6 +55,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         # Not needed by --help and --version, which never get here.
+        import_structlog()
         from shortd.errors import ShortdError
         from shortd.store.data_directory import StoreError, reason_of
 
@@ -79,6 +80,19 @@ class Commands(click.Group):
             raise
         except OSError as error:
             fail([reason_of(error)])
+
+
+def import_structlog() -> None:
+    """Takes it without rich, which it imports wherever that is installed, to colour tracebacks that
+    we show plain: with all that rich takes along, 3 MB of a server.
+    """
+    if "structlog" not in sys.modules and "rich" not in sys.modules:
+        # Whose import fails then, as where it is not installed.
+        sys.modules["rich"] = None  # type: ignore[assignment]
+        try:
+            import structlog  # noqa: F401
+        finally:
+            del sys.modules["rich"]
 
 
 def open_standard_streams() -> None:

@@ -31,6 +31,10 @@ def serve(
     file = find(config_file)
     given = gather(file, data_dir=data_dir, host=host, port=port, environ=os.environ)
     settings = settings_of(given)
+    # What reading the catalogues takes is free again for what is imported behind it: a MB less.
+    from shortd.languages import open_languages
+
+    open_languages(settings.web.language, settings.web.languages)
     from shortd.server import logs
     from shortd.server.process import run
 

@@ -143,12 +143,14 @@ class Links:
         """Links with matching tags, newest first, from the `start`-th of them on."""
         ids: list[int] = []
         after: tuple[str, int, int, int] | None = None
+        # Mostly all tags match, and nothing behind them needs to be looked at.
+        size = min(start + count, SCAN_SLICE)
         while True:
             with self._store.read() as txn:
                 keys = list(
                     islice(
                         LINKS_BY_OWNER.keys(txn, (account.userid,), after=after, reverse=True),
-                        SCAN_SLICE,
+                        size,
                     )
                 )
             for _, _, link_id, tag in keys:
@@ -159,9 +161,9 @@ class Links:
                         ids.append(link_id)
                         if len(ids) == count:
                             break
-            if len(ids) == count or len(keys) < SCAN_SLICE:
+            if len(ids) == count or len(keys) < size:
                 break
-            after = keys[-1]
+            after, size = keys[-1], SCAN_SLICE
             await asyncio.sleep(0)
         with self._store.read() as txn:
             found = (LINKS_BY_ID.get(txn, (link_id,)) for link_id in ids)

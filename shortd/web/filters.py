@@ -6,6 +6,7 @@ All of them escape what they are given, and hold for one language.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import ada_url
 from markupsafe import Markup, escape
@@ -17,11 +18,14 @@ from shortd.languages import Language
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _STEP = 1000
+SYMBOLS = 256
+"""That are kept drawn: more than there are."""
 
-_TIME = Markup('<time datetime="{}"{}>{}</time>')
-_SHORT = Markup('<span class="addr" translate="no"><span>{}/</span><wbr><b>{}</b></span>')
-_PLACE = Markup("{}<b>{}</b>{}")
-_SYMBOL = Markup('<svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>')
+# With `%`, which takes a quarter of the time of `format`.
+_TIME = Markup('<time datetime="%s"%s>%s</time>')
+_SHORT = Markup('<span class="addr" translate="no"><span>%s/</span><wbr><b>%s</b></span>')
+_PLACE = Markup("%s<b>%s</b>%s")
+_SYMBOL = Markup('<svg class="i" aria-hidden="true"><use href="%s#%s"/></svg>')
 
 
 def filters_of(language: Language) -> Mapping[str, Callable[..., object]]:
@@ -65,30 +69,30 @@ def ago(utime: int) -> Markup:
 
 def day(utime: int) -> Markup:
     """The day of a moment."""
-    return _time(utime, Markup(' data-day=""'), utc_text(utime)[:10])
+    return _time(utime, Markup(' data-day=""'), moment(utime).isoformat()[:10])
 
 
 def date(day: int) -> Markup:
     """A day of UTC by its number since 1970-01-01, whose name no time zone changes."""
     written = day_text(day)
-    return _TIME.format(written, Markup(' data-date=""'), written)
+    return _TIME % (written, Markup(' data-date=""'), written)
 
 
 def _time(utime: int, marks: str, text: str) -> Markup:
-    written = moment(utime).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return _TIME.format(written, marks, text)
+    written = f"{moment(utime).isoformat()[:19]}Z"
+    return _TIME % (written, marks, text)
 
 
 def short(url: str) -> Markup:
     """A short URL: its host quietly, its ending in bold."""
     host, _, ending = url.partition("://")[2].rpartition("/")
-    return _SHORT.format(host, ending)
+    return _SHORT % (host, ending)
 
 
 def place(url: str, *, scheme: bool = True) -> Markup:
     """A destination, its host in bold: the one that browsers would go to."""
     before, host, after = parts(url)
-    return _PLACE.format(before if scheme else "", host, after) if host else escape(url)
+    return _PLACE % (before if scheme else "", host, after) if host else escape(url)
 
 
 def parts(url: str) -> tuple[str, str, str]:
@@ -107,4 +111,9 @@ def parts(url: str) -> tuple[str, str, str]:
 
 def symbol(path: str) -> Callable[[str], Markup]:
     """Draws the symbols of the file at `path` by name."""
-    return lambda name: _SYMBOL.format(path, name)
+
+    @lru_cache(SYMBOLS)
+    def draw(name: str) -> Markup:
+        return _SYMBOL % (path, name)
+
+    return draw

@@ -7,7 +7,7 @@ that somebody's link text might smuggle in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from functools import cache
 from pathlib import Path
 from types import CodeType
@@ -22,8 +22,11 @@ from shortd.visits.request_heads import RequestHead
 from shortd.web.assets import Assets, static_sources
 from shortd.web.filters import filters_of, symbol
 from shortd.web.readers import Reader, Readers
+from shortd.web.sentences import sentences_of
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_QUICKLY = "\nfrom shortd.web.escaping import escape\n"
+"""At the end of a template's code: what it escapes with, in the place of Jinja's."""
 
 
 class Pages:
@@ -50,6 +53,13 @@ class Pages:
         """
         reader = reader or self._default
         return self.rendered(self._template(template, reader), reader, **context)
+
+    def pieces(
+        self, template: str, reader: Reader | None = None, **context: object
+    ) -> Iterator[str]:
+        """What `render` makes, bit by bit."""
+        reader = reader or self._default
+        return self._template(template, reader).generate(self._context(reader, context))
 
     def rendered(self, template: Template, reader: Reader | None = None, **context: object) -> str:
         """The same for a template at hand."""
@@ -115,7 +125,8 @@ class _Compiled(BaseLoader):
         file = _TEMPLATES / name
         if name not in self.list_templates():
             raise TemplateNotFound(name)
-        return environment.compile(file.read_text(encoding="utf-8"), name, str(file))
+        source = environment.compile(file.read_text("utf-8"), name, str(file), raw=True)
+        return compile(source + _QUICKLY, str(file), "exec")
 
 
 _COMPILED = _Compiled()
@@ -143,11 +154,8 @@ def _environment(language: Language, assets: Assets) -> Environment:
         lstrip_blocks=True,
         # What is known when a template is compiled would be known in one language.
         optimized=False,
-        extensions=["jinja2.ext.i18n"],
     )
-    environment.install_gettext_callables(  # type: ignore[attr-defined]
-        language.gettext, language.ngettext, newstyle=True, pgettext=language.pgettext
-    )
+    environment.globals.update(sentences_of(language))
 
     def asset(name: str) -> str:
         return assets.named(name).path

@@ -53,6 +53,15 @@ def test_the_module_is_the_command() -> None:
     assert shown.stdout == f"shortd {__version__}\n"
 
 
+def test_the_log_takes_no_rich_along_which_who_needs_it_still_gets() -> None:
+    program = (
+        "import sys; from shortd.commands.cli import import_structlog; import_structlog();"
+        "import shortd.server.process; assert 'pygments' not in sys.modules;"
+        "import rich.console; import_structlog(); assert sys.modules['rich'] is rich"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def test_serve_needs_no_settings(runner: CliRunner, served: list[Settings]) -> None:
     result = runner.invoke(main, ["serve"])
     assert (result.exit_code, result.output) == (0, "")

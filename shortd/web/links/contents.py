@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -53,14 +54,24 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def curve(self) -> str:
         """The days as points of an SVG line, 3 apart and at most `CURVE_HEIGHT` high."""
-        most = max((*self.days, 1))
-        return " ".join(
-            f"{3 * place},{CURVE_HEIGHT - round((CURVE_HEIGHT - 2) * clicks / most)}"
-            for place, clicks in enumerate(self.days)
-        )
+        return _curve(self.days) if any(self.days) else _flat(len(self.days))
 
 
 CURVE_HEIGHT = 26
+
+
+def _curve(days: Sequence[int]) -> str:
+    most = max((*days, 1))
+    return " ".join(
+        f"{3 * place},{CURVE_HEIGHT - round((CURVE_HEIGHT - 2) * clicks / most)}"
+        for place, clicks in enumerate(days)
+    )
+
+
+@cache
+def _flat(days: int) -> str:
+    """Of most links of a large account: nobody has clicked them of late."""
+    return _curve([0] * days)
 
 
 class Chip(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from shortd.web.links import filters
 from shortd.web.links.contents import Chip, ListPage
 from shortd.web.links.filters import Filters
 from shortd.web.links.rows import rows_of
-from shortd.web.render import language_of, page, see
+from shortd.web.render import language_of, long_page, see
 from shortd.web.routing import AnyRequest, services_of
 
 CAMPAIGNS = 20
@@ -50,7 +50,7 @@ async def dashboard(request: AnyRequest) -> Response[bytes]:
             raise
         return see(request, filters.PATH)
     content = await _content(request, found.account, chosen, listed)
-    return page(request, TEMPLATE, content)
+    return await long_page(request, TEMPLATE, content)
 
 
 @show("/-/links")

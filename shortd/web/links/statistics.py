@@ -20,6 +20,7 @@ from shortd.clock import DAY, MINUTE
 from shortd.models.links import Link
 from shortd.plugin.types import Counts
 from shortd.plugin_runtime.panels import ShownPanel
+from shortd.services import Services
 from shortd.web import forms, guard, render
 from shortd.web.links import chart, span
 from shortd.web.links.chart import Chart
@@ -146,16 +147,13 @@ async def statistics(request: AnyRequest) -> Response[bytes]:
     query = request.query_params
     chosen, found = await _opened(request, link, now)
     before = chosen.before
-    past = None
-    if before is not None:
-        past = await services.clicks.statistics.of_link(link.id, before.first, before.last, now)
     is_without = query.get("without") == "robots"
     counts = _by_day(found.days, is_without)
-    earlier = None if past is None else _by_day(past.days, is_without)
+    earlier = None if before is None else await _earlier(services, link, before, now, is_without)
     clicks, ago = sum(counts.values()), 0 if earlier is None else sum(earlier.values())
     with services.store.read() as txn:
         live = services.clicks.clicks.live(txn, link.id)
-    visits = await services.clicks.recent_visits.of_link(link.id, LIVE_VISITS, now)
+    visits = await services.clicks.recent_visits.of_link(link.id, LIVE_VISITS, now, now - MINUTE)
     alone = query.get("chart", "")
     alone = alone if alone in DIMENSIONS else ""
     made = link.utime // DAY
@@ -179,7 +177,7 @@ async def statistics(request: AnyRequest) -> Response[bytes]:
         ever=live.count,
         by_qr=live.count_qr,
         robots=sum(day.robots for day in found.days),
-        in_last_minute=sum(visit.utime > now - MINUTE for visit in visits),
+        in_last_minute=len(visits),
         chart=chart.draw(chosen.first, chosen.last, counts, earlier, made=made),
         stack=stack,
         series=series,
@@ -190,7 +188,7 @@ async def statistics(request: AnyRequest) -> Response[bytes]:
         variants=_variants(live.choices or {}, plugin_panels.shares(link, head.short_url)),
         panels=() if alone else plugin_panels.of_link(link, head.short_url, shown_counts),
     )
-    return render.page(request, "link/statistics.html", content)
+    return await render.long_page(request, "link/statistics.html", content)
 
 
 @guard.show("/-/links/{link_id:int}/statistics.csv")
@@ -231,6 +229,18 @@ async def _opened(request: AnyRequest, link: Link, now: int) -> tuple[Span, Link
             break
     found = await services.clicks.statistics.of_link(link.id, wider.first, wider.last, now)
     return wider, found
+
+
+async def _earlier(
+    services: Services, link: Link, before: Span, now: int, is_without_robots: bool
+) -> dict[int, int]:
+    """Clicks by day of the span before. Robots are told from others by reading it all."""
+    statistics = services.clicks.statistics
+    if is_without_robots:
+        found = await statistics.of_link(link.id, before.first, before.last, now)
+        return _by_day(found.days, is_without_robots)
+    totals = await statistics.totals([link.id], before.first, before.last)
+    return totals[link.id]
 
 
 def _by_day(days: Sequence[Day], is_without_robots: bool) -> dict[int, int]:
