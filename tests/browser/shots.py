@@ -220,7 +220,8 @@ def running() -> Iterator[tuple[Browser, ServerProcess]]:
     from playwright.sync_api import sync_playwright
 
     with TemporaryDirectory() as folder:
-        site = ServerProcess(Path(folder) / "data", GENEROUS)
+        # As README has it.
+        site = ServerProcess(Path(folder) / "data", GENEROUS, port=8080)
         site.start()
         try:
             with sync_playwright() as playwright:

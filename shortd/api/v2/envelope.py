@@ -53,14 +53,20 @@ class Answer(msgspec.Struct, frozen=True):
     envelope: Envelope
     http_status: int = 200
     retry_after: float | None = None
-    refusal: errors.ShortdError | None = None
+    refusal: errors.Sentence | None = None
+    """What was refused. Not as it was raised: an exception holds on to all that was at work then,
+    such as a list that is too large to be sent."""
 
     def said(self, words: errors.Words) -> Answer:
         """The answer with what was refused in a language."""
-        if self.refusal is None:
+        error, refusal = self.envelope.error, self.refusal
+        if refusal is None or not isinstance(error, ErrorInfo):
             return self
-        said = ErrorInfo(self.refusal.code, self.refusal.said(words), self.refusal.field)
-        return replace(self, envelope=replace(self.envelope, error=said))
+        said = refusal.said(words)
+        if said == str(refusal):
+            return self
+        said_error = replace(error, message=said)
+        return replace(self, envelope=replace(self.envelope, error=said_error))
 
 
 def refused(call_name: str, error: errors.ShortdError, now: int, weight: int = 0) -> Answer:
@@ -73,7 +79,7 @@ def refused(call_name: str, error: errors.ShortdError, now: int, weight: int = 0
         weight=weight,
         error=ErrorInfo(error.code, error.message, error.field),
     )
-    return Answer(envelope, error.status, error.retry_after, error)
+    return Answer(envelope, error.status, error.retry_after, error.sentence)
 
 
 async def answer(

@@ -56,6 +56,8 @@ async def multi(ctx: Context, args: Multi) -> MultiOutput:
             responses.append(msgspec.structs.replace(answer.envelope, output=msgspec.Raw(output)))
             if query.broadcast and answer.http_status == 200:
                 broadcast |= msgspec.json.decode(output, type=JsonObject)
+            # Two long lists are not to be there at once.
+            del answer, output
             # Each may take as long as a call of its own.
             await asyncio.sleep(0)
     return MultiOutput(call_responses=responses)
