@@ -23,7 +23,10 @@ CUT = """[...document.querySelectorAll("body *")].filter((element) => {
     }
     return true;
 }).map((element) => element.outerHTML.slice(0, 80))"""
-LOOKS: tuple[tuple[Literal["light", "dark"], int], ...] = (("light", 1280), ("dark", 320))
+LOOKS: tuple[tuple[Literal["light", "dark"], int], ...] = (
+    *(("light", 1280), ("dark", 1280)),
+    *(("light", 320), ("dark", 320)),
+)
 
 
 @pytest.mark.parametrize("name", PAGES)
