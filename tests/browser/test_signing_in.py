@@ -171,3 +171,55 @@ def test_over_plain_http_on_a_name(
         context.close()
         process.stop()
     assert watch.complaints == []
+
+
+def test_a_form_outlives_its_login(tab: Page, site: ServerProcess, name: str) -> None:
+    sign_up(tab, site.url, name)
+    tab.get_by_label("Name", exact=True).fill(f"{name}-2")
+    tab.context.clear_cookies(name="shortd")
+    tab.get_by_role("button", name="Change the name").click()
+    expect(tab.get_by_text("what you have just typed can be sent")).to_be_visible()
+    # The browser says that the answer was a refusal.
+    tab.get_by_label("Name or e-mail").fill(name)
+    tab.get_by_label("Password").fill(PASSWORD)
+    tab.get_by_role("button", name="Sign in").click()
+    tab.get_by_role("button", name="Send it now").click()
+    expect(tab.get_by_label("Name", exact=True)).to_have_value(f"{name}-2")
+
+
+def test_a_password_can_be_looked_at(tab: Page, site: ServerProcess) -> None:
+    tab.goto(f"{site.url}/-/login")
+    password = tab.get_by_label("Password")
+    password.fill(PASSWORD)
+    eye = tab.get_by_role("button", name="Show what is typed")
+    eye.click()
+    expect(password).to_have_attribute("type", "text")
+    expect(password).to_be_focused()
+    expect(eye).to_have_attribute("aria-pressed", "true")
+    eye.click()
+    expect(password).to_have_attribute("type", "password")
+
+
+def test_a_login_that_ends_is_told_of(tab: Page, site: ServerProcess, name: str) -> None:
+    sign_up(tab, site.url, name)
+    tab.clock.install()
+    tab.goto(f"{site.url}/-/dashboard")
+    left = tab.locator("[data-left]").evaluate("element => Number(element.dataset.left)")
+    # 30 days are more than a browser counts; the page is told of less.
+    tab.route(
+        "**/-/tags",
+        lambda route: route.fulfill(
+            response=(answer := route.fetch()),
+            body=answer.text().replace(f'data-left="{_left(answer.text())}"', 'data-left="180000"'),
+        ),
+    )
+    assert left > 29 * 86_400_000
+    tab.goto(f"{site.url}/-/tags")
+    tab.clock.run_for(59_000)
+    expect(tab.locator("#say")).to_be_empty()
+    tab.clock.run_for(2_000)
+    expect(tab.locator("#say")).to_contain_text("ends in two minutes")
+
+
+def _left(page: str) -> str:
+    return page.partition('data-left="')[2].partition('"')[0]
