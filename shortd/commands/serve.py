@@ -25,9 +25,11 @@ def serve(
     ./shortd-data, which it makes if need be.
     """
     # First of all: process 1 of a container does not hear a signal that it has no handler for.
+    from shortd.server.allocator import give_back_large_blocks
     from shortd.server.signals import Signals
 
     signals = Signals()
+    give_back_large_blocks()
     file = find(config_file)
     given = gather(file, data_dir=data_dir, host=host, port=port, environ=os.environ)
     settings = settings_of(given)

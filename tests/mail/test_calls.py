@@ -229,7 +229,8 @@ class TestForgotPassword:
                 assert answer.status_code == 200
                 taken[kind].append(time.perf_counter() - began)
         assert app.services.mail.delivery.outbox.status().waiting == rounds
-        known, strange = (statistics.median(times) for times in taken.values())
+        # The quickest tenth: whatever else the machine does makes none of them quicker.
+        known, strange = (statistics.quantiles(times, n=10)[0] for times in taken.values())
         assert 0.7 < known / strange < 1.4, (known, strange)
 
 
