@@ -33,7 +33,7 @@ WEIGHT = 1000
 T = TypeVar("T", bound=msgspec.Struct)
 Words = errors.Words
 
-_SECRET = "password"
+SECRET = "password"
 """How names of fields begin that are never shown again."""
 _TRUE = frozenset({"on", "1", "true", "yes"})
 
@@ -68,7 +68,7 @@ class Form(Generic[T]):
         return {
             name: values[-1]
             for name, values in self.lists.items()
-            if values and not name.startswith(_SECRET)
+            if values and not name.startswith(SECRET)
         }
 
     def last(self, name: str) -> str:

@@ -7,7 +7,7 @@ that has succeeded it is shown to be sent once more. Passwords are not kept, nor
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from litestar import Response
 from litestar.exceptions import HTTPException
@@ -15,13 +15,12 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
 from shortd.web import session
-from shortd.web.account.contents import KEPT_ADDRESS, KEPT_BYTES, KEPT_FIELDS, Kept, SignPage
-from shortd.web.forms import filled
+from shortd.web.account.contents import KEPT_ADDRESS, KEPT_BYTES, Kept, SignPage
+from shortd.web.forms import SECRET, filled
 from shortd.web.policies import is_open_origin
 from shortd.web.render import page, see
 from shortd.web.routing import AnyRequest, services_of
 
-_SECRET = "password"
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -72,14 +71,11 @@ async def _sent(request: AnyRequest) -> Kept | None:
         return None
     if int(length) > KEPT_BYTES or not session.back_to(request, request.url.path, ""):
         return None
-    try:
-        given = parse_qsl(
-            (await request.body()).decode(), keep_blank_values=True, max_num_fields=KEPT_FIELDS
-        )
-    except (HTTPException, ValueError):
-        return None
-    fields = [(name, value) for name, value in given if not name.startswith(_SECRET)]
     query = request.scope["query_string"].decode("ascii", "replace")
     action = request.url.path + (f"?{query}" if query else "")
-    body = urlencode(fields)
+    try:
+        given = Kept(action, (await request.body()).decode()).fields
+    except (HTTPException, ValueError):
+        return None
+    body = urlencode([(name, value) for name, value in given if not name.startswith(SECRET)])
     return Kept(action, body) if len(action) <= KEPT_ADDRESS and len(body) <= KEPT_BYTES else None
