@@ -15,6 +15,8 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import msgspec
+import rcssmin
+import rjsmin
 
 FOLDER = "/-/static/"
 """Below this path are our own assets and nothing that anybody else has sent."""
@@ -32,13 +34,7 @@ PACKED = frozenset({".js", ".css", ".svg", ".txt"})
 WORDS = "words.js"
 """The script that the others ask for their words."""
 
-# What a file says of itself at its beginning is for who reads the sources.
-_ABOUT = re.compile(rb"\A/\*.*?\*/\s*", re.DOTALL)
 _STATIC = Path(__file__).parent / "static"
-_COMMENT = re.compile(rb"/\*.*?\*/\s*", re.DOTALL)
-_LINES_OF_COMMENT = re.compile(rb"^[ \t]*(?:/\*(?s:.*?)\*/[ \t]*|//.*)\n", re.MULTILINE)
-_INDENT = re.compile(rb"^[ \t]+", re.MULTILINE)
-"""Scripts must have no text that goes over lines: `test_assets.py` sees to it."""
 _IMPORT = re.compile(rb'\b(?:from |import |import\()"\./([\w.-]+)"')
 _IMPORT_AT_ONCE = re.compile(rb'\b(?:from |import )"\./([\w.-]+)"')
 
@@ -102,9 +98,9 @@ class Assets:
         stem, dot, suffix = name.rpartition(".")
         at_once = {other.decode() for other in _IMPORT_AT_ONCE.findall(body)} & {*needed}
         if suffix == "js":
-            body = _INDENT.sub(b"", _LINES_OF_COMMENT.sub(b"", _ABOUT.sub(b"", body)))
+            body = rjsmin.jsmin(body)
         elif suffix == "css":
-            body = _COMMENT.sub(b"", body)
+            body = rcssmin.cssmin(body)
         for other in needed:
             here = self._by_name[other].path.encode()
             body = body.replace(f'"./{other}"'.encode(), b'"%b"' % here)

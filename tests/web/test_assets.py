@@ -37,7 +37,7 @@ def test_a_script_changes_with_what_it_imports() -> None:
         return Assets(sources(a='import "./b.js";', b='import { c } from "./c.js";', c=last))
 
     before, after = made("export const c = 1;"), made("export const c = 2;")
-    assert f'import "{before.named("b.js").path}";'.encode() == before.named("a.js").body
+    assert f'import"{before.named("b.js").path}";'.encode() == before.named("a.js").body
     assert before.named("a.js").imports == ("c.js", "b.js")
     for name in ("a.js", "b.js", "c.js"):
         assert before.named(name).path != after.named(name).path
@@ -73,18 +73,12 @@ def test_an_asset_is_sent_as_small_as_the_browser_takes_it(site: RunningApp, nam
 def test_the_sheet_and_the_scripts_stay_small() -> None:
     packed = {asset.name: len(asset.packed or asset.body) for asset in ASSETS}
     assert packed["style.css"] <= 8 << 10
-    assert sum(size for name, size in packed.items() if name.endswith(".js")) <= 30 << 10
+    # 30 KiB for links, files and statistics; 6 KiB for what came with passkeys, boxes and bundles.
+    assert sum(size for name, size in packed.items() if name.endswith(".js")) <= 36 << 10
     frame = ASSETS.named("frame.js")
     assert sum(packed[name] for name in (frame.name, *frame.imports)) <= 10 << 10
     for name in frame.imports:
         assert packed[name] <= 4 << 10
-
-
-def test_no_text_of_a_script_goes_over_lines() -> None:
-    for name, body in static_sources().items():
-        if name.endswith(".js"):
-            for line in re.sub(rb"/\*.*?\*/|//[^\n]*", b"", body, flags=re.DOTALL).splitlines():
-                assert line.count(b"`") % 2 == 0, (name, line)
 
 
 def test_the_sheet_fetches_nothing() -> None:
@@ -122,9 +116,14 @@ def test_the_icon_file_holds_two_sizes() -> None:
 
 def test_what_a_file_says_of_itself_is_not_sent() -> None:
     about = b"/* Why\n   it is. */\n\n"
-    made = Assets({"a.js": about + b"export const a = 1; /* kept */\n", "b.js": b"let b;"})
-    assert made.named("a.js").body == b"export const a = 1; /* kept */\n"
-    assert made.named("b.js").body == b"let b;"
+    made = Assets(
+        {
+            "a.js": about + b"export const a = `/* ${1} // kept */`; // so\n",
+            "b.css": about + b"a { color: red }\n",
+        }
+    )
+    assert made.named("a.js").body == b"export const a=`/* ${1} // kept */`;"
+    assert made.named("b.css").body == b"a{color:red}"
 
 
 def test_a_script_that_is_asked_for_later_is_found_as_well() -> None:
