@@ -16,7 +16,9 @@ from shortd.models.accounts import (
     Grant,
     GrantToken,
     KnownClient,
+    Passkey,
     Preferences,
+    SecondFactor,
     Token,
 )
 from shortd.models.clicks import (
@@ -109,6 +111,19 @@ def change_holding(txn: WriteTxn, key: str, rows: int, files: int) -> None:
 
 TOKENS: Table[tuple[str, bytes], Token] = Table("tokens", Key(TEXT, Fixed(32)), Token)
 """By (userid, SHA-256 of the token): one prefix holds all logins of an account."""
+
+PASSKEYS_BY_CREDENTIAL: Index[tuple[bytes], Passkey] = Index(
+    "passkeys_by_credential", Key(Fixed(32)), lambda row: (row.digest,)
+)
+PASSKEYS: Table[tuple[str, str], Passkey] = Table(
+    "passkeys", Key(TEXT, TEXT), Passkey, (PASSKEYS_BY_CREDENTIAL,)
+)
+"""By (userid, id)."""
+
+SECOND_FACTORS: Table[tuple[str], SecondFactor] = Table(
+    "second_factors", Key(TEXT), SecondFactor
+)
+"""By userid; none for an account that never set one up."""
 
 PREFERENCES: Table[tuple[str], Preferences] = Table("preferences", Key(TEXT), Preferences)
 """By userid; none for an account that never chose anything."""
@@ -387,7 +402,14 @@ still has rows: too many for the transaction that ended them."""
 BALANCES: Table[tuple[str], Balance] = Table("balances", Key(TEXT), Balance)
 """Token buckets that are not full, by bucket key, which holds no address."""
 
-CREDENTIALS: tuple[Table[Any, Any], ...] = (TOKENS, GRANTS, API_KEYS, CODES, KNOWN_CLIENTS)
+CREDENTIALS: tuple[Table[Any, Any], ...] = (
+    TOKENS,
+    GRANTS,
+    API_KEYS,
+    PASSKEYS,
+    CODES,
+    KNOWN_CLIENTS,
+)
 """What opens an account beside its password, or makes opening it easier, each under the account's
 userid. `accounts.credentials` ends them together."""
 
@@ -398,6 +420,8 @@ TABLES: tuple[Table[Any, Any], ...] = (
     ACCOUNTS,
     HOLDINGS,
     TOKENS,
+    PASSKEYS,
+    SECOND_FACTORS,
     PREFERENCES,
     KNOWN_CLIENTS,
     CODES,
