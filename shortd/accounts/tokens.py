@@ -26,14 +26,21 @@ class Login(NamedTuple):
 
 
 def put_token(
-    txn: WriteTxn, userid: str, token: str, now: int, lifetime: int, client: Client
+    txn: WriteTxn,
+    userid: str,
+    token: str,
+    now: int,
+    lifetime: int,
+    client: Client,
+    *,
+    vouched: bool = False,
 ) -> None:
     """Keeps a new token of a client's for `lifetime` µs, and ends what is beyond
-    `TOKENS_PER_ACCOUNT`."""
+    `TOKENS_PER_ACCOUNT`. `vouched`: an issuer has said who it is."""
     logins = list(TOKENS.scan(txn, (userid,)))
     logins.sort(key=lambda login: login[1].create_utime, reverse=True)
     for key, _ in logins[TOKENS_PER_ACCOUNT - 1 :]:
         TOKENS.delete(txn, key)
-    row = Token(userid, now, now + lifetime, client.user_agent, client.address)
+    row = Token(userid, now, now + lifetime, client.user_agent, client.address, vouched=vouched)
     TOKENS.put(txn, (userid, token_digest(token)), row)
     note_client(txn, userid, client.hash, now)
