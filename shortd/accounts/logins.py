@@ -12,7 +12,7 @@ from shortd import errors
 from shortd.accounts.accounts import ID_LENGTH, find_account, label, typed_name, unlocked
 from shortd.accounts.credentials import end_credentials, living_keys
 from shortd.accounts.known_clients import Client, Clients, is_known, note_client
-from shortd.accounts.tokens import Login, put_token
+from shortd.accounts.tokens import OWN, Login, Proof, put_token
 from shortd.accounts.uses import Uses
 from shortd.blocks import blocks
 from shortd.ids import random_text, token_digest
@@ -141,6 +141,22 @@ class Logins:
         LOGIN_LIMITED after many of either; ACCOUNT_LOCKED for the right one; BUSY when too many
         passwords wait to be checked.
         """
+        account = await self.check(
+            name, password, address, now, user_agent, password_alt=password_alt
+        )
+        return await self.open(account, address, now, user_agent)
+
+    async def check(
+        self,
+        name: str,
+        password: str,
+        address: str,
+        now: int,
+        user_agent: str = "",
+        *,
+        password_alt: str = "",
+    ) -> Account:
+        """The account of that name, if this is its password; refuses as `log_in` does."""
         client = self._clients.of(address, user_agent)
         account, known = self._named(name, client, now)
         await self._check_password(
@@ -154,6 +170,16 @@ class Logins:
         )
         if account is None:
             raise errors.BAD_CREDENTIALS()
+        return account
+
+    async def open(
+        self, account: Account, address: str, now: int, user_agent: str = "", proof: Proof = OWN
+    ) -> Login:
+        """A new token for who has proven all that this account asks for.
+
+        BAD_CREDENTIALS if it is gone, or its password is another one by now; ACCOUNT_LOCKED.
+        """
+        client = self._clients.of(address, user_agent)
         token = random_text(self._random, ID_LENGTH)
 
         def issue(txn: WriteTxn) -> Account:
@@ -162,7 +188,7 @@ class Logins:
                 raise errors.BAD_CREDENTIALS()
             unlocked(current)
             lifetime = self._limits.token_lifetime(current.type)
-            put_token(txn, current.userid, token, now, lifetime, client)
+            put_token(txn, current.userid, token, now, lifetime, client, proof)
             return current
 
         # Who wants to make room has to log in for it.

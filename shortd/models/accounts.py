@@ -81,6 +81,8 @@ class Token(msgspec.Struct, array_like=True, frozen=True):
     """When its owner last proved himself again; 0 if not since it was opened."""
     vouched: bool = False
     """Whether it was opened on another's word, an issuer's, who asks for factors of his own."""
+    issuer: str = ""
+    """Whose word, by the name that the settings give the issuer; empty for none."""
 
 
 class Passkey(msgspec.Struct, array_like=True, frozen=True):

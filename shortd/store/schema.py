@@ -120,9 +120,7 @@ PASSKEYS: Table[tuple[str, str], Passkey] = Table(
 )
 """By (userid, id)."""
 
-SECOND_FACTORS: Table[tuple[str], SecondFactor] = Table(
-    "second_factors", Key(TEXT), SecondFactor
-)
+SECOND_FACTORS: Table[tuple[str], SecondFactor] = Table("second_factors", Key(TEXT), SecondFactor)
 """By userid; none for an account that never set one up."""
 
 PREFERENCES: Table[tuple[str], Preferences] = Table("preferences", Key(TEXT), Preferences)

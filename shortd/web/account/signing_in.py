@@ -13,8 +13,9 @@ from litestar import Response
 from msgspec import Meta
 
 from shortd import errors
-from shortd.accounts.tokens import Login
+from shortd.accounts.tokens import Login, Proof
 from shortd.fields import Email, Name, Username
+from shortd.models.accounts import Account
 from shortd.web import forms, session
 from shortd.web.account.contents import KEPT_ADDRESS, KEPT_BYTES, Kept, SignPage
 from shortd.web.account.passwords import (
@@ -78,21 +79,37 @@ async def log_in(request: AnyRequest) -> Response[bytes]:
     address, agent = client_address(services, request.scope), _agent(request)
     try:
         first, other = await derivations(request, value, "password")
-        login = await services.accounts.logins.log_in(
+        account = await services.accounts.logins.check(
             value.name, first, address, services.clock.now(), agent, password_alt=other
         )
+        kept = _kept(request, value.kept_action, value.kept)
+        proof = Proof(utime=services.clock.now())
+        return await open_session(request, account, proof, value.next, kept)
     except errors.ShortdError as refusal:
         if refusal.kind is errors.BAD_CREDENTIALS:
             form = form.wrong("", words("This name and this password do not fit together."))
         else:
             form = form.refuse(refusal, words)
         return again(request, "account/login.html", _content(request, form), form)
+
+
+async def open_session(
+    request: AnyRequest, account: Account, proof: Proof, wanted: str, kept: Kept | None = None
+) -> Response[bytes]:
+    """What follows once somebody has proven that this account is his, by whichever way: a new
+    login, in a cookie, and what was made without an account comes along.
+
+    It leads on to `wanted`, or to the form that waits. Refuses as `Logins.open` does, and where
+    what comes along has no room.
+    """
+    services = services_of(request)
+    address, now = client_address(services, request.scope), services.clock.now()
+    login = await services.accounts.logins.open(account, address, now, _agent(request), proof)
     moved = await _come_along(request, login)
-    kept = _kept(request, value.kept_action, value.kept)
     if kept is not None:
         session.become(request, login)
         return session.start(request, page(request, "account/kept.html", kept), login)
-    answer = see(request, session.back_to(request, value.next, START), moved)
+    answer = see(request, session.back_to(request, wanted, START), moved)
     return session.start(request, answer, login)
 
 
