@@ -135,7 +135,9 @@ ACCOUNT_LOCKED = ErrorKind("account_locked", 403, "This account is locked.")
 ACCOUNT_NOT_FOUND = ErrorKind("account_not_found", 404, "There is no such account.")
 LOGIN_LIMITED = ErrorKind("login_limited", 429, "Too many failed logins; wait and try again.")
 SECOND_FACTOR_REQUIRED = ErrorKind(
-    "second_factor_required", 403, "This account needs its second factor, or an API key."
+    "second_factor_required",
+    403,
+    "This account has a second factor: send its code along, or use an API key.",
 )
 PROOF_REQUIRED = ErrorKind(
     "proof_required", 403, "This needs a sign-in of the last ten minutes, or the password again."

@@ -37,6 +37,9 @@ FactorCode = Annotated[
         description="The six digits of an authenticator app, or a recovery code.",
     ),
 ]
+PasskeyAnswer = Annotated[
+    str, Meta(min_length=2, max_length=8192, description="What a browser says of a passkey.")
+]
 Name = Annotated[
     str, Meta(min_length=1, max_length=254, description="A username or an e-mail address.")
 ]

@@ -13,8 +13,8 @@ from shortd.accounts.accounts import ID_LENGTH, find_account, label, typed_name,
 from shortd.accounts.credentials import end_credentials, living_keys
 from shortd.accounts.known_clients import Client, Clients, is_known, note_client
 from shortd.accounts.proofs import is_proven, note_proof
-from shortd.accounts.second_factors import SecondFactors, Standing
-from shortd.accounts.tokens import Login, put_token
+from shortd.accounts.second_factors import SecondFactors, Standing, set_up_first
+from shortd.accounts.tokens import OWN, Login, Proof, put_token
 from shortd.accounts.uses import Uses
 from shortd.blocks import blocks
 from shortd.ids import random_text, token_digest
@@ -48,7 +48,6 @@ class SignedIn(NamedTuple):
 class Halfway(NamedTuple):
     """A sign-in whose password was right, and whose second factor is still to come."""
 
-    account: Account
     ticket: str
     """Names it, to be sent with the code."""
     standing: Standing
@@ -157,12 +156,11 @@ class Logins:
         passwords wait to be checked. SECOND_FACTOR_REQUIRED for an account that has to prove more,
         without a `second_factor`; WRONG_CODE for one that is not its own.
         """
-        client = self._clients.of(address, user_agent)
-        account = await self._proven(name, password, address, now, client)
+        account = await self.check(name, password, address, now, user_agent)
         await self.demand_second_factor(account, second_factor, address, now)
-        return await self._open(account, client, now)
+        return await self.open(account, address, now, user_agent)
 
-    async def begin(
+    async def check(
         self,
         name: str,
         password: str,
@@ -171,23 +169,55 @@ class Logins:
         user_agent: str = "",
         *,
         password_alt: str = "",
-    ) -> Login | Halfway:
-        """The same, for who can be asked for a second factor then: it opens the login by `finish`.
+    ) -> Account:
+        """The account of that name, if this is its password; refuses as `log_in` does, but for what
+        is still to be proved: `halfway` says it.
 
         `password_alt` is another derivation of what was typed, for who does not know which one the
         account was made with.
         """
         client = self._clients.of(address, user_agent)
-        account = await self._proven(name, password, address, now, client, password_alt)
+        account, known = self._named(name, client, now)
+        await self._check_password(
+            Secret.LOGIN,
+            account,
+            typed_name(name),
+            password,
+            address,
+            known=known,
+            alt=password_alt,
+        )
+        if account is None:
+            raise errors.BAD_CREDENTIALS()
+        return account
+
+    def halfway(self, account: Account, now: int) -> Halfway | None:
+        """What is still to be proved by who has sent an account's password; None for nothing.
+        ACCOUNT_LOCKED."""
         standing = self._factors.of(account)
         if not standing.is_asked:
-            return await self._open(account, client, now)
+            return None
         unlocked(account)
         ticket = self._tickets.issue(HALFWAY, _about(account), now)
-        return Halfway(account, f"{account.userid}.{ticket.hex()}", standing)
+        return Halfway(f"{account.userid}.{ticket.hex()}", standing)
 
-    def halfway(self, ticket: str, now: int) -> Halfway:
-        """The sign-in that a ticket names. BAD_CREDENTIALS if it is over, or was finished."""
+    def still_halfway(self, ticket: str, now: int) -> Halfway:
+        """The same by its ticket. BAD_CREDENTIALS if it is over, or was finished."""
+        account, _ = self._ticketed(ticket, now)
+        return Halfway(ticket, self._factors.of(account))
+
+    async def finish(self, ticket: str, code: str, address: str, now: int) -> Account:
+        """The account of a sign-in that was begun, by a code of its second factor.
+
+        BAD_CREDENTIALS if it is over, WRONG_CODE, LOGIN_LIMITED.
+        """
+        account, raw = self._ticketed(ticket, now)
+        await self._factors.prove(account, code, address, now)
+        if not self._tickets.spend(raw, now):
+            raise errors.BAD_CREDENTIALS("That took too long. Sign in again.")
+        return account
+
+    def _ticketed(self, ticket: str, now: int) -> tuple[Account, bytes]:
         userid, _, spelled = ticket.partition(".")
         with self._store.read() as txn:
             account = ACCOUNTS.get(txn, (userid,))
@@ -197,20 +227,7 @@ class Logins:
             raw = b""
         if account is None or not self._tickets.is_good(raw, HALFWAY, _about(account), now):
             raise errors.BAD_CREDENTIALS("That took too long. Sign in again.")
-        return Halfway(account, ticket, self._factors.of(account))
-
-    async def finish(
-        self, ticket: str, code: str, address: str, now: int, user_agent: str = ""
-    ) -> Login:
-        """A new token for a sign-in that was begun, by a code of the account's second factor.
-
-        BAD_CREDENTIALS if it is over, WRONG_CODE, LOGIN_LIMITED, ACCOUNT_LOCKED.
-        """
-        account = self.halfway(ticket, now).account
-        await self._factors.prove(account, code, address, now)
-        if not self._tickets.spend(bytes.fromhex(ticket.partition(".")[2]), now):
-            raise errors.BAD_CREDENTIALS("That took too long. Sign in again.")
-        return await self._open(account, self._clients.of(address, user_agent), now)
+        return account, raw
 
     async def demand_second_factor(
         self, account: Account, code: str | None, address: str, now: int
@@ -219,28 +236,24 @@ class Logins:
         he sent along. SECOND_FACTOR_REQUIRED for one that is missing, or that cannot be there yet;
         WRONG_CODE, LOGIN_LIMITED."""
         standing = self._factors.of(account)
-        if not standing.is_asked and not standing.is_due:
+        if standing.is_due:
+            unlocked(account)
+            raise set_up_first()
+        if not standing.is_asked:
             return
-        if standing.is_due or code is None:
+        if code is None:
             unlocked(account)
             raise errors.SECOND_FACTOR_REQUIRED(field="second_factor")
         await self._factors.prove(account, code, address, now, field="second_factor")
 
-    async def _proven(
-        self, name: str, password: str, address: str, now: int, client: Client, alt: str = ""
-    ) -> Account:
-        """The account that a name and a password are of. BAD_CREDENTIALS, LOGIN_LIMITED, BUSY."""
-        account, known = self._named(name, client, now)
-        await self._check_password(
-            Secret.LOGIN, account, typed_name(name), password, address, known=known, alt=alt
-        )
-        if account is None:
-            raise errors.BAD_CREDENTIALS()
-        return account
+    async def open(
+        self, account: Account, address: str, now: int, user_agent: str = "", proof: Proof = OWN
+    ) -> Login:
+        """A new token for who has proven all that this account asks for.
 
-    async def _open(self, account: Account, client: Client, now: int) -> Login:
-        """A new token, if the password is still the one that was proved. BAD_CREDENTIALS,
-        ACCOUNT_LOCKED."""
+        BAD_CREDENTIALS if it is gone, or its password is another one by now; ACCOUNT_LOCKED.
+        """
+        client = self._clients.of(address, user_agent)
         token = random_text(self._random, ID_LENGTH)
 
         def issue(txn: WriteTxn) -> Account:
@@ -249,7 +262,7 @@ class Logins:
                 raise errors.BAD_CREDENTIALS()
             unlocked(current)
             lifetime = self._limits.token_lifetime(current.type)
-            put_token(txn, current.userid, token, now, lifetime, client)
+            put_token(txn, current.userid, token, now, lifetime, client, proof)
             return current
 
         # Who wants to make room has to log in for it.

@@ -16,12 +16,10 @@ import msgspec
 import structlog
 
 from shortd import errors
-from shortd.accounts.accounts import ID_LENGTH, label, registered, unlocked
-from shortd.accounts.known_clients import Clients
+from shortd.accounts.accounts import label, registered
 from shortd.accounts.proofs import demand_proof, note_proof
 from shortd.accounts.second_factors import SecondFactors
-from shortd.accounts.tokens import Login, put_token
-from shortd.ids import random_id, random_text, token_digest
+from shortd.ids import random_id, token_digest
 from shortd.models.accounts import Account, Passkey
 from shortd.models.mail import FactorChange
 from shortd.names import check_name
@@ -62,16 +60,13 @@ class Passkeys:
         store: Store,
         settings: Settings,
         guessing: Guessing,
-        clients: Clients,
         factors: SecondFactors,
         tickets: Tickets,
         random: Random,
     ) -> None:
         self._store = store
         self._party = RelyingParty(settings.pages_url)
-        self._limits = settings.limits
         self._guessing = guessing
-        self._clients = clients
         self._factors = factors
         self._tickets = tickets
         self._random = random
@@ -94,12 +89,12 @@ class Passkeys:
             rows = _rows(txn, account.userid)
         return sorted(rows, key=lambda row: (row.create_utime, row.id), reverse=True)
 
-    def request_options(self, now: int) -> dict[str, Any]:
-        """What a browser is asked for who signs in, or proves himself again."""
-        return self._party.request_options(self._tickets.issue(_SIGN_IN, "", now))
+    def request_options(self, now: int) -> str:
+        """What a browser is asked for who signs in, or proves himself again, as JSON."""
+        return _json(self._party.request_options(self._tickets.issue(_SIGN_IN, "", now)))
 
-    async def creation_options(self, account: Account, now: int) -> dict[str, Any]:
-        """What a browser is asked for a new one of this account. NOT_REGISTERED."""
+    async def creation_options(self, account: Account, now: int) -> str:
+        """What a browser is asked for a new one of this account, as JSON. NOT_REGISTERED."""
 
         def handle_of(txn: WriteTxn) -> bytes:
             registered(txn, account.userid)
@@ -110,9 +105,8 @@ class Passkeys:
         with self._store.read() as txn:
             rows = _rows(txn, account.userid)
         challenge = self._tickets.issue(_MAKE, account.userid, now)
-        return self._party.creation_options(
-            challenge, handle, label(account), [credential_id_of(row.credential) for row in rows]
-        )
+        ids = [credential_id_of(row.credential) for row in rows]
+        return _json(self._party.creation_options(challenge, handle, label(account), ids))
 
     async def add(
         self, account: Account, token: str | None, name: str, text: str, now: int
@@ -176,28 +170,21 @@ class Passkeys:
 
         await self._store.write(drop, Reserve.ALL)
 
-    async def log_in(self, text: str, address: str, now: int, user_agent: str = "") -> Login:
-        """A new token for the account whose passkey has signed.
+    async def check(self, text: str, address: str, now: int) -> Account:
+        """The account whose passkey has signed: nothing more is asked of its owner.
 
-        BAD_CREDENTIALS, LOGIN_LIMITED for an address that named many such, ACCOUNT_LOCKED.
+        BAD_CREDENTIALS, LOGIN_LIMITED for an address that named many such.
         """
         proven = await self._prove(text, address, now)
-        token = random_text(self._random, ID_LENGTH)
-        client = self._clients.of(address, user_agent)
 
-        def open_login(txn: WriteTxn) -> Account | None:
+        def use(txn: WriteTxn) -> Account | None:
             account = ACCOUNTS.get(txn, (proven.row.userid,))
-            if account is None or not self._count(txn, proven, now):
-                return None
-            unlocked(account)
-            lifetime = self._limits.token_lifetime(account.type)
-            put_token(txn, account.userid, token, now, lifetime, client)
-            return account
+            return account if account is not None and self._count(txn, proven, now) else None
 
-        account = await self._store.write(open_login, Reserve.QUARTER)
+        account = await self._store.write(use, Reserve.QUARTER)
         if account is None:
             raise _refused(Flawed("its counter went back, or it is gone"))
-        return Login(account, token)
+        return account
 
     async def prove(
         self, account: Account, token: str | None, text: str, address: str, now: int
@@ -270,6 +257,10 @@ class Passkeys:
             raise Flawed("the challenge was answered before")
 
 
+def _json(options: dict[str, Any]) -> str:
+    return msgspec.json.encode(options).decode()
+
+
 def _rows(txn: Txn, userid: str) -> Sequence[Passkey]:
     return [row for _, row in PASSKEYS.scan(txn, (userid,))]
 
@@ -282,7 +273,7 @@ def _found(txn: Txn, userid: str, passkey_id: str) -> Passkey:
 
 
 def _refused(flaw: Flawed) -> errors.ShortdError:
-    log.info("passkey_refused", reason=str(flaw))
+    log.debug("passkey_refused", reason=str(flaw))
     return errors.BAD_CREDENTIALS(
         "This passkey was not accepted, or it took too long. Try again.", field="credential"
     )

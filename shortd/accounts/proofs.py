@@ -21,7 +21,7 @@ PROOF_LASTS = 10 * MINUTE
 def is_proven(txn: Txn, userid: str, token: str | None, now: int) -> bool:
     """Whether the holder of this login has proved himself lately. Without a token nobody has."""
     login = None if token is None else TOKENS.get(txn, (userid, token_digest(token)))
-    return login is not None and max(login.create_utime, login.proof_utime) > now - PROOF_LASTS
+    return login is not None and now - PROOF_LASTS < login.proof_utime <= now
 
 
 def demand_proof(txn: Txn, userid: str, token: str | None, now: int) -> None:

@@ -85,12 +85,18 @@ class SecondFactors:
         random: Random,
     ) -> None:
         self._store = store
+        self._site = settings.pages_url.partition("://")[2]
         self._policy = settings.auth.second_factor
         self._sends_mail = bool(settings.mail.smtp_url)
         self._mails_per_day = settings.mail.per_day
         self._guessing = guessing
         self._clients = clients
         self._random = random
+
+    @property
+    def are_demanded(self) -> bool:
+        """Whether anybody must have one."""
+        return self._policy != "off"
 
     def of(self, account: Account) -> Standing:
         """What the account has and needs."""
@@ -110,14 +116,19 @@ class SecondFactors:
     def demand(self, account: Account, token: str | None) -> None:
         """SECOND_FACTOR_REQUIRED if it may do nothing else."""
         if self.are_due(account, token):
-            raise errors.SECOND_FACTOR_REQUIRED(
-                "This account has to set up a second factor first, on the pages of this server."
-            )
+            raise set_up_first()
 
     def waiting_secret(self, account: Account, now: int) -> str:
         """The secret that is being set up, in base 32; empty for none."""
         row = self._store.get(SECOND_FACTORS, (account.userid,)) or NOBODYS
         return _base32(row.waiting) if _waits(row, now) else ""
+
+    def uri(self, account: Account, secret: str) -> str:
+        """What an app's camera reads of a secret (the otpauth key URI format)."""
+        import pyotp
+
+        totp = pyotp.TOTP(secret, digits=DIGITS)
+        return totp.provisioning_uri(name=label(account), issuer_name=self._site)
 
     async def begin_app(self, account: Account, token: str | None, now: int) -> None:
         """Draws a secret, which is the account's once a code of it has come. PROOF_REQUIRED,
@@ -269,6 +280,13 @@ class SecondFactors:
             for _ in range(RECOVERY_CODES)
         ]
         return [f"{code[:half]}-{code[half:]}" for code in drawn]
+
+
+def set_up_first() -> errors.ShortdError:
+    """What who must have a second factor and has none is told."""
+    return errors.SECOND_FACTOR_REQUIRED(
+        "This account has to set up a second factor first, on the pages of this server."
+    )
 
 
 def clear(txn: WriteTxn, userid: str) -> None:

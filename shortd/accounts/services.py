@@ -66,6 +66,6 @@ def open_accounts(
         api_keys=ApiKeys(store, guessing, random),
         access_tokens=AccessTokens(store, guessing, hashes, random),
         factors=factors,
-        passkeys=Passkeys(store, settings, guessing, clients, factors, tickets, random),
+        passkeys=Passkeys(store, settings, guessing, factors, tickets, random),
         preferences=PreferencesKeeper(store),
     )

@@ -81,6 +81,8 @@ class Token(msgspec.Struct, array_like=True, frozen=True):
     """When its owner last proved himself again; 0 if not since it was opened."""
     vouched: bool = False
     """Whether it was opened on another's word, an issuer's, who asks for factors of his own."""
+    issuer: str = ""
+    """Whose word, by the name that the settings give the issuer; empty for none."""
 
 
 class Passkey(msgspec.Struct, array_like=True, frozen=True):
@@ -100,7 +102,7 @@ class Passkey(msgspec.Struct, array_like=True, frozen=True):
     use_utime: int = 0
     """When it was last used; 0 if never."""
     doubt_utime: int = 0
-    """When its counter went back, as that of a copy does: it has opened nothing since. 0 if never."""
+    """When its counter went back, as a copy's does: it has opened nothing since. 0 if never."""
 
 
 class SecondFactor(msgspec.Struct, array_like=True, frozen=True):

@@ -21,8 +21,6 @@ import msgspec
 from shortd.clock import MINUTE
 from shortd.security.tickets import LIFETIME
 
-ANSWER_CHARACTERS = 8192
-"""Of an answer, as JSON."""
 CREDENTIAL_BYTES = 2048
 """Of a credential that is kept: an id of at most 1023 bytes, and a public key."""
 ALGORITHMS = (-8, -7, -257)
