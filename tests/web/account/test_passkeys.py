@@ -60,7 +60,9 @@ def add(surfer: Surfer, key: Authenticator, name: str = "Phone", **lies: Any) ->
 def sign_in(surfer: Surfer, authenticator: Authenticator, **lies: Any) -> Any:
     asked = options(surfer.get("/-/login").text)
     more = {name: lies.pop(name) for name in ("next",) if name in lies}
-    return surfer.send("/-/login/passkey", {"credential": authenticator.sign(asked, **lies), **more})
+    return surfer.send(
+        "/-/login/passkey", {"credential": authenticator.sign(asked, **lies), **more}
+    )
 
 
 def names(surfer: Surfer) -> list[str]:
@@ -86,7 +88,7 @@ def test_it_signs_in_by_itself(app: RunningApp, ann: Surfer, key: Authenticator)
 def test_what_was_made_here_comes_along(app: RunningApp, ann: Surfer, key: Authenticator) -> None:
     add(ann, key)
     surfer = Surfer(app, OWN)
-    surfer.send("/", {"url": "https://example.com/kept"})
+    surfer.send("/-/new", {"url": "https://example.com/kept"})
     assert "came along" in surfer.follow(sign_in(surfer, key)).text
     assert surfer.call("get_entries", count=10)["entries"][0]["url"] == "https://example.com/kept"
 
@@ -189,8 +191,11 @@ def test_a_creation_that_is_not_quite_right(
 
 @pytest.mark.parametrize(
     "credential",
-    ["", "{}", "[]", "null", '{"id":1}', '{"id":"AA","rawId":"AA","response":{}}', "\u202e" * 50]
-    + ['{"id":"AA","rawId":"AA","response":{"clientDataJSON":"AA","signature":"AA"}}'],
+    [
+        *("", "{}", "[]", "null", '{"id":1}', "\u202e" * 50),
+        '{"id":"AA","rawId":"AA","response":{}}',
+        '{"id":"AA","rawId":"AA","response":{"clientDataJSON":"AA","signature":"AA"}}',
+    ],
 )
 def test_anything_may_come(ann: Surfer, key: Authenticator, credential: str) -> None:
     add(ann, key)
@@ -344,7 +349,8 @@ def test_the_library_waits_for_the_first_one(tmp_path: Path) -> None:
     """A server that nobody has a passkey on holds neither library in memory."""
     program = (
         "import sys; from shortd.testing import open_app\n"
-        f"with open_app({str(tmp_path / 'data')!r}, environ={{'SHORTD_PUBLIC_URL': {OWN!r}}}) as a:\n"
+        f"environ = {{'SHORTD_PUBLIC_URL': {OWN!r}}}\n"
+        f"with open_app({str(tmp_path / 'data')!r}, environ=environ) as a:\n"
         "    assert a.get('/-/login', headers={'accept': 'text/html'}).status_code == 200\n"
         "assert not {'fido2', 'pyotp'} & set(sys.modules)"
     )
