@@ -89,6 +89,13 @@ class Logins:
             login = TOKENS.get(txn, (userid, token_digest(token)))
         return 0 if login is None else login.expiration_utime
 
+    def issuer_of(self, userid: str, token: str) -> str:
+        """The issuer on whose word this login was opened, by its name in the settings; empty for
+        none."""
+        with self._store.read() as txn:
+            login = TOKENS.get(txn, (userid, token_digest(token)))
+        return "" if login is None else login.issuer
+
     def of_account(self, account: Account, token: str | None, now: int) -> list[SignedIn]:
         """An account's logins that are good, the newest first; `token` is that of who asks."""
         with self._store.read() as txn:

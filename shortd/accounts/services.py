@@ -8,7 +8,9 @@ from random import Random
 from shortd.accounts.access_tokens import AccessTokens
 from shortd.accounts.accounts import Accounts
 from shortd.accounts.api_keys import ApiKeys
+from shortd.accounts.identities import Identities
 from shortd.accounts.known_clients import Clients
+from shortd.accounts.login_links import LoginLinks
 from shortd.accounts.logins import Logins
 from shortd.accounts.mailboxes import Mailboxes
 from shortd.accounts.preferences import PreferencesKeeper
@@ -28,6 +30,8 @@ class AccountServices:
     mailboxes: Mailboxes
     api_keys: ApiKeys
     access_tokens: AccessTokens
+    identities: Identities
+    login_links: LoginLinks
     preferences: PreferencesKeeper
 
     async def save_uses(self) -> None:
@@ -57,5 +61,7 @@ def open_accounts(
         ),
         api_keys=ApiKeys(store, guessing, random),
         access_tokens=AccessTokens(store, guessing, hashes, random),
+        identities=Identities(store, owners, random),
+        login_links=LoginLinks(store, random),
         preferences=PreferencesKeeper(store),
     )

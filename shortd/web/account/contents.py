@@ -44,7 +44,71 @@ class SignPage(msgspec.Struct, frozen=True, kw_only=True):
     """Whether others could read what is sent from here."""
     kept: Kept | None = None
     takes_signups: bool = True
+    takes_passwords: bool = True
+    """Whether a password opens anything here."""
+    issuers: Sequence[tuple[str, str]] = ()
+    """Names in addresses and labels of those that people may sign in by."""
+    named: str = ""
+    """Whom the proxy names, if no account is linked to that."""
     sends_mail: bool = True
+
+
+class FaultPage(msgspec.Struct, frozen=True, kw_only=True):
+    """account/sign_in_failed.html."""
+
+    said: str
+    change: str
+    """What is to be done about it."""
+    detail: str
+    """What was found, in English."""
+    id: str
+    """Under which it stands in the log."""
+    issuer: str
+    label: str
+    callback: str
+    """The address that the issuer has to know."""
+    next: str = ""
+    is_in: bool = False
+
+
+class SignedOutPage(msgspec.Struct, frozen=True, kw_only=True):
+    """account/signed_out.html."""
+
+    issuer: str = ""
+    """By which he had come; empty for none."""
+    label: str = ""
+
+
+class LoginLinkPage(msgspec.Struct, frozen=True, kw_only=True):
+    """account/login_link.html."""
+
+    link: str
+    """Empty for one that opens nothing any more."""
+
+
+class ConfirmPage(msgspec.Struct, frozen=True, kw_only=True):
+    """account/confirm.html."""
+
+    form: Form[Any]
+    next: str
+    name: str
+    """What the account is called."""
+    has_password: bool
+    issuers: Sequence[tuple[str, str]]
+    """Those that the account is linked to."""
+    is_open: bool = False
+
+
+class WayRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Who an account is at an issuer, or to the proxy."""
+
+    id: str
+    label: str
+    """Of the issuer; empty for the proxy."""
+    called: str
+    created: int
+    used: int
+    """Unix time in µs, within an hour; 0 if never."""
 
 
 class SignedInRow(msgspec.Struct, frozen=True, kw_only=True):
