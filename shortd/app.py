@@ -25,8 +25,9 @@ from shortd.links.addresses import LINK_PATH, read_path
 from shortd.services import Services
 from shortd.web import calls, session
 from shortd.web.account.download import HANDLERS as MY_DATA_HANDLERS
-from shortd.web.account.kept_forms import SignInAgain
+from shortd.web.account.factors import HANDLERS as FACTORS_HANDLERS
 from shortd.web.account.issuers import HANDLERS as ISSUER_HANDLERS
+from shortd.web.account.kept_forms import SignInAgain
 from shortd.web.account.keys import HANDLERS as KEYS_HANDLERS
 from shortd.web.account.login_links import HANDLERS as LOGIN_LINK_HANDLERS
 from shortd.web.account.overview import HANDLERS as ACCOUNT_HANDLERS
@@ -41,6 +42,7 @@ from shortd.web.links import HANDLERS as LINK_HANDLERS
 from shortd.web.links.jobs import Jobs
 from shortd.web.pages import Pages, open_pages
 from shortd.web.proxied import Proxied
+from shortd.web.render import see
 from shortd.web.routing import client_address, response
 from shortd.web.session import SignInFirst
 from shortd.web.share.pages import HANDLERS as SHARE_HANDLERS
@@ -183,6 +185,7 @@ def _routed(*routers: Router) -> Litestar:
             *ACCOUNT_HANDLERS,
             *MY_DATA_HANDLERS,
             *KEYS_HANDLERS,
+            *FACTORS_HANDLERS,
             *OPENING_HANDLERS,
             *SHARE_HANDLERS,
             *TOOLS_HANDLERS,
@@ -215,6 +218,8 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
     pages: Pages = request.app.state.pages
     heads = request.app.state.services.visits.heads
     reader = pages.reader(heads.of(request.scope["headers"]))
+    if error.kind is errors.SECOND_FACTOR_REQUIRED and reader is not None:
+        return see(request, session.SECOND_FACTOR)
     answer = error_answer(pages, error, reader, calls.words(request))
     if isinstance(fault, HTTPException) and fault.headers and "allow" in fault.headers:
         # Litestar's order is a set's, another one in every process.

@@ -134,6 +134,15 @@ ALREADY_VERIFIED = ErrorKind("already_verified", 409, "Your e-mail address is ve
 ACCOUNT_LOCKED = ErrorKind("account_locked", 403, "This account is locked.")
 ACCOUNT_NOT_FOUND = ErrorKind("account_not_found", 404, "There is no such account.")
 LOGIN_LIMITED = ErrorKind("login_limited", 429, "Too many failed logins; wait and try again.")
+SECOND_FACTOR_REQUIRED = ErrorKind(
+    "second_factor_required",
+    403,
+    "This account has a second factor: send its code along, or use an API key.",
+)
+PROOF_REQUIRED = ErrorKind(
+    "proof_required", 403, "This needs a sign-in of the last ten minutes, or the password again."
+)
+PASSKEY_NOT_FOUND = ErrorKind("passkey_not_found", 404, "You have no such passkey.")
 KEY_NOT_FOUND = ErrorKind("key_not_found", 404, "You have no such API key.")
 SCOPE_REQUIRED = ErrorKind("scope_required", 403, "This API key does not allow this.")
 

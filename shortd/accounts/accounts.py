@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from shortd import errors
 from shortd.accounts.known_clients import Client, Clients
-from shortd.accounts.tokens import Login, put_token
+from shortd.accounts.tokens import Login, Proof, put_token
 from shortd.blocks import blocks
 from shortd.clock import DAY
 from shortd.ids import random_text
@@ -170,7 +170,8 @@ class Accounts:
             ACCOUNTS.put(txn, (account.userid,), account)
             if client is not None:
                 lifetime = self._settings.limits.token_lifetime(account.type)
-                put_token(txn, account.userid, token, now, lifetime, client)
+                proof = Proof(utime=now)
+                put_token(txn, account.userid, token, now, lifetime, client, proof)
             return account
 
         account = await self._store.write(register)

@@ -12,6 +12,8 @@ from shortd import errors
 from shortd.accounts.accounts import ID_LENGTH, find_account, label, typed_name, unlocked
 from shortd.accounts.credentials import end_credentials, living_keys
 from shortd.accounts.known_clients import Client, Clients, is_known, note_client
+from shortd.accounts.proofs import is_proven, note_proof
+from shortd.accounts.second_factors import SecondFactors, Standing, set_up_first
 from shortd.accounts.tokens import OWN, Login, Proof, put_token
 from shortd.accounts.uses import Uses
 from shortd.blocks import blocks
@@ -20,12 +22,15 @@ from shortd.models.accounts import Account, AccountType, Token
 from shortd.security.fair_queue import Purpose, Turn
 from shortd.security.guessing import Guessing, Secret
 from shortd.security.passwords import PasswordHasher
+from shortd.security.tickets import Tickets
 from shortd.settings import LimitSettings
 from shortd.store import Store
 from shortd.store.room import Reserve
 from shortd.store.schema import ACCOUNTS, TOKENS
 from shortd.store.txn import WriteTxn
 
+HALFWAY = "sign-in"
+"""The purpose of tickets for what comes after the password."""
 ID_BYTES = 12
 """Of a token's digest, by which its owner names a login."""
 
@@ -40,6 +45,14 @@ class SignedIn(NamedTuple):
     """Whether it is the one that asks."""
 
 
+class Halfway(NamedTuple):
+    """A sign-in whose password was right, and whose second factor is still to come."""
+
+    ticket: str
+    """Names it, to be sent with the code."""
+    standing: Standing
+
+
 class Logins:
     """The rules of logins over the store. Times are Unix µs, passwords 64 hex digits."""
 
@@ -50,6 +63,8 @@ class Logins:
         hasher: PasswordHasher,
         guessing: Guessing,
         clients: Clients,
+        factors: SecondFactors,
+        tickets: Tickets,
         random: Random,
     ) -> None:
         self._store = store
@@ -57,6 +72,8 @@ class Logins:
         self._hasher = hasher
         self._guessing = guessing
         self._clients = clients
+        self._factors = factors
+        self._tickets = tickets
         self._random = random
         self.uses: Uses[tuple[str, bytes], Token] = Uses(store, TOKENS)
 
@@ -137,20 +154,17 @@ class Logins:
         now: int,
         user_agent: str = "",
         *,
-        password_alt: str = "",
+        second_factor: str | None = None,
     ) -> Login:
         """A new token for the account of that username or e-mail address.
 
-        `password_alt` is another derivation of what was typed, for who does not know which one the
-        account was made with.
-
         Unknown names take as long as wrong passwords and answer alike: BAD_CREDENTIALS.
         LOGIN_LIMITED after many of either; ACCOUNT_LOCKED for the right one; BUSY when too many
-        passwords wait to be checked.
+        passwords wait to be checked. SECOND_FACTOR_REQUIRED for an account that has to prove more,
+        without a `second_factor`; WRONG_CODE for one that is not its own.
         """
-        account = await self.check(
-            name, password, address, now, user_agent, password_alt=password_alt
-        )
+        account = await self.check(name, password, address, now, user_agent)
+        await self.demand_second_factor(account, second_factor, address, now)
         return await self.open(account, address, now, user_agent)
 
     async def check(
@@ -163,7 +177,12 @@ class Logins:
         *,
         password_alt: str = "",
     ) -> Account:
-        """The account of that name, if this is its password; refuses as `log_in` does."""
+        """The account of that name, if this is its password; refuses as `log_in` does, but for what
+        is still to be proved: `halfway` says it.
+
+        `password_alt` is another derivation of what was typed, for who does not know which one the
+        account was made with.
+        """
         client = self._clients.of(address, user_agent)
         account, known = self._named(name, client, now)
         await self._check_password(
@@ -178,6 +197,61 @@ class Logins:
         if account is None:
             raise errors.BAD_CREDENTIALS()
         return account
+
+    def halfway(self, account: Account, now: int) -> Halfway | None:
+        """What is still to be proved by who has sent an account's password; None for nothing.
+        ACCOUNT_LOCKED."""
+        standing = self._factors.of(account)
+        if not standing.is_asked:
+            return None
+        unlocked(account)
+        ticket = self._tickets.issue(HALFWAY, _about(account), now)
+        return Halfway(f"{account.userid}.{ticket.hex()}", standing)
+
+    def still_halfway(self, ticket: str, now: int) -> Halfway:
+        """The same by its ticket. BAD_CREDENTIALS if it is over, or was finished."""
+        account, _ = self._ticketed(ticket, now)
+        return Halfway(ticket, self._factors.of(account))
+
+    async def finish(self, ticket: str, code: str, address: str, now: int) -> Account:
+        """The account of a sign-in that was begun, by a code of its second factor.
+
+        BAD_CREDENTIALS if it is over, WRONG_CODE, LOGIN_LIMITED.
+        """
+        account, raw = self._ticketed(ticket, now)
+        await self._factors.prove(account, code, address, now)
+        if not self._tickets.spend(raw, now):
+            raise errors.BAD_CREDENTIALS("That took too long. Sign in again.")
+        return account
+
+    def _ticketed(self, ticket: str, now: int) -> tuple[Account, bytes]:
+        userid, _, spelled = ticket.partition(".")
+        with self._store.read() as txn:
+            account = ACCOUNTS.get(txn, (userid,))
+        try:
+            raw = bytes.fromhex(spelled)
+        except ValueError:
+            raw = b""
+        if account is None or not self._tickets.is_good(raw, HALFWAY, _about(account), now):
+            raise errors.BAD_CREDENTIALS("That took too long. Sign in again.")
+        return account, raw
+
+    async def demand_second_factor(
+        self, account: Account, code: str | None, address: str, now: int
+    ) -> None:
+        """For who proved that an account is his and cannot be asked anything: uses up the code that
+        he sent along. SECOND_FACTOR_REQUIRED for one that is missing, or that cannot be there yet;
+        WRONG_CODE, LOGIN_LIMITED."""
+        standing = self._factors.of(account)
+        if standing.is_due:
+            unlocked(account)
+            raise set_up_first()
+        if not standing.is_asked:
+            return
+        if code is None:
+            unlocked(account)
+            raise errors.SECOND_FACTOR_REQUIRED(field="second_factor")
+        await self._factors.prove(account, code, address, now, field="second_factor")
 
     async def open(
         self, account: Account, address: str, now: int, user_agent: str = "", proof: Proof = OWN
@@ -257,6 +331,29 @@ class Logins:
             alt=password_alt,
         )
 
+    async def prove(
+        self,
+        account: Account,
+        token: str | None,
+        password: str,
+        address: str,
+        now: int,
+        *,
+        password_alt: str = "",
+    ) -> None:
+        """Makes a login one that has proved itself lately, by the password. As `confirm`."""
+        await self.confirm(account, password, address, now, password_alt=password_alt)
+        if token is None:
+            raise errors.PROOF_REQUIRED()
+        await self._store.write(
+            lambda txn: note_proof(txn, account.userid, token, now), Reserve.QUARTER
+        )
+
+    def is_proven(self, account: Account, token: str | None, now: int) -> bool:
+        """Whether a login has proved itself lately, as changing the ways to sign in takes."""
+        with self._store.read() as txn:
+            return is_proven(txn, account.userid, token, now)
+
     def _named(self, name: str, client: Client, now: int) -> tuple[Account | None, bool]:
         """The account of a name, and whether it was logged in to from there before."""
         with self._store.read() as txn:
@@ -288,6 +385,12 @@ class Logins:
             if not await self._hasher.verify(stored, password, turn, alt):
                 raise errors.BAD_CREDENTIALS(field="password")
             attempt.succeed()
+
+
+def _about(account: Account) -> str:
+    """An account under its present password."""
+    digests = account.password.digests if account.password else ()
+    return f"{account.userid}:{b''.join(digests).hex()}"
 
 
 def _login_id(digest: bytes) -> str:

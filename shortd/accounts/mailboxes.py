@@ -17,13 +17,14 @@ from shortd import errors
 from shortd.accounts.accounts import ID_LENGTH, find_account, label, normalize_email
 from shortd.accounts.credentials import end_credentials
 from shortd.accounts.known_clients import Clients
+from shortd.accounts.logins import Logins
 from shortd.accounts.tokens import Login, put_token
 from shortd.clock import SECOND
 from shortd.ids import random_text
 from shortd.limits.budgets import Budgets
 from shortd.limits.owner_cache import OwnerCache
 from shortd.mail.outbox import put_mail, take_mail
-from shortd.models.accounts import Account, AccountType
+from shortd.models.accounts import Account, AccountType, PasswordHash
 from shortd.models.mail import Mail, MailPurpose
 from shortd.security.guessing import Guessing, Secret
 from shortd.security.mailed_codes import (
@@ -39,7 +40,13 @@ from shortd.security.passwords import PasswordHasher
 from shortd.settings import Settings
 from shortd.store import Store
 from shortd.store.room import Reserve
-from shortd.store.schema import ACCOUNTS, ACCOUNTS_BY_EMAIL, MAIL_HISTORIES, OUTBOX
+from shortd.store.schema import (
+    ACCOUNTS,
+    ACCOUNTS_BY_EMAIL,
+    MAIL_HISTORIES,
+    OUTBOX,
+    SECOND_FACTORS,
+)
 from shortd.store.txn import WriteTxn
 
 
@@ -55,6 +62,7 @@ class Mailboxes:
         budgets: Budgets,
         owners: OwnerCache,
         clients: Clients,
+        logins: Logins,
         random: Random,
     ) -> None:
         self._store = store
@@ -65,6 +73,7 @@ class Mailboxes:
         self._budgets = budgets
         self._owners = owners
         self._clients = clients
+        self._logins = logins
         self._random = random
 
     async def mail_verification(self, userid: str, address: str, now: int) -> None:
@@ -164,6 +173,19 @@ class Mailboxes:
             attempt.succeed()
         return account
 
+    async def set_password(
+        self, account: Account, code: str, passwords: Sequence[str], now: int
+    ) -> None:
+        """Sets the password, and ends all logins, API keys and passkeys.
+
+        `account` is what `try_reset` answered, `passwords` the new one's derivations. WRONG_CODE
+        for whoever comes second, BUSY.
+        """
+        password = await self._hasher.hash(passwords)
+        await self._store.write(
+            lambda txn: _reset(txn, account.userid, code, password, now), Reserve.ALL
+        )
+
     async def reset_password(
         self,
         account: Account,
@@ -172,27 +194,19 @@ class Mailboxes:
         address: str,
         now: int,
         user_agent: str = "",
+        *,
+        second_factor: str | None = None,
     ) -> Login:
-        """Sets the password, ends all logins and API keys, and gives a new login to somebody at a
-        client's address.
-
-        `account` is what `try_reset` answered, `passwords` the new one's derivations. WRONG_CODE
-        for whoever comes second, BUSY.
-        """
+        """The same, with a new login for somebody at a client's address. SECOND_FACTOR_REQUIRED for
+        an account that has one, unless its code comes along; WRONG_CODE, LOGIN_LIMITED."""
+        if account.email_verified:
+            await self._logins.demand_second_factor(account, second_factor, address, now)
         password = await self._hasher.hash(passwords)
         token = random_text(self._random, ID_LENGTH)
         client = self._clients.of(address, user_agent)
 
         def reset(txn: WriteTxn) -> Account:
-            current = ACCOUNTS.get(txn, (account.userid,))
-            if current is None:
-                raise errors.WRONG_CODE()
-            verdict = use_code(txn, current, MailPurpose.RESET, code, now)
-            if verdict is not Verdict.RIGHT:
-                raise _refusal(verdict)
-            current = msgspec.structs.replace(current, password=password)
-            ACCOUNTS.put(txn, (current.userid,), current)
-            end_credentials(txn, current.userid)
+            current = _reset(txn, account.userid, code, password, now)
             lifetime = self._limits.token_lifetime(current.type)
             put_token(txn, current.userid, token, now, lifetime, client)
             return current
@@ -210,6 +224,24 @@ class Mailboxes:
             create_utime=now,
             next_utime=now,
         )
+
+
+def _reset(txn: WriteTxn, userid: str, code: str, password: PasswordHash, now: int) -> Account:
+    """Uses a code up for a new password. What the account has been opened with ends; so does its
+    second factor if nobody knows whose the address is: then it may be a stranger's, who signed up
+    with it."""
+    current = ACCOUNTS.get(txn, (userid,))
+    if current is None:
+        raise errors.WRONG_CODE()
+    verdict = use_code(txn, current, MailPurpose.RESET, code, now)
+    if verdict is not Verdict.RIGHT:
+        raise _refusal(verdict)
+    current = msgspec.structs.replace(current, password=password)
+    ACCOUNTS.put(txn, (current.userid,), current)
+    end_credentials(txn, current.userid)
+    if not current.email_verified:
+        SECOND_FACTORS.delete(txn, (current.userid,))
+    return current
 
 
 def _queue(txn: WriteTxn, mail: Mail, userid: str, email: str) -> None:

@@ -13,10 +13,13 @@ from shortd.accounts.known_clients import Clients
 from shortd.accounts.login_links import LoginLinks
 from shortd.accounts.logins import Logins
 from shortd.accounts.mailboxes import Mailboxes
+from shortd.accounts.passkeys import Passkeys
 from shortd.accounts.preferences import PreferencesKeeper
+from shortd.accounts.second_factors import SecondFactors
 from shortd.blocks import BlockHashes
 from shortd.limits.services import LimitServices
 from shortd.security.services import SecurityServices
+from shortd.security.tickets import Tickets
 from shortd.settings import Settings
 from shortd.store import Store
 
@@ -32,6 +35,8 @@ class AccountServices:
     access_tokens: AccessTokens
     identities: Identities
     login_links: LoginLinks
+    factors: SecondFactors
+    passkeys: Passkeys
     preferences: PreferencesKeeper
 
     async def save_uses(self) -> None:
@@ -51,17 +56,22 @@ def open_accounts(
     """Wires them. `hashes` names clients on the disk."""
     clients = Clients(hashes, settings.clicks.ip)
     hasher, guessing, owners = security.hasher, security.guessing, limits.owners
+    tickets = Tickets(random)
+    factors = SecondFactors(store, settings, guessing, clients, random)
+    logins = Logins(store, settings.limits, hasher, guessing, clients, factors, tickets, random)
     return AccountServices(
         accounts=Accounts(
             store, settings, hasher, owners, limits.holdings, clients, security.log, random
         ),
-        logins=Logins(store, settings.limits, hasher, guessing, clients, random),
+        logins=logins,
         mailboxes=Mailboxes(
-            store, settings, hasher, guessing, limits.budgets, owners, clients, random
+            store, settings, hasher, guessing, limits.budgets, owners, clients, logins, random
         ),
         api_keys=ApiKeys(store, guessing, random),
         access_tokens=AccessTokens(store, guessing, hashes, random),
         identities=Identities(store, owners, random),
         login_links=LoginLinks(store, random),
+        factors=factors,
+        passkeys=Passkeys(store, settings, guessing, factors, tickets, random),
         preferences=PreferencesKeeper(store),
     )

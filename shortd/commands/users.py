@@ -52,6 +52,11 @@ def user_add(place: Place, email: str, username: str, kind: str) -> None:
     "--operator/--no-operator", default=None, help="Whether the operator's pages are its."
 )
 @click.option("--password", is_flag=True, help="Asks for a new one; logins and API keys end.")
+@click.option(
+    "--no-second-factor",
+    is_flag=True,
+    help="Removes its authenticator app, recovery codes and passkeys, which were lost.",
+)
 def user_set(
     place: Place,
     name: str,
@@ -61,13 +66,15 @@ def user_set(
     verified: bool | None,
     operator: bool | None,
     password: bool,
+    no_second_factor: bool,
 ) -> None:
     """Change an account.
 
     An account whose address is known is verified, one whose address is not is registered; custom
     ones may be either.
     """
-    if not password and {email, username, kind, verified, operator} == {None}:
+    is_asked = password or no_second_factor
+    if not is_asked and {email, username, kind, verified, operator} == {None}:
         raise click.UsageError("Say what to change, by an option.")
     place.check()
     changes = {
@@ -77,6 +84,7 @@ def user_set(
         "verified": verified,
         "operator": operator,
         "passwords": _new_password() if password else None,
+        "no_second_factor": no_second_factor,
     }
     act(place, "user set", user=name, changes=changes)
 

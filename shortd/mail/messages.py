@@ -6,6 +6,7 @@ Links are built from `public_url` alone, never from what a request claimed. Head
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -20,12 +21,20 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from shortd.clock import SECOND
 from shortd.mail_addresses import mailbox_of, sender_of
-from shortd.models.mail import Mail, MailPurpose
+from shortd.models.mail import FactorChange, Mail, MailPurpose
 
 _SUBJECTS = {
     MailPurpose.VERIFY.value: "Verify your e-mail address",
     MailPurpose.RESET.value: "Choose a new password",
+    MailPurpose.FACTORS.value: "How your account is opened was changed",
     "test": "Mail from shortd works",
+}
+_CHANGES = {
+    FactorChange.APP_ADDED.value: "The codes of an authenticator app are asked for from now on.",
+    FactorChange.APP_REMOVED.value: "The codes of an authenticator app are not asked for any more.",
+    FactorChange.RECOVERY_CODES.value: "New recovery codes were made; earlier ones have ended.",
+    FactorChange.PASSKEY_ADDED.value: "A passkey was added.",
+    FactorChange.PASSKEY_REMOVED.value: "A passkey was removed.",
 }
 
 
@@ -43,20 +52,32 @@ class Messages:
 
         ValueError if the address is none that mail can be sent to.
         """
-        recipient = mailbox_of(mail.recipient)
-        query = urlencode({"email": recipient.addr_spec, "code": mail.code})
-        link = f"{self._public_url}/-/{mail.purpose.value}?{query}"
-        return self._message(mail.purpose.value, recipient, mail.id, mail.create_utime, link)
+        recipient, changes = mailbox_of(mail.recipient), []
+        if mail.purpose is MailPurpose.FACTORS:
+            link = f"{self._public_url}/-/account/second-factor"
+            changes = [_CHANGES[change] for change in mail.code.split(",") if change in _CHANGES]
+        else:
+            query = urlencode({"email": recipient.addr_spec, "code": mail.code})
+            link = f"{self._public_url}/-/{mail.purpose.value}?{query}"
+        return self._message(
+            mail.purpose.value, recipient, mail.id, mail.create_utime, link, changes
+        )
 
     def test(self, address: str, mail_id: str, now: int) -> EmailMessage:
         """What `shortd mail test` sends. ValueError for an address that is none."""
         return self._message("test", mailbox_of(address), mail_id, now, "")
 
     def _message(
-        self, kind: str, recipient: Address, mail_id: str, utime: int, link: str
+        self,
+        kind: str,
+        recipient: Address,
+        mail_id: str,
+        utime: int,
+        link: str,
+        changes: Sequence[str] = (),
     ) -> EmailMessage:
         site = self._public_url.partition("://")[2]
-        context = {"site": site, "link": link}
+        context = {"site": site, "link": link, "changes": changes}
         message = EmailMessage(SMTPUTF8)
         message["Subject"] = f"{_SUBJECTS[kind]} ({site})"
         message["From"] = self._sender

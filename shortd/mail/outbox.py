@@ -14,7 +14,8 @@ from itertools import islice
 import msgspec
 
 from shortd.clock import DAY, HOUR, SECOND
-from shortd.models.mail import Mail, MailHistory, MailPurpose, MailTraffic
+from shortd.models.accounts import Account
+from shortd.models.mail import FactorChange, Mail, MailHistory, MailPurpose, MailTraffic
 from shortd.names import mailbox_of
 from shortd.security.mailed_codes import LIFETIME, NOBODY, is_current
 from shortd.store import Store
@@ -38,10 +39,10 @@ TIME_TO_READ = 300 * SECOND
 """µs of its code's life that a mail must still have when it is sent."""
 HOURLY = 3
 """Mails of one purpose that a mailbox may be sent: whoever asks, nobody is flooded."""
-DAILY = {MailPurpose.VERIFY: 7, MailPurpose.RESET: 10}
+DAILY = {MailPurpose.VERIFY: 7, MailPurpose.FACTORS: 7, MailPurpose.RESET: 10}
 """Mails of all purposes, before one of this purpose is refused: strangers who have an address
 verified leave its owner a way back into his account."""
-TRAFFIC_SHARE = {MailPurpose.VERIFY: 0.8, MailPurpose.RESET: 1.0}
+TRAFFIC_SHARE = {MailPurpose.VERIFY: 0.8, MailPurpose.FACTORS: 0.9, MailPurpose.RESET: 1.0}
 """The same of what the server may send to everybody."""
 REASON_LENGTH = 200
 TRAFFIC = ("sent",)
@@ -82,9 +83,12 @@ class Outbox:
 
     def is_wanted(self, mail: Mail, now: int) -> bool:
         """Whether the mail's code could still be used: there is no newer one, nobody has used
-        it, and the account is there and has the address."""
+        it, and the account is there and has the address. What tells of a change is wanted while it
+        is news."""
         with self._store.read() as txn:
             account = ACCOUNTS.get(txn, (mail.userid,))
+            if mail.purpose is MailPurpose.FACTORS:
+                return account is not None and _may_be_told(account, mail, now)
             return account is not None and is_current(txn, account, mail.purpose, mail.code, now)
 
     async def remove(self, mail: Mail) -> None:
@@ -121,6 +125,39 @@ class Outbox:
 def put_mail(txn: WriteTxn, mail: Mail) -> None:
     """Queues a mail, in place of any other to that account for that purpose."""
     OUTBOX.put(txn, (mail.userid, mail.purpose), mail)
+
+
+def tell_change(
+    txn: WriteTxn, account: Account, change: FactorChange, mail_id: str, per_day: int, now: int
+) -> None:
+    """Queues a mail to an account's owner, if the address is known to be his, that says what of
+    his ways to sign in was changed. One that waits says it as well; none is left out for its
+    mailbox having got many: it comes later."""
+    if not account.email_verified:
+        return
+    purpose = MailPurpose.FACTORS
+    waiting = OUTBOX.get(txn, (account.userid, purpose))
+    changes = [change.value]
+    if waiting is not None and waiting.code:
+        changes = list(dict.fromkeys([*waiting.code.split(","), change.value]))
+    wait = take_mail(txn, account.email, purpose, per_day, now)
+    put_mail(
+        txn,
+        Mail(
+            id=mail_id,
+            userid=account.userid,
+            purpose=purpose,
+            recipient=account.email,
+            code=",".join(changes),
+            create_utime=now,
+            next_utime=now + wait,
+        ),
+    )
+
+
+def _may_be_told(account: Account, mail: Mail, now: int) -> bool:
+    is_news = now < mail.create_utime + LIFETIME[mail.purpose]
+    return is_news and account.email_verified and account.email == mail.recipient
 
 
 def status_of(txn: Txn) -> OutboxStatus:

@@ -129,7 +129,7 @@ class Passkey(msgspec.Struct, array_like=True, frozen=True):
     use_utime: int = 0
     """When it was last used; 0 if never."""
     doubt_utime: int = 0
-    """When its counter went back, as that of a copy does: it opens nothing since then. 0 if never."""
+    """When its counter went back, as a copy's does: it has opened nothing since. 0 if never."""
 
 
 class SecondFactor(msgspec.Struct, array_like=True, frozen=True):

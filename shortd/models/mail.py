@@ -8,10 +8,22 @@ import msgspec
 
 
 class MailPurpose(StrEnum):
-    """What a mailed code is good for."""
+    """What a mailed code is good for, or what a mail without one tells."""
 
     VERIFY = "verify"
     RESET = "reset"
+    FACTORS = "factors"
+    """That ways to sign in came or went."""
+
+
+class FactorChange(StrEnum):
+    """What a mail of the purpose `FACTORS` tells."""
+
+    APP_ADDED = "app_added"
+    APP_REMOVED = "app_removed"
+    RECOVERY_CODES = "recovery_codes"
+    PASSKEY_ADDED = "passkey_added"
+    PASSKEY_REMOVED = "passkey_removed"
 
 
 class MailedCode(msgspec.Struct, array_like=True, frozen=True):
@@ -36,7 +48,8 @@ class Mail(msgspec.Struct, array_like=True, frozen=True):
     purpose: MailPurpose
     recipient: str
     code: str
-    """In the clear until the mail is delivered; empty once it is given up."""
+    """In the clear until the mail is delivered; empty once it is given up. Of the purpose `FACTORS`
+    it is the changes that it tells, with commas between."""
     create_utime: int
     next_utime: int
     """When to try next."""

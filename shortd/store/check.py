@@ -35,6 +35,8 @@ from shortd.store.schema import (
     LINKS,
     LINKS_BY_ID,
     MEMBERS,
+    PASSKEYS,
+    SECOND_FACTORS,
     STORED_BYTES,
     TABLES,
     TEAMS,
@@ -104,6 +106,12 @@ def _team_faults(txn: Txn) -> Iterator[str]:
     for userid in {key[0] for table in (API_KEYS, GRANTS) for key, _ in table.scan(txn)}:
         if ACCOUNTS.get(txn, (userid,)) is None:
             yield "API keys or v1 logins belong to no account"
+    for userid in {key[0] for table in (PASSKEYS, SECOND_FACTORS) for key, _ in table.scan(txn)}:
+        if ACCOUNTS.get(txn, (userid,)) is None:
+            yield "passkeys or a second factor belong to no account"
+    for (userid, _), _ in PASSKEYS.scan(txn):
+        if SECOND_FACTORS.get(txn, (userid,)) is None:
+            yield "passkeys lack what authenticators know their account by"
 
 
 def _place_faults(txn: Txn, link: Link, rare: RareTerms) -> Iterator[str]:

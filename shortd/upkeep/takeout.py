@@ -35,7 +35,9 @@ from shortd.store.schema import (
     LINKS_BY_ID,
     LINKS_BY_OWNER,
     MEMBERS_BY_ACCOUNT,
+    PASSKEYS,
     PREFERENCES,
+    SECOND_FACTORS,
     TEAM_TRACKERS_BY_TEAM,
     TEAMS,
     TOKENS,
@@ -122,6 +124,15 @@ class Takeout:
             yield _row("identity", identity, without=("userid", "digest"))
         for _, key in API_KEYS.scan(txn, (userid,)):
             yield _row("api_key", key, without=("userid", "digest"))
+        for _, passkey in PASSKEYS.scan(txn, (userid,)):
+            yield _row("passkey", passkey, without=("userid", "credential", "digest", "counter"))
+        factor = SECOND_FACTORS.get(txn, (userid,))
+        if factor is not None and factor.secret:
+            yield {
+                "type": "second_factor",
+                "create_utime": factor.create_utime,
+                "recovery_codes": len(factor.recovery),
+            }
         for _, member in MEMBERS_BY_ACCOUNT.rows(txn, (userid,)):
             joined = TEAMS.get(txn, (member.team,))
             yield _row("member", member) | {"team_name": joined.name if joined else ""}

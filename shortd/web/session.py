@@ -28,6 +28,7 @@ from shortd.web.routing import AnyRequest, services_of
 
 LOGIN = "/-/login"
 CONFIRM = "/-/account/confirm"
+SECOND_FACTOR = "/-/account/second-factor"
 LONGEST = 400 * DAY
 """µs that browsers keep a cookie at most (RFC 6265bis 5.5)."""
 BACK = frozenset(

@@ -51,6 +51,70 @@ class SignPage(msgspec.Struct, frozen=True, kw_only=True):
     named: str = ""
     """Whom the proxy names, if no account is linked to that."""
     sends_mail: bool = True
+    passkey: str = ""
+    """What the browser is asked for who has one, as JSON; empty where nobody has."""
+
+
+class CodePage(msgspec.Struct, frozen=True, kw_only=True):
+    """account/code.html."""
+
+    form: Form[Any]
+    ticket: str
+    """Names the sign-in that was begun."""
+    next: str = ""
+    kept: Kept | None = None
+    takes_code: bool = True
+    """Whether there are codes; else only a passkey helps."""
+    passkey: str = ""
+    """As in `SignPage`."""
+
+
+class PasskeyRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A passkey of an account."""
+
+    id: str
+    name: str
+    created: int
+    used: int
+    """Unix time in µs; 0 if never."""
+    is_doubted: bool
+    """Whether its counter went back: it opens nothing any more."""
+
+
+class FactorsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """account/second_factor.html."""
+
+    is_proven: bool
+    """Whether who asks has proved himself lately; else the page asks for that first."""
+    has_password: bool
+    is_due: bool
+    """Whether nothing else can be done before this."""
+    is_demanded: bool
+    has_app: bool
+    since: int
+    codes_left: int
+    passkeys: Sequence[PasskeyRow]
+    most_passkeys: int
+    name: str
+    """What the account is called."""
+    creation: str = ""
+    """What the browser is asked for a new passkey, as JSON; empty where it cannot have one."""
+    request: str = ""
+    """What it is asked for an old one, as a proof."""
+    has_passkeys: bool = True
+    """Whether browsers have any for pages like these."""
+    secret: str = ""
+    """That is being set up, in groups of four."""
+    qr: str = ""
+    """The same for an app's camera: an image as a data URI."""
+    codes: Sequence[str] = ()
+    """Recovery codes, this once."""
+    forms: dict[str, Form[Any]] = {}
+    """Those that were refused, by the last part of their address."""
+    is_open: bool = False
+
+    def form(self, name: str) -> Form[Any]:
+        return self.forms.get(name) or filled()
 
 
 class FaultPage(msgspec.Struct, frozen=True, kw_only=True):

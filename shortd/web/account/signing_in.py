@@ -14,12 +14,13 @@ from litestar import Response
 from msgspec import Meta
 
 from shortd import errors
+from shortd.accounts.logins import Halfway
 from shortd.accounts.tokens import Login, Proof
-from shortd.fields import Email, Name, Username
+from shortd.fields import Email, FactorCode, Name, PasskeyAnswer, Username
 from shortd.models.accounts import Account
 from shortd.services import Services
 from shortd.web import forms, session
-from shortd.web.account.contents import KEPT_ADDRESS, KEPT_BYTES, Kept, SignPage
+from shortd.web.account.contents import KEPT_ADDRESS, KEPT_BYTES, CodePage, Kept, SignPage
 from shortd.web.account.passwords import (
     NewPassword,
     Password,
@@ -38,15 +39,36 @@ START = "/-/dashboard"
 SIGNED_OUT = "/-/logout/done"
 """Where who came by an issuer is told so."""
 
+CODE_TEMPLATE = "account/code.html"
+
 Next = Annotated[str, Meta(max_length=4096)]
+KeptAction = Annotated[str, Meta(max_length=KEPT_ADDRESS)]
+KeptBody = Annotated[str, Meta(max_length=KEPT_BYTES)]
+
+
+class Onward(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a sign-in leads on to. (A Struct has one base with fields: `SignIn` repeats them.)"""
+
+    next: Next = ""
+    kept_action: KeptAction = ""
+    """Of a form that is to be sent once more; empty for none."""
+    kept: KeptBody = ""
 
 
 class SignIn(Password, frozen=True, kw_only=True):
     name: Name
     next: Next = ""
-    kept_action: Annotated[str, Meta(max_length=KEPT_ADDRESS)] = ""
-    """Of a form that is to be sent once more; empty for none."""
-    kept: Annotated[str, Meta(max_length=KEPT_BYTES)] = ""
+    kept_action: KeptAction = ""
+    kept: KeptBody = ""
+
+
+class SecondStep(Onward, frozen=True, kw_only=True):
+    ticket: Annotated[str, Meta(max_length=128)]
+    code: FactorCode
+
+
+class ByPasskey(Onward, frozen=True, kw_only=True):
+    credential: PasskeyAnswer
 
 
 class SignUp(NewPassword, frozen=True, kw_only=True):
@@ -90,6 +112,10 @@ async def log_in(request: AnyRequest) -> Response[bytes]:
         account = await services.accounts.logins.check(
             value.name, first, address, services.clock.now(), agent, password_alt=other
         )
+        halfway = services.accounts.logins.halfway(account, services.clock.now())
+        if halfway is not None:
+            onward = filled(next=value.next, kept_action=value.kept_action, kept=value.kept)
+            return page(request, CODE_TEMPLATE, _code_content(request, onward, halfway))
         kept = _kept(request, value.kept_action, value.kept)
         proof = Proof(utime=services.clock.now())
         return await open_session(request, account, proof, value.next, kept)
@@ -99,6 +125,69 @@ async def log_in(request: AnyRequest) -> Response[bytes]:
         else:
             form = form.refuse(refusal, words)
         return again(request, "account/login.html", _content(request, form), form)
+
+
+@act("/-/login/code", status_code=303)
+async def send_code(request: AnyRequest) -> Response[bytes]:
+    """What follows the password of an account with a second factor. Nobody is signed in before."""
+    words = language_of(request).gettext
+    form = await forms.read(request, SecondStep, call="login")
+    services, value = services_of(request), form.value
+    address, now = client_address(services, request.scope), services.clock.now()
+    logins = services.accounts.logins
+    try:
+        if value is not None:
+            account = await logins.finish(value.ticket, value.code, address, now)
+            kept = _kept(request, value.kept_action, value.kept)
+            return await open_session(request, account, Proof(utime=now), value.next, kept)
+    except errors.ShortdError as refusal:
+        if refusal.kind is errors.BAD_CREDENTIALS:
+            return _begin_anew(request, form, refusal.said(words))
+        form = form.refuse(refusal, words)
+    try:
+        halfway = logins.still_halfway(form.last("ticket"), now)
+    except errors.ShortdError as refusal:
+        return _begin_anew(request, form, refusal.said(words))
+    return again(request, CODE_TEMPLATE, _code_content(request, form, halfway), form)
+
+
+@act("/-/login/passkey", status_code=303)
+async def log_in_by_passkey(request: AnyRequest) -> Response[bytes]:
+    """A new login for who has signed with a passkey, which is both factors."""
+    words = language_of(request).gettext
+    form = await forms.read(request, ByPasskey, call="login")
+    services, value = services_of(request), form.value
+    address, now = client_address(services, request.scope), services.clock.now()
+    if value is None:
+        return _begin_anew(request, form, words("Your browser has sent no passkey."))
+    try:
+        account = await services.accounts.passkeys.check(value.credential, address, now)
+        kept = _kept(request, value.kept_action, value.kept)
+        return await open_session(request, account, Proof(utime=now), value.next, kept)
+    except errors.ShortdError as refusal:
+        return _begin_anew(request, form, refusal.said(words), refusal)
+
+
+def _begin_anew(
+    request: AnyRequest, form: Form[Any], said: str, refusal: errors.ShortdError | None = None
+) -> Response[bytes]:
+    """The form for signing in, with what was wrong."""
+    typed = {name: form.text(name) for name in ("next", "kept_action", "kept")}
+    form = filled(**typed).wrong("", said, refusal)
+    return again(request, "account/login.html", _content(request, form), form)
+
+
+def _code_content(request: AnyRequest, form: Form[Any], halfway: Halfway) -> CodePage:
+    services = services_of(request)
+    passkeys, now = services.accounts.passkeys, services.clock.now()
+    return CodePage(
+        form=form,
+        next=form.text("next"),
+        kept=_kept(request, form.text("kept_action"), form.text("kept")),
+        ticket=halfway.ticket,
+        takes_code=halfway.standing.has_app,
+        passkey=passkeys.request_options(now) if halfway.standing.passkeys else "",
+    )
 
 
 async def open_session(
@@ -223,6 +312,7 @@ def _content(request: AnyRequest, form: Form[Any]) -> SignPage:
         takes_signups=services.settings.accounts.signup and services.settings.auth.password,
         takes_passwords=services.settings.auth.password,
         issuers=issuer_buttons(services),
+        passkey=_passkey_options(request),
         sends_mail=bool(services.settings.mail.smtp_url),
     )
 
@@ -240,6 +330,14 @@ def _kept(request: AnyRequest, action: str, body: str) -> Kept | None:
         return kept if wanted and kept.fields else None
     except ValueError:
         return None
+
+
+def _passkey_options(request: AnyRequest) -> str:
+    """What the browser is asked for; empty where nobody has a passkey."""
+    services = services_of(request)
+    if not services.accounts.passkeys.are_used():
+        return ""
+    return services.accounts.passkeys.request_options(services.clock.now())
 
 
 def is_in(request: AnyRequest) -> bool:
@@ -283,6 +381,8 @@ def _agent(request: AnyRequest) -> str:
 HANDLERS = (
     show_login,
     log_in,
+    send_code,
+    log_in_by_passkey,
     show_signup,
     sign_up,
     show_logout,
