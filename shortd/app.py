@@ -32,6 +32,7 @@ from shortd.web.account.keys import HANDLERS as KEYS_HANDLERS
 from shortd.web.account.login_links import HANDLERS as LOGIN_LINK_HANDLERS
 from shortd.web.account.overview import HANDLERS as ACCOUNT_HANDLERS
 from shortd.web.account.signing_in import HANDLERS as SIGNING_IN_HANDLERS
+from shortd.web.account.ways import HANDLERS as WAYS_HANDLERS
 from shortd.web.answers import error_answer, paced
 from shortd.web.bodies import IncomingBody
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
@@ -182,6 +183,7 @@ def _routed(*routers: Router) -> Litestar:
             *SIGNING_IN_HANDLERS,
             *ISSUER_HANDLERS,
             *LOGIN_LINK_HANDLERS,
+            *WAYS_HANDLERS,
             *ACCOUNT_HANDLERS,
             *MY_DATA_HANDLERS,
             *KEYS_HANDLERS,

@@ -58,7 +58,17 @@ def open_accounts(
     hasher, guessing, owners = security.hasher, security.guessing, limits.owners
     tickets = Tickets(random)
     factors = SecondFactors(store, settings, guessing, clients, random)
-    logins = Logins(store, settings.limits, hasher, guessing, clients, factors, tickets, random)
+    logins = Logins(
+        store,
+        settings.limits,
+        hasher,
+        guessing,
+        clients,
+        factors,
+        tickets,
+        random,
+        takes_passwords=settings.auth.password,
+    )
     return AccountServices(
         accounts=Accounts(
             store, settings, hasher, owners, limits.holdings, clients, security.log, random

@@ -211,6 +211,16 @@ class AccountPage(msgspec.Struct, frozen=True, kw_only=True):
     languages: Sequence[tuple[str, str]]
     """Codes and names."""
     meters: Sequence[Meter]
+    has_password: bool = True
+    """Whether its owner proves himself by one."""
+    takes_passwords: bool = True
+    """Whether one opens anything here."""
+    is_proven: bool = False
+    """Whether he has proved himself within the last ten minutes."""
+    is_proxied: bool = False
+    ways: Sequence[WayRow] = ()
+    issuers: Sequence[tuple[str, str]] = ()
+    """Names in addresses and labels of those that could be linked."""
     forms: dict[str, Form[Any]] = {}
     """Those that were refused, by the last part of their address."""
     is_open: bool = False

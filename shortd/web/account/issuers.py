@@ -36,9 +36,9 @@ log = structlog.get_logger(__name__)
 
 
 @show("/-/login/oidc/{name:str}")
-async def begin(request: AnyRequest, name: str) -> Response[bytes]:
+async def begin(request: AnyRequest) -> Response[bytes]:
     """Sends a browser to the issuer, to sign in here."""
-    issuer = _issuer(request, name)
+    issuer = _issuer(request)
     wanted = session.back_to(request, request.query_params.get("next", ""), "")
     if is_in(request):
         return see(request, wanted or START)
@@ -46,19 +46,19 @@ async def begin(request: AnyRequest, name: str) -> Response[bytes]:
 
 
 @show(f"{ACCOUNT}/confirm/{{name:str}}")
-async def prove(request: AnyRequest, name: str) -> Response[bytes]:
+async def prove(request: AnyRequest) -> Response[bytes]:
     """The same for who is signed in, to prove that it is still he."""
     guard.check(request)
-    issuer, found = _issuer(request, name), session.registered(request)
+    issuer, found = _issuer(request), session.registered(request)
     wanted = session.back_to(request, request.query_params.get("next", ""), "")
     return await go(request, issuer, Purpose.PROVE, wanted, found.account)
 
 
 @show(f"{ACCOUNT}/ways/{{name:str}}")
-async def link(request: AnyRequest, name: str) -> Response[bytes]:
+async def link(request: AnyRequest) -> Response[bytes]:
     """The same, to let who comes back open this account from then on."""
     guard.check(request)
-    issuer, found = _issuer(request, name), session.registered(request)
+    issuer, found = _issuer(request), session.registered(request)
     services = services_of(request)
     logins, now = services.accounts.logins, services.clock.now()
     if not logins.is_proven(found.account, found.token, now):
@@ -67,14 +67,14 @@ async def link(request: AnyRequest, name: str) -> Response[bytes]:
 
 
 @show("/-/login/oidc/{name:str}/callback")
-async def come_back(request: AnyRequest, name: str) -> Response[bytes]:
+async def come_back(request: AnyRequest) -> Response[bytes]:
     """Where an issuer sends browsers back to."""
-    issuer, services = _issuer(request, name), services_of(request)
+    issuer, services = _issuer(request), services_of(request)
     forms.charge(request, "login")
     query = {key: request.query_params.get(key, "") for key in request.query_params}
     state = query.get("state", "")[: STATE_LENGTH + 1]
     flow, rest = services.issuers.flows.take(
-        request.cookies.get(cookie_name(request), ""), name, state, services.clock.now()
+        request.cookies.get(cookie_name(request), ""), issuer.name, state, services.clock.now()
     )
     try:
         if flow is None:
@@ -113,9 +113,9 @@ async def _finish(
 
 
 @show("/-/login/oidc/{name:str}/logout")
-async def log_out_there(request: AnyRequest, name: str) -> Response[bytes]:
+async def log_out_there(request: AnyRequest) -> Response[bytes]:
     """Sends a browser to where one signs out at the issuer."""
-    issuer = _issuer(request, name)
+    issuer = _issuer(request)
     forms.charge(request, "login")
     try:
         address = await issuer.log_out_address()
@@ -168,8 +168,9 @@ def cookie_name(request: AnyRequest) -> str:
     return f"{prefix}shortd-flows"
 
 
-def _issuer(request: AnyRequest, name: str) -> Issuer:
-    issuer = services_of(request).issuers.get(name)
+def _issuer(request: AnyRequest) -> Issuer:
+    """The one that the address names. NOT_FOUND."""
+    issuer = services_of(request).issuers.get(request.path_params["name"])
     if issuer is None:
         raise errors.NOT_FOUND()
     return issuer

@@ -20,18 +20,18 @@ TEMPLATE = "account/login_link.html"
 
 
 @show(PATH)
-async def show_link(request: AnyRequest, link: str) -> Response[bytes]:
+async def show_link(request: AnyRequest) -> Response[bytes]:
     forms.charge(request, "login")
-    services = services_of(request)
+    services, link = services_of(request), request.path_params["link"]
     if not services.accounts.login_links.is_good(link, services.clock.now()):
         return page(request, TEMPLATE, LoginLinkPage(link=""), status=403)
     return page(request, TEMPLATE, LoginLinkPage(link=link), secret=True)
 
 
 @act(PATH, status_code=303)
-async def use_link(request: AnyRequest, link: str) -> Response[bytes]:
+async def use_link(request: AnyRequest) -> Response[bytes]:
     forms.charge(request, "login")
-    services = services_of(request)
+    services, link = services_of(request), request.path_params["link"]
     now = services.clock.now()
     try:
         account = await services.accounts.login_links.take(link, now)

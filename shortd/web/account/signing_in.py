@@ -101,6 +101,7 @@ def sign_in_page(request: AnyRequest, wanted: str = "") -> Response[bytes]:
 @act("/-/login", status_code=303)
 async def log_in(request: AnyRequest) -> Response[bytes]:
     """A new login, in a cookie. What was made without an account comes along."""
+    _demand_passwords(request)
     words = language_of(request).gettext
     form = checked(await forms.read(request, SignIn, call="login"), words)
     services, value = services_of(request), form.value
@@ -215,12 +216,15 @@ async def show_signup(request: AnyRequest) -> Response[bytes]:
     wanted = request.query_params.get("next", "")
     if is_in(request):
         return see(request, session.back_to(request, wanted, START))
+    if not services_of(request).settings.auth.password:
+        return see(request, session.LOGIN)
     return page(request, "account/signup.html", _content(request, filled(next=wanted)))
 
 
 @act("/-/signup", status_code=303)
 async def sign_up(request: AnyRequest) -> Response[bytes]:
     """A new account, or a temporary one that becomes one, and a login to it."""
+    _demand_passwords(request)
     words = language_of(request).gettext
     form = checked(await forms.read(request, SignUp, call="signup"), words, new=True)
     services, found = services_of(request), session.current(request)
@@ -276,12 +280,15 @@ async def log_out(request: AnyRequest) -> Response[bytes]:
 
 @show("/-/forgot")
 async def show_forgot(request: AnyRequest) -> Response[bytes]:
+    if not services_of(request).settings.auth.password:
+        return see(request, session.LOGIN)
     return page(request, "account/forgot.html", _content(request, filled()))
 
 
 @act("/-/forgot", status_code=303)
 async def forgot(request: AnyRequest) -> Response[bytes]:
     """Mails a link, if there is somebody to mail it to: the answer is the same."""
+    _demand_passwords(request)
     words = language_of(request).gettext
     form = await forms.read(request, Forgotten, call="forgot_password")
     services = services_of(request)
@@ -312,9 +319,16 @@ def _content(request: AnyRequest, form: Form[Any]) -> SignPage:
         takes_signups=services.settings.accounts.signup and services.settings.auth.password,
         takes_passwords=services.settings.auth.password,
         issuers=issuer_buttons(services),
+        named=session.named(request),
         passkey=_passkey_options(request),
         sends_mail=bool(services.settings.mail.smtp_url),
     )
+
+
+def _demand_passwords(request: AnyRequest) -> None:
+    """PASSWORD_OFF where there are no forms for them."""
+    if not services_of(request).settings.auth.password:
+        raise errors.PASSWORD_OFF()
 
 
 def issuer_buttons(services: Services) -> list[tuple[str, str]]:
