@@ -26,10 +26,13 @@ from shortd.services import Services
 from shortd.web import calls, session
 from shortd.web.account.download import HANDLERS as MY_DATA_HANDLERS
 from shortd.web.account.factors import HANDLERS as FACTORS_HANDLERS
+from shortd.web.account.issuers import HANDLERS as ISSUER_HANDLERS
 from shortd.web.account.kept_forms import SignInAgain
 from shortd.web.account.keys import HANDLERS as KEYS_HANDLERS
+from shortd.web.account.login_links import HANDLERS as LOGIN_LINK_HANDLERS
 from shortd.web.account.overview import HANDLERS as ACCOUNT_HANDLERS
 from shortd.web.account.signing_in import HANDLERS as SIGNING_IN_HANDLERS
+from shortd.web.account.ways import HANDLERS as WAYS_HANDLERS
 from shortd.web.answers import error_answer, paced
 from shortd.web.bodies import IncomingBody
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
@@ -39,6 +42,7 @@ from shortd.web.home.pages import HANDLERS as HOME_HANDLERS
 from shortd.web.links import HANDLERS as LINK_HANDLERS
 from shortd.web.links.jobs import Jobs
 from shortd.web.pages import Pages, open_pages
+from shortd.web.proxied import Proxied
 from shortd.web.render import see
 from shortd.web.routing import client_address, response
 from shortd.web.session import SignInFirst
@@ -79,6 +83,7 @@ class App:
         self._services = services
         self._pages = open_pages(services.settings)
         self._follow = Follow(services, self._pages)
+        self._proxied = Proxied(services) if services.settings.auth.proxy.peers else None
         routers = [*plugin_routes(services.plugin_runtime.plugins, _render_exception)]
         # A copy has the same routes, and a state of its own.
         self._litestar = _routed(*routers) if routers else copy(_routed_without_plugins())
@@ -94,6 +99,17 @@ class App:
         )
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        if self._proxied is not None and scope["type"] == ScopeType.HTTP:
+            return self._behind_proxy(self._proxied, scope, receive, send)
+        return self._any(scope, receive, send)
+
+    async def _behind_proxy(
+        self, proxied: Proxied, scope: HTTPScope, receive: Receive, send: Send
+    ) -> None:
+        await proxied.enter(scope)
+        await self._any(scope, receive, send)
+
+    def _any(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         if scope["type"] == ScopeType.HTTP and scope["method"] not in _WITHOUT_BODY:
             return self._with_body(scope, receive, send)
         return self._serve(scope, receive, send)
@@ -165,6 +181,9 @@ def _routed(*routers: Router) -> Litestar:
             *REFERENCE_HANDLERS,
             *SITE_HANDLERS,
             *SIGNING_IN_HANDLERS,
+            *ISSUER_HANDLERS,
+            *LOGIN_LINK_HANDLERS,
+            *WAYS_HANDLERS,
             *ACCOUNT_HANDLERS,
             *MY_DATA_HANDLERS,
             *KEYS_HANDLERS,

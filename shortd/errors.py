@@ -143,6 +143,8 @@ PROOF_REQUIRED = ErrorKind(
     "proof_required", 403, "This needs a sign-in of the last ten minutes, or the password again."
 )
 PASSKEY_NOT_FOUND = ErrorKind("passkey_not_found", 404, "You have no such passkey.")
+LAST_WAY = ErrorKind("last_way", 409, "Nothing else opens this account: add another way first.")
+PASSWORD_OFF = ErrorKind("password_off", 403, "Passwords open nothing on this server.")
 KEY_NOT_FOUND = ErrorKind("key_not_found", 404, "You have no such API key.")
 SCOPE_REQUIRED = ErrorKind("scope_required", 403, "This API key does not allow this.")
 

@@ -22,6 +22,7 @@ from shortd.clicks.services import ClickServices, open_clicks
 from shortd.clock import DAY, HOUR, MINUTE, Clock, SystemClock
 from shortd.hosts import Hosts, recall, register
 from shortd.hosts.txt_records import SystemTxtRecords, TxtRecords
+from shortd.issuers import Flows, Issuers, open_issuers
 from shortd.limits.services import LimitServices, open_limits
 from shortd.links.services import LinkServices, open_links
 from shortd.mail.services import MailServices, open_mail
@@ -66,6 +67,7 @@ class Services:
     limits: LimitServices
     visitors: VisitorServices
     mail: MailServices
+    issuers: Issuers
     accounts: AccountServices
     plugin_runtime: PluginServices
     metrics: Metrics
@@ -188,6 +190,8 @@ async def _wire(
     limits = open_limits(store, settings, hashes)
     visitors = open_visitors(settings, countries)
     mail = open_mail(store, settings, clock, timeline)
+    flows = Flows(await secret(store, "flows"), random)
+    issuers = open_issuers(settings.auth.oidc.issuers, settings.pages_url, flows, clock)
     accounts = open_accounts(store, settings, security, limits, hashes, random)
     clicks = await open_clicks(store, settings, visitors.country_of, replay=serving)
     plugins = await open_plugins(store, settings, prepared, hosts, clock, visitors.country_of)
@@ -230,6 +234,7 @@ async def _wire(
         limits=limits,
         visitors=visitors,
         mail=mail,
+        issuers=issuers,
         accounts=accounts,
         plugin_runtime=plugins,
         metrics=metrics,

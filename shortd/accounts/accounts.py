@@ -125,9 +125,11 @@ class Accounts:
         an address.
 
         `passwords` holds the password's derivations, one or two. Raises INVALID_FIELD,
-        EMAIL_TAKEN, USERNAME_TAKEN, SIGNUP_CLOSED, BUSY; BAD_CREDENTIALS or
+        EMAIL_TAKEN, USERNAME_TAKEN, SIGNUP_CLOSED, PASSWORD_OFF, BUSY; BAD_CREDENTIALS or
         ACCOUNT_EXPIRED for a `temporary_userid` that is no temporary account.
         """
+        if not self._settings.auth.password:
+            raise errors.PASSWORD_OFF()
         if not self._settings.accounts.signup:
             raise errors.SIGNUP_CLOSED()
         turn = Turn(Purpose.SIGN_UP, blocks(address)[-1])

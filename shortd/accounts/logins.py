@@ -67,6 +67,8 @@ class Logins:
         factors: SecondFactors,
         tickets: Tickets,
         random: Random,
+        *,
+        takes_passwords: bool,
     ) -> None:
         self._store = store
         self._limits = limits
@@ -76,6 +78,7 @@ class Logins:
         self._factors = factors
         self._tickets = tickets
         self._random = random
+        self._takes_passwords = takes_passwords
         self.uses: Uses[tuple[str, bytes], Token] = Uses(store, TOKENS)
 
     def authenticate(self, userid: str, token: str | None, now: int) -> Account:
@@ -107,6 +110,13 @@ class Logins:
             login = TOKENS.get(txn, (userid, token_digest(token)))
         return 0 if login is None else login.expiration_utime
 
+    def issuer_of(self, userid: str, token: str) -> str:
+        """The issuer on whose word this login was opened, by its name in the settings; empty for
+        none."""
+        with self._store.read() as txn:
+            login = TOKENS.get(txn, (userid, token_digest(token)))
+        return "" if login is None else login.issuer
+
     def of_account(self, account: Account, token: str | None, now: int) -> list[SignedIn]:
         """An account's logins that are good, the newest first; `token` is that of who asks."""
         with self._store.read() as txn:
@@ -136,7 +146,11 @@ class Logins:
         they are to end; codes that were mailed for a new password, too."""
         await self._store.write(
             lambda txn: end_credentials(
-                txn, account.userid, keep_token=token, keep_keys=not end_keys
+                txn,
+                account.userid,
+                keep_token=token,
+                keep_keys=not end_keys,
+                keep_identities=True,
             )
         )
 
@@ -289,10 +303,14 @@ class Logins:
         """Sets a new password and ends every other login, and the API keys if they are to end; how
         many of these are left.
 
-        BAD_CREDENTIALS if `password` is not the current one, LOGIN_LIMITED after many, BUSY.
+        BAD_CREDENTIALS if `password` is not the current one, LOGIN_LIMITED after many, BUSY. For an
+        account that has none, PROOF_REQUIRED unless this login has proved itself lately.
         """
         client = self._clients.of(address)
-        await self.confirm(account, password, address, now, password_alt=password_alt)
+        if self.asks_password(account) or not self._takes_passwords:
+            await self.confirm(account, password, address, now, password_alt=password_alt)
+        elif not self.is_proven(account, token, now):
+            raise errors.PROOF_REQUIRED()
         new = await self._hasher.hash(new_passwords)
 
         def change(txn: WriteTxn) -> int:
@@ -300,7 +318,13 @@ class Logins:
             if current is None or current.password != account.password:
                 raise errors.BAD_CREDENTIALS(field="password")
             ACCOUNTS.put(txn, (account.userid,), msgspec.structs.replace(current, password=new))
-            end_credentials(txn, account.userid, keep_token=token, keep_keys=not end_keys)
+            end_credentials(
+                txn,
+                account.userid,
+                keep_token=token,
+                keep_keys=not end_keys,
+                keep_identities=True,
+            )
             note_client(txn, account.userid, client.hash, now)
             return living_keys(txn, account.userid, now)
 
@@ -336,11 +360,21 @@ class Logins:
     ) -> None:
         """Makes a login one that has proved itself lately, by the password. As `confirm`."""
         await self.confirm(account, password, address, now, password_alt=password_alt)
+        await self.note_proof(account, token, now)
+
+    async def note_proof(self, account: Account, token: str | None, now: int) -> None:
+        """Makes a login one that has proved itself lately, on another's word. BAD_CREDENTIALS for
+        one that has ended."""
         if token is None:
             raise errors.PROOF_REQUIRED()
         await self._store.write(
             lambda txn: note_proof(txn, account.userid, token, now), Reserve.QUARTER
         )
+
+    def asks_password(self, account: Account) -> bool:
+        """Whether its owner proves himself by a password. Who came by an issuer or the proxy may
+        have none: a sign-in of the last ten minutes stands for it."""
+        return self._takes_passwords and account.password is not None
 
     def is_proven(self, account: Account, token: str | None, now: int) -> bool:
         """Whether a login has proved itself lately, as changing the ways to sign in takes."""
@@ -368,6 +402,8 @@ class Logins:
         known: bool,
         alt: str = "",
     ) -> None:
+        if not self._takes_passwords:
+            raise errors.PASSWORD_OFF()
         # The budget is that of the name that was typed: were it the account's, the wait would
         # tell which names are one account's, and whether there is one.
         async with self._guessing.attempt(secret, subject, address, known=known) as attempt:

@@ -67,6 +67,7 @@ class Mailboxes:
     ) -> None:
         self._store = store
         self._limits = settings.limits
+        self._takes_passwords = settings.auth.password
         self._daily = settings.mail.per_day
         self._hasher = hasher
         self._guessing = guessing
@@ -106,6 +107,7 @@ class Mailboxes:
         INVALID_FIELD for what can be nobody's name; MAIL_LIMITED for a client's address that has
         asked too often, whomever for.
         """
+        self._demand_passwords()
         name = name.strip()
         if not name or not name.isprintable():
             raise errors.INVALID_FIELD(
@@ -159,6 +161,7 @@ class Mailboxes:
         """The account whose password this code may set; to be asked before any work is done for
         it. WRONG_CODE, LOGIN_LIMITED after many such, or INVALID_FIELD for what is no e-mail
         address."""
+        self._demand_passwords()
         key = (normalize_email(email).casefold(),)
 
         def try_once(txn: WriteTxn) -> tuple[Verdict, Account | None]:
@@ -212,6 +215,11 @@ class Mailboxes:
             return current
 
         return Login(await self._store.write(reset, Reserve.ALL), token)
+
+    def _demand_passwords(self) -> None:
+        """PASSWORD_OFF where a new one would open nothing."""
+        if not self._takes_passwords:
+            raise errors.PASSWORD_OFF()
 
     def _new_mail(self, purpose: MailPurpose, now: int) -> Mail:
         """A mail to nobody yet."""

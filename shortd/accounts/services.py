@@ -8,7 +8,9 @@ from random import Random
 from shortd.accounts.access_tokens import AccessTokens
 from shortd.accounts.accounts import Accounts
 from shortd.accounts.api_keys import ApiKeys
+from shortd.accounts.identities import Identities
 from shortd.accounts.known_clients import Clients
+from shortd.accounts.login_links import LoginLinks
 from shortd.accounts.logins import Logins
 from shortd.accounts.mailboxes import Mailboxes
 from shortd.accounts.passkeys import Passkeys
@@ -31,6 +33,8 @@ class AccountServices:
     mailboxes: Mailboxes
     api_keys: ApiKeys
     access_tokens: AccessTokens
+    identities: Identities
+    login_links: LoginLinks
     factors: SecondFactors
     passkeys: Passkeys
     preferences: PreferencesKeeper
@@ -54,7 +58,17 @@ def open_accounts(
     hasher, guessing, owners = security.hasher, security.guessing, limits.owners
     tickets = Tickets(random)
     factors = SecondFactors(store, settings, guessing, clients, random)
-    logins = Logins(store, settings.limits, hasher, guessing, clients, factors, tickets, random)
+    logins = Logins(
+        store,
+        settings.limits,
+        hasher,
+        guessing,
+        clients,
+        factors,
+        tickets,
+        random,
+        takes_passwords=settings.auth.password,
+    )
     return AccountServices(
         accounts=Accounts(
             store, settings, hasher, owners, limits.holdings, clients, security.log, random
@@ -65,6 +79,8 @@ def open_accounts(
         ),
         api_keys=ApiKeys(store, guessing, random),
         access_tokens=AccessTokens(store, guessing, hashes, random),
+        identities=Identities(store, owners, random),
+        login_links=LoginLinks(store, random),
         factors=factors,
         passkeys=Passkeys(store, settings, guessing, factors, tickets, random),
         preferences=PreferencesKeeper(store),

@@ -139,6 +139,34 @@ def user_api_key(
     act(place, "user api-key", **key)
 
 
+@user.command("link", epilog=USER_HELP)
+@placed
+@click.argument("name", metavar="USER")
+@click.option("--proxy", metavar="NAME", help="Whom the proxy names in its header.")
+@click.option(
+    "--oidc",
+    nargs=2,
+    metavar="ISSUER SUBJECT",
+    help="An issuer of the settings, and who it says somebody is (sub).",
+)
+def user_link(place: Place, name: str, proxy: str | None, oidc: tuple[str, str] | None) -> None:
+    """Let somebody whom an issuer or the proxy knows open an account."""
+    if (proxy is None) is (oidc is None):
+        raise click.UsageError("Say who it is, by --proxy or by --oidc.")
+    act(place, "user link", user=name, proxy=proxy or "", oidc=oidc)
+
+
+@user.command("login-link", epilog=USER_HELP)
+@placed
+@click.argument("name", metavar="USER")
+def user_login_link(place: Place, name: str) -> None:
+    """Print an address that signs somebody in, once, within 15 minutes.
+
+    It works whatever [auth] says.
+    """
+    act(place, "user login-link", user=name)
+
+
 def _new_password() -> list[str]:
     """The derivations of a password, from the environment or the terminal."""
     from shortd.client.failures import ClientFailure

@@ -85,6 +85,33 @@ class Token(msgspec.Struct, array_like=True, frozen=True):
     """Whose word, by the name that the settings give the issuer; empty for none."""
 
 
+class Identity(msgspec.Struct, array_like=True, frozen=True):
+    """Who an account is at an issuer, or to the proxy: whoever that is may open it."""
+
+    userid: str
+    digest: bytes
+    """SHA-256 of the three below: a subject may be longer than a key of the database."""
+    voucher: str
+    """"oidc" or "proxy"."""
+    issuer: str
+    """As it calls itself; empty for the proxy."""
+    subject: str
+    called: str
+    """What its owner may know it by: the address or name there when it was last used."""
+    create_utime: int
+    use_utime: int = 0
+    """When it was last used, within an hour; 0 if never."""
+
+
+class LoginLink(msgspec.Struct, array_like=True, frozen=True):
+    """A link by which the operator lets somebody in, once."""
+
+    digest: bytes
+    """SHA-256 of its secret."""
+    until: int
+    """Unix µs."""
+
+
 class Passkey(msgspec.Struct, array_like=True, frozen=True):
     """A WebAuthn credential that opens an account by itself."""
 

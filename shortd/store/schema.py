@@ -15,7 +15,9 @@ from shortd.models.accounts import (
     ApiKey,
     Grant,
     GrantToken,
+    Identity,
     KnownClient,
+    LoginLink,
     Passkey,
     Preferences,
     SecondFactor,
@@ -111,6 +113,17 @@ def change_holding(txn: WriteTxn, key: str, rows: int, files: int) -> None:
 
 TOKENS: Table[tuple[str, bytes], Token] = Table("tokens", Key(TEXT, Fixed(32)), Token)
 """By (userid, SHA-256 of the token): one prefix holds all logins of an account."""
+
+IDENTITIES_BY_DIGEST: Index[tuple[bytes], Identity] = Index(
+    "identities_by_digest", Key(Fixed(32)), lambda row: (row.digest,)
+)
+IDENTITIES: Table[tuple[str, bytes], Identity] = Table(
+    "identities", Key(TEXT, Fixed(32)), Identity, (IDENTITIES_BY_DIGEST,)
+)
+"""Who accounts are at issuers and to the proxy, by (userid, digest)."""
+
+LOGIN_LINKS: Table[tuple[str], LoginLink] = Table("login_links", Key(TEXT), LoginLink)
+"""By userid: an account's newest."""
 
 PASSKEYS_BY_CREDENTIAL: Index[tuple[bytes], Passkey] = Index(
     "passkeys_by_credential", Key(Fixed(32)), lambda row: (row.digest,)
@@ -368,7 +381,8 @@ SECRETS: Table[tuple[str], bytes] = Table("secrets", Key(TEXT), bytes)
 """`("file_addresses",)`: the key that signs download addresses. `("plugins",)`: what each plugin's
 own secret is derived from. `("visitors",)`: the key under which visitors are known again.
 `("link_passwords",)`: the key that signs what a link's password opens. `("clients",)`: the key
-under which addresses of clients are stored."""
+under which addresses of clients are stored. `("flows",)`: the key that signs sign-ins under way at
+issuers."""
 
 COUNTS: Table[tuple[int], Counts] = Table("counts", Key(U64), Counts)
 """By link id. Has a link's latest day and newest visits as well, as `clicks.history` keeps them."""
@@ -404,6 +418,8 @@ CREDENTIALS: tuple[Table[Any, Any], ...] = (
     TOKENS,
     GRANTS,
     API_KEYS,
+    IDENTITIES,
+    LOGIN_LINKS,
     PASSKEYS,
     CODES,
     KNOWN_CLIENTS,
@@ -418,6 +434,8 @@ TABLES: tuple[Table[Any, Any], ...] = (
     ACCOUNTS,
     HOLDINGS,
     TOKENS,
+    IDENTITIES,
+    LOGIN_LINKS,
     PASSKEYS,
     SECOND_FACTORS,
     PREFERENCES,

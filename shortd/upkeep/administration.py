@@ -92,7 +92,7 @@ class Administration:
                 end_credentials(txn, userid)
             elif account.operator and not old.operator:
                 # Who holds a login of old did not open it for this.
-                end_credentials(txn, userid, keep_keys=True)
+                end_credentials(txn, userid, keep_keys=True, keep_identities=True)
             if changes.no_second_factor:
                 clear_factors(txn, userid)
             ACCOUNTS.put(txn, (userid,), account)

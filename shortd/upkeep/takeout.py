@@ -31,6 +31,7 @@ from shortd.store.schema import (
     COUNTS,
     DOMAINS_BY_TEAM,
     FILES,
+    IDENTITIES,
     LINKS_BY_ID,
     LINKS_BY_OWNER,
     MEMBERS_BY_ACCOUNT,
@@ -119,6 +120,8 @@ class Takeout:
             yield _row("preferences", preferences)
         for _, token in TOKENS.scan(txn, (userid,)):
             yield _row("login", token, without=("userid",))
+        for _, identity in IDENTITIES.scan(txn, (userid,)):
+            yield _row("identity", identity, without=("userid", "digest"))
         for _, key in API_KEYS.scan(txn, (userid,)):
             yield _row("api_key", key, without=("userid", "digest"))
         for _, passkey in PASSKEYS.scan(txn, (userid,)):

@@ -44,6 +44,12 @@ class SignPage(msgspec.Struct, frozen=True, kw_only=True):
     """Whether others could read what is sent from here."""
     kept: Kept | None = None
     takes_signups: bool = True
+    takes_passwords: bool = True
+    """Whether a password opens anything here."""
+    issuers: Sequence[tuple[str, str]] = ()
+    """Names in addresses and labels of those that people may sign in by."""
+    named: str = ""
+    """Whom the proxy names, if no account is linked to that."""
     sends_mail: bool = True
     passkey: str = ""
     """What the browser is asked for who has one, as JSON; empty where nobody has."""
@@ -111,6 +117,64 @@ class FactorsPage(msgspec.Struct, frozen=True, kw_only=True):
         return self.forms.get(name) or filled()
 
 
+class FaultPage(msgspec.Struct, frozen=True, kw_only=True):
+    """account/sign_in_failed.html."""
+
+    said: str
+    change: str
+    """What is to be done about it."""
+    detail: str
+    """What was found, in English."""
+    id: str
+    """Under which it stands in the log."""
+    issuer: str
+    label: str
+    callback: str
+    """The address that the issuer has to know."""
+    next: str = ""
+    is_in: bool = False
+
+
+class SignedOutPage(msgspec.Struct, frozen=True, kw_only=True):
+    """account/signed_out.html."""
+
+    issuer: str = ""
+    """By which he had come; empty for none."""
+    label: str = ""
+
+
+class LoginLinkPage(msgspec.Struct, frozen=True, kw_only=True):
+    """account/login_link.html."""
+
+    link: str
+    """Empty for one that opens nothing any more."""
+
+
+class ConfirmPage(msgspec.Struct, frozen=True, kw_only=True):
+    """account/confirm.html."""
+
+    form: Form[Any]
+    next: str
+    name: str
+    """What the account is called."""
+    has_password: bool
+    issuers: Sequence[tuple[str, str]]
+    """Those that the account is linked to."""
+    is_open: bool = False
+
+
+class WayRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Who an account is at an issuer, or to the proxy."""
+
+    id: str
+    label: str
+    """Of the issuer; empty for the proxy."""
+    called: str
+    created: int
+    used: int
+    """Unix time in µs, within an hour; 0 if never."""
+
+
 class SignedInRow(msgspec.Struct, frozen=True, kw_only=True):
     """A login of an account."""
 
@@ -147,6 +211,16 @@ class AccountPage(msgspec.Struct, frozen=True, kw_only=True):
     languages: Sequence[tuple[str, str]]
     """Codes and names."""
     meters: Sequence[Meter]
+    has_password: bool = True
+    """Whether its owner proves himself by one."""
+    takes_passwords: bool = True
+    """Whether one opens anything here."""
+    is_proven: bool = False
+    """Whether he has proved himself within the last ten minutes."""
+    is_proxied: bool = False
+    ways: Sequence[WayRow] = ()
+    issuers: Sequence[tuple[str, str]] = ()
+    """Names in addresses and labels of those that could be linked."""
     forms: dict[str, Form[Any]] = {}
     """Those that were refused, by the last part of their address."""
     is_open: bool = False

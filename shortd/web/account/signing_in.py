@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import msgspec
 from litestar import Response
@@ -17,6 +18,7 @@ from shortd.accounts.logins import Halfway
 from shortd.accounts.tokens import Login, Proof
 from shortd.fields import Email, FactorCode, Name, PasskeyAnswer, Username
 from shortd.models.accounts import Account
+from shortd.services import Services
 from shortd.web import forms, session
 from shortd.web.account.contents import KEPT_ADDRESS, KEPT_BYTES, CodePage, Kept, SignPage
 from shortd.web.account.passwords import (
@@ -34,6 +36,8 @@ from shortd.web.routing import AnyRequest, client_address, services_of
 
 START = "/-/dashboard"
 """Where who has just signed in goes."""
+SIGNED_OUT = "/-/logout/done"
+"""Where who came by an issuer is told so."""
 
 CODE_TEMPLATE = "account/code.html"
 
@@ -80,8 +84,12 @@ class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
 @show("/-/login")
 async def show_login(request: AnyRequest) -> Response[bytes]:
     wanted = request.query_params.get("next", "")
-    if _is_in(request):
+    if is_in(request):
         return see(request, session.back_to(request, wanted, START))
+    auto = services_of(request).settings.auth.auto
+    if auto and request.method == "GET" and "ways" not in request.query_params:
+        query = urlencode({"next": wanted}) if wanted else ""
+        return see(request, f"{session.LOGIN}/oidc/{auto}{'?' if query else ''}{query}")
     return sign_in_page(request, wanted)
 
 
@@ -93,6 +101,7 @@ def sign_in_page(request: AnyRequest, wanted: str = "") -> Response[bytes]:
 @act("/-/login", status_code=303)
 async def log_in(request: AnyRequest) -> Response[bytes]:
     """A new login, in a cookie. What was made without an account comes along."""
+    _demand_passwords(request)
     words = language_of(request).gettext
     form = checked(await forms.read(request, SignIn, call="login"), words)
     services, value = services_of(request), form.value
@@ -205,14 +214,17 @@ async def open_session(
 @show("/-/signup")
 async def show_signup(request: AnyRequest) -> Response[bytes]:
     wanted = request.query_params.get("next", "")
-    if _is_in(request):
+    if is_in(request):
         return see(request, session.back_to(request, wanted, START))
+    if not services_of(request).settings.auth.password:
+        return see(request, session.LOGIN)
     return page(request, "account/signup.html", _content(request, filled(next=wanted)))
 
 
 @act("/-/signup", status_code=303)
 async def sign_up(request: AnyRequest) -> Response[bytes]:
     """A new account, or a temporary one that becomes one, and a login to it."""
+    _demand_passwords(request)
     words = language_of(request).gettext
     form = checked(await forms.read(request, SignUp, call="signup"), words, new=True)
     services, found = services_of(request), session.current(request)
@@ -253,19 +265,30 @@ async def show_logout(request: AnyRequest) -> Response[bytes]:
 @act("/-/logout", status_code=303)
 async def log_out(request: AnyRequest) -> Response[bytes]:
     """Ends the login. What nobody signed up for is only forgotten by this browser."""
-    await _end(request, session.current(request))
+    found, services = session.current(request), services_of(request)
+    issuer = ""
+    if found is not None and found.token is not None:
+        issuer = services.accounts.logins.issuer_of(found.account.userid, found.token)
+    await _end(request, found)
+    if issuer or services.settings.auth.auto:
+        # Whoever comes to the sign-in from there is not sent on to be signed in at once.
+        known = f"?{urlencode({'issuer': issuer})}" if issuer in services.issuers else ""
+        return session.stop(request, see(request, SIGNED_OUT + known))
     words = language_of(request).gettext
     return session.stop(request, see(request, "/", words("You are signed out.")))
 
 
 @show("/-/forgot")
 async def show_forgot(request: AnyRequest) -> Response[bytes]:
+    if not services_of(request).settings.auth.password:
+        return see(request, session.LOGIN)
     return page(request, "account/forgot.html", _content(request, filled()))
 
 
 @act("/-/forgot", status_code=303)
 async def forgot(request: AnyRequest) -> Response[bytes]:
     """Mails a link, if there is somebody to mail it to: the answer is the same."""
+    _demand_passwords(request)
     words = language_of(request).gettext
     form = await forms.read(request, Forgotten, call="forgot_password")
     services = services_of(request)
@@ -293,10 +316,24 @@ def _content(request: AnyRequest, form: Form[Any]) -> SignPage:
         along=along,
         is_open=is_open_origin(services.settings.pages_url),
         kept=_kept(request, form.text("kept_action"), form.text("kept")),
-        takes_signups=services.settings.accounts.signup,
+        takes_signups=services.settings.accounts.signup and services.settings.auth.password,
+        takes_passwords=services.settings.auth.password,
+        issuers=issuer_buttons(services),
+        named=session.named(request),
         passkey=_passkey_options(request),
         sends_mail=bool(services.settings.mail.smtp_url),
     )
+
+
+def _demand_passwords(request: AnyRequest) -> None:
+    """PASSWORD_OFF where there are no forms for them."""
+    if not services_of(request).settings.auth.password:
+        raise errors.PASSWORD_OFF()
+
+
+def issuer_buttons(services: Services) -> list[tuple[str, str]]:
+    """Names and labels of the issuers, in their order."""
+    return [(name, issuer.label) for name, issuer in services.issuers.items()]
 
 
 def _kept(request: AnyRequest, action: str, body: str) -> Kept | None:
@@ -317,7 +354,8 @@ def _passkey_options(request: AnyRequest) -> str:
     return services.accounts.passkeys.request_options(services.clock.now())
 
 
-def _is_in(request: AnyRequest) -> bool:
+def is_in(request: AnyRequest) -> bool:
+    """Whether somebody is signed in to an account of his own."""
     found = session.current(request)
     return found is not None and not found.temporary
 
