@@ -115,7 +115,7 @@ class TestSetUp:
         ann.send(f"{PAGE}/app")
         assert 'id="secret"' in ann.get(PAGE).text
         app.clock.advance(901)
-        ann.send(f"{PAGE}/proof", derived("password", PASSWORD))
+        ann.send("/-/account/confirm", derived("password", PASSWORD))
         assert 'id="secret"' not in ann.get(PAGE).text
         assert ann.send(f"{PAGE}/app/code", {"code": "000000"}).status_code == 422
 
