@@ -66,7 +66,7 @@ async def begin_app(request: AnyRequest) -> Response[bytes]:
         await services.accounts.factors.begin_app(found.account, found.token, services.clock.now())
     except errors.ShortdError as refusal:
         return _ask_first(request, refusal)
-    return see(request, f"{PATH}#app")
+    return see(request, PATH)
 
 
 @act(f"{PATH}/app/code", status_code=200)
