@@ -250,7 +250,7 @@ class Issuer:
         return document(await self._line.ask("GET", address, headers), dict[str, Any], address)
 
     def _person(self, claims: Mapping[str, Any]) -> Person:
-        groups = claims.get(self.settings.groups_claim)
+        groups, verified = claims.get(self.settings.groups_claim), claims.get("email_verified")
         asked = _seconds(claims.get("auth_time")) * SECOND
         return Person(
             voucher=Voucher.ISSUER,
@@ -258,7 +258,7 @@ class Issuer:
             subject=claims["sub"],
             email=_text(claims.get("email")),
             # Some write it as text.
-            email_verified=claims.get("email_verified") in (True, "true"),
+            email_verified=verified is True or verified == "true",
             username=_text(claims.get("preferred_username")),
             groups=tuple(_texts(groups)),
             auth_utime=min(self._clock.now(), asked),

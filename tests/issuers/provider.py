@@ -205,13 +205,15 @@ class Provider:
 async def _wrong(send: Send, how: str) -> bool:
     """Answers wrongly, as it is told; whether it has."""
     if how == "slow":
-        await asyncio.sleep(60)
+        await asyncio.sleep(5)
+        await _answer(send, 200, b"{}")
     elif how in ("endless", "trickle"):
+        piece, pause = (b" " * 65536, 0.0) if how == "endless" else (b" ", 0.05)
         await _start(send, 200, JSON)
-        while True:
-            await send(
-                {"type": "http.response.body", "body": b" " * 65536, "more_body": True}
-            ) if how == "endless" else await _drip(send)
+        # It does not hear that nobody listens any more.
+        for _ in range(200):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await asyncio.sleep(pause)
     elif how == "huge":
         await _answer(send, 200, json.dumps({"x": "x" * (2 << 20)}).encode())
     elif how == "deep":
@@ -231,11 +233,6 @@ async def _wrong(send: Send, how: str) -> bool:
     else:
         return False
     return True
-
-
-async def _drip(send: Send) -> None:
-    await send({"type": "http.response.body", "body": b" ", "more_body": True})
-    await asyncio.sleep(0.05)
 
 
 async def _refuse(send: Send, error: str, status: int = 400) -> None:
