@@ -23,6 +23,9 @@ from fido2.webauthn import (
 FLAG = AuthenticatorData.FLAG
 PRESENT, VERIFIED, ATTESTED = FLAG.UP, FLAG.UV, FLAG.AT
 
+_cose: Any = ES256
+"""Without types of its own."""
+
 Options = dict[str, Any]
 
 
@@ -55,7 +58,7 @@ class Authenticator:
             rp_id,
             _bytes(options["user"]["id"]),
         )
-        public = ES256.from_cryptography_key(made.key.public_key())
+        public = _cose.from_cryptography_key(made.key.public_key())
         if "algorithm" in lies:
             public[3] = lies["algorithm"]
         data = AuthenticatorData.create(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from random import Random
 from typing import NamedTuple
 
@@ -233,12 +234,11 @@ class Logins:
 
     def _ticketed(self, ticket: str, now: int) -> tuple[Account, bytes]:
         userid, _, spelled = ticket.partition(".")
-        with self._store.read() as txn:
-            account = ACCOUNTS.get(txn, (userid,))
-        try:
-            raw = bytes.fromhex(spelled)
-        except ValueError:
-            raw = b""
+        account, raw = None, b""
+        if ticket.isascii() and len(userid) == ID_LENGTH:
+            account = self._store.get(ACCOUNTS, (userid,))
+            with suppress(ValueError):
+                raw = bytes.fromhex(spelled)
         if account is None or not self._tickets.is_good(raw, HALFWAY, _about(account), now):
             raise errors.BAD_CREDENTIALS("That took too long. Sign in again.")
         return account, raw

@@ -23,7 +23,7 @@ from shortd.web.routing import AnyRequest, response, services_of
 FORM_BYTES = 64 << 10
 """Of a body, unless its handler asks for more."""
 _SAFE = ("GET", "HEAD")
-_BEFORE_ALL = (session.SECOND_FACTOR, session.LOGIN, "/-/logout", "/-/look")
+_BEFORE_ALL = (session.SECOND_FACTOR, session.CONFIRM, session.LOGIN, "/-/logout", "/-/look")
 """Addresses for who still has to set up a second factor."""
 
 

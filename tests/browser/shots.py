@@ -16,6 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
+from pyotp import TOTP
+
 from tests.browser.conftest import ARGUMENTS, light_chromium
 from tests.browser.parts import show_parts
 from tests.browser.shelf import filled_shelf, new_shelf
@@ -29,7 +31,9 @@ SIZES = ((1280, 860), (360, 780))
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 LONG = "https://example.org/campaigns/2026/autumn/landing?utm_source=flyer&utm_medium=print"
 
-Open = Callable[["Page", ServerProcess], None]
+FACTORS = "/-/account/second-factor"
+
+Open = Callable[["Page", ServerProcess], object]
 """Brings a fresh tab to its page."""
 
 
@@ -119,6 +123,43 @@ def key_made(tab: Page, site: ServerProcess) -> None:
         tab.locator("#made").wait_for()
 
 
+def app_begun(tab: Page, site: ServerProcess) -> str:
+    """The secret of an authenticator app that is being set up."""
+    of_newcomer(FACTORS)(tab, site)
+    tab.get_by_role("button", name="Set up an app").click()
+    return tab.locator("#secret").inner_text().replace(" ", "")
+
+
+def recovery_codes(tab: Page, site: ServerProcess) -> None:
+    tab.locator("#code").fill(TOTP(app_begun(tab, site)).now())
+    tab.get_by_role("button", name="Use this app").click()
+    tab.locator("#codes").wait_for()
+
+
+def code_refused(tab: Page, site: ServerProcess) -> None:
+    """Behind the password of an account with an app."""
+    name, password = secrets.token_hex(4), "Password 1"
+    tab.goto(f"{site.url}/-/signup?next={FACTORS}", wait_until="networkidle")
+    tab.locator("#email").fill(f"{name}@example.org")
+    tab.locator("#username").fill(name)
+    tab.locator("#password_new").fill(password)
+    tab.locator("#password_again").fill(password)
+    tab.locator("main .go").click()
+    tab.get_by_role("button", name="Set up an app").click()
+    secret = tab.locator("#secret").inner_text().replace(" ", "")
+    tab.locator("#code").fill(TOTP(secret).now())
+    tab.get_by_role("button", name="Use this app").click()
+    tab.locator("#codes").wait_for()
+    tab.context.clear_cookies()
+    tab.goto(f"{site.url}/-/login", wait_until="networkidle")
+    tab.locator("#name").fill(name)
+    tab.locator("#password").fill(password)
+    tab.locator("main .go").click()
+    tab.locator("#code").fill("000000")
+    tab.locator("main .go").click()
+    tab.get_by_role("alert").wait_for()
+
+
 def selected(tab: Page, site: ServerProcess) -> None:
     signed_in("/-/dashboard")(tab, site)
     if tab.viewport_size and tab.viewport_size["width"] > 720:
@@ -189,6 +230,10 @@ PAGES: Mapping[str, Open] = {
     "logout": of_newcomer("/-/logout"),
     "account": of_newcomer("/-/account"),
     "account-refused": account_refused,
+    "second-factor": of_newcomer(FACTORS),
+    "second-factor-app": app_begun,
+    "second-factor-codes": recovery_codes,
+    "code-refused": code_refused,
     "keys": of_newcomer("/-/account/keys"),
     "key-made": key_made,
     "dashboard": signed_in("/-/dashboard"),

@@ -6,13 +6,14 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import parsedate_to_datetime
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shortd.mail.messages import Messages, mail_domain
 from shortd.mail_addresses import mailbox_of
-from shortd.models.mail import Mail, MailPurpose
+from shortd.models.mail import FactorChange, Mail, MailPurpose
 from tests.mail.post_office import link_of, parsed, query_of, text_of
 
 CODE = "9f0c48d2bb15d09b12e7881869b570bc"
@@ -34,6 +35,8 @@ def test_a_mail_has_both_texts_with_the_same_link(purpose: MailPurpose) -> None:
     assert mail.get_content_type() == "multipart/alternative"
     assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
     link = f"https://s.example.org/-/{purpose}?email=a%40b.example&code={CODE}"
+    if purpose is MailPurpose.FACTORS:
+        link = "https://s.example.org/-/account/second-factor"
     assert link_of(mail) == link
     assert text_of(mail, "html").count(f'href="{link.replace("&", "&amp;")}"') == 1
     assert "<script" not in text_of(mail, "html")
@@ -121,3 +124,10 @@ def test_no_address_breaks_a_header(local: str, domain: str) -> None:
     assert len(mail["To"].addresses) == 1
     assert sorted(mail.keys()) == sorted(compose().keys())
     assert query_of(mail)["code"] == CODE
+
+
+def test_a_mail_tells_of_every_change() -> None:
+    changes = ",".join(FactorChange)
+    told = msgspec.structs.replace(row(MailPurpose.FACTORS), code=changes)
+    assert text_of(compose(told)).count("\n- ") == len(FactorChange)
+    assert text_of(compose(told), "html").count("<li>") == len(FactorChange)

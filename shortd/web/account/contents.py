@@ -85,8 +85,7 @@ class FactorsPage(msgspec.Struct, frozen=True, kw_only=True):
     """account/second_factor.html."""
 
     is_proven: bool
-    """Whether who asks has proved himself lately; else the page asks for that first."""
-    has_password: bool
+    """Whether who asks has proved himself lately; else nothing can be changed yet."""
     is_due: bool
     """Whether nothing else can be done before this."""
     is_demanded: bool
@@ -95,12 +94,8 @@ class FactorsPage(msgspec.Struct, frozen=True, kw_only=True):
     codes_left: int
     passkeys: Sequence[PasskeyRow]
     most_passkeys: int
-    name: str
-    """What the account is called."""
     creation: str = ""
     """What the browser is asked for a new passkey, as JSON; empty where it cannot have one."""
-    request: str = ""
-    """What it is asked for an old one, as a proof."""
     has_passkeys: bool = True
     """Whether browsers have any for pages like these."""
     secret: str = ""
@@ -111,7 +106,6 @@ class FactorsPage(msgspec.Struct, frozen=True, kw_only=True):
     """Recovery codes, this once."""
     forms: dict[str, Form[Any]] = {}
     """Those that were refused, by the last part of their address."""
-    is_open: bool = False
 
     def form(self, name: str) -> Form[Any]:
         return self.forms.get(name) or filled()
@@ -160,6 +154,8 @@ class ConfirmPage(msgspec.Struct, frozen=True, kw_only=True):
     has_password: bool
     issuers: Sequence[tuple[str, str]]
     """Those that the account is linked to."""
+    passkey: str = ""
+    """What the browser is asked for one of the account's passkeys, as JSON; empty for none."""
     is_open: bool = False
 
 

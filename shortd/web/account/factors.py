@@ -1,7 +1,7 @@
 """Passkeys and second factors of an account: shown, added, named, removed.
 
-Whoever changes one has proved himself within the last ten minutes; the page asks for that first,
-and says nothing of a secret before. Recovery codes are in one answer, and in none after it.
+Whoever changes one has proved himself within the last ten minutes; the page says nothing of a
+secret before. Recovery codes are in one answer, and in none after it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,8 @@ from shortd.accounts.passkeys import PASSKEYS_PER_ACCOUNT
 from shortd.fields import FactorCode, PasskeyAnswer
 from shortd.web import forms, session
 from shortd.web.account.contents import FactorsPage, PasskeyRow
-from shortd.web.account.passwords import Password, checked, derivations
 from shortd.web.forms import Form, again
 from shortd.web.guard import act, show
-from shortd.web.policies import is_open_origin
 from shortd.web.render import language_of, page, see
 from shortd.web.routing import AnyRequest, client_address, services_of
 from shortd.web.session import Session
@@ -32,14 +30,6 @@ from shortd.web.session import Session
 PATH = session.SECOND_FACTOR
 TEMPLATE = "account/second_factor.html"
 NAME = Annotated[str, Meta(min_length=1, max_length=64)]
-
-
-class Proof(Password, frozen=True, kw_only=True):
-    pass
-
-
-class PasskeyProof(msgspec.Struct, frozen=True, kw_only=True):
-    credential: PasskeyAnswer
 
 
 class FirstCode(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,45 +54,6 @@ class OnePasskey(msgspec.Struct, frozen=True, kw_only=True):
 async def show_factors(request: AnyRequest) -> Response[bytes]:
     found = session.registered(request)
     return page(request, TEMPLATE, await _content(request, found), secret=True)
-
-
-@act(f"{PATH}/proof", status_code=303)
-async def prove(request: AnyRequest) -> Response[bytes]:
-    """Who is signed in proves himself again, by his password."""
-    found, words = session.registered(request), language_of(request).gettext
-    form = checked(await forms.read(request, Proof), words)
-    services, value = services_of(request), form.value
-    if value is None:
-        return await _again(request, found, "proof", form)
-    address, now = client_address(services, request.scope), services.clock.now()
-    try:
-        first, other = await derivations(request, value, "password")
-        await services.accounts.logins.prove(
-            found.account, found.token, first, address, now, password_alt=other
-        )
-    except errors.ShortdError as refusal:
-        if refusal.kind is errors.BAD_CREDENTIALS:
-            form = form.wrong("password", words("This is not your password."))
-        else:
-            form = form.refuse(refusal, words)
-        return await _again(request, found, "proof", form)
-    return see(request, PATH)
-
-
-@act(f"{PATH}/proof/passkey", status_code=303)
-async def prove_by_passkey(request: AnyRequest) -> Response[bytes]:
-    """The same by a passkey."""
-    found, words = session.registered(request), language_of(request).gettext
-    form = await forms.read(request, PasskeyProof)
-    services, value = services_of(request), form.value
-    address, now = client_address(services, request.scope), services.clock.now()
-    try:
-        given = "" if value is None else value.credential
-        await services.accounts.passkeys.prove(found.account, found.token, given, address, now)
-    except errors.ShortdError as refusal:
-        form = form.wrong("", refusal.said(words), refusal)
-        return await _again(request, found, "proof", form)
-    return see(request, PATH)
 
 
 @act(f"{PATH}/app", status_code=303)
@@ -220,10 +171,10 @@ async def remove_passkey(request: AnyRequest) -> Response[bytes]:
 
 
 def _ask_first(request: AnyRequest, refusal: errors.ShortdError) -> Response[bytes]:
-    """To the page, which asks for a proof. Raises whatever else was refused."""
+    """To the page that asks for a proof. Raises whatever else was refused."""
     if refusal.kind is not errors.PROOF_REQUIRED:
         raise refusal
-    return see(request, PATH, language_of(request).gettext("Prove first that it is you."))
+    return see(request, session.confirm_address(PATH))
 
 
 async def _again(
@@ -249,10 +200,8 @@ async def _content(
         secret = factors.waiting_secret(account, now)
         if passkeys.are_possible and len(rows) < PASSKEYS_PER_ACCOUNT:
             creation = await passkeys.creation_options(account, now)
-    asks = rows and not is_proven and passkeys.are_possible
     return FactorsPage(
         is_proven=is_proven,
-        has_password=account.password is not None,
         is_due=factors.are_due(account, found.token),
         is_demanded=standing.is_demanded,
         has_app=standing.has_app,
@@ -269,15 +218,12 @@ async def _content(
             for row in rows
         ],
         most_passkeys=PASSKEYS_PER_ACCOUNT,
-        name=account.username or account.email,
         creation=creation,
-        request=passkeys.request_options(now) if asks else "",
         has_passkeys=passkeys.are_possible,
         secret=" ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
         qr=await asyncio.to_thread(_drawn, factors.uri(account, secret)) if secret else "",
         codes=codes or (),
         forms=refused or {},
-        is_open=is_open_origin(services.settings.pages_url),
     )
 
 
@@ -290,8 +236,6 @@ def _drawn(text: str) -> str:
 
 HANDLERS = (
     show_factors,
-    prove,
-    prove_by_passkey,
     begin_app,
     finish_app,
     renew_recovery_codes,

@@ -1,7 +1,7 @@
 """Proving who one is once more, and ending a way to sign in.
 
-Who has a password gives it; who has none goes to an issuer that the account is linked to. What he
-has proved holds for ten minutes, for the login that he has proved it in.
+Who has a password gives it, or a passkey; others go to an issuer that the account is linked to.
+What was proved holds for ten minutes, for the login that it was proved in.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from litestar import Response
 from msgspec import Meta
 
 from shortd import errors
+from shortd.fields import PasskeyAnswer
 from shortd.web import forms, session
 from shortd.web.account.contents import ConfirmPage
 from shortd.web.account.passwords import Password, checked, derivations
@@ -29,6 +30,11 @@ TEMPLATE = "account/confirm.html"
 
 
 class Confirm(Password, frozen=True, kw_only=True):
+    next: Annotated[str, Meta(max_length=4096)] = ""
+
+
+class ConfirmByPasskey(msgspec.Struct, frozen=True, kw_only=True):
+    credential: PasskeyAnswer
     next: Annotated[str, Meta(max_length=4096)] = ""
 
 
@@ -66,6 +72,22 @@ async def confirm(request: AnyRequest) -> Response[bytes]:
     return see(request, session.back_to(request, form.text("next"), ACCOUNT))
 
 
+@act(f"{session.CONFIRM}/passkey", status_code=303)
+async def confirm_by_passkey(request: AnyRequest) -> Response[bytes]:
+    """The same by a passkey of the account."""
+    found, words = session.registered(request), language_of(request).gettext
+    form = await forms.read(request, ConfirmByPasskey)
+    services, value = services_of(request), form.value
+    address, now = client_address(services, request.scope), services.clock.now()
+    try:
+        given = "" if value is None else value.credential
+        await services.accounts.passkeys.prove(found.account, found.token, given, address, now)
+    except errors.ShortdError as refusal:
+        form = form.wrong("", refusal.said(words), refusal)
+        return again(request, TEMPLATE, _content(request, found, form), form)
+    return see(request, session.back_to(request, form.text("next"), ACCOUNT))
+
+
 @act(f"{ACCOUNT}/ways/end", status_code=303)
 async def end_way(request: AnyRequest) -> Response[bytes]:
     """Unlinks who the account is at an issuer or to the proxy, unless nothing else opens it."""
@@ -89,7 +111,8 @@ async def end_way(request: AnyRequest) -> Response[bytes]:
 def _content(request: AnyRequest, found: Session, form: Form[Any]) -> ConfirmPage:
     services, account = services_of(request), found.account
     linked = {row.issuer for row in services.accounts.identities.of_account(account.userid)}
-    wanted = form.text("next")
+    wanted, passkeys = form.text("next"), services.accounts.passkeys
+    has_passkey = passkeys.are_possible and bool(passkeys.of_account(account))
     return ConfirmPage(
         form=form,
         next=session.back_to(request, wanted, "") if wanted else "",
@@ -100,8 +123,9 @@ def _content(request: AnyRequest, found: Session, form: Form[Any]) -> ConfirmPag
             for name, issuer in services.issuers.items()
             if issuer.settings.issuer in linked
         ],
+        passkey=passkeys.request_options(services.clock.now()) if has_passkey else "",
         is_open=is_open_origin(services.settings.pages_url),
     )
 
 
-HANDLERS = (show_confirm, confirm, end_way)
+HANDLERS = (show_confirm, confirm, confirm_by_passkey, end_way)

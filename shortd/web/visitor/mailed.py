@@ -83,9 +83,7 @@ async def reset(request: AnyRequest) -> Response[bytes]:
         request,
         "visitor/done.html",
         title=words("Your new password is set"),
-        message=words(
-            "Earlier logins, API keys and passkeys have ended. This page can be closed."
-        ),
+        message=words("Earlier logins, API keys and passkeys have ended. This page can be closed."),
     )
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -60,7 +61,9 @@ def add(surfer: Surfer, key: Authenticator, name: str = "Phone", **lies: Any) ->
 def sign_in(surfer: Surfer, authenticator: Authenticator, **lies: Any) -> Any:
     asked = options(surfer.get("/-/login").text)
     more = {name: lies.pop(name) for name in ("next",) if name in lies}
-    return surfer.send("/-/login/passkey", {"credential": authenticator.sign(asked, **lies), **more})
+    return surfer.send(
+        "/-/login/passkey", {"credential": authenticator.sign(asked, **lies), **more}
+    )
 
 
 def names(surfer: Surfer) -> list[str]:
@@ -86,7 +89,7 @@ def test_it_signs_in_by_itself(app: RunningApp, ann: Surfer, key: Authenticator)
 def test_what_was_made_here_comes_along(app: RunningApp, ann: Surfer, key: Authenticator) -> None:
     add(ann, key)
     surfer = Surfer(app, OWN)
-    surfer.send("/", {"url": "https://example.com/kept"})
+    surfer.send("/-/new", {"url": "https://example.com/kept"})
     assert "came along" in surfer.follow(sign_in(surfer, key)).text
     assert surfer.call("get_entries", count=10)["entries"][0]["url"] == "https://example.com/kept"
 
@@ -189,12 +192,15 @@ def test_a_creation_that_is_not_quite_right(
 
 @pytest.mark.parametrize(
     "credential",
-    ["", "{}", "[]", "null", '{"id":1}', '{"id":"AA","rawId":"AA","response":{}}', "\u202e" * 50]
-    + ['{"id":"AA","rawId":"AA","response":{"clientDataJSON":"AA","signature":"AA"}}'],
+    [
+        *("", "{}", "[]", "null", '{"id":1}', "\u202e" * 50),
+        '{"id":"AA","rawId":"AA","response":{}}',
+        '{"id":"AA","rawId":"AA","response":{"clientDataJSON":"AA","signature":"AA"}}',
+    ],
 )
 def test_anything_may_come(ann: Surfer, key: Authenticator, credential: str) -> None:
     add(ann, key)
-    for path in ("/-/login/passkey", f"{PAGE}/passkeys", f"{PAGE}/proof/passkey"):
+    for path in ("/-/login/passkey", f"{PAGE}/passkeys", "/-/account/confirm/passkey"):
         answer = ann.send(path, {"credential": credential, "name": "x"})
         assert answer.status_code == 422, path
 
@@ -251,7 +257,7 @@ def test_a_credential_is_one_accounts(app: RunningApp, ann: Surfer, key: Authent
     assert sign_in(Surfer(app, OWN), key, key=of_ben.key).status_code == 422
     proof = key.sign(options(Surfer(app, OWN).get("/-/login").text))
     app.clock.advance(3600)
-    assert ben.send(f"{PAGE}/proof/passkey", {"credential": proof}).status_code == 422
+    assert ben.send("/-/account/confirm/passkey", {"credential": proof}).status_code == 422
     assert "First, that it is you" in ben.get(PAGE).text
     with app.services.store.read() as txn:
         ids = [row.id for _, row in PASSKEYS.scan(txn, (ann.credentials["userid"],))]
@@ -286,25 +292,28 @@ def test_nothing_changes_without_a_fresh_proof(
     app: RunningApp, ann: Surfer, key: Authenticator
 ) -> None:
     add(ann, key)
-    asked = options(ann.get(PAGE).text)
-    app.clock.advance(601)
+    app.clock.advance(599)
+    page = ann.get(PAGE).text
+    assert "First, that it is you" not in page
+    made = {"name": "x", "credential": key.make(options(page))}
+    app.clock.advance(1)
     page = ann.get(PAGE).text
     assert "First, that it is you" in page
     [passkey] = set(re.findall(r'name="id" value="(\w+)"', page))
-    asked["challenge"] = options(page)["challenge"]
     for path, form in (
         ("passkeys/end", {"id": passkey}),
-        ("passkeys", {"name": "x", "credential": key.make(asked)}),
+        ("passkeys", made),
         ("app", {}),
         ("app/end", {}),
         ("recovery-codes", {}),
     ):
-        assert ann.send(f"{PAGE}/{path}", form).status_code in (303, 422)
+        answer = ann.send(f"{PAGE}/{path}", form)
+        assert answer.headers["location"] == f"/-/account/confirm?next={quote(PAGE, safe='')}", path
     with app.services.store.read() as txn:
         assert len(list(PASSKEYS.scan(txn))) == 1
-    wrong_password = ann.send(f"{PAGE}/proof", derived("password", "wrong"))
+    wrong_password = ann.send("/-/account/confirm", derived("password", "wrong"))
     assert "This is not your password." in wrong_password.text
-    assert ann.send(f"{PAGE}/proof", derived("password", PASSWORD)).status_code == 303
+    assert ann.send("/-/account/confirm", derived("password", PASSWORD)).status_code == 303
     assert ann.send(f"{PAGE}/passkeys/end", {"id": passkey}).status_code == 303
     assert names(ann) == []
 
@@ -312,8 +321,8 @@ def test_nothing_changes_without_a_fresh_proof(
 def test_a_passkey_is_a_proof(app: RunningApp, ann: Surfer, key: Authenticator) -> None:
     add(ann, key)
     app.clock.advance(601)
-    proof = key.sign(options(ann.get(PAGE).text))
-    assert ann.send(f"{PAGE}/proof/passkey", {"credential": proof}).status_code == 303
+    proof = key.sign(options(ann.get("/-/account/confirm").text))
+    assert ann.send("/-/account/confirm/passkey", {"credential": proof}).status_code == 303
     assert add(ann, key, "Another").status_code == 303
     assert names(ann) == ["Another", "Phone"]
 
@@ -344,7 +353,8 @@ def test_the_library_waits_for_the_first_one(tmp_path: Path) -> None:
     """A server that nobody has a passkey on holds neither library in memory."""
     program = (
         "import sys; from shortd.testing import open_app\n"
-        f"with open_app({str(tmp_path / 'data')!r}, environ={{'SHORTD_PUBLIC_URL': {OWN!r}}}) as a:\n"
+        f"environ = {{'SHORTD_PUBLIC_URL': {OWN!r}}}\n"
+        f"with open_app({str(tmp_path / 'data')!r}, environ=environ) as a:\n"
         "    assert a.get('/-/login', headers={'accept': 'text/html'}).status_code == 200\n"
         "assert not {'fido2', 'pyotp'} & set(sys.modules)"
     )
