@@ -69,7 +69,7 @@ class Issuer:
         self.name = name
         """In addresses and settings."""
         self.settings = settings
-        self.callback = f"{pages_url}/-/login/oidc/{name}/callback"
+        self.callback = callback_of(name, pages_url)
         """Where browsers come back to; what the issuer has to be told."""
         self.label = settings.name or name.capitalize()
         """On buttons."""
@@ -281,6 +281,11 @@ class Issuer:
         raise faults.NOT_ALLOWED(
             f"groups: {', '.join(person.groups) or 'none'}; e-mail: {verified}"
         )
+
+
+def callback_of(name: str, pages_url: str) -> str:
+    """The address that an issuer of this name in the settings has to send browsers back to."""
+    return f"{pages_url}/-/login/oidc/{name}/callback"
 
 
 class Issuers(dict[str, Issuer]):

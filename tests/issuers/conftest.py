@@ -91,8 +91,8 @@ def start(shortd_app: StartApp, issuer: Issuer) -> Start:
 
     def start(more: str = "", auth: str = "", rest: str = "", top: str = "") -> RunningApp:
         config = (
-            f"{top}\n[auth]\n{auth}\n[auth.oidc.home]\nissuer = '{issuer.url}'\nclient_id = '{CLIENT}'\n"
-            f'client_secret = "{SECRET}"\nname = "Home"\n{more}\n{rest}'
+            f"{top}\n[auth]\n{auth}\n[auth.oidc.home]\nissuer = '{issuer.url}'\n"
+            f'client_id = "{CLIENT}"\nclient_secret = "{SECRET}"\nname = "Home"\n{more}\n{rest}'
         )
         app = shortd_app(config=config)
         issuer.tell(now=app.clock.now() // SECOND)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import hmac
 import json
 import secrets
 import sys
@@ -18,6 +19,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode
 import msgspec
 import uvicorn
 from joserfc import jwk, jws, jwt
+from litestar.enums import ScopeType
 from litestar.types import HTTPScope, Receive, Scope, Send
 
 CLIENT, SECRET = "shortd", "a secret of the client's"
@@ -35,7 +37,7 @@ class Told(msgspec.Struct):
     userinfo: dict[str, Any] = {}
     alg: str = "RS256"
     key: str = "own"
-    """"own", "unknown": of another key; "foreign": of another key under the own one's id."""
+    """Or "unknown": of another key; "foreign": of another key under the own one's id."""
     discovery: str = "right"
     jwks: str = "right"
     token: str = "right"
@@ -64,7 +66,7 @@ class Provider:
         self._codes: dict[str, dict[str, str]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        assert scope["type"] == "http"
+        assert scope["type"] == ScopeType.HTTP
         path, query = scope["path"], dict(parse_qsl(scope["query_string"].decode()))
         body = await _body(receive)
         if path == "/told":
@@ -184,8 +186,6 @@ class Provider:
                 secret = self._keys["one"].as_pem(private=False)
             head = _packed(json.dumps({"alg": "HS256", "kid": "one"}).encode())
             text = f"{head}.{_packed(json.dumps(claims).encode())}"
-            import hmac
-
             return f"{text}.{_packed(hmac.new(secret, text.encode(), hashlib.sha256).digest())}"
         key, kid = self._keys["one"], "one"
         if alg == "ES256":
@@ -239,9 +239,7 @@ async def _refuse(send: Send, error: str, status: int = 400) -> None:
     await _answer(send, status, json.dumps({"error": error}).encode())
 
 
-async def _answer(
-    send: Send, status: int, body: bytes, kind: str = JSON, **headers: str
-) -> None:
+async def _answer(send: Send, status: int, body: bytes, kind: str = JSON, **headers: str) -> None:
     await _start(send, status, kind, **headers)
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
@@ -273,4 +271,4 @@ def _packed(raw: bytes) -> str:
 
 if __name__ == "__main__":
     port = int(sys.argv[1])
-    uvicorn.run(Provider(port), host="127.0.0.1", port=port, log_level="critical")  # type: ignore[arg-type]
+    uvicorn.run(Provider(port), host="127.0.0.1", port=port, log_level="critical")
