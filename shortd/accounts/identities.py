@@ -164,9 +164,7 @@ def _by_address(txn: WriteTxn, person: Person, admission: Admission) -> Account 
     return account
 
 
-def _new(
-    txn: WriteTxn, userid: str, person: Person, admission: Admission, now: int
-) -> Account:
+def _new(txn: WriteTxn, userid: str, person: Person, admission: Admission, now: int) -> Account:
     if not admission.create:
         raise faults.NO_ACCOUNT()
     email = _email(person)
@@ -232,4 +230,4 @@ def _unlocked(account: Account) -> Account:
 
 def person_of_proxy(name: str, email: str = "") -> Person:
     """Somebody whom the proxy has named."""
-    return Person(voucher=Voucher.PROXY, issuer="", subject=name, email=email)
+    return Person(voucher=Voucher.PROXY, issuer="", subject=name, email=email, username=name)

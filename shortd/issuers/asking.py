@@ -60,9 +60,10 @@ class Line:
     async def _exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes
     ) -> Reply:
-        if self._tls is None:
-            self._tls = await asyncio.to_thread(_context)
         target = httpx.URL(url)
+        if self._tls is None and target.scheme == "https":
+            # Reading the authorities takes a while.
+            self._tls = await asyncio.to_thread(_context)
         network = PublicNetwork(_addresses, _any, Allowance(ANSWER_BYTES))
         sent = {
             "host": target.netloc.decode(),

@@ -69,7 +69,7 @@ class Issuer:
         self.name = name
         """In addresses and settings."""
         self.settings = settings
-        self.callback = f"{pages_url}/-/login/oidc/{name}/callback"
+        self.callback = callback_of(name, pages_url)
         """Where browsers come back to; what the issuer has to be told."""
         self.label = settings.name or name.capitalize()
         """On buttons."""
@@ -250,7 +250,7 @@ class Issuer:
         return document(await self._line.ask("GET", address, headers), dict[str, Any], address)
 
     def _person(self, claims: Mapping[str, Any]) -> Person:
-        groups = claims.get(self.settings.groups_claim)
+        groups, verified = claims.get(self.settings.groups_claim), claims.get("email_verified")
         asked = _seconds(claims.get("auth_time")) * SECOND
         return Person(
             voucher=Voucher.ISSUER,
@@ -258,7 +258,7 @@ class Issuer:
             subject=claims["sub"],
             email=_text(claims.get("email")),
             # Some write it as text.
-            email_verified=claims.get("email_verified") in (True, "true"),
+            email_verified=verified is True or verified == "true",
             username=_text(claims.get("preferred_username")),
             groups=tuple(_texts(groups)),
             auth_utime=min(self._clock.now(), asked),
@@ -281,6 +281,11 @@ class Issuer:
         raise faults.NOT_ALLOWED(
             f"groups: {', '.join(person.groups) or 'none'}; e-mail: {verified}"
         )
+
+
+def callback_of(name: str, pages_url: str) -> str:
+    """The address that an issuer of this name in the settings has to send browsers back to."""
+    return f"{pages_url}/-/login/oidc/{name}/callback"
 
 
 class Issuers(dict[str, Issuer]):

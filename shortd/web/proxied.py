@@ -71,6 +71,7 @@ class Proxied:
         try:
             account = await services.accounts.identities.admit(person, self._admission, now)
             token = await self._token(scope, account, now)
+            await self._bring_along(scope, account)
         except Fault as fault:
             services.security.log.note(
                 SIGN_IN_FAILED,
@@ -94,7 +95,6 @@ class Proxied:
             if token is not None and not self._is_good(account, token, now):
                 token = None
             if token is None:
-                await self._bring_along(scope, account)
                 address, agent = client_address(self._services, scope), _agent(scope)
                 proof = Proof(utime=now, vouched=True)
                 login = await logins.open(account, address, now, agent, proof)

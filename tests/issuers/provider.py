@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import hmac
 import json
 import secrets
 import sys
@@ -18,6 +19,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode
 import msgspec
 import uvicorn
 from joserfc import jwk, jws, jwt
+from litestar.enums import ScopeType
 from litestar.types import HTTPScope, Receive, Scope, Send
 
 CLIENT, SECRET = "shortd", "a secret of the client's"
@@ -35,7 +37,7 @@ class Told(msgspec.Struct):
     userinfo: dict[str, Any] = {}
     alg: str = "RS256"
     key: str = "own"
-    """"own", "unknown": of another key; "foreign": of another key under the own one's id."""
+    """Or "unknown": of another key; "foreign": of another key under the own one's id."""
     discovery: str = "right"
     jwks: str = "right"
     token: str = "right"
@@ -64,7 +66,7 @@ class Provider:
         self._codes: dict[str, dict[str, str]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        assert scope["type"] == "http"
+        assert scope["type"] == ScopeType.HTTP
         path, query = scope["path"], dict(parse_qsl(scope["query_string"].decode()))
         body = await _body(receive)
         if path == "/told":
@@ -184,8 +186,6 @@ class Provider:
                 secret = self._keys["one"].as_pem(private=False)
             head = _packed(json.dumps({"alg": "HS256", "kid": "one"}).encode())
             text = f"{head}.{_packed(json.dumps(claims).encode())}"
-            import hmac
-
             return f"{text}.{_packed(hmac.new(secret, text.encode(), hashlib.sha256).digest())}"
         key, kid = self._keys["one"], "one"
         if alg == "ES256":
@@ -205,13 +205,15 @@ class Provider:
 async def _wrong(send: Send, how: str) -> bool:
     """Answers wrongly, as it is told; whether it has."""
     if how == "slow":
-        await asyncio.sleep(60)
+        await asyncio.sleep(5)
+        await _answer(send, 200, b"{}")
     elif how in ("endless", "trickle"):
+        piece, pause = (b" " * 65536, 0.0) if how == "endless" else (b" ", 0.05)
         await _start(send, 200, JSON)
-        while True:
-            await send(
-                {"type": "http.response.body", "body": b" " * 65536, "more_body": True}
-            ) if how == "endless" else await _drip(send)
+        # It does not hear that nobody listens any more.
+        for _ in range(200):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await asyncio.sleep(pause)
     elif how == "huge":
         await _answer(send, 200, json.dumps({"x": "x" * (2 << 20)}).encode())
     elif how == "deep":
@@ -233,18 +235,11 @@ async def _wrong(send: Send, how: str) -> bool:
     return True
 
 
-async def _drip(send: Send) -> None:
-    await send({"type": "http.response.body", "body": b" ", "more_body": True})
-    await asyncio.sleep(0.05)
-
-
 async def _refuse(send: Send, error: str, status: int = 400) -> None:
     await _answer(send, status, json.dumps({"error": error}).encode())
 
 
-async def _answer(
-    send: Send, status: int, body: bytes, kind: str = JSON, **headers: str
-) -> None:
+async def _answer(send: Send, status: int, body: bytes, kind: str = JSON, **headers: str) -> None:
     await _start(send, status, kind, **headers)
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
@@ -276,4 +271,4 @@ def _packed(raw: bytes) -> str:
 
 if __name__ == "__main__":
     port = int(sys.argv[1])
-    uvicorn.run(Provider(port), host="127.0.0.1", port=port, log_level="critical")  # type: ignore[arg-type]
+    uvicorn.run(Provider(port), host="127.0.0.1", port=port, log_level="critical")

@@ -241,5 +241,8 @@ class KeysPage(msgspec.Struct, frozen=True, kw_only=True):
     made: str = ""
     """A new key in the clear, this once."""
     made_name: str = ""
+    userid: str = ""
+    token: str = ""
+    """Of a new login for a program, this once."""
     never: int = NEVER
     """When a key ends that does not."""

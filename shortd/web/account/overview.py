@@ -244,7 +244,9 @@ def _checked(form: Form[T], request: AnyRequest, found: Session) -> Form[T]:
     return checked(form, language_of(request).gettext)
 
 
-async def _derived(request: AnyRequest, found: Session, value: Password | BothPasswords) -> list[str]:
+async def _derived(
+    request: AnyRequest, found: Session, value: Password | BothPasswords
+) -> list[str]:
     """Both derivations of the present password; empty ones of an account that has none."""
     if not services_of(request).accounts.logins.asks_password(found.account):
         return ["", ""]
