@@ -24,7 +24,7 @@ from shortd.web.account.contents import FactorsPage, PasskeyRow
 from shortd.web.forms import Form, again
 from shortd.web.guard import act, show
 from shortd.web.render import language_of, page, see
-from shortd.web.routing import AnyRequest, client_address, services_of
+from shortd.web.routing import AnyRequest, client_address, sent_json, services_of
 from shortd.web.session import Session
 
 PATH = session.SECOND_FACTOR
@@ -137,6 +137,16 @@ async def add_passkey(request: AnyRequest) -> Response[bytes]:
     return see(request, PATH, words("The passkey is added. It signs you in without a password."))
 
 
+@show(f"{PATH}/passkeys/options")
+async def passkey_options(request: AnyRequest) -> Response[bytes]:
+    """The same as in the page, for one that has been open for long."""
+    found = session.registered(request)
+    forms.charge(request, "")
+    services = services_of(request)
+    now = services.clock.now()
+    return sent_json(await services.accounts.passkeys.creation_options(found.account, now))
+
+
 @act(f"{PATH}/passkeys/name", status_code=303)
 async def rename_passkey(request: AnyRequest) -> Response[bytes]:
     found, words = session.registered(request), language_of(request).gettext
@@ -241,6 +251,7 @@ HANDLERS = (
     renew_recovery_codes,
     end_app,
     add_passkey,
+    passkey_options,
     rename_passkey,
     remove_passkey,
 )
