@@ -23,6 +23,7 @@ from shortd.web import forms, session
 from shortd.web.account.contents import FactorsPage, PasskeyRow
 from shortd.web.forms import Form, again
 from shortd.web.guard import act, show
+from shortd.web.messages import Message
 from shortd.web.render import language_of, page, see
 from shortd.web.routing import AnyRequest, client_address, sent_json, services_of
 from shortd.web.session import Session
@@ -174,6 +175,8 @@ async def remove_passkey(request: AnyRequest) -> Response[bytes]:
                 found.account, found.token, form.value.id, services.clock.now()
             )
         except errors.ShortdError as refusal:
+            if refusal.kind is errors.LAST_WAY:
+                return see(request, PATH, Message(refusal.said(words), kind="bad"))
             if refusal.kind is not errors.PASSKEY_NOT_FOUND:
                 return _ask_first(request, refusal)
     said = words("The passkey is removed. Your device may offer it still: remove it there, too.")

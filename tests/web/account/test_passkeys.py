@@ -14,9 +14,11 @@ from urllib.parse import quote
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from msgspec.structs import replace
 
 from shortd.clock import MINUTE, SECOND
-from shortd.store.schema import PASSKEYS
+from shortd.store.schema import ACCOUNTS, PASSKEYS
+from shortd.store.txn import WriteTxn
 from shortd.testing import RunningApp, open_app
 from tests.api.v2.people import PASSWORD
 from tests.authenticator import Authenticator
@@ -123,6 +125,23 @@ def test_several_have_names_and_go_one_by_one(ann: Surfer, key: Authenticator) -
     surfer, [old, new] = Surfer(ann.app, OWN), key.credentials
     assert sign_in(surfer, key, credential=old).status_code == 422
     assert sign_in(surfer, key, credential=new).status_code == 303
+
+
+def test_the_last_way_in_stays(app: RunningApp, ann: Surfer, key: Authenticator) -> None:
+    for name in ("Phone", "Laptop"):
+        add(ann, key, name)
+
+    def take_password(txn: WriteTxn) -> None:
+        account = ACCOUNTS.get(txn, (ann.credentials["userid"],))
+        assert account is not None
+        ACCOUNTS.put(txn, (account.userid,), replace(account, password=None))
+
+    app.run(app.services.store.write(take_password))
+    [first, second] = re.findall(r'name="id" value="(\w+)"', ann.get(PAGE).text)[::2]
+    assert "removed" in ann.follow(ann.send(f"{PAGE}/passkeys/end", {"id": first})).text
+    kept = ann.follow(ann.send(f"{PAGE}/passkeys/end", {"id": second})).text
+    assert "Nothing else opens this account" in kept
+    assert len(names(ann)) == 1
 
 
 def test_there_are_twenty_at_most(ann: Surfer, key: Authenticator) -> None:
