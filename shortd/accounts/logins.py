@@ -150,7 +150,8 @@ class Logins:
                 account.userid,
                 keep_token=token,
                 keep_keys=not end_keys,
-                keep_identities=True,
+                # Who has no password would never come in again.
+                keep_identities=not end_keys or not self.asks_password(account),
             )
         )
 
@@ -323,7 +324,7 @@ class Logins:
                 account.userid,
                 keep_token=token,
                 keep_keys=not end_keys,
-                keep_identities=True,
+                keep_identities=not end_keys,
             )
             note_client(txn, account.userid, client.hash, now)
             return living_keys(txn, account.userid, now)

@@ -150,7 +150,10 @@ def user_api_key(
     help="An issuer of the settings, and who it says somebody is (sub).",
 )
 def user_link(place: Place, name: str, proxy: str | None, oidc: tuple[str, str] | None) -> None:
-    """Let somebody whom an issuer or the proxy knows open an account."""
+    """Link an account to an issuer or the proxy.
+
+    Whom they know by that name opens it from then on.
+    """
     if (proxy is None) is (oidc is None):
         raise click.UsageError("Say who it is, by --proxy or by --oidc.")
     act(place, "user link", user=name, proxy=proxy or "", oidc=oidc)
@@ -160,9 +163,9 @@ def user_link(place: Place, name: str, proxy: str | None, oidc: tuple[str, str] 
 @placed
 @click.argument("name", metavar="USER")
 def user_login_link(place: Place, name: str) -> None:
-    """Print an address that signs somebody in, once, within 15 minutes.
+    """Print an address that signs somebody in once.
 
-    It works whatever [auth] says.
+    It is good for 15 minutes, and works whatever [auth] says.
     """
     act(place, "user login-link", user=name)
 

@@ -166,8 +166,8 @@ NOT_AGAIN = FaultKind(
 
 # Whose account that is
 
-NOT_ALLOWED = FaultKind(
-    "not_allowed",
+NOT_ADMITTED = FaultKind(
+    "not_admitted",
     Sentence("You are not among those who may sign in here."),
     Sentence("Ask the person who runs this server: the list is the setting allow of this issuer."),
 )

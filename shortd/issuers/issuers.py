@@ -265,7 +265,7 @@ class Issuer:
         )
 
     def _admit(self, person: Person) -> None:
-        """NOT_ALLOWED unless one entry of the list fits."""
+        """NOT_ADMITTED unless one entry of the list fits."""
         if not self.settings.allow:
             return
         email = person.email.casefold() if person.email_verified else ""
@@ -278,7 +278,7 @@ class Issuer:
             if kind == "domain" and email and email.rpartition("@")[2] == value.casefold():
                 return
         verified = "verified" if person.email_verified else "not verified"
-        raise faults.NOT_ALLOWED(
+        raise faults.NOT_ADMITTED(
             f"groups: {', '.join(person.groups) or 'none'}; e-mail: {verified}"
         )
 

@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlencode
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from shortd.accounts.identities import person_of_proxy
 from shortd.models.mail import MailPurpose
 from shortd.store import schema
 from shortd.store.schema import CODES, CREDENTIALS, KNOWN_CLIENTS, OUTBOX, TABLES
@@ -105,6 +107,19 @@ def passkey(ann: Colleague) -> Opens:
     return opens
 
 
+def identity(ann: Colleague) -> Opens:
+    identities = ann.app.services.accounts.identities
+    person = person_of_proxy(f"ann {uuid4()}")
+    ann.do(identities.link(ann.account, person, ann.now))
+    return lambda: identities.account_of(person) is not None
+
+
+def login_link(ann: Colleague) -> Opens:
+    links = ann.app.services.accounts.login_links
+    link = ann.do(links.make(ann.account, ann.now))
+    return lambda: links.is_good(link, ann.app.clock.now())
+
+
 def mailed_code(ann: Colleague) -> Opens:
     code = ann.app.run(_forgotten(ann))
 
@@ -130,6 +145,8 @@ MAKERS: dict[str, list[Callable[[Colleague], Opens]]] = {
     "tokens": [v2_login, web_session],
     "grants": [v1_access_token, v1_refresh_token],
     "api_keys": [key_at_v1, key_at_sqwish],
+    "identities": [identity],
+    "login_links": [login_link],
     "passkeys": [passkey],
     "codes": [mailed_code],
     "known_clients": [known_client],
