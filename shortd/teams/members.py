@@ -128,13 +128,12 @@ def may_manage(txn: Txn, actor: Account | None, team: str, *roles: Role) -> None
         raise errors.FORBIDDEN()
 
 
-def managed_by(role: Role) -> tuple[Role, ...]:
-    """The roles that somebody of this role may give and take away, the least first."""
-    return {
-        Role.OWNER: (Role.MEMBER, Role.ADMIN, Role.OWNER),
-        Role.ADMIN: (Role.MEMBER,),
-        Role.MEMBER: (),
-    }[role]
+def managed_by(role: Role, *, is_of_account: bool = False) -> tuple[Role, ...]:
+    """The roles that somebody of this role may give and take away, the least first; in an account's
+    own team nobody else is an owner."""
+    if role == Role.OWNER:
+        return (Role.MEMBER, Role.ADMIN) if is_of_account else (Role.MEMBER, Role.ADMIN, Role.OWNER)
+    return (Role.MEMBER,) if role == Role.ADMIN else ()
 
 
 def check_role(txn: Txn, team: str, role: Role) -> None:

@@ -14,6 +14,7 @@ from shortd.models.common import NEVER
 from shortd.web.forms import Form
 from shortd.web.links.head import LinkHead
 from shortd.web.links.plugin_forms import Node
+from shortd.web.teams.working import Working
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +113,9 @@ class ListPage(msgspec.Struct, frozen=True, kw_only=True):
     is_filtered: bool = False
     clicks: int | None = None
     """Clicks of the last 30 days on all that fit, where that is this page."""
+    working: Working = Working()
+    offers: int = 0
+    """Invitations to teams that wait for an answer."""
 
 
 class RowPage(msgspec.Struct, frozen=True, kw_only=True):

@@ -373,7 +373,9 @@ def _shares(link: Link, plugins: Sequence[PluginForm]) -> list[Share]:
 
 def _hosts(services: Services, account: Account, link: Link) -> list[tuple[str, str]]:
     """Numbers and names of the hosts that the link can be on."""
-    hosts = {host.number: host.name for host in services.hosts.configured}
+    hosts = {
+        host.number: host.name for host in services.teams.domains.hosts(account, team_of(link))
+    }
     hosts[link.host] = services.hosts.numbered(link.host).name
     return [(str(number), name) for number, name in hosts.items()]
 
