@@ -156,6 +156,11 @@ def of_team(below: str = "", *, who: int = 0) -> Open:
     return open_page
 
 
+def teams_alone(tab: Page, site: ServerProcess) -> None:
+    new_shelf(site, f"ada-{secrets.randbelow(10**7)}").enter(tab.context)
+    tab.goto(f"{site.url}/-/teams")
+
+
 def team_open(tab: Page, site: ServerProcess) -> None:
     """With all that is folded away unfolded, and something that was refused."""
     of_team()(tab, site)
@@ -229,8 +234,8 @@ PAGES: Mapping[str, Open] = {
     "edit-open": every_group,
     "tags": signed_in("/-/tags"),
     "teams": of_team("/-/teams"),
-    "teams-alone": of_newcomer("/-/teams"),
-    "team": of_team(),
+    "teams-alone": teams_alone,
+    "team-owner": of_team(),
     "team-open": team_open,
     "team-member": of_team(who=1),
     "team-home": of_team("/?team={team}"),
