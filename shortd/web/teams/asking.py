@@ -74,7 +74,7 @@ async def acted(
             form = form.wrong((fields or {}).get(field, field), refusal.said(words), refusal)
         else:
             return see(request, to or f"{PATH}/{team}{_query(request)}#{FORMS[name].id}", said)
-    refused = Refused(name, form, form.text(key) if key else "")
+    refused = Refused(name, form, form.text(key) if key else None)
     return again(request, TEMPLATE, content(request, found.account, refused), form)
 
 

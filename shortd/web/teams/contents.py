@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from shortd.models.teams import DomainStatus, Role, TeamTracker
+from shortd.models.teams import Role, TeamTracker
 from shortd.teams.campaigns import CampaignView
 from shortd.teams.domains import Subscription
 from shortd.teams.invitations import InvitationView
@@ -74,8 +74,8 @@ class Refused(msgspec.Struct, frozen=True):
 
     name: str
     form: Form[Any]
-    key: str = ""
-    """Of the row that it is about."""
+    key: str | None = None
+    """Of the row that it is about; None for a form that is about none."""
 
 
 class TeamPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,14 +122,7 @@ class TeamPage(msgspec.Struct, frozen=True, kw_only=True):
         """Of a tracker's provider."""
         return dict(self.providers).get(tracker.provider, tracker.provider)
 
-    def state(self, domain: Subscription) -> str:
-        return {
-            DomainStatus.ACTIVE: "answers",
-            DomainStatus.PENDING: "waits",
-            DomainStatus.ENDED: "ended",
-        }[domain.status]
-
-    def form(self, name: str, key: str = "") -> Form[Any]:
+    def form(self, name: str, key: str | None = None) -> Form[Any]:
         """A form as it was typed, if it is the one that was refused."""
         if self.refused is None or (self.refused.name, self.refused.key) != (name, key):
             return filled()
@@ -143,8 +136,8 @@ class TeamPage(msgspec.Struct, frozen=True, kw_only=True):
         shown = FORMS[self.refused.name].fields if self._has(self.refused.key) else ()
         return [said for field, said in self.refused.form.errors.items() if field not in shown]
 
-    def _has(self, key: str) -> bool:
+    def _has(self, key: str | None) -> bool:
         lists = (self.campaigns.rows, self.domains.rows, self.trackers.rows)
         keys = {row.id for rows in lists for row in rows}
         keys |= {member.userid for member in self.members.rows}
-        return not key or key in keys
+        return key is None or key in keys
