@@ -72,7 +72,8 @@ class _Stay(urllib.request.HTTPRedirectHandler):
     def http_error_302(self, request: Any, answer: Any, *_: Any) -> Any:
         return answer
 
-    http_error_303 = http_error_302
+    def http_error_303(self, request: Any, answer: Any, *_: Any) -> Any:
+        return answer
 
 
 def new_shelf(site: ServerProcess, name: str = "") -> Shelf:
