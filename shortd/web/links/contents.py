@@ -11,6 +11,7 @@ import msgspec
 from shortd.links.sheets import RowResult
 from shortd.links.tagging import ShownTag
 from shortd.models.common import NEVER
+from shortd.models.teams import TeamTracker
 from shortd.web.forms import Form
 from shortd.web.links.head import LinkHead
 from shortd.web.links.plugin_forms import Node
@@ -167,6 +168,8 @@ class EditPage(msgspec.Struct, frozen=True, kw_only=True):
     ways: Sequence[PluginForm]
     told: Sequence[PluginForm]
     shares: Sequence[Share]
+    kept: Sequence[TeamTracker]
+    """Trackers of the link's team."""
     never: int = NEVER
 
 

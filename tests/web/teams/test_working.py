@@ -11,7 +11,7 @@ from tests.api.v2.envelopes import everything
 from tests.web.links.test_dashboard import listed
 from tests.web.share.test_share import share
 from tests.web.surfer import Surfer
-from tests.web.teams.world import DOMAIN, UNKNOWN, World, done
+from tests.web.teams.world import DOMAIN, QUORA, UNKNOWN, World, done
 
 URL = "https://example.org/"
 
@@ -171,3 +171,44 @@ def test_a_member_changes_what_is_his_alone(world: World) -> None:
     assert listed(world.people["adam"]) == ["ours"]
     done(world.people["adam"].send(f"/-/links/{ids['ours']}/delete"))
     assert listed(ben) == []
+
+
+def edit_page(surfer: Surfer) -> str:
+    """The address of the settings of the one link in somebody's list."""
+    [link] = re.findall(r'data-link="(\d+)"', surfer.get("/-/dashboard").text)
+    return f"/-/links/{link}/edit"
+
+
+def test_who_may_not_change_a_link_finds_no_way_to(world: World) -> None:
+    make(world.owner, "ours", world.team)
+    address = edit_page(world.owner)
+    mine, theirs = (world.people[name].get(address).text for name in ("ann", "ben"))
+    assert mine.count(">Save</button>") >= 5 and "<fieldset disabled" not in mine
+    assert "Save</button>" not in theirs and "Set the password" not in theirs
+    assert '<fieldset class="stack groups" disabled>' in theirs
+    assert 'value="https://example.org/"' in theirs, "but sees what there is"
+    form = {"destination": "https://evil.example/", "ending": "ours", "host": "0"}
+    answer = world.people["ben"].send(f"{address}/where", form)
+    assert "Your role in the team does not allow this." in answer.text
+    assert answer.status_code == 422 and world.owner.get(address).text == mine
+
+
+def test_trackers_of_the_team_are_copied(world: World) -> None:
+    ben = world.people["ben"]
+    make(ben, "theirs", world.team)
+    address = edit_page(ben)
+    page = ben.get(address).text
+    assert "Kept by the team" in page and "Pixel" in page
+    copies = address.replace("/edit", "/trackers")
+    form = {"tracker": world.ids["tracker"]}
+    for wrong in ("none", UNKNOWN, "x" * 65):
+        answer = ben.send(copies, {"tracker": wrong})
+        assert answer.status_code == 422 and 'role="alert"' in answer.text
+    page = ben.follow(ben.send(copies, form)).text
+    assert f'value="{QUORA}"' in page, "as one of the link's own"
+    rows = everything(world.app)
+    bob = world.people["bob"]
+    assert "Kept by the team" not in bob.get(address).text
+    assert bob.send(copies, form).status_code == 403
+    assert world.people["cat"].send(copies, form).status_code == 404
+    assert everything(world.app) == rows

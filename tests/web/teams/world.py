@@ -12,6 +12,8 @@ from tests.web.surfer import Surfer
 UNKNOWN = "0123456789abcdef01234567"
 """An id of nothing."""
 DOMAIN = "go.shop.example"
+QUORA = "0123456789abcdef" * 2
+"""An id of the provider's, as links need one."""
 
 
 class World:
@@ -32,7 +34,7 @@ class World:
         done(ann.send(f"{self.path}/invite", {"guest": "dan", "role": "member"}))
         done(ann.send(f"{self.path}/campaigns", {"name": "Summer"}))
         done(ann.send(f"{self.path}/domains", {"domain": DOMAIN}))
-        tracker = {"name": "Pixel", "provider": "quora", "code": "q1"}
+        tracker = {"name": "Pixel", "provider": "quora", "code": QUORA}
         done(ann.send(f"{self.path}/trackers", tracker))
         page = ann.get(self.path).text
         self.ids = {
