@@ -51,7 +51,7 @@ class Authenticator:
 
     def make(self, options: Options, **lies: Any) -> str:
         """What a browser answers to the options of a creation, as JSON."""
-        rp_id = lies.get("rp_id", options["rp"]["id"])
+        rp_id: str = lies.get("rp_id", options["rp"]["id"])
         made = Credential(
             ec.generate_private_key(ec.SECP256R1()),
             secrets.token_bytes(lies.get("id_bytes", 16)),
@@ -76,7 +76,7 @@ class Authenticator:
 
     def sign(self, options: Options, credential: Credential | None = None, **lies: Any) -> str:
         """What it answers to the options of a request: by its newest passkey for that site."""
-        rp_id = lies.get("rp_id", options["rpId"])
+        rp_id = str(lies.get("rp_id", options["rpId"]))
         fitting = [one for one in self.credentials if one.rp_id == options["rpId"]]
         chosen = credential or fitting[-1]
         if self.counts:

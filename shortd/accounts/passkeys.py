@@ -34,7 +34,13 @@ from shortd.security.webauthn import (
 from shortd.settings import Settings
 from shortd.store import Store
 from shortd.store.room import Reserve
-from shortd.store.schema import ACCOUNTS, PASSKEYS, PASSKEYS_BY_CREDENTIAL, SECOND_FACTORS
+from shortd.store.schema import (
+    ACCOUNTS,
+    IDENTITIES,
+    PASSKEYS,
+    PASSKEYS_BY_CREDENTIAL,
+    SECOND_FACTORS,
+)
 from shortd.store.txn import Txn, WriteTxn
 
 PASSKEYS_PER_ACCOUNT = 20
@@ -66,6 +72,7 @@ class Passkeys:
     ) -> None:
         self._store = store
         self._party = RelyingParty(settings.pages_url)
+        self._takes_passwords = settings.auth.password
         self._guessing = guessing
         self._factors = factors
         self._tickets = tickets
@@ -160,11 +167,13 @@ class Passkeys:
         await self._store.write(put)
 
     async def remove(self, account: Account, token: str | None, passkey_id: str, now: int) -> None:
-        """PROOF_REQUIRED, PASSKEY_NOT_FOUND."""
+        """PROOF_REQUIRED, PASSKEY_NOT_FOUND; LAST_WAY if nothing else opens the account."""
 
         def drop(txn: WriteTxn) -> None:
             demand_proof(txn, account.userid, token, now)
             row = _found(txn, account.userid, passkey_id)
+            if not row.doubt_utime and not self._is_opened_without(txn, row):
+                raise errors.LAST_WAY()
             PASSKEYS.delete(txn, (account.userid, row.id))
             self._factors.tell(txn, account.userid, FactorChange.PASSKEY_REMOVED, now)
 
@@ -232,6 +241,15 @@ class Passkeys:
         if answer.handle != factors.handle:
             raise Flawed("named for another account")
         return row, account
+
+    def _is_opened_without(self, txn: Txn, row: Passkey) -> bool:
+        """Whether anything else opens the account of a passkey."""
+        account = ACCOUNTS.get(txn, (row.userid,))
+        if self._takes_passwords and account is not None and account.password is not None:
+            return True
+        others = (one for one in _rows(txn, row.userid) if one.id != row.id)
+        has_identity = next(iter(IDENTITIES.scan(txn, (row.userid,))), None) is not None
+        return has_identity or any(not one.doubt_utime for one in others)
 
     def _count(self, txn: WriteTxn, proven: _Proven, now: int) -> bool:
         """Notes a use, unless the passkey is gone or seems to be copied, which is noted, too."""

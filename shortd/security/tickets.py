@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import secrets
 from random import Random
 from typing import NamedTuple
 
@@ -35,7 +36,7 @@ class Tickets:
     """Hands them out. Belongs to one event loop; times are Unix µs."""
 
     def __init__(self, random: Random) -> None:
-        self._key = random.randbytes(KEY_BYTES)
+        self._key = secrets.token_bytes(KEY_BYTES)
         self._random = random
         self._spent: dict[bytes, int] = {}
         """Nonces with the time when they may be forgotten, the oldest first."""

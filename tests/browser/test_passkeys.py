@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -160,6 +161,21 @@ def test_browsers_that_do_not_read_json_themselves(tab: Page, url: str, name: st
     tab.goto(f"{url}/-/login?next=/-/account", wait_until="networkidle")
     device.press(True)
     tab.get_by_role("button", name="Sign in with a passkey").click()
+    expect(tab).to_have_url(f"{url}/-/account")
+
+
+def test_a_page_that_is_open_for_long(tab: Page, url: str, name: str) -> None:
+    sign_up(tab, url, name)
+    device = VirtualAuthenticator(tab)
+    add(tab, url, "Phone")
+    device.press(False)
+    sign_out(tab, url)
+    tab.clock.install()
+    tab.goto(f"{url}/-/login?next=/-/account", wait_until="networkidle")
+    tab.clock.set_fixed_time(time.time() + 3600)
+    device.press(True)
+    with tab.expect_request("**/-/login/passkey/options"):
+        tab.get_by_role("button", name="Sign in with a passkey").click()
     expect(tab).to_have_url(f"{url}/-/account")
 
 

@@ -23,8 +23,9 @@ from shortd.web import forms, session
 from shortd.web.account.contents import FactorsPage, PasskeyRow
 from shortd.web.forms import Form, again
 from shortd.web.guard import act, show
+from shortd.web.messages import Message
 from shortd.web.render import language_of, page, see
-from shortd.web.routing import AnyRequest, client_address, services_of
+from shortd.web.routing import AnyRequest, client_address, sent_json, services_of
 from shortd.web.session import Session
 
 PATH = session.SECOND_FACTOR
@@ -66,7 +67,7 @@ async def begin_app(request: AnyRequest) -> Response[bytes]:
         await services.accounts.factors.begin_app(found.account, found.token, services.clock.now())
     except errors.ShortdError as refusal:
         return _ask_first(request, refusal)
-    return see(request, f"{PATH}#app")
+    return see(request, PATH)
 
 
 @act(f"{PATH}/app/code", status_code=200)
@@ -137,6 +138,16 @@ async def add_passkey(request: AnyRequest) -> Response[bytes]:
     return see(request, PATH, words("The passkey is added. It signs you in without a password."))
 
 
+@show(f"{PATH}/passkeys/options")
+async def passkey_options(request: AnyRequest) -> Response[bytes]:
+    """The same as in the page, for one that has been open for long."""
+    found = session.registered(request)
+    forms.charge(request, "")
+    services = services_of(request)
+    now = services.clock.now()
+    return sent_json(await services.accounts.passkeys.creation_options(found.account, now))
+
+
 @act(f"{PATH}/passkeys/name", status_code=303)
 async def rename_passkey(request: AnyRequest) -> Response[bytes]:
     found, words = session.registered(request), language_of(request).gettext
@@ -164,6 +175,8 @@ async def remove_passkey(request: AnyRequest) -> Response[bytes]:
                 found.account, found.token, form.value.id, services.clock.now()
             )
         except errors.ShortdError as refusal:
+            if refusal.kind is errors.LAST_WAY:
+                return see(request, PATH, Message(refusal.said(words), kind="bad"))
             if refusal.kind is not errors.PASSKEY_NOT_FOUND:
                 return _ask_first(request, refusal)
     said = words("The passkey is removed. Your device may offer it still: remove it there, too.")
@@ -241,6 +254,7 @@ HANDLERS = (
     renew_recovery_codes,
     end_app,
     add_passkey,
+    passkey_options,
     rename_passkey,
     remove_passkey,
 )

@@ -16,7 +16,7 @@ from litestar.types import Receive, Scope, Send
 
 from shortd.web import session
 from shortd.web.account.contents import KEPT_ADDRESS, KEPT_BYTES, Kept, SignPage
-from shortd.web.account.signing_in import issuer_buttons
+from shortd.web.account.signing_in import asked_of_passkeys, issuer_buttons
 from shortd.web.forms import SECRET, filled
 from shortd.web.policies import is_open_origin
 from shortd.web.render import page, see
@@ -61,6 +61,7 @@ async def _answer(request: AnyRequest) -> Response[bytes]:
         takes_passwords=services.settings.auth.password,
         issuers=issuer_buttons(services),
         kept=kept,
+        passkey=asked_of_passkeys(request),
     )
     return page(request, "account/login.html", content, status=403)
 

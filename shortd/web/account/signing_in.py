@@ -32,7 +32,7 @@ from shortd.web.guard import act, show
 from shortd.web.messages import Message
 from shortd.web.policies import is_open_origin
 from shortd.web.render import language_of, page, see
-from shortd.web.routing import AnyRequest, client_address, services_of
+from shortd.web.routing import AnyRequest, client_address, sent_json, services_of
 
 START = "/-/dashboard"
 """Where who has just signed in goes."""
@@ -167,6 +167,15 @@ async def log_in_by_passkey(request: AnyRequest) -> Response[bytes]:
         return await open_session(request, account, Proof(utime=now), value.next, kept)
     except errors.ShortdError as refusal:
         return _begin_anew(request, form, refusal.said(words), refusal)
+
+
+@show("/-/login/passkey/options")
+async def passkey_options(request: AnyRequest) -> Response[bytes]:
+    """The same as in the page, for one that has been open for long."""
+    forms.charge(request, "")
+    services = services_of(request)
+    options = services.accounts.passkeys.request_options(services.clock.now())
+    return sent_json(options)
 
 
 def _begin_anew(
@@ -320,7 +329,7 @@ def _content(request: AnyRequest, form: Form[Any]) -> SignPage:
         takes_passwords=services.settings.auth.password,
         issuers=issuer_buttons(services),
         named=session.named(request),
-        passkey=_passkey_options(request),
+        passkey=asked_of_passkeys(request),
         sends_mail=bool(services.settings.mail.smtp_url),
     )
 
@@ -346,8 +355,8 @@ def _kept(request: AnyRequest, action: str, body: str) -> Kept | None:
         return None
 
 
-def _passkey_options(request: AnyRequest) -> str:
-    """What the browser is asked for; empty where nobody has a passkey."""
+def asked_of_passkeys(request: AnyRequest) -> str:
+    """What the browser is asked for who signs in; empty where nobody has a passkey."""
     services = services_of(request)
     if not services.accounts.passkeys.are_used():
         return ""
@@ -397,6 +406,7 @@ HANDLERS = (
     log_in,
     send_code,
     log_in_by_passkey,
+    passkey_options,
     show_signup,
     sign_up,
     show_logout,

@@ -22,7 +22,7 @@ from shortd.web.guard import act, show
 from shortd.web.messages import Message
 from shortd.web.policies import is_open_origin
 from shortd.web.render import language_of, page, see
-from shortd.web.routing import AnyRequest, client_address, services_of
+from shortd.web.routing import AnyRequest, client_address, sent_json, services_of
 from shortd.web.session import Session
 
 ACCOUNT = "/-/account"
@@ -88,6 +88,15 @@ async def confirm_by_passkey(request: AnyRequest) -> Response[bytes]:
     return see(request, session.back_to(request, form.text("next"), ACCOUNT))
 
 
+@show(f"{session.CONFIRM}/passkey/options")
+async def passkey_options(request: AnyRequest) -> Response[bytes]:
+    """The same as in the page, for one that has been open for long."""
+    session.registered(request)
+    forms.charge(request, "")
+    services = services_of(request)
+    return sent_json(services.accounts.passkeys.request_options(services.clock.now()))
+
+
 @act(f"{ACCOUNT}/ways/end", status_code=303)
 async def end_way(request: AnyRequest) -> Response[bytes]:
     """Unlinks who the account is at an issuer or to the proxy, unless nothing else opens it."""
@@ -128,4 +137,4 @@ def _content(request: AnyRequest, found: Session, form: Form[Any]) -> ConfirmPag
     )
 
 
-HANDLERS = (show_confirm, confirm, confirm_by_passkey, end_way)
+HANDLERS = (show_confirm, confirm, confirm_by_passkey, passkey_options, end_way)

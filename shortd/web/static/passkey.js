@@ -1,5 +1,6 @@
 /* Forms of passkeys: `data-passkey="get"` is answered by one that is there, "create" by a new one, and
-   `data-options` is what the browser is asked for. Its answer goes into the field `credential`.
+   `data-options` is what the browser is asked for, as long as it is fresh. Its answer goes into the field
+   `credential`.
 
    A form with `data-autofill` is offered in the autofill of the name, too. Where browsers have no
    passkeys, or without this script, these forms stay hidden: there is the password. */
@@ -8,6 +9,8 @@ import { say } from "./say.js";
 import { word } from "./words.js";
 
 const Kind = globalThis.PublicKeyCredential;
+const FRESH = 9 * 60e3;
+const since = Date.now();
 let waiting = null;
 
 for (const form of document.querySelectorAll("form[data-passkey]")) {
@@ -18,6 +21,8 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
     ask(form);
   });
   offer(form);
+  // The list of what can be filled in opens with the name's field.
+  document.querySelector("[autocomplete~=webauthn]")?.addEventListener("focus", () => Date.now() - since < FRESH || offer(form));
 }
 
 async function offer(form) {
@@ -28,9 +33,10 @@ async function ask(form, mediation) {
   waiting?.abort();
   const { signal } = (waiting = new AbortController());
   const way = form.dataset.passkey;
-  const options = JSON.parse(form.dataset.options);
   const parse = way === "get" ? "parseRequestOptionsFromJSON" : "parseCreationOptionsFromJSON";
   try {
+    const isFresh = Date.now() - since < FRESH;
+    const options = isFresh ? JSON.parse(form.dataset.options) : await (await fetch(`${form.action}/options`, { signal })).json();
     const publicKey = Kind[parse]?.(options) ?? read(options);
     const made = await navigator.credentials[way]({ publicKey, mediation, signal });
     form.elements.credential.value = JSON.stringify(made.toJSON?.() ?? written(made));

@@ -14,9 +14,11 @@ from urllib.parse import quote
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from msgspec.structs import replace
 
 from shortd.clock import MINUTE, SECOND
-from shortd.store.schema import PASSKEYS
+from shortd.store.schema import ACCOUNTS, PASSKEYS
+from shortd.store.txn import WriteTxn
 from shortd.testing import RunningApp, open_app
 from tests.api.v2.people import PASSWORD
 from tests.authenticator import Authenticator
@@ -125,6 +127,23 @@ def test_several_have_names_and_go_one_by_one(ann: Surfer, key: Authenticator) -
     assert sign_in(surfer, key, credential=new).status_code == 303
 
 
+def test_the_last_way_in_stays(app: RunningApp, ann: Surfer, key: Authenticator) -> None:
+    for name in ("Phone", "Laptop"):
+        add(ann, key, name)
+
+    def take_password(txn: WriteTxn) -> None:
+        account = ACCOUNTS.get(txn, (ann.credentials["userid"],))
+        assert account is not None
+        ACCOUNTS.put(txn, (account.userid,), replace(account, password=None))
+
+    app.run(app.services.store.write(take_password))
+    [first, second] = re.findall(r'name="id" value="(\w+)"', ann.get(PAGE).text)[::2]
+    assert "removed" in ann.follow(ann.send(f"{PAGE}/passkeys/end", {"id": first})).text
+    kept = ann.follow(ann.send(f"{PAGE}/passkeys/end", {"id": second})).text
+    assert "Nothing else opens this account" in kept
+    assert len(names(ann)) == 1
+
+
 def test_there_are_twenty_at_most(ann: Surfer, key: Authenticator) -> None:
     asked = options(ann.get(PAGE).text)
     for number in range(20):
@@ -227,6 +246,44 @@ def test_a_challenge_lives_ten_minutes(app: RunningApp, ann: Surfer, key: Authen
         app.clock.advance(wait)
         form = {"credential": key.sign(asked)}
         assert surfer.send("/-/login/passkey", form).status_code == status
+
+
+def test_a_page_that_is_open_for_long_asks_for_a_fresh_one(
+    app: RunningApp, ann: Surfer, key: Authenticator
+) -> None:
+    add(ann, key)
+    app.clock.advance(500)
+    answer = ann.get(f"{PAGE}/passkeys/options")
+    assert answer.headers["cache-control"] == "no-store"
+    form = {"name": "Late", "credential": key.make(answer.json())}
+    app.clock.advance(99)
+    assert ann.send(f"{PAGE}/passkeys", form).status_code == 303
+    app.clock.advance(3600)
+    fresh = ann.get("/-/account/confirm/passkey/options").json()
+    answer = ann.send("/-/account/confirm/passkey", {"credential": key.sign(fresh), "next": PAGE})
+    assert answer.headers["location"] == PAGE
+    stranger = Surfer(app, OWN)
+    fresh = stranger.get("/-/login/passkey/options").json()
+    form = {"credential": key.sign(fresh)}
+    assert stranger.send("/-/login/passkey", form).status_code == 303
+    for path in ("/-/account/confirm/passkey/options", f"{PAGE}/passkeys/options"):
+        assert Surfer(app, OWN).get(path).headers["location"].startswith("/-/login"), path
+
+
+def test_a_form_that_waits_is_sent_after_it(
+    app: RunningApp, ann: Surfer, key: Authenticator
+) -> None:
+    add(ann, key)
+    app.clock.advance(31 * 86_400)
+    asked = ann.send("/-/account/name", {"username": "Änne"})
+    assert asked.status_code == 403
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="(.*?)">', asked.text))
+    slip = ann.send("/-/login/passkey", {**fields, "credential": "{}"})
+    assert slip.status_code == 422 and fields["kept"] in slip.text
+    form = {**fields, "credential": key.sign(options(slip.text))}
+    answer = ann.send("/-/login/passkey", form)
+    assert answer.status_code == 200
+    assert 'action="/-/account/name"' in answer.text and 'value="Änne"' in answer.text
 
 
 def test_a_challenge_is_for_what_it_was_made(
