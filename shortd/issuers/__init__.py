@@ -1,7 +1,8 @@
 """OpenID Connect issuers: asked within bounds, and believed only in what they have signed.
 
 faults      what may be wrong, what failed and what to change
-asking      HTTP to issuers: so many bytes, so many seconds, no redirect
+asking      questions to issuers: so many bytes, so many seconds
+exchange    one HTTP request, no redirect
 documents   what an issuer publishes of itself: its addresses and its keys
 id_tokens   what an ID token has to say before anybody is believed to be somebody
 flows       sign-ins under way, in a cookie

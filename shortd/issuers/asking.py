@@ -1,24 +1,18 @@
-"""HTTP to issuers, each request within an allowance of bytes and seconds.
+"""Asks issuers, each request within an allowance of bytes and seconds.
 
-An issuer is the operator's own choice and may be inside the network, so any address will do. What
-it sends is counted all the same, at the socket, as a stranger's would be. It must never follow a
-redirect, unpack a body or choose a proxy.
+What does the asking (`exchange`) is imported with the first question: most servers have no issuer.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from urllib.parse import urlsplit
 
-import httpcore
-import httpx
 import msgspec
 
-from shortd import __version__
 from shortd.hosts.allowance import Allowance, Refused
-from shortd.hosts.public_network import PublicNetwork
 from shortd.issuers import faults
 
 ANSWER_BYTES = 512 << 10
@@ -45,58 +39,29 @@ class Line:
         self, method: str, url: str, headers: Mapping[str, str] | None = None, body: str = ""
     ) -> Reply:
         """What is answered. Fault: unreachable, slow, too_large."""
-        where = httpx.URL(url).host
+        parts = urlsplit(url)
         try:
             async with asyncio.timeout(SECONDS), self._places:
-                return await self._exchange(method, url, headers or {}, body.encode())
+                return await self._exchange(method, url, parts.scheme, headers or {}, body)
         except TimeoutError:
-            raise faults.SLOW(where) from None
+            raise faults.SLOW(parts.netloc) from None
         except Refused as refusal:
-            raise faults.TOO_LARGE(f"{where}: {refusal}") from None
+            raise faults.TOO_LARGE(f"{parts.netloc}: {refusal}") from None
         except Exception as fault:
             # Whatever the libraries make of what an issuer sends or how it breaks off.
-            raise faults.UNREACHABLE(f"{where}: {_cause(fault)}") from None
+            raise faults.UNREACHABLE(f"{parts.netloc}: {_cause(fault)}") from None
 
     async def _exchange(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes
+        self, method: str, url: str, scheme: str, headers: Mapping[str, str], body: str
     ) -> Reply:
-        target = httpx.URL(url)
-        if self._tls is None and target.scheme == "https":
+        from shortd.issuers.exchange import exchange, trusted
+
+        if self._tls is None and scheme == "https":
             # Reading the authorities takes a while.
-            self._tls = await asyncio.to_thread(_context)
-        network = PublicNetwork(_addresses, _any, Allowance(ANSWER_BYTES))
-        sent = {
-            "host": target.netloc.decode(),
-            "user-agent": f"shortd/{__version__} (sign-in)",
-            "accept": "application/json",
-            "accept-encoding": "identity",
-            **{name.lower(): value for name, value in headers.items()},
-        }
-        if body:
-            sent["content-length"] = str(len(body))
-        async with httpcore.AsyncConnectionPool(self._tls, network_backend=network) as pool:
-            answer = await pool.request(
-                method, str(target), headers=list(sent.items()), content=body or None
-            )
-        return Reply(answer.status, answer.content)
-
-
-def _context() -> ssl.SSLContext:
-    """The usual authorities, and those of this system, where a home network's own may be."""
-    context = httpx.create_ssl_context(trust_env=False)
-    context.load_default_certs()
-    return context
-
-
-async def _addresses(host: str, port: int) -> Sequence[str]:
-    """As the system finds them, /etc/hosts included."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
-
-
-def _any(address: str) -> bool:
-    return True
+            self._tls = await asyncio.to_thread(trusted)
+        allowance = Allowance(ANSWER_BYTES)
+        status, answer = await exchange(method, url, headers, body.encode(), self._tls, allowance)
+        return Reply(status, answer)
 
 
 def _cause(fault: BaseException) -> str:

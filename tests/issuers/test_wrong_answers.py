@@ -99,7 +99,7 @@ def test_clocks_may_differ_by_a_little(start: Start, issuer: Issuer) -> None:
         ({"token": "html"}, faults.ANSWER, "(200)"),
         ({"token": "list"}, faults.ANSWER, "(200)"),
         ({"token": "redirect"}, faults.ANSWER, "(302)"),
-        ({"token": "huge"}, faults.TOO_LARGE, "127.0.0.1: too much"),
+        ({"token": "huge"}, faults.TOO_LARGE, "too much"),
         ({"token": "endless"}, faults.TOO_LARGE, ""),
         ({"jwks": "error"}, faults.ANSWER, "/keys answers 500"),
         ({"jwks": "html"}, faults.ANSWER, "/keys: "),

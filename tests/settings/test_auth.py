@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -156,3 +157,11 @@ def test_a_wrong_secret_is_not_repeated(file: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         read(file, ISSUER, {"SHORTD_AUTH__OIDC__HOME__CLIENT_SECRET": "s3cret" * 200})
     assert "s3cret" not in str(caught.value)
+
+
+def test_the_recipes_load(file: Path) -> None:
+    text = (EXAMPLE.parent / "docs" / "signing-in.md").read_text(encoding="utf-8")
+    recipes = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    auth = read(file, "\n".join(recipes)).auth
+    assert list(auth.oidc.issuers) == ["home", "authelia", "authentik", "keycloak", "pocketid"]
+    assert auth.proxy.peers == ("10.0.0.2/32",)
