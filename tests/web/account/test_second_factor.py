@@ -449,7 +449,7 @@ def vouch(app: RunningApp, surfer: Surfer) -> None:
 class TestLost:
     def test_the_operator_removes_all_of_it(self, app: RunningApp, ann: Surfer) -> None:
         set_up(ann)
-        change = Changes(no_second_factor=True)
+        change = Changes(second_factor=False)
         app.run(app.services.upkeep.administration.change(ann.credentials["userid"], change))
         assert elsewhere(ann).sign_in("ann").status_code == 303
 
