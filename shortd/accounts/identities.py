@@ -66,18 +66,24 @@ class Identities:
             return _linked(txn, digest_of(person))
 
     async def admit(self, person: Person, admission: Admission, now: int) -> Account:
-        """The account of somebody who has signed in elsewhere, made or linked if it may be. Fault."""
+        """The account of who has signed in elsewhere, made or linked if it may be. Fault."""
         known = self.account_of(person)
         if known is not None and not self._is_news(known, person, now):
             return _unlocked(known)
+        if known is None:
+            # Whom the proxy names in vain must not cost a write at every request.
+            with self._store.read() as txn:
+                _by_address(txn, person, admission)
         userid = random_text(self._random, ID_LENGTH)
 
         def admit(txn: WriteTxn) -> Account:
             account = _linked(txn, digest_of(person))
             if account is None:
                 account = _by_address(txn, person, admission)
-            if account is None:
-                account = _new(txn, userid, person, admission, now)
+                if account is None:
+                    account = _new(txn, userid, person, now)
+                else:
+                    account = _taken_back(txn, account)
             _unlocked(account)
             _put(txn, account.userid, person, now)
             return account
@@ -146,35 +152,39 @@ def _linked(txn: Txn, digest: bytes) -> Account | None:
     return None if row is None else ACCOUNTS.get(txn, (row.userid,))
 
 
-def _by_address(txn: WriteTxn, person: Person, admission: Admission) -> Account | None:
-    """The account of his address, if it becomes his; None if no account has it."""
+def _by_address(txn: Txn, person: Person, admission: Admission) -> Account | None:
+    """The account of his address, if it may become his; None if he is to get a new one. Fault."""
     email = _email(person)
     account = ACCOUNTS_BY_EMAIL.get(txn, (email.casefold(),)) if email else None
     if account is None:
-        return None
-    if not person.email_verified:
+        if not admission.create:
+            raise faults.NO_ACCOUNT()
+        if not email:
+            raise faults.CLAIM("email is missing")
+    elif not person.email_verified:
         raise faults.ADDRESS_UNVERIFIED()
-    if not admission.link_by_email:
+    elif not admission.link_by_email:
         raise faults.ADDRESS_TAKEN()
-    if not account.email_verified:
-        # Whoever has signed up with this address need not have been him.
-        end_credentials(txn, account.userid)
-        account = verified(msgspec.structs.replace(account, password=None))
-        ACCOUNTS.put(txn, (account.userid,), account)
     return account
 
 
-def _new(txn: WriteTxn, userid: str, person: Person, admission: Admission, now: int) -> Account:
-    if not admission.create:
-        raise faults.NO_ACCOUNT()
-    email = _email(person)
-    if not email:
-        raise faults.CLAIM("email is missing")
+def _taken_back(txn: WriteTxn, account: Account) -> Account:
+    """The account, which is now his who has this address. Whoever has signed up with it need not
+    have been him."""
+    if account.email_verified:
+        return account
+    end_credentials(txn, account.userid)
+    account = verified(msgspec.structs.replace(account, password=None))
+    ACCOUNTS.put(txn, (account.userid,), account)
+    return account
+
+
+def _new(txn: WriteTxn, userid: str, person: Person, now: int) -> Account:
     account = Account(
         userid=userid,
         type=AccountType.REGISTERED,
         create_utime=now,
-        email=email,
+        email=_email(person),
         username=_username(txn, person),
     )
     if person.email_verified:

@@ -31,9 +31,11 @@ from shortd.store.schema import (
     GRANTS,
     HOLDINGS,
     HOSTS,
+    IDENTITIES,
     LINK_TRACKERS,
     LINKS,
     LINKS_BY_ID,
+    LOGIN_LINKS,
     MEMBERS,
     PASSKEYS,
     SECOND_FACTORS,
@@ -109,6 +111,9 @@ def _team_faults(txn: Txn) -> Iterator[str]:
     for userid in {key[0] for table in (PASSKEYS, SECOND_FACTORS) for key, _ in table.scan(txn)}:
         if ACCOUNTS.get(txn, (userid,)) is None:
             yield "passkeys or a second factor belong to no account"
+    for userid in {key[0] for table in (IDENTITIES, LOGIN_LINKS) for key, _ in table.scan(txn)}:
+        if ACCOUNTS.get(txn, (userid,)) is None:
+            yield "linked sign-ins or links to sign in belong to no account"
     for (userid, _), _ in PASSKEYS.scan(txn):
         if SECOND_FACTORS.get(txn, (userid,)) is None:
             yield "passkeys lack what authenticators know their account by"

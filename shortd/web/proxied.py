@@ -2,8 +2,8 @@
 
 It is believed on its own connections alone: what a header says of where a request came from counts
 for nothing here. It is asked at every request, and no browser gets a cookie for it; the login that
-stands for it is known to this process only. APIs never hear of it, but for calls that scripts of our
-pages make.
+stands for it is known to this process only. APIs must never hear of it, but for calls that scripts
+of our pages make.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Proxied:
         self._lock = asyncio.Lock()
 
     async def enter(self, scope: HTTPScope) -> None:
-        """Makes the request that of whom the proxy names; takes the header out of anybody else's."""
+        """Makes the request that of whom the proxy names; takes the header out of others'."""
         own = {name for name in (self._name, self._email) if name}
         named = [value for name, value in scope["headers"] if name == self._name]
         if not named:
@@ -82,7 +82,7 @@ class Proxied:
             )
             session.name_in_vain(scope, name)
         except errors.ShortdError as refusal:
-            # With no room for another row, say. He is nobody then, as with a cookie that is too old.
+            # With no room for another row, say. He is nobody then, as with an old cookie.
             log.warning("proxy_sign_in_refused", error=refusal.code)
         else:
             session.enter(scope, account, token)

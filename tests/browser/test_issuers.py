@@ -23,7 +23,7 @@ __all__ = ["issuer", "issuer_process"]
 
 
 @pytest.fixture
-def home(tmp_path: Path, issuer: Issuer) -> Iterator[ServerProcess]:  # noqa: F811
+def home(tmp_path: Path, issuer: Issuer) -> Iterator[ServerProcess]:
     """A server that knows the issuer as "Home"."""
     table = "SHORTD_AUTH__OIDC__HOME__"
     environ = {
@@ -56,7 +56,7 @@ def there_and_back(tab: Page) -> None:
     tab.get_by_role("link", name="Yes").click()
 
 
-def test_the_whole_way(tab: Page, watch: Watch, home: ServerProcess, issuer: Issuer) -> None:  # noqa: F811
+def test_the_whole_way(tab: Page, watch: Watch, home: ServerProcess, issuer: Issuer) -> None:
     url = home.url
     assert f"{url}/-/login/oidc/home/callback" in home.log
     assert SECRET not in home.log
@@ -91,7 +91,7 @@ def test_the_whole_way(tab: Page, watch: Watch, home: ServerProcess, issuer: Iss
     assert watch.strangers(url, issuer.url) == []
 
 
-def test_what_failed_is_said(tab: Page, home: ServerProcess, issuer: Issuer) -> None:  # noqa: F811
+def test_what_failed_is_said(tab: Page, home: ServerProcess, issuer: Issuer) -> None:
     issuer.tell(claims={"aud": "an-audience-" + "x" * 80})
     tab.goto(f"{home.url}/-/login")
     tab.get_by_role("link", name="Go on with Home").click()
@@ -104,7 +104,7 @@ def test_what_failed_is_said(tab: Page, home: ServerProcess, issuer: Issuer) -> 
     expect(tab).to_have_url(f"{home.url}/-/dashboard")
 
 
-def test_linking(tab: Page, home: ServerProcess, issuer: Issuer) -> None:  # noqa: F811
+def test_linking(tab: Page, home: ServerProcess, issuer: Issuer) -> None:
     sign_up(tab, home.url, "bob")
     tab.get_by_role("link", name="Link Home").click()
     there_and_back(tab)

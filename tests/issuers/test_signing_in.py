@@ -371,3 +371,10 @@ def test_keys_that_are_new_are_asked_for_but_not_at_every_token(
     for _ in range(3):
         assert sign_in(Surfer(app), issuer).status_code == 403
     assert issuer.asked().count("GET /keys") == 1
+
+
+def test_who_is_vouched_for_needs_no_second_factor_of_ours(start: Start, issuer: Issuer) -> None:
+    surfer = Surfer(start("create = true", 'second_factor = "all"'))
+    assert sign_in(surfer, issuer).status_code == 303
+    assert surfer.get("/-/account").status_code == 200
+    assert surfer.send("/-/account/name", {"username": "other"}).status_code == 303
