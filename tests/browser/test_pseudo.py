@@ -34,8 +34,9 @@ OWNED = (
     "qr",
     "explain",
     "key-made",
+    "second-factor-",
 )
-"""Pages that are mostly made of what their owners have written."""
+"""Pages that are mostly made of what their owners have written, or of drawn letters."""
 
 
 @pytest.fixture(scope="module")
