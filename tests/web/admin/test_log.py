@@ -142,7 +142,7 @@ def test_neither_is_without_the_other(app: RunningApp, ben: Surfer) -> None:
         raise Failed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(audit.AUDIT, "put", fail)
+        patch.setattr(AUDIT, "put", fail)
         with pytest.raises(Failed):
             command(app, "user lock", user="ben")
     assert ben.is_in()
@@ -209,7 +209,7 @@ def test_every_command_that_acts_writes_a_line(app: RunningApp, ben: Surfer) -> 
 def newest_id(app: RunningApp, name: str) -> str:
     with app.services.store.read() as txn:
         table = CAMPAIGNS if "campaign" in name else TEAM_TRACKERS
-        [(key, _)] = table.scan(txn)  # type: ignore[attr-defined]
+        [(key, _)] = table.scan(txn)
     return str(key[0])
 
 
