@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Response
@@ -19,11 +19,18 @@ from shortd.links.endings import is_free
 from shortd.links.plugin_data import data_of
 from shortd.links.queries import tag_names
 from shortd.links.tagging import tags_of
-from shortd.links.terms import TEXT_CHARACTERS, UTM_BYTES, WINDOW_MINUTES, TermChanges
+from shortd.links.terms import (
+    NOTE_CHARACTERS,
+    TEXT_CHARACTERS,
+    UTM_BYTES,
+    WINDOW_MINUTES,
+    TermChanges,
+)
 from shortd.models.accounts import Account
 from shortd.models.common import NEVER
-from shortd.models.links import NO_RARE_TERMS, Link
+from shortd.models.links import NO_RARE_TERMS, Forwarding, Link
 from shortd.services import Services
+from shortd.teams.trackers import TRACKERS_PER_TEAM
 from shortd.web import forms, session
 from shortd.web.forms import Form, again, filled
 from shortd.web.guard import act, show
@@ -63,6 +70,8 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
     utm_campaign: Parameter = ""
     utm_term: Parameter = ""
     utm_content: Parameter = ""
+    forward_query: Literal["server", "no", "visitor", "link"] | None = None
+    robots: Literal["server", "yes", "no"] | None = None
 
 
 class Until(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,14 +93,23 @@ class Who(msgspec.Struct, frozen=True, kw_only=True):
 class Lists(msgspec.Struct, frozen=True, kw_only=True):
     tags: Text = ""
     hidden: bool = False
+    note: Annotated[str, Meta(max_length=4 * NOTE_CHARACTERS)] | None = None
     place: Annotated[str, Meta(max_length=64)] = ""
     """"team:ID" or "campaign:ID"; empty for where it is."""
+
+
+class Copies(msgspec.Struct, frozen=True, kw_only=True):
+    tracker: Annotated[
+        list[Annotated[str, Meta(max_length=64)]], Meta(max_length=TRACKERS_PER_TEAM)
+    ] = []
+    """Ids of trackers that the link's team keeps."""
 
 
 class PluginData(msgspec.Struct, frozen=True, kw_only=True):
     remove: bool = False
 
 
+_ROBOTS: dict[str, bool | Literal["server"]] = {"server": "server", "yes": True, "no": False}
 _GROUPS: dict[str, type[Any]] = {"where": Where, "until": Until, "who": Who, "lists": Lists}
 _FIELDS = {
     "code": "ending",
@@ -175,6 +193,27 @@ async def save_plugin(request: AnyRequest) -> Response[bytes]:
     return again(request, TEMPLATE, content, form)
 
 
+@act("/-/links/{link_id:int}/trackers", status_code=303)
+async def copy_trackers(request: AnyRequest) -> Response[bytes]:
+    """Gives the link trackers that its team keeps."""
+    found = session.needed(request)
+    services, words = services_of(request), language_of(request).gettext
+    link = asked_link(request)
+    form: Form[Any] = await forms.read(request, Copies, call="set_plugin")
+    if form.value is not None:
+        try:
+            await services.teams.link_trackers.add_of_team(
+                found.account, link.id, form.value.tracker, services.clock.now()
+            )
+        except errors.ShortdError as refusal:
+            if refusal.kind is errors.FORBIDDEN:
+                raise
+            form = form.wrong("tracker", refusal.said(words), refusal)
+        else:
+            return _saved(request, services.links.links.get(found.account, link.id), "told")
+    return again(request, TEMPLATE, _content(request, found.account, link, "told", form), form)
+
+
 async def _save(services: Services, account: Account, link: Link, value: Any) -> None:
     change, now = services.links.terms.change, services.clock.now()
     match value:
@@ -187,6 +226,8 @@ async def _save(services: Services, account: Account, link: Link, value: Any) ->
                 destination=None if link.filekey else value.destination,
                 title=value.title,
                 code=None if moves or value.ending == link.code else value.ending,
+                forwarding=value.forward_query and Forwarding[value.forward_query.upper()],
+                robots=value.robots and _ROBOTS[value.robots],
                 **utm,
             )
             await change(account, link.id, changes)
@@ -226,7 +267,9 @@ async def _save(services: Services, account: Account, link: Link, value: Any) ->
             await change(
                 account,
                 link.id,
-                TermChanges(tags=",".join(tag_names(value.tags)), hidden=value.hidden),
+                TermChanges(
+                    tags=",".join(tag_names(value.tags)), hidden=value.hidden, note=value.note
+                ),
             )
             await _place(services, account, link, value.place, now)
 
@@ -304,6 +347,7 @@ def _content(
         ways=[one for one in plugins if one.name != TRACKERS],
         told=[one for one in plugins if one.name == TRACKERS],
         shares=_shares(link, plugins),
+        kept=services.teams.trackers.of_team(account, team_of(link)),
     )
 
 
@@ -327,11 +371,18 @@ def _forms(link: Link) -> dict[str, Form[Any]]:
             ending=link.code,
             host=str(link.host),
             title=terms.title,
+            forward_query=terms.forwarding.name.lower(),
+            robots={None: "server", True: "yes", False: "no"}[terms.robots],
             **utm,
         ),
         "until": until,
         "who": filled(),
-        "lists": filled(tags=terms.tags, hidden="1" if terms.hidden else "", place=_place_of(link)),
+        "lists": filled(
+            tags=terms.tags,
+            hidden="1" if terms.hidden else "",
+            note=terms.note,
+            place=_place_of(link),
+        ),
     }
 
 
@@ -373,7 +424,9 @@ def _shares(link: Link, plugins: Sequence[PluginForm]) -> list[Share]:
 
 def _hosts(services: Services, account: Account, link: Link) -> list[tuple[str, str]]:
     """Numbers and names of the hosts that the link can be on."""
-    hosts = {host.number: host.name for host in services.hosts.configured}
+    hosts = {
+        host.number: host.name for host in services.teams.domains.hosts(account, team_of(link))
+    }
     hosts[link.host] = services.hosts.numbered(link.host).name
     return [(str(number), name) for number, name in hosts.items()]
 
@@ -416,4 +469,4 @@ def _utime(text: str) -> int | None:
         raise errors.INVALID_FIELD("There is no such day.", field="ends") from None
 
 
-HANDLERS = (edit, save, save_plugin)
+HANDLERS = (edit, save, save_plugin, copy_trackers)
