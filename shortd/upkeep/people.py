@@ -78,12 +78,12 @@ class People:
     async def page(self, which: Which, text: str, after: str) -> Looked[tuple[str], Seen]:
         """Accounts behind a cursor, those with a text in the name or the address. Whoever is called
         exactly that stands first."""
-        text = text.strip().casefold()
         exact: list[Account] = []
         if text and which is Which.PEOPLE:
             with self._store.read() as txn:
                 called = account_called(txn, text)
             exact = [called] if called is not None and called.type.is_registered else []
+        text = text.casefold()
         known = {account.userid for account in exact}
 
         def fits(txn: Txn, account: Account) -> bool:

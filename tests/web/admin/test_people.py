@@ -63,6 +63,7 @@ def test_people_are_found_by_name_and_address(olga: Surfer, ben: Surfer) -> None
     assert names(olga, f"{PEOPLE}?q=BEN") == ["ben", "Benedict"]
     assert names(olga, f"{PEOPLE}?q=edict@no") == ["Benedict"]
     assert names(olga, f"{PEOPLE}?q=nobody") == []
+    assert names(olga, f"{PEOPLE}?q={ben.credentials['userid']}") == ["ben"]
     assert names(olga, f"{PEOPLE}?is=operators") == ["olga"]
     command(olga.app, "user lock", user="ben")
     assert names(olga, f"{PEOPLE}?is=locked") == ["ben"]
