@@ -27,9 +27,12 @@ METHODS = [
     ("web/templates/**.html", "jinja2.ext:babel_extract"),
     ("web/**.py", "python"),
     ("mail/**.py", "python"),
+    ("mail/templates/**.html", "jinja2.ext:babel_extract"),
+    ("mail/templates/**.txt", "jinja2.ext:babel_extract"),
     ("languages/**.py", "python"),
 ]
-OPTIONS = {"web/templates/**.html": {"trimmed": "true", "silent": "false"}}
+_TEMPLATES = ("web/templates/**.html", "mail/templates/**.html", "mail/templates/**.txt")
+OPTIONS = {pattern: {"trimmed": "true", "silent": "false"} for pattern in _TEMPLATES}
 _FUNCTIONS = ("_", "gettext", "ngettext", "pgettext")
 KEYWORDS: dict[str, Any] = {
     **{name: DEFAULT_KEYWORDS[name] for name in _FUNCTIONS},
