@@ -90,6 +90,14 @@ def test_a_refusal_that_no_catalogue_can_have_is_noticed(call: str, is_whole: bo
     assert [one.is_whole for one in refusals_of(f"raise {call}", "links/new.py")] == [is_whole]
 
 
+def test_new_texts_have_as_many_forms_as_the_language_counts() -> None:
+    catalogue = polib.POFile()
+    catalogue.metadata = {"Plural-Forms": "nplurals=3; plural=(n==1 ? 0 : n<5 ? 1 : 2);"}
+    made = updated(catalogue)
+    assert len(made) == len(made.untranslated_entries()) == len(texts())
+    assert {len(entry.msgstr_plural) for entry in made if entry.msgid_plural} == {3}
+
+
 def test_no_other_file_knows_which_languages_there_are() -> None:
     known = [one for one in open_languages() if one.code != "en"]
     names = "|".join(rf"[\"']{one.code}[\"']|{re.escape(one.name)}" for one in known)
