@@ -115,7 +115,7 @@ def test_what_a_machine_has_made_says_so_where_it_is_chosen() -> None:
 
 def test_french_has_its_spaces() -> None:
     marks = r"(?<![\u00a0\u202f(])[;!?\u00bb](?![^<]*>)"
-    wrong = re.compile(rf"{marks}|(?<!\u00a0):(?=\s|$)| %(?!\()|\u00ab(?!\u00a0)|'")
+    wrong = re.compile(rf"{marks}|(?<!\u00a0):(?=\s|$)| %(?!\()|\u00ab(?![\u00a0\u202f])|'")
     catalogue = polib.pofile(ROOT / "languages" / "fr.po")
     said = [one for entry in catalogue for one in (entry.msgstr, *entry.msgstr_plural.values())]
     assert [one for one in said if wrong.search(one)] == []
