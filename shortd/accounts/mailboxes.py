@@ -17,7 +17,6 @@ from shortd import errors
 from shortd.accounts.accounts import ID_LENGTH, find_account, label, normalize_email
 from shortd.accounts.credentials import end_credentials
 from shortd.accounts.known_clients import Clients
-from shortd.accounts.preferences import PLAIN
 from shortd.accounts.tokens import Login, put_token
 from shortd.clock import SECOND
 from shortd.ids import random_text
@@ -40,13 +39,7 @@ from shortd.security.passwords import PasswordHasher
 from shortd.settings import Settings
 from shortd.store import Store
 from shortd.store.room import Reserve
-from shortd.store.schema import (
-    ACCOUNTS,
-    ACCOUNTS_BY_EMAIL,
-    MAIL_HISTORIES,
-    OUTBOX,
-    PREFERENCES,
-)
+from shortd.store.schema import ACCOUNTS, ACCOUNTS_BY_EMAIL, MAIL_HISTORIES, OUTBOX
 from shortd.store.txn import WriteTxn
 
 
@@ -226,9 +219,7 @@ class Mailboxes:
 
 def _queue(txn: WriteTxn, mail: Mail, userid: str, email: str) -> None:
     put_code(txn, userid, mail.purpose, mail.code, email, mail.create_utime)
-    chosen = PREFERENCES.get(txn, (userid,)) or PLAIN
-    language = chosen.language or mail.language
-    put_mail(txn, msgspec.structs.replace(mail, userid=userid, recipient=email, language=language))
+    put_mail(txn, msgspec.structs.replace(mail, userid=userid, recipient=email))
 
 
 def verified(account: Account) -> Account:
