@@ -24,7 +24,18 @@ NAMES = re.compile(
     r"|python|httpx|docs|handbook|onboarding|first|week|html|campaigns|autumn|landing|utm_\w+|flyer|print|ada)\b"
 )
 """Words that all languages share, and what the pages show of their owners."""
-OWNED = ("dashboard", "edit", "tags", "import", "statistics", "visits", "qr", "explain", "key-made")
+OWNED = (
+    "dashboard",
+    "team-",
+    "edit",
+    "tags",
+    "import",
+    "statistics",
+    "visits",
+    "qr",
+    "explain",
+    "key-made",
+)
 """Pages that are mostly made of what their owners have written."""
 
 
