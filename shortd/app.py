@@ -200,7 +200,7 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
     if request.scope["path"].startswith(v1.PREFIX):
         return v1.refusal(request, error)
     if (written := sqwish.format_of(request.scope["path"])) is not None:
-        return sqwish.refusal(error, written)
+        return sqwish.refusal(error, written, request.scope["path"])
     pages: Pages = request.app.state.pages
     heads = request.app.state.services.visits.heads
     reader = pages.reader(heads.of(request.scope["headers"]))
