@@ -22,6 +22,7 @@ from shortd.commands.config import config
 from shortd.commands.doctor import doctor
 from shortd.commands.domains import domain
 from shortd.commands.init import init
+from shortd.commands.links import link
 from shortd.commands.mail import mail
 from shortd.commands.options import fail
 from shortd.commands.plugins import import_links, plugins, x
@@ -34,7 +35,7 @@ from shortd.settings.config import ConfigError
 
 OF_THE_SERVER = (
     *(serve, init, config, mail, doctor),
-    *(user, team, domain, campaign, tracker, clock),
+    *(user, team, domain, campaign, tracker, link, clock),
     *(stats, plugins, x, import_links),
 )
 OF_THE_CLIENT = (send, fetch)

@@ -8,6 +8,7 @@ from random import Random
 from shortd.accounts.preferences import PreferencesKeeper
 from shortd.clicks import Clicks
 from shortd.hosts import Hosts
+from shortd.links.blocking import BlockedLinks
 from shortd.links.bulk import Bulk
 from shortd.links.drawing import Drawing
 from shortd.links.importing import Importing
@@ -42,6 +43,7 @@ class LinkServices:
     drawing: Drawing
     undoing: Undoing
     bulk: Bulk
+    blocking: BlockedLinks
     listing: Listing
     tagging: Tagging
     sheets: Sheets
@@ -76,6 +78,7 @@ async def open_links(
         drawing=Drawing(),
         undoing=Undoing(store),
         bulk=bulk,
+        blocking=BlockedLinks(store),
         listing=listing,
         tagging=Tagging(preferences, listing, bulk),
         sheets=Sheets(store, hosts, links, terms, clicks),
