@@ -15,7 +15,7 @@ from shortd.hosts.blocked import REASON_CHARACTERS, BlockedDestinations
 from shortd.links.blocking import Round
 from shortd.models.blocking import BlockedPattern
 from shortd.store.check import faults
-from shortd.store.schema import LINKS
+from shortd.store.schema import BLOCKED_PATTERNS, LINKS
 from shortd.testing import RunningApp, open_app
 from tests.conftest import GENEROUS
 from tests.links.keeper import Keeper
@@ -149,7 +149,7 @@ def test_what_cannot_be_read_any_more_leaves_the_rest(app: RunningApp) -> None:
     """A pattern of a newer version, say."""
     store = app.services.store
     row = BlockedPattern("/(?=new)/", 1)
-    table = blocked_module.BLOCKED_PATTERNS
+    table = BLOCKED_PATTERNS
 
     def put(txn: Any) -> None:
         table.put(txn, (row.text,), row)
