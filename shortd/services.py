@@ -215,7 +215,8 @@ async def _wire(
         security,
         check,
         clicks.clicks,
-        accounts.preferences,
+        accounts,
+        hashes,
         random,
     )
     metrics.register(links.titles)

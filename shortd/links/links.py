@@ -25,6 +25,7 @@ from shortd.hosts.destinations import Destination, refuse_blocked
 from shortd.ids import base62_encode, drawn_ids, random_text
 from shortd.links.access import check_place, may_change, may_see, on_host
 from shortd.links.addresses import read_code, split_short_url
+from shortd.links.open_reports import drop_reports
 from shortd.links.trackers import drop_link_trackers, sync_link_trackers
 from shortd.models.accounts import Account, PasswordHash
 from shortd.models.links import NO_RARE_TERMS, Link, RareTerms, Terms, rare_terms
@@ -424,5 +425,6 @@ def delete_link(txn: WriteTxn, link: Link) -> None:
         drop_file(txn, link.filekey)
     LINKS.delete(txn, (link.host, link.code))
     history.delete(txn, link.id)
+    drop_reports(txn, link.id)
     if link.plugins:
         drop_link_trackers(txn, link.id)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from shortd.accounts.preferences import PreferencesKeeper
+from shortd.accounts.services import AccountServices
+from shortd.blocks import BlockHashes
 from shortd.clicks import Clicks
 from shortd.hosts import Hosts
 from shortd.links.blocking import BlockedLinks
@@ -16,6 +17,7 @@ from shortd.links.links import Links
 from shortd.links.listing import Listing
 from shortd.links.passwords import LinkPasswords
 from shortd.links.plugin_data import Check, LinkPlugins
+from shortd.links.reports import Reports
 from shortd.links.searching import Search
 from shortd.links.sheets import Sheets
 from shortd.links.tagging import Tagging
@@ -47,6 +49,7 @@ class LinkServices:
     listing: Listing
     tagging: Tagging
     sheets: Sheets
+    reports: Reports
 
 
 async def open_links(
@@ -56,7 +59,8 @@ async def open_links(
     security: SecurityServices,
     check: Check,
     clicks: Clicks,
-    preferences: PreferencesKeeper,
+    accounts: AccountServices,
+    hashes: BlockHashes,
     random: Random,
 ) -> LinkServices:
     """Wires them."""
@@ -80,6 +84,7 @@ async def open_links(
         bulk=bulk,
         blocking=BlockedLinks(store),
         listing=listing,
-        tagging=Tagging(preferences, listing, bulk),
+        tagging=Tagging(accounts.preferences, listing, bulk),
         sheets=Sheets(store, hosts, links, terms, clicks),
+        reports=Reports(store, settings, hashes, accounts.operators, random),
     )

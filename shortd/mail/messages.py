@@ -25,6 +25,7 @@ from shortd.models.mail import Mail, MailPurpose
 _SUBJECTS = {
     MailPurpose.VERIFY.value: "Verify your e-mail address",
     MailPurpose.RESET.value: "Choose a new password",
+    MailPurpose.REPORT.value: "Visitors have reported links",
     "test": "Mail from shortd works",
 }
 
@@ -44,8 +45,12 @@ class Messages:
         ValueError if the address is none that mail can be sent to.
         """
         recipient = mailbox_of(mail.recipient)
-        query = urlencode({"email": recipient.addr_spec, "code": mail.code})
-        link = f"{self._public_url}/-/{mail.purpose.value}?{query}"
+        if mail.purpose is MailPurpose.REPORT:
+            # Nothing of what a stranger has written, nor of which link.
+            link = f"{self._public_url}/-/admin/reports"
+        else:
+            query = urlencode({"email": recipient.addr_spec, "code": mail.code})
+            link = f"{self._public_url}/-/{mail.purpose.value}?{query}"
         return self._message(mail.purpose.value, recipient, mail.id, mail.create_utime, link)
 
     def test(self, address: str, mail_id: str, now: int) -> EmailMessage:
