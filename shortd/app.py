@@ -29,6 +29,7 @@ from shortd.web.account.kept_forms import SignInAgain
 from shortd.web.account.keys import HANDLERS as KEYS_HANDLERS
 from shortd.web.account.overview import HANDLERS as ACCOUNT_HANDLERS
 from shortd.web.account.signing_in import HANDLERS as SIGNING_IN_HANDLERS
+from shortd.web.admin import HANDLERS as ADMIN_HANDLERS
 from shortd.web.answers import error_answer, paced
 from shortd.web.bodies import IncomingBody
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
@@ -155,6 +156,7 @@ def _routed(*routers: Router) -> Litestar:
             *sqwish.HANDLERS,
             *v1.HANDLERS,
             *v2.HANDLERS,
+            *ADMIN_HANDLERS,
             *DOWNLOAD_HANDLERS,
             *FRAME_HANDLERS,
             *HOME_HANDLERS,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from shortd.control import campaigns, clock, domains, links, teams, trackers, users
+from shortd.control import audit, campaigns, clock, domains, links, teams, trackers, users
 from shortd.control.registry import run, run_look
 
 __all__ = [
+    "audit",
     "campaigns",
     "clock",
     "domains",

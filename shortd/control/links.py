@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from shortd.clicks.statistics import day_text
 from shortd.clock import DAY
+from shortd.control.noted import noted
 from shortd.control.registry import Args, act, look
 from shortd.control.wire import Rows
 from shortd.hosts.blocked import all_blocked
+from shortd.hosts.patterns import read_pattern
+from shortd.models.audit import Action
 from shortd.services import Services
 from shortd.store import Store
 
@@ -32,7 +35,12 @@ def link_blocked(store: Store, args: Args) -> Rows:
 
 @act("link block")
 async def link_block(services: Services, args: NewPattern) -> Rows:
-    row = await services.blocked.add(args.pattern, args.reason, services.clock.now())
+    text = read_pattern(args.pattern).text
+    detail = "with links that lead there" if args.disable_existing else ""
+    async with noted(
+        services, Action.BLOCK_DESTINATION, text, detail=detail, reason=args.reason
+    ):
+        row = await services.blocked.add(text, args.reason, services.clock.now())
     said = f"No new link leads to {row.text}."
     if args.disable_existing:
         done = await services.links.blocking.switch_off(row.text)
@@ -42,5 +50,7 @@ async def link_block(services: Services, args: NewPattern) -> Rows:
 
 @act("link unblock")
 async def link_unblock(services: Services, args: OnePattern) -> Rows:
-    row = await services.blocked.remove(args.pattern)
+    text = read_pattern(args.pattern).text
+    async with noted(services, Action.UNBLOCK_DESTINATION, text):
+        row = await services.blocked.remove(text)
     return [[f"Links may lead to {row.text} again; those that are off stay off."]]

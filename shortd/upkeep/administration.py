@@ -44,6 +44,17 @@ _VERIFIED_BY_TYPE = {AccountType.REGISTERED: False, AccountType.VERIFIED: True}
 """What these types say of the address; custom accounts are of either kind."""
 
 
+def told(changes: Changes) -> str:
+    """What is changed, for the audit log; of a password, that it is."""
+    parts = {
+        name: value for name, value in msgspec.structs.asdict(changes).items() if value is not None
+    }
+    if parts.pop("passwords", None) is not None:
+        parts["password"] = "another"
+    words = {"True": "yes", "False": "no", "": "none"}
+    return ", ".join(f"{name}: {words.get(str(one), one)}" for name, one in parts.items())
+
+
 class Administration:
     """The operator's rules over the store. Times are Unix µs."""
 

@@ -15,6 +15,7 @@ from shortd.store import Store
 from shortd.store.timeline import Timeline
 from shortd.upkeep.administration import Administration
 from shortd.upkeep.adoption import Adoption
+from shortd.upkeep.audit import AuditLog
 from shortd.upkeep.finality import Finality
 from shortd.upkeep.sweeper import Sweeper
 from shortd.upkeep.takeout import Takeout
@@ -31,6 +32,7 @@ class UpkeepServices:
     finality: Finality
     adoption: Adoption
     takeout: Takeout
+    audit: AuditLog
 
 
 def open_upkeep(
@@ -45,7 +47,17 @@ def open_upkeep(
     timeline: Timeline,
 ) -> UpkeepServices:
     """Wires them."""
-    sweeper = Sweeper(store, limits.owners, limits.budgets, links.links, settings.clicks, timeline)
+    audit = AuditLog(store)
+    sweeper = Sweeper(
+        store,
+        limits.owners,
+        limits.budgets,
+        links.links,
+        links.reports,
+        settings.clicks,
+        timeline,
+        audit,
+    )
     return UpkeepServices(
         sweeper=sweeper,
         undertaker=Undertaker(store, files, timeline),
@@ -53,4 +65,5 @@ def open_upkeep(
         adoption=Adoption(store, limits.owners),
         takeout=Takeout(store, hosts, clicks, links.sheets, settings.clicks.ip),
         finality=Finality(links.undoing, timeline),
+        audit=audit,
     )

@@ -1,0 +1,47 @@
+"""Who may come in, and how what he does is noted: every handler of the room begins here."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+from shortd import errors
+from shortd.models.accounts import Account
+from shortd.models.audit import Action
+from shortd.upkeep.audit import on_page
+from shortd.web import session
+from shortd.web.routing import AnyRequest, services_of
+from shortd.web.session import Session
+
+PATH = "/-/admin"
+SEARCH_WEIGHT = 1000
+"""Of a page that has to read on, in weight units, as the calls that list have them."""
+
+
+def operator_of(request: AnyRequest) -> Session:
+    """The operator whose request this is. NOT_FOUND for everybody else."""
+    found = session.current(request)
+    if found is None or not found.account.operator:
+        raise errors.NOT_FOUND()
+    return found
+
+
+def noted(
+    request: AnyRequest,
+    action: Action,
+    subject: str = "",
+    *,
+    about: Account | None = None,
+    detail: str = "",
+    reason: str = "",
+) -> AbstractAsyncContextManager[None]:
+    """Around what the operator does to somebody else. See `AuditLog.noting`."""
+    services, found = services_of(request), operator_of(request)
+    return services.upkeep.audit.noting(
+        on_page(found.account),
+        action,
+        services.clock.now(),
+        subject,
+        about=about,
+        detail=detail,
+        reason=reason,
+    )
