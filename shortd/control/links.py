@@ -37,9 +37,7 @@ def link_blocked(store: Store, args: Args) -> Rows:
 async def link_block(services: Services, args: NewPattern) -> Rows:
     text = read_pattern(args.pattern).text
     detail = "with links that lead there" if args.disable_existing else ""
-    async with noted(
-        services, Action.BLOCK_DESTINATION, text, detail=detail, reason=args.reason
-    ):
+    async with noted(services, Action.BLOCK_DESTINATION, text, detail=detail, reason=args.reason):
         row = await services.blocked.add(text, args.reason, services.clock.now())
     said = f"No new link leads to {row.text}."
     if args.disable_existing:
