@@ -9,7 +9,7 @@ Where a destination itself leads on is nobody's knowledge here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import structlog
 
@@ -40,9 +40,10 @@ class BlockedDestinations:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._index = Index()
+        self._rows: dict[str, BlockedPattern] = {}
         with store.read() as txn:
-            for row in all_blocked(txn):
-                self._take_in(row.text)
+            for _, row in BLOCKED_PATTERNS.scan(txn):
+                self._take_in(row)
         store.watch(self._follow)
 
     def __len__(self) -> int:
@@ -51,7 +52,7 @@ class BlockedDestinations:
     def find(self, url: str) -> BlockedPattern | None:
         """What blocks a URL; None if nothing does."""
         text = self._index.find(url)
-        return None if text is None else self._store.get(BLOCKED_PATTERNS, (text,))
+        return None if text is None else self._rows[text]
 
     def blocks(self, host: str, url: str) -> str | None:
         """The same in a hurry: the text of the pattern, for a URL whose host is known."""
@@ -59,8 +60,7 @@ class BlockedDestinations:
 
     def all(self) -> list[BlockedPattern]:
         """All of them, the newest first."""
-        with self._store.read() as txn:
-            return all_blocked(txn)
+        return _newest_first(self._rows.values())
 
     async def add(self, text: str, reason: str, now: int) -> BlockedPattern:
         """Blocks what a pattern says; one that is there gets the new reason, if there is one.
@@ -103,7 +103,7 @@ class BlockedDestinations:
         return await self._store.write(delete, Reserve.ALL)
 
     def _check_room(self, pattern: Pattern) -> None:
-        if pattern.kind is not Kind.EXPRESSION or pattern.text in self._index:
+        if pattern.kind is not Kind.EXPRESSION or pattern.text in self._rows:
             return
         if self._index.expressions >= MOST_EXPRESSIONS:
             raise errors.INVALID_FIELD(
@@ -118,19 +118,25 @@ class BlockedDestinations:
         for change in changes:
             if change.table == BLOCKED_PATTERNS.name:
                 if change.after is not None:
-                    self._take_in(change.after.text)
-                else:
+                    self._take_in(change.after)
+                elif self._rows.pop(change.before.text, None) is not None:
                     self._index.discard(read_pattern(change.before.text))
 
-    def _take_in(self, text: str) -> None:
+    def _take_in(self, row: BlockedPattern) -> None:
         try:
-            self._index.add(read_pattern(text))
+            pattern = read_pattern(row.text)
         except errors.ShortdError as refusal:
             # Taken by a version that could do more: the others still hold.
-            log.warning("blocked_pattern_not_used", pattern=text, reason=str(refusal))
+            log.warning("blocked_pattern_not_used", pattern=row.text, reason=str(refusal))
+            return
+        self._rows[row.text] = row
+        self._index.add(pattern)
 
 
 def all_blocked(txn: Txn) -> list[BlockedPattern]:
     """All patterns, the newest first."""
-    rows = [row for _, row in BLOCKED_PATTERNS.scan(txn)]
+    return _newest_first(row for _, row in BLOCKED_PATTERNS.scan(txn))
+
+
+def _newest_first(rows: Iterable[BlockedPattern]) -> list[BlockedPattern]:
     return sorted(rows, key=lambda row: (-row.create_utime, row.text))

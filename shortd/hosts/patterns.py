@@ -137,14 +137,6 @@ class Index:
     def __len__(self) -> int:
         return len(self._domains) + len(self._hosts) + len(self._expressions)
 
-    def __contains__(self, text: str) -> bool:
-        kinds: tuple[Iterable[str], ...] = (
-            self._expressions,
-            self._domains.values(),
-            self._hosts.values(),
-        )
-        return any(text in kind for kind in kinds)
-
     @property
     def expressions(self) -> int:
         """How many there are."""

@@ -7,10 +7,10 @@ mailed of a link once a day at most. Nothing here tells a visitor whether a link
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from itertools import groupby
 from random import Random
 
 import msgspec
@@ -18,7 +18,7 @@ import msgspec
 from shortd import errors
 from shortd.accounts.accounts import ID_LENGTH
 from shortd.accounts.operators import Operators
-from shortd.blocks import BlockHashes, blocks
+from shortd.blocks import HASH_BYTES, BlockHashes, blocks
 from shortd.clock import DAY, HOUR, SECOND
 from shortd.ids import random_text
 from shortd.links.open_reports import drop_reports
@@ -164,30 +164,32 @@ class Reports:
             next_utime=now,
         )
 
-    def open(self) -> list[Reported]:
-        """All links with open reports, the one that was reported last first."""
-        with self._store.read() as txn:
-            rows = [row for _, row in REPORTS.scan(txn)]
-            found = []
-            for link_id, group in groupby(rows, key=lambda row: row.link_id):
-                link = LINKS_BY_ID.get(txn, (link_id,))
-                if link is not None:
-                    newest = sorted(group, key=lambda row: -row.create_utime)
-                    found.append(Reported(link, tuple(newest)))
+    async def open(self) -> list[Reported]:
+        """All links with open reports, the one that was reported last first. Others have their
+        turns in between."""
+        found: list[Reported] = []
+        after: tuple[int, bytes] | None = None
+        while True:
+            with self._store.read() as txn:
+                first = next(REPORTS.scan(txn, after=after), None)
+                if first is None:
+                    break
+                link_id = first[0][0]
+                one = _reported(txn, link_id)
+            if one is not None:
+                found.append(one)
+            after = (link_id, b"\xff" * HASH_BYTES)
+            await asyncio.sleep(0)
         return sorted(found, key=lambda one: (-one.latest_utime, one.link.id))
 
     def of_link(self, link_id: int) -> Reported | None:
         """What is said of one link; None if nothing is."""
         with self._store.read() as txn:
-            link = LINKS_BY_ID.get(txn, (link_id,))
-            rows = [row for _, row in REPORTS.scan(txn, (link_id,))]
-        if link is None or not rows:
-            return None
-        return Reported(link, tuple(sorted(rows, key=lambda row: -row.create_utime)))
+            return _reported(txn, link_id)
 
     async def close(self, link_id: int) -> int:
         """Ends a link's reports: they are dealt with. How many there were."""
-        return await self._store.write(partial(drop_reports, link_id=link_id), Reserve.ALL)
+        return await self._store.write(lambda txn: drop_reports(txn, link_id), Reserve.ALL)
 
     async def sweep(self, now: int) -> None:
         """Forgets what is too old, and addresses for as long as those of visits are kept."""
@@ -203,6 +205,14 @@ class Reports:
             self._store, REPORT_MAILS, lambda txn, key, utime: utime <= now - DAY
         ):
             await self._store.write(partial(_forget_mails, keys=mailed), Reserve.ALL)
+
+
+def _reported(txn: Txn, link_id: int) -> Reported | None:
+    link = LINKS_BY_ID.get(txn, (link_id,))
+    rows = [row for _, row in REPORTS.scan(txn, (link_id,))]
+    if link is None or not rows:
+        return None
+    return Reported(link, tuple(sorted(rows, key=lambda row: -row.create_utime)))
 
 
 def _aged(row: Report, now: int, addresses_before: int) -> Report | None:

@@ -65,7 +65,7 @@ def said(answer: httpx.Response) -> str:
 
 
 def open_reports(app: RunningApp) -> list[Reported]:
-    return app.services.links.reports.open()
+    return app.run(app.services.links.reports.open())
 
 
 def operator(app: RunningApp, name: str, *, verified: bool = True) -> str:
@@ -328,7 +328,9 @@ def test_operators_are_mailed_once_a_day_of_each_link(
         mail = office.next()
         assert office.recipients == ["olga@nowhere.example"]
         assert mail["Subject"] == "Visitors have reported links (127.0.0.1:8080)"
-        text = mail.get_body(("plain",)).get_content()
+        body = mail.get_body(("plain",))
+        assert body is not None
+        text = body.get_content()
         assert f"{OWN}/-/admin/reports" in text and first not in text
         app.clock.advance(3600)
         reported(app, first, "192.0.2.2")
