@@ -89,6 +89,7 @@ class App:
                 "follow": self._follow,
                 "jobs": Jobs(),
                 "tables": {},
+                "since": services.clock.now(),
                 "weights": {name: call.weight for name, call in CALLS.items()},
             }
         )

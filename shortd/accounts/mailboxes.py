@@ -120,6 +120,25 @@ class Mailboxes:
         # A full disk must not tell which it was either, as what adds rows would.
         await self._store.write(queue, Reserve.ALL)
 
+    async def send_reset(self, userid: str, now: int) -> None:
+        """The same for the operator, who is told what came of it. ACCOUNT_NOT_FOUND, NOT_REGISTERED
+        for an account without an address, MAIL_LIMITED for one that was sent too many.
+        """
+        mail = self._new_mail(MailPurpose.RESET, now)
+
+        def queue(txn: WriteTxn) -> None:
+            account = ACCOUNTS.get(txn, (userid,))
+            if account is None:
+                raise errors.ACCOUNT_NOT_FOUND()
+            if not account.email:
+                raise errors.NOT_REGISTERED(field="userid")
+            wait = take_mail(txn, account.email, mail.purpose, self._daily, now)
+            if wait:
+                raise errors.MAIL_LIMITED(retry_after=wait / SECOND)
+            _queue(txn, mail, userid, account.email)
+
+        await self._store.write(queue, Reserve.ALL)
+
     async def verify(self, email: str, code: str, address: str, now: int) -> None:
         """Marks an e-mail address as verified, and the account, if it was merely registered.
 

@@ -15,7 +15,14 @@ import msgspec
 
 from shortd import errors
 from shortd.hosts import Hosts
-from shortd.links.access import check_place, in_team, may_change, may_see, role_in, team_of
+from shortd.links.access import (
+    check_place,
+    in_team,
+    may_change,
+    may_see,
+    role_in,
+    team_of,
+)
 from shortd.links.links import Links
 from shortd.links.undoing import put_away, remember
 from shortd.models.accounts import Account

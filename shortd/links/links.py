@@ -23,7 +23,7 @@ from shortd.files.manifests import drop_file
 from shortd.hosts import Hosts, ShortHost
 from shortd.hosts.destinations import Destination, refuse_blocked
 from shortd.ids import base62_encode, drawn_ids, random_text
-from shortd.links.access import check_place, may_change, may_see, on_host
+from shortd.links.access import check_barred, check_place, may_change, may_see, on_host
 from shortd.links.addresses import read_code, split_short_url
 from shortd.links.open_reports import drop_reports
 from shortd.links.trackers import drop_link_trackers, sync_link_trackers
@@ -291,8 +291,9 @@ class Links:
         return link
 
     def check_on(self, before: Link, after: Link) -> None:
-        """DESTINATION_BLOCKED for a link that was off and is to be on, and leads where no link may
-        lead any more: operators may have switched it off for that."""
+        """Whether a link may be on again. FORBIDDEN if the operator has turned it off,
+        DESTINATION_BLOCKED if it leads where no link may lead any more: it may be off for that."""
+        check_barred(before, after)
         if after.enabled and not before.enabled:
             for url in destinations_of(after):
                 refuse_blocked(url, self._hosts.names, field="enabled")

@@ -87,6 +87,8 @@ class RareTerms(msgspec.Struct, array_like=True, frozen=True, gc=False):
     count_fallback: str = ""
     counts_unique: bool = False
     valid_since: int = 0
+    barred: bool = False
+    """The operator has turned it off, and nobody else can turn it on."""
 
     @property
     def unique_window(self) -> int:

@@ -27,8 +27,8 @@ from shortd.upkeep.reading import Looked, look_through
 KEPT_DAYS = 400
 MOST_ROWS = 50_000
 """Beyond these the oldest go, however young."""
-NAME_BYTES, TEXT_BYTES = 300, 1000
-"""Of UTF-8, at which names and what is said of them are cut: a row has 3 KB at most."""
+NAME_BYTES, REASON_BYTES = 300, 1200
+"""Of UTF-8, at which names and reasons are cut: a row has 2.5 KB at most."""
 
 Position = tuple[int, int]
 """Where a line stands: its time in µs, and its number among those of that time."""
@@ -83,8 +83,8 @@ class AuditLog:
             name=_cut(actor.name, NAME_BYTES),
             subject=_cut(subject or called(about), NAME_BYTES),
             subject_userid=about.userid if about is not None else "",
-            detail=_cut(detail, TEXT_BYTES),
-            reason=_cut(" ".join(reason.split()), TEXT_BYTES),
+            detail=_cut(detail, NAME_BYTES),
+            reason=_cut(" ".join(reason.split()), REASON_BYTES),
         )
         with alongside(partial(_note, entry=entry)) as note:
             yield

@@ -17,6 +17,9 @@ from shortd.upkeep.administration import Administration
 from shortd.upkeep.adoption import Adoption
 from shortd.upkeep.audit import AuditLog
 from shortd.upkeep.finality import Finality
+from shortd.upkeep.moderation import Moderation
+from shortd.upkeep.people import People
+from shortd.upkeep.stored import StoredFiles
 from shortd.upkeep.sweeper import Sweeper
 from shortd.upkeep.takeout import Takeout
 from shortd.upkeep.undertaker import Undertaker
@@ -33,6 +36,9 @@ class UpkeepServices:
     adoption: Adoption
     takeout: Takeout
     audit: AuditLog
+    people: People
+    stored: StoredFiles
+    moderation: Moderation
 
 
 def open_upkeep(
@@ -66,4 +72,7 @@ def open_upkeep(
         takeout=Takeout(store, hosts, clicks, links.sheets, settings.clicks.ip),
         finality=Finality(links.undoing, timeline),
         audit=audit,
+        people=People(store),
+        stored=StoredFiles(store),
+        moderation=Moderation(store, hosts, links.links),
     )

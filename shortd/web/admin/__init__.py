@@ -7,8 +7,17 @@ change nothing without a line in the audit log.
 
 from __future__ import annotations
 
-from shortd.web.admin import log
+from shortd.web.admin import blocked, domains, links, log, now, people, plugins, reports
 
-HANDLERS = (*log.HANDLERS,)
+HANDLERS = (
+    *now.HANDLERS,
+    *people.HANDLERS,
+    *links.HANDLERS,
+    *blocked.HANDLERS,
+    *reports.HANDLERS,
+    *domains.HANDLERS,
+    *plugins.HANDLERS,
+    *log.HANDLERS,
+)
 
 __all__ = ["HANDLERS"]

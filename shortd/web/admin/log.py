@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
 from litestar import Response
 
 from shortd.models.audit import Action, AuditEntry, Way
 from shortd.upkeep.audit import KEPT_DAYS
 from shortd.web import forms
 from shortd.web.admin.actions import action_words, way_words
+from shortd.web.admin.contents import ListPage
 from shortd.web.admin.cursors import address, asked, numbers
 from shortd.web.admin.operators import PATH, SEARCH_WEIGHT, operator_of
 from shortd.web.guard import show
@@ -21,19 +21,13 @@ LOG = f"{PATH}/log"
 TEMPLATE = "admin/log.html"
 
 
-class LogPage(msgspec.Struct, frozen=True, kw_only=True):
+class LogPage(ListPage, frozen=True, kw_only=True):
     """admin/log.html."""
 
     rows: Sequence[AuditEntry]
     actions: Mapping[Action, str]
     ways: Mapping[Way, str]
-    q: str
     way: Way | None
-    older: str
-    """Address of the next page; empty where there is none."""
-    first: str
-    """Address of the first page; empty on it."""
-    is_cut: bool
     days: int = KEPT_DAYS
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
 
 from shortd import errors
 from shortd.models.accounts import Account
@@ -15,6 +19,18 @@ from shortd.web.session import Session
 PATH = "/-/admin"
 SEARCH_WEIGHT = 1000
 """Of a page that has to read on, in weight units, as the calls that list have them."""
+
+
+class MayReason(msgspec.Struct, frozen=True, kw_only=True):
+    """A form of something that may be done without saying why."""
+
+    reason: Annotated[str, Meta(max_length=300)] = ""
+
+
+class Reason(MayReason, frozen=True, kw_only=True):
+    """A form of something that may not."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=300)]
 
 
 def operator_of(request: AnyRequest) -> Session:

@@ -24,6 +24,7 @@ from shortd.web import forms
 from shortd.web.admin.blocked import block_pattern
 from shortd.web.admin.cursors import address, asked, numbers
 from shortd.web.admin.operators import PATH, SEARCH_WEIGHT, noted, operator_of
+from shortd.web.admin.operators import Reason as WhyOff
 from shortd.web.forms import Form, again, filled
 from shortd.web.guard import act, show
 from shortd.web.links.head import link_id_of
@@ -36,10 +37,6 @@ REPORTS = f"{PATH}/reports"
 LIST, ONE = "admin/reports.html", "admin/report.html"
 ROWS = 50
 """Links of a page."""
-
-
-class TurnOff(msgspec.Struct, frozen=True, kw_only=True):
-    reason: Annotated[str, Meta(min_length=1, max_length=REASON_CHARACTERS)]
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,7 +117,7 @@ async def turn_off(request: AnyRequest) -> Response[bytes]:
     """Turns the link off. Visitors are told what they are told of any link that is off."""
     operator_of(request)
     services, words = services_of(request), language_of(request).gettext
-    form, found = await forms.read(request, TurnOff), _asked(request)
+    form, found = await forms.read(request, WhyOff), _asked(request)
     if found is None:
         return _dealt_with(request)
     if form.value is None:
