@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 from tests.browser.conftest import ARGUMENTS, light_chromium
+from tests.browser.operating import ADMIN_PAGES
 from tests.browser.parts import show_parts
 from tests.browser.shelf import filled_shelf, new_shelf
 from tests.conftest import GENEROUS
@@ -210,6 +211,7 @@ PAGES: Mapping[str, Open] = {
     "tags": signed_in("/-/tags"),
     "import": signed_in("/-/import"),
     "import-dry": dry_run,
+    **ADMIN_PAGES,
 }
 """Every page, by the name of its pictures."""
 
