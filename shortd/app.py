@@ -30,6 +30,7 @@ from shortd.web.account.keys import HANDLERS as KEYS_HANDLERS
 from shortd.web.account.overview import HANDLERS as ACCOUNT_HANDLERS
 from shortd.web.account.signing_in import HANDLERS as SIGNING_IN_HANDLERS
 from shortd.web.admin import HANDLERS as ADMIN_HANDLERS
+from shortd.web.admin.operators import as_seen
 from shortd.web.answers import error_answer, paced
 from shortd.web.bodies import IncomingBody
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
@@ -191,7 +192,7 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
     """The one place where an exception becomes a response."""
     if isinstance(fault, SignInFirst):
         return SignInAgain(request)
-    error = _catalogued(fault)
+    error = as_seen(request, _catalogued(fault))
     if error.status == 500:
         log.error("request_failed", path=request.scope["path"], exc_info=fault)
     if request.scope["path"].startswith(v2.PREFIX):
@@ -204,9 +205,10 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
     heads = request.app.state.services.visits.heads
     reader = pages.reader(heads.of(request.scope["headers"]))
     answer = error_answer(pages, error, reader, calls.words(request))
-    if isinstance(fault, HTTPException) and fault.headers and "allow" in fault.headers:
+    headers = (fault.headers or {}) if isinstance(fault, HTTPException) else {}
+    if error.kind is errors.METHOD_NOT_ALLOWED and "allow" in headers:
         # Litestar's order is a set's, another one in every process.
-        methods = sorted(fault.headers["allow"].split(", "))
+        methods = sorted(headers["allow"].split(", "))
         answer.headers.append((b"allow", ", ".join(methods).encode()))
     return response(answer)
 

@@ -88,20 +88,26 @@ class Moderation:
         addresses. What is at the address that was asked for stands first.
         """
         text, host = search.text.strip().casefold(), search.destination_host.strip().casefold()
-        exact = self.at(search.text) if search.owner is None and after is None else []
+
+        def may_be(link: Link) -> bool:
+            if search.off and link.enabled:
+                return False
+            return not host or _leads_to(link, host)
+
+        at = self.at(search.text) if search.owner is None else []
+        exact = [link for link in at if may_be(link)]
         known = {link.id for link in exact}
 
         def fits(txn: Txn, link: Link) -> bool:
-            if link.owner == DELETED or link.id in known or (search.off and link.enabled):
-                return False
-            if host and not _leads_to(link, host):
+            if link.owner == DELETED or link.id in known or not may_be(link):
                 return False
             said = (link.code, link.url, link.rare.title if link.rare else "")
             return not text or any(text in one.casefold() for one in said)
 
         walk = _by_address if search.owner is None else partial(_of_owner, search.owner.userid)
         found = await look_through(self._store, walk, fits, after)
-        return Looked([*exact, *found.rows], found.older, found.is_cut)
+        first = exact if after is None else []
+        return Looked([*first, *found.rows], found.older, found.is_cut)
 
     async def turn_off(self, link_id: int) -> Link:
         """Turns a link off for good, until `turn_on`. ENTRY_NOT_FOUND."""

@@ -80,7 +80,7 @@ class People:
         exactly that stands first."""
         text = text.strip().casefold()
         exact: list[Account] = []
-        if text and not after and which is Which.PEOPLE:
+        if text and which is Which.PEOPLE:
             with self._store.read() as txn:
                 called = account_called(txn, text)
             exact = [called] if called is not None and called.type.is_registered else []
@@ -98,15 +98,16 @@ class People:
         walk = _WALKS.get(which, _people)
         cursor = (after,) if _is_cursor(after) else None
         found = await look_through(self._store, walk, fits if is_filtered else None, cursor)
+        first = [] if after else exact
         with self._store.read() as txn:
-            rows = [_seen(txn, account) for account in (*exact, *found.rows)]
+            rows = [_seen(txn, account) for account in (*first, *found.rows)]
         return Looked(rows, found.older, found.is_cut)
 
     def find(self, handle: str) -> Account | None:
         """The account that pages call so."""
         with self._store.read() as txn:
             if (guest := _guest(txn, handle)) is not None:
-                return ACCOUNTS.get(txn, (guest[1],))
+                return ACCOUNTS.get(txn, (guest[1],)) if guest[1] else None
             if handle != ANONYMOUS and not _USERID.fullmatch(handle):
                 return None
             account = ACCOUNTS.get(txn, (handle,))

@@ -41,6 +41,19 @@ def operator_of(request: AnyRequest) -> Session:
     return found
 
 
+def as_seen(request: AnyRequest, error: errors.ShortdError) -> errors.ShortdError:
+    """What a wrong method is answered with: where there is nothing for somebody, no method is
+    wrong."""
+    path = request.scope["path"]
+    if error.kind is not errors.METHOD_NOT_ALLOWED or not f"{path}/".startswith(f"{PATH}/"):
+        return error
+    try:
+        operator_of(request)
+    except errors.ShortdError as refusal:
+        return refusal
+    return error
+
+
 def noted(
     request: AnyRequest,
     action: Action,

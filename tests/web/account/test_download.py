@@ -106,7 +106,7 @@ def test_many_links_come_whole(app: RunningApp, ann: Surfer) -> None:
 TOLD = {
     *("accounts", "tokens", "preferences", "api_keys", "members", "teams", "campaigns"),
     *("team_trackers", "domains", "links", "link_trackers", "files", "counts", "day_stats"),
-    "visits",
+    *("visits", "audit"),
 }
 """Tables with something of somebody that he takes along; trackers of links are their data."""
 UNTOLD = {
@@ -114,8 +114,7 @@ UNTOLD = {
     *("file_parts", "balances"),
     *("grants", "grant_tokens", "codes", "known_clients", "outbox", "mail_histories"),
     *("mail_traffic", "invitations", "uploads", "stored_bytes", "sightings", "holdings"),
-    *("former_links", "audit"),
-    *("blocked_patterns", "reports", "report_mails"),
+    *("former_links", "blocked_patterns", "reports", "report_mails"),
 }
 """The server's own, what opens accounts, what passes, and what others do."""
 
