@@ -99,7 +99,7 @@ def reported(tab: Page, site: ServerProcess) -> None:
 def one_reported(tab: Page, site: ServerProcess) -> None:
     """What is said of one of them, with a form that lacks its reason."""
     reported(tab, site)
-    tab.locator("main .rowb a").first.click()
+    tab.locator("main .go2").first.click()
     tab.locator("form[action$=off]").evaluate("(form) => { form.noValidate = true; }")
     tab.locator("form[action$=off] button").click()
     tab.get_by_role("alert").wait_for()
