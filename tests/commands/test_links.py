@@ -33,6 +33,8 @@ def test_a_destination_is_blocked_listed_and_free_again(shell: Shell) -> None:
         assert app.visit(good).status_code == 302
     said = shell.did("link", "unblock", "bad.example.")
     assert said == "Links may lead to bad.example again; those that are off stay off.\n"
+    done = [line.split()[4:6] for line in shell.did("audit").splitlines()[1:]]
+    assert done == [["unblock", "destination"], ["block", "destination"], ["block", "destination"]]
     again = shell.run("link", "unblock", "bad.example")
     # Before that it says that the time of these apps is not believed.
     assert again.exit_code == 1
