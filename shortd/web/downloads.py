@@ -89,6 +89,8 @@ async def download(request: AnyRequest) -> ASGIApp:
         raise errors.NOT_FOUND()
     file, parts = content
     kind, headers = presentation(file)
+    if services.visits.visits.is_listed(address.link):
+        headers.remove(NO_INDEX)
     chosen = plan(
         file.stored_size,
         filekey,
