@@ -12,29 +12,17 @@ import pytest
 from shortd.errors import ShortdError
 from shortd.links.reports import Reported
 from shortd.models.audit import Action, AuditEntry, Way
-from shortd.store.schema import AUDIT
 from shortd.testing import RunningApp
-from shortd.upkeep.administration import Changes
+from tests.web.admin.conftest import lines
 from tests.web.surfer import Surfer
 
 BLOCKED, REPORTS = "/-/admin/blocked", "/-/admin/reports"
 BAD, GOOD = "https://x.bad.example/page", "https://good.example/"
 
 
-@pytest.fixture
-def olga(app: RunningApp) -> Surfer:
-    """An operator, signed in."""
-    surfer = Surfer(app)
-    surfer.sign_up("olga")
-    userid = surfer.credentials["userid"]
-    app.run(app.services.upkeep.administration.change(userid, Changes(operator=True)))
-    surfer.sign_in("olga")
-    return surfer
-
-
 def log(app: RunningApp) -> list[AuditEntry]:
-    with app.services.store.read() as txn:
-        return [entry for _, entry in AUDIT.scan(txn)]
+    """What was done on pages, the oldest first."""
+    return [entry for entry in reversed(lines(app)) if entry.way is Way.PAGE]
 
 
 def report(app: RunningApp, link: str, address: str = "192.0.2.1", **more: str) -> None:
