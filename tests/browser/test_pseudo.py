@@ -20,10 +20,14 @@ ENGLISH = {"docs", "parts"}
 NAMES = re.compile(
     r"\b(shortd|fetch|send|server|key|link|https?|ShareX|curl|CSV|English|Deutsch|UTC|JSON|API|kB|MB|GB"
     r"|Ctrl|Enter|Esc|Del|d|api_key|YOUR|KEY|data|urlencode|shorten|json|example|org|report|pdf|new|url"
-    r"|python|httpx|docs|handbook|onboarding|first|week|html|campaigns|autumn|landing|utm_\w+|flyer|print|ada)\b"
+    r"|python|httpx|docs|handbook|onboarding|first|week|html|campaigns|autumn|landing|utm_\w+|flyer|print|ada"
+    r"|seconds?|ago)\b"
 )
 """Words that all languages share, and what the pages show of their owners."""
-OWNED = ("dashboard", "edit", "tags", "import", "statistics", "visits", "qr", "explain", "key-made")
+OWNED = (
+    *("dashboard", "edit", "tags", "import", "statistics", "visits", "qr", "explain", "key-made"),
+    *("admin-p", "admin-o", "admin-l"),
+)
 """Pages that are mostly made of what their owners have written."""
 
 
