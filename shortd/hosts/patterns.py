@@ -30,8 +30,9 @@ MOST_STEPS = 1000
 """How large an expression may be, in instructions of RE2."""
 MOST_STEPS_TOGETHER = 10_000
 """All of them: a URL of 8 KiB that is made for it takes them 0.1 s at the very worst."""
-_MATCHING_BYTES = 128 << 10
-"""Memory of the automaton of an expression; beyond that it is slower, and as right."""
+_MATCHING_BYTES, _TOGETHER_BYTES = 128 << 10, 4 << 20
+"""Memory of the automaton of an expression, and of that of all together; beyond that it is slower,
+and as right."""
 
 _HOST = re.compile(r"[^\s/?#@\\*:]+|\[[0-9A-Fa-f:.]+\]")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -98,11 +99,8 @@ def _expression(text: str) -> Pattern:
         raise errors.INVALID_FIELD(
             "An expression stands between two slashes, like /casino-[0-9]+/.", field="pattern"
         )
-    options = re2.Options()
-    options.max_mem = _MATCHING_BYTES
-    options.log_errors = False
     try:
-        compiled = re2.compile(inner, options)
+        compiled = _compiled(inner, _MATCHING_BYTES)
     except re2.error as fault:
         said = fault.args[0] if fault.args else ""
         reason = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
@@ -118,6 +116,13 @@ def _expression(text: str) -> Pattern:
     return Pattern(text, Kind.EXPRESSION, expression=compiled)
 
 
+def _compiled(expression: str, most: int) -> Any:
+    options = re2.Options()
+    options.max_mem = most
+    options.log_errors = False
+    return re2.compile(expression, options)
+
+
 def _too_large() -> errors.ShortdError:
     return errors.INVALID_FIELD(
         "This expression is too large; write smaller repetitions.", field="pattern"
@@ -131,6 +136,8 @@ class Index:
         self._domains: dict[str, str] = {}
         self._hosts: dict[str, str] = {}
         self._expressions: dict[str, Pattern] = {}
+        self._together: Any = None
+        """All of them as one, which mostly says that none fits; None until somebody asks."""
         for pattern in patterns:
             self.add(pattern)
 
@@ -150,14 +157,14 @@ class Index:
     def add(self, pattern: Pattern) -> None:
         if pattern.kind is Kind.EXPRESSION:
             # The writer thread may be going through the old ones.
-            self._expressions = {**self._expressions, pattern.text: pattern}
+            self._replace({**self._expressions, pattern.text: pattern})
         else:
             self._named(pattern)[pattern.host] = pattern.text
 
     def discard(self, pattern: Pattern) -> None:
         if pattern.kind is Kind.EXPRESSION:
             left = {text: one for text, one in self._expressions.items() if text != pattern.text}
-            self._expressions = left
+            self._replace(left)
         else:
             self._named(pattern).pop(pattern.host, None)
 
@@ -173,15 +180,38 @@ class Index:
             for domain in _domains_of(host):
                 if (found := self._domains.get(domain)) is not None:
                     return found
-        if self._expressions:
-            spellings = _spellings(url)
-            for text, pattern in self._expressions.items():
-                if any(pattern.expression.search(one) is not None for one in spellings):
-                    return text
+        return self._fitting(url) if self._expressions else None
+
+    def _fitting(self, url: str) -> str | None:
+        """The first expression that fits."""
+        expressions = self._expressions
+        if self._together is None:
+            self._together = _joined(expressions.values())
+        for spelling in _spellings(url):
+            if self._together.search(spelling) is not None:
+                for text, pattern in expressions.items():
+                    if pattern.expression.search(spelling) is not None:
+                        return text
         return None
+
+    def _replace(self, expressions: dict[str, Pattern]) -> None:
+        self._expressions, self._together = expressions, None
 
     def _named(self, pattern: Pattern) -> dict[str, str]:
         return self._hosts if pattern.kind is Kind.HOST else self._domains
+
+
+def _joined(patterns: Iterable[Pattern]) -> Any:
+    """An expression that fits where one of these does, and maybe elsewhere."""
+    alternatives = "|".join(f"(?:{pattern.text[1:-1]})" for pattern in patterns)
+    # What is quoted without an end would take in the others.
+    if "\\Q" not in alternatives:
+        try:
+            return _compiled(alternatives, _TOGETHER_BYTES)
+        except re2.error:
+            # Groups of the same name, say, cannot be in one.
+            pass
+    return _compiled("", _TOGETHER_BYTES)
 
 
 def _domains_of(host: str) -> Iterator[str]:

@@ -24,6 +24,8 @@ from shortd.store.room import Reserve
 from shortd.store.schema import FORMER_LINKS, LINKS
 from shortd.store.txn import Txn, WriteTxn
 
+STRETCH_ROWS = 20
+"""Links that are read without a rest: each may have to be held against an expression."""
 KEPT = 20
 """Rounds that are known of, the newest."""
 
@@ -103,7 +105,7 @@ class BlockedLinks:
 
         begun.failed = True
         try:
-            async for keys in matching_keys(self._store, LINKS, is_blocked):
+            async for keys in matching_keys(self._store, LINKS, is_blocked, stretch=STRETCH_ROWS):
                 switch = partial(_switch_off, keys=keys, index=index)
                 begun.off += await self._store.write(switch, Reserve.ALL)
             # What somebody has just deleted or switched off is not to come back on by an undo.

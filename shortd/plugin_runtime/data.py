@@ -80,15 +80,18 @@ def _check_blocked(raw: bytes, before: bytes | None, hosts: Hosts) -> None:
             refuse_blocked(url, hosts.names, field=f"data{place}")
 
 
-def urls_in(data: object, place: str = "") -> Iterator[tuple[str, str]]:
+def urls_in(data: object) -> Iterator[tuple[str, str]]:
     """Texts that are http or https URLs as a whole, each behind its place: `.variants[1].url`."""
-    if isinstance(data, str):
-        url = trimmed(data)
-        if _URL.match(url):
-            yield place, url
-    elif isinstance(data, Mapping):
-        for name, inner in data.items():
-            yield from urls_in(inner, f"{place}.{name}")
-    elif isinstance(data, Sequence) and not isinstance(data, bytes):
-        for position, inner in enumerate(data):
-            yield from urls_in(inner, f"{place}[{position}]")
+    # However deep it is: data of any form are not to end a search through all links.
+    waiting: list[tuple[str, object]] = [("", data)]
+    while waiting:
+        place, value = waiting.pop()
+        if isinstance(value, str):
+            url = trimmed(value)
+            if _URL.match(url):
+                yield place, url
+        elif isinstance(value, Mapping):
+            waiting += [(f"{place}.{name}", inner) for name, inner in reversed(value.items())]
+        elif isinstance(value, Sequence) and not isinstance(value, bytes):
+            inside = [(f"{place}[{number}]", inner) for number, inner in enumerate(value)]
+            waiting += reversed(inside)

@@ -128,6 +128,26 @@ def test_the_nearest_pattern_is_named() -> None:
     assert index.find("https://www.example.org/") is None
 
 
+def test_expressions_that_cannot_be_one_are_asked_one_by_one() -> None:
+    index = Index(map(read_pattern, ["/(?P<n>casino)/", "/(?P<n>pills)/", "/(?i)loans/"]))
+    for word, text in (("casino", "/(?P<n>casino)/"), ("pills", "/(?P<n>pills)/")):
+        assert index.find(f"https://x.example/{word}") == text
+    assert index.find("https://x.example/LOANS") == "/(?i)loans/"
+    assert index.find("https://x.example/CASINO") is None
+
+
+def test_many_expressions_cost_little_where_none_fits() -> None:
+    index = Index(read_pattern(f"/(?i)word{number}[0-9]+x/") for number in range(100))
+    urls = [f"https://good.example/{number}/some/path?with=query" for number in range(1000)]
+    started = time.process_time()
+    assert not any(map(index.find, urls))
+    assert time.process_time() - started < 0.5
+    assert index.find("https://good.example/WORD991x") in (
+        "/(?i)word99[0-9]+x/",
+        "/(?i)word9[0-9]+x/",
+    )
+
+
 LABELS = st.sampled_from(["a", "b", "A", "ex%61", "bü", "xn--b-yga", "org"])
 NAMES = st.lists(LABELS, min_size=1, max_size=4).map(".".join)
 HOSTS = st.builds(lambda name, dot: name + dot, NAMES, st.sampled_from(["", "."]))
