@@ -91,7 +91,8 @@ def urls_in(data: object) -> Iterator[tuple[str, str]]:
             if _URL.match(url):
                 yield place, url
         elif isinstance(value, Mapping):
-            waiting += [(f"{place}.{name}", inner) for name, inner in reversed(value.items())]
+            inside = [(f"{place}.{name}", inner) for name, inner in value.items()]
+            waiting += reversed(inside)
         elif isinstance(value, Sequence) and not isinstance(value, bytes):
             inside = [(f"{place}[{number}]", inner) for number, inner in enumerate(value)]
             waiting += reversed(inside)

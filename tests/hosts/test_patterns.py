@@ -134,6 +134,8 @@ def test_expressions_that_cannot_be_one_are_asked_one_by_one() -> None:
         assert index.find(f"https://x.example/{word}") == text
     assert index.find("https://x.example/LOANS") == "/(?i)loans/"
     assert index.find("https://x.example/CASINO") is None
+    quoted = Index(map(read_pattern, ["/\\Qcasino/", "/\\Qpills\\E/"]))
+    assert quoted.find("https://x.example/casino") == "/\\Qcasino/"
 
 
 def test_many_expressions_cost_little_where_none_fits() -> None:
@@ -142,10 +144,7 @@ def test_many_expressions_cost_little_where_none_fits() -> None:
     started = time.process_time()
     assert not any(map(index.find, urls))
     assert time.process_time() - started < 0.5
-    assert index.find("https://good.example/WORD991x") in (
-        "/(?i)word99[0-9]+x/",
-        "/(?i)word9[0-9]+x/",
-    )
+    assert index.find("https://good.example/WORD99x") == "/(?i)word9[0-9]+x/"
 
 
 LABELS = st.sampled_from(["a", "b", "A", "ex%61", "bü", "xn--b-yga", "org"])
