@@ -44,6 +44,7 @@ from shortd.web.routing import client_address, response
 from shortd.web.session import SignInFirst
 from shortd.web.share.pages import HANDLERS as SHARE_HANDLERS
 from shortd.web.site import HANDLERS as SITE_HANDLERS
+from shortd.web.teams import HANDLERS as TEAM_HANDLERS
 from shortd.web.tools import HANDLERS as TOOLS_HANDLERS
 from shortd.web.visitor.follow import Follow, link_refusal
 from shortd.web.visitor.mailed import HANDLERS as MAILED_HANDLERS
@@ -174,6 +175,7 @@ def _routed(*routers: Router) -> Litestar:
             *OPENING_HANDLERS,
             *REPORTING_HANDLERS,
             *SHARE_HANDLERS,
+            *TEAM_HANDLERS,
             *TOOLS_HANDLERS,
             *UNLOCK_HANDLERS,
             *routers,
