@@ -16,6 +16,7 @@ from shortd import __version__
 from shortd.client.commands import fetch, send
 from shortd.client.failures import ClientFailure, Interrupted
 from shortd.client.texts import print_anything, take_text_alone
+from shortd.commands.audit import audit
 from shortd.commands.backup import backup, restore
 from shortd.commands.campaigns import campaign
 from shortd.commands.clock import clock
@@ -23,6 +24,7 @@ from shortd.commands.config import config
 from shortd.commands.doctor import doctor
 from shortd.commands.domains import domain
 from shortd.commands.init import init
+from shortd.commands.links import link
 from shortd.commands.mail import mail
 from shortd.commands.options import fail
 from shortd.commands.plugins import import_links, plugins, x
@@ -35,7 +37,7 @@ from shortd.settings.config import ConfigError
 
 OF_THE_SERVER = (
     *(serve, init, config, mail, doctor, backup, restore),
-    *(user, team, domain, campaign, tracker, clock),
+    *(user, team, domain, campaign, tracker, link, clock, audit),
     *(stats, plugins, x, import_links),
 )
 OF_THE_CLIENT = (send, fetch)

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from shortd.control import campaigns, clock, domains, teams, trackers, users
+from shortd.control import audit, campaigns, clock, domains, links, teams, trackers, users
 from shortd.control.registry import run, run_look
 
-__all__ = ["campaigns", "clock", "domains", "run", "run_look", "teams", "trackers", "users"]
+__all__ = [
+    "audit",
+    "campaigns",
+    "clock",
+    "domains",
+    "links",
+    "run",
+    "run_look",
+    "teams",
+    "trackers",
+    "users",
+]

@@ -15,7 +15,14 @@ import msgspec
 
 from shortd import errors
 from shortd.hosts import Hosts
-from shortd.links.access import check_place, in_team, may_change, may_see, role_in, team_of
+from shortd.links.access import (
+    check_place,
+    in_team,
+    may_change,
+    may_see,
+    role_in,
+    team_of,
+)
 from shortd.links.links import Links
 from shortd.links.undoing import put_away, remember
 from shortd.models.accounts import Account
@@ -117,7 +124,7 @@ class Bulk:
             part = wanted[start : start + AT_ONCE]
 
             def write(txn: WriteTxn, part: Sequence[int] = part) -> _Part:
-                return _do(txn, account, act, part, change, now)
+                return _do(txn, account, act, part, change, self._links.check_on, now)
 
             # Where there is no room, deleting is what makes some.
             reserve = Reserve.ALL if change is None else Reserve.NONE
@@ -143,6 +150,7 @@ def _do(
     act: int,
     links: Sequence[int],
     change: Change | None,
+    check_on: Callable[[Link, Link], None],
     now: int,
 ) -> _Part:
     if ACCOUNTS.get(txn, (account.userid,)) is None:
@@ -157,6 +165,7 @@ def _do(
                 put_away(txn, account, act, before, now)
             else:
                 after = change(txn, before)
+                check_on(before, after)
                 if after == before:
                     unchanged += 1
                     continue

@@ -24,6 +24,7 @@ from shortd.limits import holdings
 from shortd.limits.budgets import Budgets, api_key, link_key
 from shortd.limits.owner_cache import OwnerCache
 from shortd.links import Links, delete_links
+from shortd.links.reports import Reports
 from shortd.links.undoing import finish_all
 from shortd.models.accounts import Account
 from shortd.models.clicks import Counts
@@ -55,6 +56,7 @@ from shortd.store.table import Table
 from shortd.store.timeline import Timeline
 from shortd.store.txn import Txn, WriteTxn
 from shortd.teams.offboarding import leave_teams
+from shortd.upkeep.audit import AuditLog
 
 SWEEP_SECONDS = 600
 ROUNDS_OF_VISITS = 36
@@ -77,15 +79,19 @@ class Sweeper:
         owners: OwnerCache,
         budgets: Budgets,
         links: Links,
+        reports: Reports,
         clicks: ClickSettings,
         timeline: Timeline,
+        audit: AuditLog,
     ) -> None:
         self._store = store
         self._owners = owners
         self._budgets = budgets
         self._links = links
+        self._reports = reports
         self._clicks = clicks
         self._timeline = timeline
+        self._audit = audit
 
     async def run(self) -> None:
         """Sweeps now and then, until cancelled. What fails is tried again in the next round."""
@@ -116,6 +122,8 @@ class Sweeper:
         await self._sweep_rows(OUTBOX, lambda row: 0 < row.given_up_utime <= now - SHOWN)
         await self._sweep_rows(MAIL_HISTORIES, lambda row: row.utimes[-1] <= now - DAY)
         await self._sweep_sightings(now)
+        await self._reports.sweep(now)
+        await self._audit.sweep(now)
         await self._budgets.sweep(now)
 
     async def sweep_visits(self) -> None:

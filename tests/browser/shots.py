@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from pyotp import TOTP
 
 from tests.browser.conftest import ARGUMENTS, light_chromium
+from tests.browser.operating import ADMIN_PAGES, report_refused
 from tests.browser.parts import show_parts
 from tests.browser.shelf import filled_shelf, filled_team, new_shelf
 from tests.conftest import GENEROUS
@@ -244,6 +245,8 @@ PAGES: Mapping[str, Open] = {
     "not-found": at("/nosuch"),
     "ended": ended,
     "preview": preview,
+    "report": at("/-/report"),
+    "report-refused": report_refused,
     "verify": at(f"/-/verify?email=ada@example.org&code={'0' * 32}"),
     "reset": at(f"/-/reset?email=ada@example.org&code={'0' * 32}"),
     "unlock": at("/-/unlock"),
@@ -290,6 +293,7 @@ PAGES: Mapping[str, Open] = {
     "team-dashboard": of_team("/-/dashboard?team={team}"),
     "import": signed_in("/-/import"),
     "import-dry": dry_run,
+    **ADMIN_PAGES,
 }
 """Every page, by the name of its pictures."""
 
