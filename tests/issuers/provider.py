@@ -1,4 +1,5 @@
-"""An issuer that does what it is told, right or wrong. `python -m tests.issuers.provider PORT`.
+"""An issuer that does what it is told, right or wrong. `python -m
+tests.issuers.provider PORT [CERTIFICATE KEY]`.
 
 It knows one client, checks what a client has to send as strictly as any, and signs in whoever comes
 without asking him. `POST /told` says what it is to do from now on: the fields of `Told`.
@@ -54,8 +55,8 @@ class Told(msgspec.Struct):
 class Provider:
     """The ASGI application."""
 
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, url: str) -> None:
+        self.url = url
         self.told = Told()
         self.asked: list[str] = []
         self._keys = {
@@ -270,5 +271,13 @@ def _packed(raw: bytes) -> str:
 
 
 if __name__ == "__main__":
-    port = int(sys.argv[1])
-    uvicorn.run(Provider(port), host="127.0.0.1", port=port, log_level="critical")
+    port, files = int(sys.argv[1]), sys.argv[2:]
+    certificate, key = files or (None, None)
+    uvicorn.run(
+        Provider(f"{'https' if files else 'http'}://127.0.0.1:{port}"),
+        host="127.0.0.1",
+        port=port,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        log_level="critical",
+    )
