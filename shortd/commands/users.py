@@ -84,7 +84,7 @@ def user_set(
         "verified": verified,
         "operator": operator,
         "passwords": _new_password() if password else None,
-        "no_second_factor": no_second_factor,
+        "second_factor": False if no_second_factor else None,
     }
     act(place, "user set", user=name, changes=changes)
 

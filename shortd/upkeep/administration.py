@@ -7,6 +7,7 @@ unlocked.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
@@ -39,8 +40,8 @@ class Changes(msgspec.Struct, frozen=True):
     locked: bool | None = None
     operator: bool | None = None
     """Whether the operator's pages are its. Its logins end as it becomes one."""
-    no_second_factor: bool = False
-    """Removes its app, recovery codes and passkeys: for who has lost them."""
+    second_factor: Literal[False] | None = None
+    """False removes its app, recovery codes and passkeys: for who has lost them."""
 
 
 _VERIFIED_BY_TYPE = {AccountType.REGISTERED: False, AccountType.VERIFIED: True}
@@ -72,7 +73,7 @@ class Administration:
             old = ACCOUNTS.get(txn, (userid,))
             if old is None:
                 raise errors.ACCOUNT_NOT_FOUND()
-            has_more = new.keys() - {"locked"} or changes.no_second_factor
+            has_more = new.keys() - {"locked"} or changes.second_factor is False
             if not old.type.is_registered and has_more:
                 raise errors.NOT_REGISTERED(
                     "The %(type)s account can only be locked.", type=old.type
@@ -93,7 +94,7 @@ class Administration:
             elif account.operator and not old.operator:
                 # Who holds a login of old did not open it for this.
                 end_credentials(txn, userid, keep_keys=True, keep_identities=True)
-            if changes.no_second_factor:
+            if changes.second_factor is False:
                 clear_factors(txn, userid)
             ACCOUNTS.put(txn, (userid,), account)
             return account

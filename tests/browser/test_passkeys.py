@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import violations
+from tests.browser.test_every_page import CUT
 from tests.browser.test_signing_in import sign_in, sign_out, sign_up
 from tests.browser.watch import Watch
 from tests.conftest import GENEROUS
@@ -116,7 +117,16 @@ def test_a_passkeys_life(tab: Page, watch: Watch, url: str, name: str) -> None:
     tab.get_by_label("Name", exact=True).fill("Old phone")
     tab.get_by_role("button", name="Save").click()
     expect(tab.locator("b", has_text="Old phone")).to_be_visible()
-    tab.get_by_role("button", name="Remove the passkey Old phone").click()
+    wide = "W" * 64
+    tab.get_by_text("Rename").click()
+    tab.get_by_label("Name", exact=True).fill(wide)
+    tab.get_by_role("button", name="Save").click()
+    expect(tab.locator("b", has_text=wide)).to_be_visible()
+    tab.set_viewport_size({"width": 320, "height": 800})
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 320
+    assert tab.evaluate(CUT) == []
+    assert violations(tab) == []
+    tab.get_by_role("button", name=f"Remove the passkey {wide}").click()
     expect(tab.get_by_text("None yet.")).to_be_visible()
     assert watch.strangers(url) == []
 

@@ -16,13 +16,17 @@ let waiting = null;
 for (const form of document.querySelectorAll("form[data-passkey]")) {
   if (!Kind) continue;
   form.hidden = false;
-  form.addEventListener("submit", (event) => {
+  form.onsubmit = (event) => {
     event.preventDefault();
     ask(form);
-  });
+  };
   offer(form);
   // The list of what can be filled in opens with the name's field.
-  document.querySelector("[autocomplete~=webauthn]")?.addEventListener("focus", () => Date.now() - since < FRESH || offer(form));
+  document.querySelector("[autocomplete~=webauthn]")?.addEventListener("focus", () => isFresh() || offer(form));
+}
+
+function isFresh() {
+  return Date.now() - since < FRESH;
 }
 
 async function offer(form) {
@@ -33,18 +37,17 @@ async function ask(form, mediation) {
   waiting?.abort();
   const { signal } = (waiting = new AbortController());
   const way = form.dataset.passkey;
-  const parse = way === "get" ? "parseRequestOptionsFromJSON" : "parseCreationOptionsFromJSON";
   try {
-    const isFresh = Date.now() - since < FRESH;
-    const options = isFresh ? JSON.parse(form.dataset.options) : await (await fetch(`${form.action}/options`, { signal })).json();
+    const options = isFresh() ? JSON.parse(form.dataset.options) : await (await fetch(`${form.action}/options`)).json();
+    const parse = `parse${way === "get" ? "Request" : "Creation"}OptionsFromJSON`;
     const publicKey = Kind[parse]?.(options) ?? read(options);
     const made = await navigator.credentials[way]({ publicKey, mediation, signal });
     form.elements.credential.value = JSON.stringify(made.toJSON?.() ?? written(made));
     form.submit();
-  } catch (fault) {
+  } catch ({ name }) {
     if (signal.aborted || mediation) return;
-    const isThere = fault.name === "InvalidStateError";
-    say({ text: isThere ? word("This device has a passkey for this account already.") : word("The browser gave no passkey.") });
+    const text = name === "InvalidStateError" ? word("This device has a passkey for this account already.") : word("The browser gave no passkey.");
+    say({ text });
     offer(form);
   }
 }
@@ -52,26 +55,25 @@ async function ask(form, mediation) {
 /* For browsers that do not read and write it themselves. */
 
 function read(options) {
-  const { challenge, user, excludeCredentials: known = [] } = options;
+  const withBytes = (one) => one && { ...one, id: bytes(one.id) };
   return {
     ...options,
-    challenge: bytes(challenge),
-    ...(user && { user: { ...user, id: bytes(user.id) } }),
-    excludeCredentials: known.map((one) => ({ ...one, id: bytes(one.id) })),
+    challenge: bytes(options.challenge),
+    user: withBytes(options.user),
+    excludeCredentials: options.excludeCredentials?.map(withBytes),
   };
 }
 
-function written({ id, type, rawId, response }) {
-  const names = ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"];
-  const given = names.filter((name) => response[name]).map((name) => [name, text(response[name])]);
-  return { id, type, rawId: text(rawId), response: Object.fromEntries(given), clientExtensionResults: {} };
+function written({ id, type, response }) {
+  const given = {};
+  for (const name in response) if (response[name] instanceof ArrayBuffer) given[name] = text(response[name]);
+  return { id, rawId: id, type, response: given };
 }
 
 function bytes(spelled) {
-  return Uint8Array.from(atob(spelled.replace(/-/g, "+").replace(/_/g, "/")), (one) => one.charCodeAt());
+  return Uint8Array.from(atob(spelled.replaceAll("-", "+").replaceAll("_", "/")), (one) => one.charCodeAt());
 }
 
 function text(buffer) {
-  const raw = btoa(String.fromCharCode(...new Uint8Array(buffer)));
-  return raw.replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  return btoa(String.fromCharCode(...new Uint8Array(buffer))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }

@@ -3,7 +3,9 @@ have one."""
 
 from __future__ import annotations
 
+import base64
 import html
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +17,8 @@ import pyotp
 import pytest
 
 from shortd.models.mail import MailPurpose
-from shortd.store.schema import OUTBOX, SECOND_FACTORS, TOKENS
+from shortd.store.check import faults
+from shortd.store.schema import OUTBOX, PASSKEYS, SECOND_FACTORS, TOKENS
 from shortd.testing import RunningApp, open_app
 from shortd.upkeep.administration import Changes
 from tests.api.v2.people import PASSWORD, double_sha256
@@ -449,7 +452,7 @@ def vouch(app: RunningApp, surfer: Surfer) -> None:
 class TestLost:
     def test_the_operator_removes_all_of_it(self, app: RunningApp, ann: Surfer) -> None:
         set_up(ann)
-        change = Changes(no_second_factor=True)
+        change = Changes(second_factor=False)
         app.run(app.services.upkeep.administration.change(ann.credentials["userid"], change))
         assert elsewhere(ann).sign_in("ann").status_code == 303
 
@@ -508,6 +511,40 @@ def forgotten(app: RunningApp, surfer: Surfer) -> str:
         mail = OUTBOX.get(txn, (surfer.credentials["userid"], MailPurpose.RESET))
     assert mail is not None
     return mail.code
+
+
+class TestEnd:
+    def test_what_is_kept_is_told_but_for_secrets(self, tmp_path: Path) -> None:
+        with with_policy(tmp_path, "off") as app:
+            ann, key = Surfer(app, OWN), Authenticator(OWN)
+            ann.sign_up("ann")
+            add(ann, key, "Phone of Ann")
+            phone, codes = set_up(ann)
+            told = ann.get("/-/account/data.json").text
+            assert "Phone of Ann" in told and '"recovery_codes":10' in told
+            with app.services.store.read() as txn:
+                row = SECOND_FACTORS.get(txn, (ann.credentials["userid"],))
+                [passkey] = [one for _, one in PASSKEYS.scan(txn)]
+            assert row is not None
+            rows = (row.secret, row.handle, *row.recovery, passkey.credential, passkey.digest)
+            encoded = [base64.b64encode(secret).decode() for secret in rows]
+            for secret in (phone.totp.secret, *codes, *encoded, *(one.hex() for one in rows)):
+                assert secret not in told
+
+    def test_all_of_it_ends_with_the_account(self, tmp_path: Path) -> None:
+        with with_policy(tmp_path, "off") as app:
+            ann, key = Surfer(app, OWN), Authenticator(OWN)
+            ann.sign_up("ann")
+            add(ann, key)
+            set_up(ann)
+            form = {"name": "ann", **derived("password", PASSWORD)}
+            assert ann.send("/-/account/delete", form).status_code == 303
+            with app.services.store.read() as txn:
+                assert not list(PASSKEYS.scan(txn)) and not list(SECOND_FACTORS.scan(txn))
+                assert list(faults(txn)) == []
+            asked = json.loads(app.services.accounts.passkeys.request_options(app.clock.now()))
+            late = Surfer(app, OWN).send("/-/login/passkey", {"credential": key.sign(asked)})
+            assert late.status_code == 422
 
 
 class TestMail:
