@@ -33,6 +33,8 @@ from shortd.web.account.login_links import HANDLERS as LOGIN_LINK_HANDLERS
 from shortd.web.account.overview import HANDLERS as ACCOUNT_HANDLERS
 from shortd.web.account.signing_in import HANDLERS as SIGNING_IN_HANDLERS
 from shortd.web.account.ways import HANDLERS as WAYS_HANDLERS
+from shortd.web.admin import HANDLERS as ADMIN_HANDLERS
+from shortd.web.admin.operators import as_seen
 from shortd.web.answers import error_answer, paced
 from shortd.web.bodies import IncomingBody
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
@@ -95,6 +97,7 @@ class App:
                 "follow": self._follow,
                 "jobs": Jobs(),
                 "tables": {},
+                "since": services.clock.now(),
                 "weights": {name: call.weight for name, call in CALLS.items()},
             }
         )
@@ -174,6 +177,7 @@ def _routed(*routers: Router) -> Litestar:
             *sqwish.HANDLERS,
             *v1.HANDLERS,
             *v2.HANDLERS,
+            *ADMIN_HANDLERS,
             *DOWNLOAD_HANDLERS,
             *FRAME_HANDLERS,
             *HOME_HANDLERS,
@@ -210,7 +214,7 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
     """The one place where an exception becomes a response."""
     if isinstance(fault, SignInFirst):
         return SignInAgain(request)
-    error = _catalogued(fault)
+    error = as_seen(request, _catalogued(fault))
     if error.status == 500:
         log.error("request_failed", path=request.scope["path"], exc_info=fault)
     if request.scope["path"].startswith(v2.PREFIX):
@@ -218,16 +222,17 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
     if request.scope["path"].startswith(v1.PREFIX):
         return v1.refusal(request, error)
     if (written := sqwish.format_of(request.scope["path"])) is not None:
-        return sqwish.refusal(error, written)
+        return sqwish.refusal(error, written, request.scope["path"])
     pages: Pages = request.app.state.pages
     heads = request.app.state.services.visits.heads
     reader = pages.reader(heads.of(request.scope["headers"]))
     if error.kind is errors.SECOND_FACTOR_REQUIRED and reader is not None:
         return see(request, session.SECOND_FACTOR)
     answer = error_answer(pages, error, reader, calls.words(request))
-    if isinstance(fault, HTTPException) and fault.headers and "allow" in fault.headers:
+    headers = (fault.headers or {}) if isinstance(fault, HTTPException) else {}
+    if error.kind is errors.METHOD_NOT_ALLOWED and "allow" in headers:
         # Litestar's order is a set's, another one in every process.
-        methods = sorted(fault.headers["allow"].split(", "))
+        methods = sorted(headers["allow"].split(", "))
         answer.headers.append((b"allow", ", ".join(methods).encode()))
     return response(answer)
 

@@ -24,6 +24,8 @@ class FactorChange(StrEnum):
     RECOVERY_CODES = "recovery_codes"
     PASSKEY_ADDED = "passkey_added"
     PASSKEY_REMOVED = "passkey_removed"
+    WAY_ADDED = "way_added"
+    WAY_REMOVED = "way_removed"
 
 
 class MailedCode(msgspec.Struct, array_like=True, frozen=True):
@@ -58,6 +60,8 @@ class Mail(msgspec.Struct, array_like=True, frozen=True):
     """Why the last attempt failed."""
     given_up_utime: int = 0
     """0 while it waits."""
+    language: str = ""
+    """Code of a catalogue; empty for the server's usual language."""
 
 
 class MailHistory(msgspec.Struct, array_like=True, frozen=True):

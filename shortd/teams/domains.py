@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Iterator
 from random import Random
 
 import ada_url
@@ -45,6 +46,7 @@ FOUND_RECORDS, FOUND_CHARACTERS = 3, 80
 OPERATOR = "operator"
 """Whose the configured hosts are."""
 
+_ID = re.compile(r"[A-Za-z0-9]{1,64}", re.ASCII)
 _NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z][a-z0-9-]{0,61}[a-z0-9])")
 
 
@@ -211,6 +213,20 @@ def brought(store: Store) -> list[Subscription]:
     """Every domain that a team brought, for the operator."""
     with store.read() as txn:
         return [_shown(txn, row) for _, row in DOMAINS.scan(txn)]
+
+
+def brought_as(store: Store, domain: str) -> Subscription:
+    """One of them by its id. DOMAIN_NOT_FOUND."""
+    if not _ID.fullmatch(domain):
+        raise errors.DOMAIN_NOT_FOUND()
+    with store.read() as txn:
+        return _shown(txn, _own(txn, None, domain))
+
+
+def walk_brought(txn: Txn, after: tuple[str] | None) -> Iterator[tuple[tuple[str], Subscription]]:
+    """The same behind one of them, in the order of their ids."""
+    for key, row in DOMAINS.scan(txn, after=after):
+        yield key, _shown(txn, row)
 
 
 def domain_name(text: str) -> str:

@@ -55,6 +55,7 @@ from shortd.store.table import Table
 from shortd.store.timeline import Timeline
 from shortd.store.txn import Txn, WriteTxn
 from shortd.teams.offboarding import leave_teams
+from shortd.upkeep.audit import AuditLog
 
 SWEEP_SECONDS = 600
 ROUNDS_OF_VISITS = 36
@@ -79,6 +80,7 @@ class Sweeper:
         links: Links,
         clicks: ClickSettings,
         timeline: Timeline,
+        audit: AuditLog,
     ) -> None:
         self._store = store
         self._owners = owners
@@ -86,6 +88,7 @@ class Sweeper:
         self._links = links
         self._clicks = clicks
         self._timeline = timeline
+        self._audit = audit
 
     async def run(self) -> None:
         """Sweeps now and then, until cancelled. What fails is tried again in the next round."""
@@ -116,6 +119,7 @@ class Sweeper:
         await self._sweep_rows(OUTBOX, lambda row: 0 < row.given_up_utime <= now - SHOWN)
         await self._sweep_rows(MAIL_HISTORIES, lambda row: row.utimes[-1] <= now - DAY)
         await self._sweep_sightings(now)
+        await self._audit.sweep(now)
         await self._budgets.sweep(now)
 
     async def sweep_visits(self) -> None:

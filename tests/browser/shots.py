@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from pyotp import TOTP
 
 from tests.browser.conftest import ARGUMENTS, light_chromium
+from tests.browser.operating import ADMIN_PAGES
 from tests.browser.parts import show_parts
 from tests.browser.shelf import filled_shelf, filled_team, new_shelf
 from tests.conftest import GENEROUS
@@ -290,6 +291,7 @@ PAGES: Mapping[str, Open] = {
     "team-dashboard": of_team("/-/dashboard?team={team}"),
     "import": signed_in("/-/import"),
     "import-dry": dry_run,
+    **ADMIN_PAGES,
 }
 """Every page, by the name of its pictures."""
 

@@ -27,6 +27,7 @@ from shortd.web.forms import Form
 MOST = 1000
 """Lines of one form, as many as `urls` takes."""
 MOST_CHARACTERS = 2_000_000
+MOST_TITLE = 512
 ENDS = {"1h": HOUR, "1d": DAY, "7d": 7 * DAY, "30d": 30 * DAY, "1y": 365 * DAY}
 """µs by the values of the field for when a link ends."""
 
@@ -48,7 +49,7 @@ class NewLinks(msgspec.Struct, frozen=True, kw_only=True):
     """Its last day."""
     clicks: Annotated[int, Meta(ge=1, le=2**53)] | None = None
     password: Annotated[str, Meta(max_length=256)] | None = None
-    title: Annotated[str, Meta(max_length=512)] | None = None
+    title: Annotated[str, Meta(max_length=MOST_TITLE)] | None = None
     tags: Annotated[str, Meta(max_length=512)] | None = None
     team: Annotated[str, Meta(max_length=64)] = ""
     """Id of the team whose the links are; empty for the own one."""

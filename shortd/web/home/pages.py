@@ -25,7 +25,7 @@ from shortd.web import forms, session
 from shortd.web.account.signing_in import sign_in_page
 from shortd.web.forms import Form
 from shortd.web.guard import act, show
-from shortd.web.home import making
+from shortd.web.home import making, shared_text
 from shortd.web.home.contents import HomePage, Made, Row
 from shortd.web.home.making import Draft, NewLinks
 from shortd.web.links.rows import maker_of
@@ -39,7 +39,6 @@ FORM_BYTES = 4 << 20
 LINE_WEIGHT = 100
 """Weight units of every address beyond the first, as the call `urls` has them."""
 
-_ADDRESS = re.compile(r"https?://\S+", re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]{1,20}", re.ASCII)
 _TEMPLATE = "home/page.html"
 
@@ -57,15 +56,15 @@ async def new(request: AnyRequest) -> Response[bytes]:
     """The composer filled in: for bookmarks, browsers' keywords and what phones share."""
     if not is_open(services_of(request)):
         session.needed(request)
+    url, title = shared_text.read(request.query_params)
     query = request.query_params
-    url: str = query.get("url") or _address_in(query.get("text", ""))
-    given: dict[str, str] = {
-        "url": url,
-        "title": query.get("title", ""),
-        "ending": query.get("ending", ""),
-        "tags": query.get("tags", query.get("tag", "")),
-    }
-    form = forms.filled(**given)
+    tags = [*query.getall("tag", []), *query.getall("tags", [])]
+    form = forms.filled(
+        url=url,
+        title=title[: making.MOST_TITLE],
+        ending=query.get("ending", ""),
+        tags=", ".join(filter(None, tags)),
+    )
     content = await _content(request)
     return page(request, _TEMPLATE, replace(content, form=form, several="\n" in url or not url))
 
@@ -241,12 +240,6 @@ def is_open(services: Services) -> bool:
     """Whether links can be made here without an account."""
     settings = services.settings
     return settings.web.home == "open" and settings.accounts.temporary
-
-
-def _address_in(text: str) -> str:
-    """The address in what a phone shares: many apps put it behind a few words."""
-    found = _ADDRESS.search(text)
-    return found[0] if found else ""
 
 
 HANDLERS = (home, new, make, made_csv)

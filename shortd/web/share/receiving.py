@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from types import TracebackType
 
 from litestar.exceptions import InternalServerException
+from multipart import MultipartSegment
 
 from shortd import errors
 from shortd.files.blobs import Blob, Blobs, BlobWriter
@@ -54,7 +55,7 @@ class Received:
 
     async def read(self, request: AnyRequest, largest: int) -> None:
         """Reads the whole form. BAD_FORM, STORAGE_FULL, FILE_TOO_LARGE beyond `largest` bytes."""
-        parts = Multiparts(request.headers.get("content-type", ""), _body(request))
+        parts = Multiparts(request.headers.get("content-type", ""), body_of(request))
         try:
             while (part := await parts.next()) is not None:
                 name = part.name or ""
@@ -64,7 +65,7 @@ class Received:
                 elif self._writer is not None or self._blob is not None:
                     raise errors.BAD_FORM("The body is not the form of this page.")
                 else:
-                    filename = _text(part.filename or "").replace("%22", '"')
+                    filename = filename_of(part)
                     self._blob = blob = await self._saved(parts, largest)
                     if filename:
                         kind = part.content_type or ""
@@ -83,7 +84,7 @@ class Received:
         return blob
 
 
-async def _body(request: AnyRequest) -> AsyncIterator[bytes]:
+async def body_of(request: AnyRequest) -> AsyncIterator[bytes]:
     """The body as it comes. BAD_REQUEST if the client leaves in the middle of it."""
     try:
         async for chunk in request.stream():
@@ -92,6 +93,7 @@ async def _body(request: AnyRequest) -> AsyncIterator[bytes]:
         raise errors.BAD_REQUEST("The body is not complete.") from None
 
 
-def _text(name: str) -> str:
-    """A name that was read byte by byte."""
-    return name.encode("latin-1", "replace").decode("utf-8", "replace")
+def filename_of(part: MultipartSegment) -> str:
+    """The name that a browser gives its file, which was read byte by byte; empty if it has none."""
+    name = (part.filename or "").encode("latin-1", "replace").decode("utf-8", "replace")
+    return name.replace("%22", '"')
