@@ -13,6 +13,7 @@ from shortd.accounts.known_clients import Clients
 from shortd.accounts.login_links import LoginLinks
 from shortd.accounts.logins import Logins
 from shortd.accounts.mailboxes import Mailboxes
+from shortd.accounts.operators import Operators
 from shortd.accounts.passkeys import Passkeys
 from shortd.accounts.preferences import PreferencesKeeper
 from shortd.accounts.second_factors import SecondFactors
@@ -38,6 +39,7 @@ class AccountServices:
     factors: SecondFactors
     passkeys: Passkeys
     preferences: PreferencesKeeper
+    operators: Operators
 
     async def save_uses(self) -> None:
         """Writes when logins and keys were last used, as far as that is news."""
@@ -84,4 +86,5 @@ def open_accounts(
         factors=factors,
         passkeys=Passkeys(store, settings, guessing, factors, tickets, random),
         preferences=PreferencesKeeper(store),
+        operators=Operators(store),
     )

@@ -30,6 +30,7 @@ from shortd.models.mail import FactorChange, Mail, MailPurpose
 _SUBJECTS = {
     MailPurpose.VERIFY.value: Sentence("Verify your e-mail address"),
     MailPurpose.RESET.value: Sentence("Choose a new password"),
+    MailPurpose.REPORT.value: Sentence("Visitors have reported links"),
     MailPurpose.FACTORS.value: Sentence("How your account is opened was changed"),
     "test": Sentence("Mail from shortd works"),
 }
@@ -52,7 +53,6 @@ _CHANGES = {
         "Somebody who signs in at another service does not open the account any more."
     ),
 }
-
 _FILLED = partial(fill, width=76, break_long_words=False, break_on_hyphens=False)
 """A paragraph in lines; what has no spaces stays whole."""
 
@@ -72,15 +72,18 @@ class Messages:
 
         ValueError if the address is none that mail can be sent to.
         """
-        recipient, changes = mailbox_of(mail.recipient), []
-        language = self._languages.named(mail.language) or self._languages.default
-        if mail.purpose is MailPurpose.FACTORS:
-            link = f"{self._public_url}/-/account"
-            known = [_CHANGES[one] for one in mail.code.split(",") if one in _CHANGES]
-            changes = [change.said(language.gettext) for change in known]
+        recipient = mailbox_of(mail.recipient)
+        changes: list[Sentence] = []
+        if mail.purpose is MailPurpose.REPORT:
+            # Nothing of what a stranger has written, nor of which link.
+            link = f"{self._public_url}/-/admin/reports"
+        elif mail.purpose is MailPurpose.FACTORS:
+            link = f"{self._public_url}/-/account/second-factor"
+            changes = [_CHANGES[change] for change in mail.code.split(",") if change in _CHANGES]
         else:
             query = urlencode({"email": recipient.addr_spec, "code": mail.code})
             link = f"{self._public_url}/-/{mail.purpose.value}?{query}"
+        language = self._languages.named(mail.language) or self._languages.default
         return self._message(
             mail.purpose.value, recipient, mail.id, mail.create_utime, link, language, changes
         )
@@ -98,10 +101,11 @@ class Messages:
         utime: int,
         link: str,
         language: Language,
-        changes: Sequence[str] = (),
+        changes: Sequence[Sentence] = (),
     ) -> EmailMessage:
         site = self._public_url.partition("://")[2]
-        context = {"site": site, "link": link, "language": language, "changes": changes}
+        context: dict[str, object] = {"site": site, "link": link, "language": language}
+        context["changes"] = [change.said(language.gettext) for change in changes]
         message = EmailMessage(SMTPUTF8)
         message["Subject"] = f"{_SUBJECTS[kind].said(language.gettext)} ({site})"
         message["From"] = self._sender

@@ -12,6 +12,8 @@ class MailPurpose(StrEnum):
 
     VERIFY = "verify"
     RESET = "reset"
+    REPORT = "report"
+    """None at all: it tells an operator that a link was reported."""
     FACTORS = "factors"
     """That ways to sign in came or went."""
 
@@ -50,8 +52,8 @@ class Mail(msgspec.Struct, array_like=True, frozen=True):
     purpose: MailPurpose
     recipient: str
     code: str
-    """In the clear until the mail is delivered; empty once it is given up. Of the purpose `FACTORS`
-    it is the changes that it tells, with commas between."""
+    """In the clear until the mail is delivered; empty once it is given up, and in one that has
+    none. Of the purpose `FACTORS` it is the changes that it tells, with commas between."""
     create_utime: int
     next_utime: int
     """When to try next."""

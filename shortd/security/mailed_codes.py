@@ -25,8 +25,9 @@ LIFETIME = {
     MailPurpose.VERIFY: DAY,
     MailPurpose.RESET: 3600 * SECOND,
     MailPurpose.FACTORS: DAY,
+    MailPurpose.REPORT: DAY,
 }
-"""µs for which a code is good, or what a mail tells is news."""
+"""µs for which a code is good, or a mail without one worth sending."""
 MAX_ATTEMPTS = 10
 """How often a code can be tried; then it has ended, and only a new one helps."""
 NOBODY = "-" * 32

@@ -168,7 +168,8 @@ OTHERS = {
     *("grant_tokens", "teams", "members", "invitations", "campaigns", "team_trackers"),
     *("link_trackers", "domains", "links", "dead_links", "uploads", "files", "file_parts"),
     *("dead_files", "dead_blobs", "stored_bytes", "secrets", "counts", "day_stats", "visits"),
-    *("sightings", "balances", "preferences", "former_links", "second_factors", "audit"),
+    *("sightings", "balances", "preferences", "former_links", "audit", "second_factors"),
+    *("blocked_patterns", "reports", "report_mails"),
 }
 """Tables that open no account. `grant_tokens` mean nothing without their grant; a second factor
 asks for more."""

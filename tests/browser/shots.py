@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from pyotp import TOTP
 
 from tests.browser.conftest import ARGUMENTS, light_chromium
-from tests.browser.operating import ADMIN_PAGES
+from tests.browser.operating import ADMIN_PAGES, report_refused
 from tests.browser.parts import show_parts
 from tests.browser.shelf import filled_shelf, filled_team, new_shelf
 from tests.conftest import GENEROUS
@@ -127,13 +127,13 @@ def key_made(tab: Page, site: ServerProcess) -> None:
 def app_begun(tab: Page, site: ServerProcess) -> str:
     """The secret of an authenticator app that is being set up."""
     of_newcomer(FACTORS)(tab, site)
-    tab.get_by_role("button", name="Set up an app").click()
+    tab.locator("[action$='second-factor/app'] button").click()
     return tab.locator("#secret").inner_text().replace(" ", "")
 
 
 def recovery_codes(tab: Page, site: ServerProcess) -> None:
     tab.locator("#code").fill(TOTP(app_begun(tab, site)).now())
-    tab.get_by_role("button", name="Use this app").click()
+    tab.locator("[action$='app/code'] button").click()
     tab.locator("#codes").wait_for()
 
 
@@ -146,10 +146,10 @@ def code_refused(tab: Page, site: ServerProcess) -> None:
     tab.locator("#password_new").fill(password)
     tab.locator("#password_again").fill(password)
     tab.locator("main .go").click()
-    tab.get_by_role("button", name="Set up an app").click()
+    tab.locator("[action$='second-factor/app'] button").click()
     secret = tab.locator("#secret").inner_text().replace(" ", "")
     tab.locator("#code").fill(TOTP(secret).now())
-    tab.get_by_role("button", name="Use this app").click()
+    tab.locator("[action$='app/code'] button").click()
     tab.locator("#codes").wait_for()
     tab.context.clear_cookies()
     tab.goto(f"{site.url}/-/login", wait_until="networkidle")
@@ -245,6 +245,8 @@ PAGES: Mapping[str, Open] = {
     "not-found": at("/nosuch"),
     "ended": ended,
     "preview": preview,
+    "report": at("/-/report"),
+    "report-refused": report_refused,
     "verify": at(f"/-/verify?email=ada@example.org&code={'0' * 32}"),
     "reset": at(f"/-/reset?email=ada@example.org&code={'0' * 32}"),
     "unlock": at("/-/unlock"),
