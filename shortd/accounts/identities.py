@@ -18,12 +18,14 @@ from shortd import errors
 from shortd.accounts.accounts import ID_LENGTH, normalize_email, normalize_username, unlocked
 from shortd.accounts.credentials import end_credentials
 from shortd.accounts.mailboxes import verified
+from shortd.accounts.second_factors import SecondFactors
 from shortd.clock import HOUR
 from shortd.ids import random_text
 from shortd.issuers import Person, faults
 from shortd.issuers.people import Voucher
 from shortd.limits.owner_cache import OwnerCache
 from shortd.models.accounts import Account, AccountType, Identity
+from shortd.models.mail import FactorChange
 from shortd.names import folded
 from shortd.store import Store
 from shortd.store.room import Reserve
@@ -55,9 +57,12 @@ class Admission(msgspec.Struct, frozen=True):
 class Identities:
     """The rules of identities over the store. Times are Unix µs."""
 
-    def __init__(self, store: Store, owners: OwnerCache, random: Random) -> None:
+    def __init__(
+        self, store: Store, owners: OwnerCache, factors: SecondFactors, random: Random
+    ) -> None:
         self._store = store
         self._owners = owners
+        self._factors = factors
         self._random = random
 
     def account_of(self, person: Person) -> Account | None:
@@ -102,6 +107,8 @@ class Identities:
             if owner is not None and owner.userid != account.userid:
                 raise faults.LINKED_ELSEWHERE()
             _put(txn, account.userid, person, now)
+            if owner is None:
+                self._factors.tell(txn, account.userid, FactorChange.WAY_ADDED, now)
 
         await self._store.write(link)
 
@@ -111,7 +118,9 @@ class Identities:
             rows = [row for _, row in IDENTITIES.scan(txn, (userid,))]
         return sorted(rows, key=lambda row: row.create_utime)
 
-    async def unlink(self, account: Account, identity_id: str, *, password: bool) -> bool:
+    async def unlink(
+        self, account: Account, identity_id: str, now: int, *, password: bool
+    ) -> bool:
         """Ends one; whether there was one of that id. LAST_WAY if nothing else opens the account;
         `password` says whether a password opens anything here."""
 
@@ -125,6 +134,8 @@ class Identities:
                 raise errors.LAST_WAY()
             for key in ended:
                 IDENTITIES.delete(txn, key)
+            if ended:
+                self._factors.tell(txn, account.userid, FactorChange.WAY_REMOVED, now)
             return bool(ended)
 
         return await self._store.write(end, Reserve.ALL)

@@ -81,7 +81,7 @@ def open_accounts(
         ),
         api_keys=ApiKeys(store, guessing, random),
         access_tokens=AccessTokens(store, guessing, hashes, random),
-        identities=Identities(store, owners, random),
+        identities=Identities(store, owners, factors, random),
         login_links=LoginLinks(store, random),
         factors=factors,
         passkeys=Passkeys(store, settings, guessing, factors, tickets, random),

@@ -150,7 +150,7 @@ class Issuer:
             if self._described is not None and now - self._described[1] < KEPT:
                 return self._described[0]
             if self._failed is not None and 0 <= now - self._failed[1] < FAILED:
-                raise self._failed[0]
+                raise self._failed[0].with_traceback(None)
             try:
                 found = await described(self._line, self.settings.issuer)
             except faults.Fault as fault:

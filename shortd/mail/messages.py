@@ -46,6 +46,12 @@ _CHANGES = {
     ),
     FactorChange.PASSKEY_ADDED.value: Sentence("A passkey was added."),
     FactorChange.PASSKEY_REMOVED.value: Sentence("A passkey was removed."),
+    FactorChange.WAY_ADDED.value: Sentence(
+        "Somebody who signs in at another service opens the account, too."
+    ),
+    FactorChange.WAY_REMOVED.value: Sentence(
+        "Somebody who signs in at another service does not open the account any more."
+    ),
 }
 _FILLED = partial(fill, width=76, break_long_words=False, break_on_hyphens=False)
 """A paragraph in lines; what has no spaces stays whole."""

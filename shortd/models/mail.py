@@ -26,6 +26,8 @@ class FactorChange(StrEnum):
     RECOVERY_CODES = "recovery_codes"
     PASSKEY_ADDED = "passkey_added"
     PASSKEY_REMOVED = "passkey_removed"
+    WAY_ADDED = "way_added"
+    WAY_REMOVED = "way_removed"
 
 
 class MailedCode(msgspec.Struct, array_like=True, frozen=True):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,10 +29,10 @@ HERE = Path(__file__).parents[2]
 class Issuer:
     """The issuer of `provider`, and what a browser does there."""
 
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, url: str, trusted: ssl.SSLContext | bool = False) -> None:
+        self.url = url
         self.told = Told()
-        self._http = httpx.Client(verify=False, timeout=10)
+        self._http = httpx.Client(verify=trusted, timeout=10)
 
     def tell(self, **what: Any) -> None:
         """What it is to do from now on, instead of what is right."""
@@ -56,16 +58,18 @@ class Issuer:
         self._http.close()
 
 
-@pytest.fixture(scope="session")
-def issuer_process() -> Iterator[int]:
+@contextmanager
+def running(*files: Path, trusted: ssl.SSLContext | bool = False) -> Iterator[int]:
+    """The port of such an issuer, from when it listens to the end of the block; `files` are its
+    certificate and key, if it is to speak https."""
     port = free_port()
-    command = [sys.executable, "-m", "tests.issuers.provider", str(port)]
+    command = [sys.executable, "-m", "tests.issuers.provider", str(port), *map(str, files)]
     process = processes.start(command, is_lasting=True, cwd=HERE, env={**os.environ})
     try:
         for _ in range(500):
             assert process.poll() is None
             try:
-                httpx.get(f"http://127.0.0.1:{port}/asked", verify=False)
+                httpx.get(f"{url_of(port, *files)}/asked", verify=trusted)
                 break
             except httpx.TransportError:
                 time.sleep(0.02)
@@ -74,9 +78,19 @@ def issuer_process() -> Iterator[int]:
         processes.end(process)
 
 
+def url_of(port: int, *files: Path) -> str:
+    return f"{'https' if files else 'http'}://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def issuer_process() -> Iterator[int]:
+    with running() as port:
+        yield port
+
+
 @pytest.fixture
 def issuer(issuer_process: int) -> Iterator[Issuer]:
-    issuer = Issuer(issuer_process)
+    issuer = Issuer(url_of(issuer_process))
     issuer.tell()
     yield issuer
     issuer.close()

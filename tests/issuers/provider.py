@@ -1,4 +1,5 @@
-"""An issuer that does what it is told, right or wrong. `python -m tests.issuers.provider PORT`.
+"""An issuer that does what it is told, right or wrong. `python -m
+tests.issuers.provider PORT [CERTIFICATE KEY]`.
 
 It knows one client, checks what a client has to send as strictly as any, and signs in whoever comes
 without asking him. `POST /told` says what it is to do from now on: the fields of `Told`.
@@ -13,6 +14,7 @@ import hmac
 import json
 import secrets
 import sys
+import warnings
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode
 
@@ -54,8 +56,8 @@ class Told(msgspec.Struct):
 class Provider:
     """The ASGI application."""
 
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, url: str) -> None:
+        self.url = url
         self.told = Told()
         self.asked: list[str] = []
         self._keys = {
@@ -63,6 +65,7 @@ class Provider:
             for name in ("one", "two")
         }
         self._curve = jwk.generate_key("EC", "P-256", {"kid": "curve"}, auto_kid=False)
+        self._edwards = jwk.generate_key("OKP", "Ed25519", {"kid": "ed"}, auto_kid=False)
         self._codes: dict[str, dict[str, str]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,7 +102,9 @@ class Provider:
             "userinfo_endpoint": f"{self.url}/userinfo",
             "end_session_endpoint": f"{self.url}/logout",
             "scopes_supported": ["openid", "profile", "email", "groups"],
-            "id_token_signing_alg_values_supported": ["RS256", "ES256", "HS256", "none"],
+            "id_token_signing_alg_values_supported": [
+                *("RS256", "ES256", "EdDSA", "HS256", "none"),
+            ],
             "more": {"than": ["needed"]},
         }
         return _over(right, self.told.description)
@@ -107,6 +112,7 @@ class Provider:
     def _published(self) -> dict[str, Any]:
         keys = [self._keys["one"].as_dict(private=False, use="sig", alg="RS256")]
         keys.append(self._curve.as_dict(private=False))
+        keys.append(self._edwards.as_dict(private=False))
         keys.append({"kty": "oct", "kid": "secret", "k": "c2VjcmV0"})
         keys.append({"kty": "unheard-of", "kid": "one"})
         return {"keys": keys}
@@ -188,6 +194,10 @@ class Provider:
             text = f"{head}.{_packed(json.dumps(claims).encode())}"
             return f"{text}.{_packed(hmac.new(secret, text.encode(), hashlib.sha256).digest())}"
         key, kid = self._keys["one"], "one"
+        if alg == "EdDSA":
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return jwt.encode({"alg": alg, "kid": "ed"}, claims, self._edwards, [alg])
         if alg == "ES256":
             return jwt.encode({"alg": alg, "kid": "curve"}, claims, self._curve, [alg])
         if self.told.key != "own":
@@ -270,5 +280,13 @@ def _packed(raw: bytes) -> str:
 
 
 if __name__ == "__main__":
-    port = int(sys.argv[1])
-    uvicorn.run(Provider(port), host="127.0.0.1", port=port, log_level="critical")
+    port, files = int(sys.argv[1]), sys.argv[2:]
+    certificate, key = files or (None, None)
+    uvicorn.run(
+        Provider(f"{'https' if files else 'http'}://127.0.0.1:{port}"),
+        host="127.0.0.1",
+        port=port,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        log_level="critical",
+    )

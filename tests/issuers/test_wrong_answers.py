@@ -313,7 +313,7 @@ def test_words_of_the_issuers_are_only_words(start: Start, issuer: Issuer) -> No
     assert "x" * 400 not in answer.text
 
 
-@pytest.mark.parametrize("alg", ["ES256"])
+@pytest.mark.parametrize("alg", ["ES256", "EdDSA"])
 def test_other_algorithms_do(start: Start, issuer: Issuer, alg: str) -> None:
     surfer = Surfer(start("create = true"))
     issuer.tell(alg=alg)

@@ -110,7 +110,7 @@ async def end_way(request: AnyRequest) -> Response[bytes]:
         return see(request, ACCOUNT)
     try:
         await services.accounts.identities.unlink(
-            found.account, form.value.id, password=services.settings.auth.password
+            found.account, form.value.id, now, password=services.settings.auth.password
         )
     except errors.ShortdError as refusal:
         return see(request, ACCOUNT, Message(refusal.said(words), kind="bad"))
