@@ -31,6 +31,7 @@ from shortd.web.account.overview import HANDLERS as ACCOUNT_HANDLERS
 from shortd.web.account.signing_in import HANDLERS as SIGNING_IN_HANDLERS
 from shortd.web.answers import error_answer, paced
 from shortd.web.bodies import IncomingBody
+from shortd.web.boxes.pages import HANDLERS as BOXES_HANDLERS
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
 from shortd.web.extensions import plugin_routes
 from shortd.web.frame import HANDLERS as FRAME_HANDLERS
@@ -46,6 +47,7 @@ from shortd.web.tools import HANDLERS as TOOLS_HANDLERS
 from shortd.web.visitor.follow import Follow, link_refusal
 from shortd.web.visitor.mailed import HANDLERS as MAILED_HANDLERS
 from shortd.web.visitor.opening import HANDLERS as OPENING_HANDLERS
+from shortd.web.visitor.sending import HANDLERS as SENDING_HANDLERS
 from shortd.web.visitor.unlock import HANDLERS as UNLOCK_HANDLERS
 
 _BY_STATUS = {
@@ -155,6 +157,7 @@ def _routed(*routers: Router) -> Litestar:
             *sqwish.HANDLERS,
             *v1.HANDLERS,
             *v2.HANDLERS,
+            *BOXES_HANDLERS,
             *DOWNLOAD_HANDLERS,
             *FRAME_HANDLERS,
             *HOME_HANDLERS,
@@ -167,6 +170,7 @@ def _routed(*routers: Router) -> Litestar:
             *MY_DATA_HANDLERS,
             *KEYS_HANDLERS,
             *OPENING_HANDLERS,
+            *SENDING_HANDLERS,
             *SHARE_HANDLERS,
             *TOOLS_HANDLERS,
             *UNLOCK_HANDLERS,

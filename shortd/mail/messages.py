@@ -25,17 +25,23 @@ from shortd.models.mail import Mail, MailPurpose
 _SUBJECTS = {
     MailPurpose.VERIFY.value: "Verify your e-mail address",
     MailPurpose.RESET.value: "Choose a new password",
+    MailPurpose.BOX.value: "Files were sent to you",
     "test": "Mail from shortd works",
 }
+_TRANSLATED = {(MailPurpose.BOX.value, "de"): "Ihnen wurden Dateien geschickt"}
+"""Subjects of what is there in other languages, too: text files that have the language in their
+names."""
 
 
 class Messages:
     """Makes messages. `sender` is [mail] from; empty is shortd@ and the name of the server."""
 
-    def __init__(self, public_url: str, sender: str) -> None:
+    def __init__(self, public_url: str, sender: str, pages_url: str = "") -> None:
+        """`pages_url` is the origin of the pages, where that is another one."""
         self.domain = mail_domain(public_url)
         """What the server calls itself to other mail servers, and in a Message-ID."""
         self._public_url = public_url
+        self._pages_url = pages_url or public_url
         self._sender = sender_of(sender or f"shortd@{self.domain}")
 
     def compose(self, mail: Mail) -> EmailMessage:
@@ -44,33 +50,46 @@ class Messages:
         ValueError if the address is none that mail can be sent to.
         """
         recipient = mailbox_of(mail.recipient)
-        query = urlencode({"email": recipient.addr_spec, "code": mail.code})
-        link = f"{self._public_url}/-/{mail.purpose.value}?{query}"
-        return self._message(mail.purpose.value, recipient, mail.id, mail.create_utime, link)
+        if mail.purpose is MailPurpose.BOX:
+            link = f"{self._pages_url}/-/boxes" + (f"/{mail.code}" if mail.code else "")
+        else:
+            query = urlencode({"email": recipient.addr_spec, "code": mail.code})
+            link = f"{self._public_url}/-/{mail.purpose.value}?{query}"
+        kind, language = mail.purpose.value, mail.language
+        return self._message(kind, recipient, mail.id, mail.create_utime, link, language)
 
     def test(self, address: str, mail_id: str, now: int) -> EmailMessage:
         """What `shortd mail test` sends. ValueError for an address that is none."""
         return self._message("test", mailbox_of(address), mail_id, now, "")
 
     def _message(
-        self, kind: str, recipient: Address, mail_id: str, utime: int, link: str
+        self,
+        kind: str,
+        recipient: Address,
+        mail_id: str,
+        utime: int,
+        link: str,
+        language: str = "",
     ) -> EmailMessage:
         site = self._public_url.partition("://")[2]
-        context = {"site": site, "link": link}
+        translated = _TRANSLATED.get((kind, language))
+        name = f"{kind}.{language}" if translated else kind
+        context = {"site": site, "link": link, "language": language if translated else "en"}
         message = EmailMessage(SMTPUTF8)
-        message["Subject"] = f"{_SUBJECTS[kind]} ({site})"
+        message["Subject"] = f"{translated or _SUBJECTS[kind]} ({site})"
         message["From"] = self._sender
         message["To"] = recipient
         message["Date"] = format_datetime(datetime.fromtimestamp(utime // SECOND, UTC))
         message["Message-ID"] = f"<{mail_id}@{self.domain}>"
         message["Auto-Submitted"] = "auto-generated"
-        # All of it is ASCII in short lines: sent as it is, nothing breaks a link in two.
-        for part, subtype in ((f"{kind}.txt", "plain"), (f"{kind}.html", "html")):
+        # English is ASCII in short lines: sent as it is, nothing breaks a link in two.
+        for part, subtype in ((f"{name}.txt", "plain"), (f"{name}.html", "html")):
             text = _templates().get_template(part).render(context)
+            cte = "7bit" if text.isascii() else "quoted-printable"
             if subtype == "plain":
-                message.set_content(text, cte="7bit")
+                message.set_content(text, cte=cte)
             else:
-                message.add_alternative(text, subtype=subtype, cte="7bit")
+                message.add_alternative(text, subtype=subtype, cte=cte)
         return message
 
 

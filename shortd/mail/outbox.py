@@ -14,6 +14,7 @@ from itertools import islice
 import msgspec
 
 from shortd.clock import DAY, HOUR, SECOND
+from shortd.models.accounts import Account
 from shortd.models.mail import Mail, MailHistory, MailPurpose, MailTraffic
 from shortd.names import mailbox_of
 from shortd.security.mailed_codes import LIFETIME, NOBODY, is_current
@@ -38,10 +39,11 @@ TIME_TO_READ = 300 * SECOND
 """µs of its code's life that a mail must still have when it is sent."""
 HOURLY = 3
 """Mails of one purpose that a mailbox may be sent: whoever asks, nobody is flooded."""
-DAILY = {MailPurpose.VERIFY: 7, MailPurpose.RESET: 10}
+DAILY = {MailPurpose.VERIFY: 7, MailPurpose.RESET: 10, MailPurpose.BOX: 24}
 """Mails of all purposes, before one of this purpose is refused: strangers who have an address
-verified leave its owner a way back into his account."""
-TRAFFIC_SHARE = {MailPurpose.VERIFY: 0.8, MailPurpose.RESET: 1.0}
+verified leave its owner a way back into his account. Those that have no code count apart: strangers
+who send him files take nothing from it."""
+TRAFFIC_SHARE = {MailPurpose.VERIFY: 0.8, MailPurpose.RESET: 1.0, MailPurpose.BOX: 0.5}
 """The same of what the server may send to everybody."""
 REASON_LENGTH = 200
 TRAFFIC = ("sent",)
@@ -85,6 +87,8 @@ class Outbox:
         it, and the account is there and has the address."""
         with self._store.read() as txn:
             account = ACCOUNTS.get(txn, (mail.userid,))
+            if mail.purpose is MailPurpose.BOX:
+                return account is not None and is_known(account, mail.recipient)
             return account is not None and is_current(txn, account, mail.purpose, mail.code, now)
 
     async def remove(self, mail: Mail) -> None:
@@ -147,6 +151,7 @@ def take_mail(txn: WriteTxn, email: str, purpose: MailPurpose, per_day: int, now
     everything = sorted(
         utime
         for one in MailPurpose
+        if (one is MailPurpose.BOX) == (purpose is MailPurpose.BOX)
         for utime in (MAIL_HISTORIES.get(txn, (mailbox, one)) or MailHistory()).utimes
         if utime <= now
     )
@@ -157,6 +162,17 @@ def take_mail(txn: WriteTxn, email: str, purpose: MailPurpose, per_day: int, now
     if not wait:
         MAIL_HISTORIES.put(txn, (mailbox, purpose), MailHistory((*utimes, now)))
     return wait
+
+
+def last_mailed(txn: Txn, email: str, purpose: MailPurpose) -> int:
+    """When an address was last sent a mail of a purpose, or is to be; 0 for never lately."""
+    history = MAIL_HISTORIES.get(txn, (mailbox_of(email), purpose)) or MailHistory()
+    return max(history.utimes, default=0)
+
+
+def is_known(account: Account, email: str) -> bool:
+    """Whether this is the address of an account, known to be its owner's."""
+    return account.email == email and account.email_verified
 
 
 def _take_traffic(txn: WriteTxn, most: int, counts: bool, now: int) -> int:

@@ -23,6 +23,6 @@ class MailServices:
 
 def open_mail(store: Store, settings: Settings, clock: Clock, timeline: Timeline) -> MailServices:
     """Wires them."""
-    messages = Messages(settings.public_url, settings.mail.sender)
+    messages = Messages(settings.public_url, settings.mail.sender, settings.pages_url)
     transport = transport_of(settings, messages.domain)
     return MailServices(Delivery(Outbox(store), messages, transport, clock, timeline))

@@ -12,6 +12,9 @@ class MailPurpose(StrEnum):
 
     VERIFY = "verify"
     RESET = "reset"
+    BOX = "box"
+    """Something came into a box: there is no code, but the id of its link, or nothing for several.
+    """
 
 
 class MailedCode(msgspec.Struct, array_like=True, frozen=True):
@@ -45,6 +48,8 @@ class Mail(msgspec.Struct, array_like=True, frozen=True):
     """Why the last attempt failed."""
     given_up_utime: int = 0
     """0 while it waits."""
+    language: str = ""
+    """Code of the language that the account has chosen, where the mail is in more than one."""
 
 
 class MailHistory(msgspec.Struct, array_like=True, frozen=True):

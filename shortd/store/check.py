@@ -17,6 +17,8 @@ from shortd.models.teams import Role
 from shortd.store.schema import (
     ACCOUNTS,
     API_KEYS,
+    BOX_ITEMS,
+    BOXES,
     CAMPAIGNS,
     COUNTS,
     DAY_STATS,
@@ -69,6 +71,7 @@ def faults(txn: Txn, blobs: Mapping[str, int] | None = None) -> Iterator[str]:
                 yield f"{table.name} holds a row of link {key[0]}, which does not exist"
     yield from _team_faults(txn)
     yield from _file_faults(txn)
+    yield from _box_faults(txn)
     yield from _holding_faults(txn)
     if blobs is not None:
         for (filekey, number), part in FILE_PARTS.scan(txn):
@@ -127,7 +130,7 @@ def _file_faults(txn: Txn) -> Iterator[str]:
         if filekey in owners:
             yield f"{filekey} is both a file and an upload"
         owners[filekey] = file.owner
-        if links[filekey] != 1:
+        if links[filekey] != 1 and not file.box:
             yield f"file {filekey} has {links[filekey]} links"
     for filekey in sorted(links.keys() - {filekey for (filekey,), _ in FILES.scan(txn)}):
         yield f"a link shares {filekey}, which is no file"
@@ -155,6 +158,39 @@ def _file_faults(txn: Txn) -> Iterator[str]:
             yield f"an account stores {stored[userid]} bytes and is charged with {size}"
         if ACCOUNTS.get(txn, (userid,)) is None:
             yield "bytes are charged to an account that does not exist"
+
+
+def _box_faults(txn: Txn) -> Iterator[str]:
+    """Boxes, their links, and what is in them."""
+    links = Counter(link.box for _, link in LINKS.scan(txn) if link.box)
+    # Of a deleted link, what can be undone has the box.
+    links.update(row.link.box for _, row in FORMER_LINKS.scan(txn) if not row.fields)
+    files: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for (key, serial), item in BOX_ITEMS.scan(txn):
+        file = FILES.get(txn, (item.filekey,))
+        files[key] += 1
+        if file is None or file.box != key:
+            yield f"item {serial} of box {key} has no file"
+    shared = Counter(file.box for _, file in FILES.scan(txn) if file.box)
+    for key in sorted(shared.keys() | files.keys()):
+        if shared[key] != files[key]:
+            yield f"box {key} has {files[key]} items and {shared[key]} files"
+    boxes = {row.box for _, row in UPLOADS.scan(txn) if row.box} | files.keys() | links.keys()
+    of_box = {key: row.box for (key,), row in UPLOADS.scan(txn)}
+    of_box |= {key: row.box for (key,), row in FILES.scan(txn)}
+    for (filekey, _), part in FILE_PARTS.scan(txn):
+        sizes[of_box.get(filekey, "")] += part.size
+    for (key,), box in BOXES.scan(txn):
+        boxes.discard(key)
+        if links[key] != 1:
+            yield f"box {key} has {links[key]} links"
+        if (box.files, box.held) != (files[key], sizes[key]):
+            yield f"box {key} counts other files or bytes than are in it"
+        if ACCOUNTS.get(txn, (box.owner,)) is None:
+            yield f"box {key} belongs to no account"
+    for key in sorted(boxes - {""}):
+        yield f"there is no box {key}, but something of it"
 
 
 def _holding_faults(txn: Txn) -> Iterator[str]:

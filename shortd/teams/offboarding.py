@@ -13,6 +13,7 @@ from itertools import islice
 
 import msgspec
 
+from shortd.files.boxes import give_box
 from shortd.files.manifests import give_file
 from shortd.links import delete_links
 from shortd.links.access import in_team, own_team_id
@@ -67,6 +68,8 @@ def hand_over(txn: WriteTxn, team: str, leaving: str, heir: str, rows: int) -> b
     for link in _links(txn, (key[2] for key in keys)):
         if link.filekey:
             give_file(txn, link.filekey, heir)
+        if link.box:
+            give_box(txn, link.box, heir)
         rare = in_team(link.rare, heir, team)
         given = msgspec.structs.replace(link, owner=heir, rare=rare)
         LINKS.put(txn, (link.host, link.code), given)

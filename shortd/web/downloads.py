@@ -65,18 +65,14 @@ async def download(request: AnyRequest) -> ASGIApp:
     services = services_of(request)
     now = services.clock.now()
     only_elsewhere(request)
-    _refuse_to_run(request)
+    refuse_to_run(request)
     filekey: str = request.path_params["filekey"]
     address = services.sharing.addresses.read(filekey, request.query_params, now)
-    file, asked = address.file, request.headers
-    # A range is nothing that HEAD could ask for (RFC 9110 14.2).
     is_get = request.method == "GET"
-    range_header = asked.get("range", "") if is_get else ""
-    if_match = ", ".join(asked.getall("if-match")) if "if-match" in asked else None
-    if_range = asked.get("if-range", "")
+    range_header, if_match, if_range = _conditions(request)
     if address.is_over(now) or (is_get and address.is_for_head):
         goes_on = address.may_resume(now) and resumes(
-            file.stored_size,
+            address.file.stored_size,
             filekey,
             range_header=range_header,
             if_match=if_match or "",
@@ -84,6 +80,16 @@ async def download(request: AnyRequest) -> ASGIApp:
         )
         if not goes_on:
             return _late(request, address)
+    return sent(request, filekey)
+
+
+def sent(request: AnyRequest, filekey: str) -> ASGIApp:
+    """A file, or the ranges of it that the request asks for; who may have it has been settled.
+
+    NOT_FOUND.
+    """
+    services = services_of(request)
+    range_header, if_match, if_range = _conditions(request)
     content = services.sharing.files.content(filekey)
     if content is None:
         raise errors.NOT_FOUND()
@@ -96,7 +102,7 @@ async def download(request: AnyRequest) -> ASGIApp:
         range_header=range_header,
         if_match=if_match,
         if_range=if_range,
-        if_none_match=", ".join(asked.getall("if-none-match", [])),
+        if_none_match=", ".join(request.headers.getall("if-none-match", [])),
     )
     headers += [
         *chosen.headers,
@@ -111,11 +117,20 @@ async def download(request: AnyRequest) -> ASGIApp:
         chosen = Plan(200, [], [])
     if chosen.status != 304:
         headers.append((b"content-length", str(chosen.length).encode()))
-    pieces = chosen.pieces if is_get else ()
+    pieces = chosen.pieces if request.method == "GET" else ()
     return _Download(services.sharing.files.blobs, chosen.status, headers, parts, pieces)
 
 
-def _refuse_to_run(request: AnyRequest) -> None:
+def _conditions(request: AnyRequest) -> tuple[str, str | None, str]:
+    """Range, If-Match and If-Range of a request."""
+    asked = request.headers
+    # A range is nothing that HEAD could ask for (RFC 9110 14.2).
+    range_header = asked.get("range", "") if request.method == "GET" else ""
+    if_match = ", ".join(asked.getall("if-match")) if "if-match" in asked else None
+    return range_header, if_match, asked.get("if-range", "")
+
+
+def refuse_to_run(request: AnyRequest) -> None:
     """NOT_ALLOWED for a page of this origin that would run the file, whatever its policy says."""
     fetched = request.headers.get("sec-fetch-dest", "")
     if fetched in _RUN and request.headers.get("sec-fetch-site") == "same-origin":
@@ -128,7 +143,7 @@ def _late(request: AnyRequest, address: FileAddress) -> ASGIApp:
     """
     services, link = services_of(request), address.link
     is_encrypted = address.file.encryption is not Encryption.NONE
-    if request.method != "GET" or is_encrypted or link is None:
+    if request.method != "GET" or is_encrypted or link is None or address.filekey:
         raise errors.ADDRESS_EXPIRED()
     here = services.visits.heads.of(request.scope["headers"]).host
     location = f"/{link.code}" if here == link.host else services.hosts.short_url(link)
@@ -143,14 +158,16 @@ def _late(request: AnyRequest, address: FileAddress) -> ASGIApp:
 def presentation(file: File) -> tuple[bytes, list[tuple[bytes, bytes]]]:
     """A file's Content-Type, and the headers that keep it harmless."""
     essence = file.filetype.partition(";")[0].strip().lower()
-    shown = file.encryption is Encryption.NONE and (essence in SHOWN or essence == _TEXT)
+    is_plain = file.encryption is Encryption.NONE
+    # Of what strangers have sent, nothing is ever shown on our origin.
+    shown = is_plain and not file.box and (essence in SHOWN or essence == _TEXT)
     kind = file.filetype.encode() or OCTETS
     if file.encryption is not Encryption.NONE:
         kind = OCTETS
     elif essence == _TEXT and not parse_options_header(file.filetype)[1].get("charset"):
         kind += b"; charset=utf-8"
     return kind, [
-        (b"content-disposition", disposition(file.filename, attachment=not shown)),
+        (b"content-disposition", disposition(file.filename or "file", attachment=not shown)),
         (b"content-security-policy", _SHOWN_POLICY if shown else b"sandbox"),
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"no-referrer"),

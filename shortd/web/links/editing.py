@@ -184,7 +184,7 @@ async def _save(services: Services, account: Account, link: Link, value: Any) ->
             if moves:
                 _check_move(services, account, link, value)
             changes = TermChanges(
-                destination=None if link.filekey else value.destination,
+                destination=None if link.filekey or link.box else value.destination,
                 title=value.title,
                 code=None if moves or value.ending == link.code else value.ending,
                 **utm,

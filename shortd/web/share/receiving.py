@@ -1,4 +1,4 @@
-"""A form with one file, read as it comes: the file goes to disk, the fields stay in memory.
+"""A form with files, read as it comes: they go to disk, the fields stay in memory.
 
 Whose it is, is known before the first byte, so that fields may stand behind the file.
 """
@@ -22,15 +22,18 @@ FIELD_BYTES = 4096
 
 
 class Received:
-    """What came. As a context manager it drops a file that nobody took."""
+    """What came. As a context manager it drops the files that nobody took."""
 
-    def __init__(self, blobs: Blobs) -> None:
+    def __init__(self, blobs: Blobs, most: int = 1) -> None:
+        """`most` files are taken."""
         self.lists: dict[str, list[str]] = {}
-        self.description: Description | None = None
-        """Of the file; None where none was chosen."""
+        self.descriptions: list[Description] = []
+        """Of the files that were chosen."""
         self._blobs = blobs
+        self._most = most
         self._writer: BlobWriter | None = None
-        self._blob: Blob | None = None
+        self._chosen: list[Blob] = []
+        self._others: list[Blob] = []
 
     async def __aenter__(self) -> Received:
         return self
@@ -43,32 +46,36 @@ class Received:
     ) -> None:
         if self._writer is not None:
             await self._writer.discard()
-        if self._blob is not None:
-            await self._blobs.delete(self._blob.name)
+        for blob in (*self._chosen, *self._others):
+            await self._blobs.delete(blob.name)
 
-    def take(self) -> Blob:
-        """The file, which is the caller's now."""
-        assert self._blob is not None, "no file came"
-        blob, self._blob = self._blob, None
-        return blob
+    def take(self) -> list[Blob]:
+        """The files that were chosen, which are the caller's now."""
+        blobs, self._chosen = self._chosen, []
+        return blobs
 
     async def read(self, request: AnyRequest, largest: int) -> None:
-        """Reads the whole form. BAD_FORM, STORAGE_FULL, FILE_TOO_LARGE beyond `largest` bytes."""
-        parts = Multiparts(request.headers.get("content-type", ""), _body(request))
+        """Reads the whole form. BAD_FORM, STORAGE_FULL, FILE_TOO_LARGE for a file beyond `largest`
+        bytes."""
+        parts = Multiparts(request.headers.get("content-type", ""), body_of(request))
         try:
             while (part := await parts.next()) is not None:
                 name = part.name or ""
                 if name != FILE:
                     raw = await parts.text(FIELD_BYTES, name)
                     self.lists.setdefault(name, []).append(raw.decode("utf-8", "replace"))
-                elif self._writer is not None or self._blob is not None:
+                elif len(self._chosen) + len(self._others) == self._most:
                     raise errors.BAD_FORM("The body is not the form of this page.")
                 else:
                     filename = _text(part.filename or "").replace("%22", '"')
-                    self._blob = blob = await self._saved(parts, largest)
+                    blob = await self._saved(parts, largest)
                     if filename:
                         kind = part.content_type or ""
-                        self.description = of_upload(filename, blob.size, kind)
+                        self._chosen.append(blob)
+                        self.descriptions.append(of_upload(filename, blob.size, kind))
+                    else:
+                        # Browsers send an empty one where none was chosen.
+                        self._others.append(blob)
         finally:
             await parts.aclose()
 
@@ -83,13 +90,19 @@ class Received:
         return blob
 
 
-async def _body(request: AnyRequest) -> AsyncIterator[bytes]:
+async def body_of(request: AnyRequest) -> AsyncIterator[bytes]:
     """The body as it comes. BAD_REQUEST if the client leaves in the middle of it."""
     try:
         async for chunk in request.stream():
             yield chunk
     except InternalServerException:
         raise errors.BAD_REQUEST("The body is not complete.") from None
+
+
+def announced(request: AnyRequest) -> int:
+    """Bytes that the body says it has; 0 where it does not."""
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 19 else 0
 
 
 def _text(name: str) -> str:

@@ -80,7 +80,7 @@ export class Sending {
     this.turn("cancelled");
     const { filekey } = this.row ?? {};
     if (!filekey) return;
-    await send("/-/share/cancel", { filekey }).catch(() => {});
+    await this.free(filekey).catch(() => {});
     await this.forgetRow();
   }
 
@@ -110,7 +110,7 @@ export class Sending {
       challenge: this.seal?.challenge ?? "",
       signature: this.seal?.signature ?? "",
     };
-    await keep(this.row);
+    await this.keep();
   }
 
   async sendParts() {
@@ -134,15 +134,11 @@ export class Sending {
     const size = this.sizeOf(number, row.partBytes);
     const part = await this.patiently(async () => {
       const body = await this.partOf(number);
-      const query = { filekey: row.filekey, partnumber: number, partsize: body.size };
-      const form = new FormData();
-      form.append("query", JSON.stringify(query));
-      form.append("part", body, "part");
       const onsent = (bytes) => {
         this.coming.set(number, Math.min(bytes, size));
         this.changed(this);
       };
-      const got = await call("file_part_upload", form, { ...this.options, onsent });
+      const got = await this.post(row, number, body, { ...this.options, onsent });
       const sha256 = crypto.subtle && hexOf(await crypto.subtle.digest("SHA-256", await read(body)));
       // Changed on its way: as good as not arrived.
       if (sha256 && got.sha256 !== sha256) throw new Refused("");
@@ -150,8 +146,24 @@ export class Sending {
     });
     this.coming.delete(number);
     row.parts.push(part);
-    await keep(row);
+    await this.keep();
     this.changed(this);
+  }
+
+  /** What follows is where files go to: a page that has another place for them has its own. */
+  post({ filekey }, number, body, options) {
+    const form = new FormData();
+    form.append("query", JSON.stringify({ filekey, partnumber: number, partsize: body.size }));
+    form.append("part", body, "part");
+    return call("file_part_upload", form, options);
+  }
+
+  free(filekey) {
+    return send("/-/share/cancel", { filekey });
+  }
+
+  keep() {
+    return keep(this.row);
   }
 
   /** The bytes of a part as they leave. */
@@ -232,11 +244,11 @@ function sleep(seconds, signal) {
 }
 
 /** A name that the server takes: no controls, no slashes, nothing that turns the direction of text. */
-function nameOf(file) {
+export function nameOf(file) {
   const name = file.name.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069/\\]/g, "_").trim();
   return ["", ".", ".."].includes(name) ? "file" : name.slice(-1024);
 }
 
-function typeOf(file) {
+export function typeOf(file) {
   return /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/.test(file.type) ? file.type : "";
 }
