@@ -71,18 +71,22 @@ class Sender:
         self.address = address
 
     def form(
-        self, *files: tuple[str, bytes], note: str = "", in_browser: bool = True, **headers: str
+        self,
+        *files: tuple[str, bytes],
+        note: str = "",
+        in_browser: bool = True,
+        site: str = "same-origin",
     ) -> httpx.Response:
         """The page's form."""
         parts: list[Any] = [("file", (name, data, "text/plain")) for name, data in files]
         if note:
             parts.append(("note", (None, note)))
         made = httpx.Request("POST", "http://x/", files=parts or {"file": ("", b"")})
-        sent = {"content-type": made.headers["content-type"], **headers}
+        sent = {"content-type": made.headers["content-type"]}
         if "content-length" in made.headers:
             sent["content-length"] = made.headers["content-length"]
         if in_browser:
-            sent |= {"accept": "text/html", "origin": OWN}
+            sent |= {"accept": "text/html", "origin": OWN, "sec-fetch-site": site}
         return self._post("", {}, made.read(), sent)
 
     def begin(self, size: int, name: str = "a.txt", kind: str = "") -> httpx.Response:

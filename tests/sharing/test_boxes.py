@@ -362,7 +362,7 @@ class TestWhoMaySend:
 
     def test_no_foreign_page_sends_anything(self, app: RunningApp, ann: Surfer) -> None:
         entry = create(ann)
-        answer = Sender(app, entry).form(("a", b"x"), **{"sec-fetch-site": "cross-site"})
+        answer = Sender(app, entry).form(("a", b"x"), site="cross-site")
         assert answer.status_code == 403
         assert listed(ann, entry) == []
 
