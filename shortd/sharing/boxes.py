@@ -23,6 +23,7 @@ from shortd.hosts.destinations import Destination
 from shortd.ids import random_text
 from shortd.links import Links, NewLink
 from shortd.links.links import PLAIN_TERMS, Which
+from shortd.links.terms import check_characters
 from shortd.models.accounts import Account, PasswordHash
 from shortd.models.files import Box, BoxItem, File
 from shortd.models.links import Link, Terms
@@ -303,8 +304,5 @@ def _text(text: str, most: int, field: str) -> str:
     text = text.replace("\r\n", "\n").strip()
     if len(text) > most:
         raise errors.INVALID_FIELD("At most %(most)s characters.", field=field, most=most)
-    return _CONTROLS.sub("", text)
-
-
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What no text may hold: but for tabs and line breaks, controls, and what turns its direction."""
+    check_characters(text.replace("\n", " ").replace("\t", " "), field)
+    return text
