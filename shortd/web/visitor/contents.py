@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 
@@ -15,6 +17,8 @@ class PreviewFile(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 0
     """In bytes."""
     type: str = ""
+    entries: int = 0
+    """How many files it is, where it is several."""
 
 
 class PreviewPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +59,35 @@ class PreviewPage(msgspec.Struct, frozen=True, kw_only=True):
     def clickable(self) -> bool:
         """Whether the destination may be a link at all; an imported row is not ours."""
         return (self.destination or "").lower().startswith(("http://", "https://"))
+
+
+class BundleFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several files under one link."""
+
+    name: str
+    size: int
+    """In bytes."""
+    path: str
+    """Where it is fetched from."""
+
+
+class BundlePage(msgspec.Struct, frozen=True, kw_only=True):
+    """bundle.html: several files under one link, some at a time."""
+
+    name: str
+    size: int
+    """Of all of them, in bytes."""
+    count: int
+    """Of all of them."""
+    folders: Sequence[tuple[str, Sequence[BundleFile]]]
+    """Those that are shown, in their order: each folder ("" is none) with what stands in it."""
+    zip_path: str
+    first: int
+    """Number of the first that is shown, from 1."""
+    last: int
+    before: str = ""
+    """Where those before them are shown; empty where there are none."""
+    after: str = ""
 
 
 class PasswordPage(msgspec.Struct, frozen=True, kw_only=True):
