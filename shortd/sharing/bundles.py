@@ -1,8 +1,8 @@
 """Several files under one link: they stand in one stored file, one behind the other, and its
 `Bundle` says which.
 
-So they come in as one upload does, are charged, kept and deleted as one file is, and each of them is
-a range of its bytes. This module must never name one by a path that could lead out of a folder.
+So they come in as one upload does, are charged, kept and deleted as one file is, and each of them
+is a range of its bytes. This module must never name one by a path that could lead out of a folder.
 """
 
 from __future__ import annotations

@@ -303,9 +303,11 @@ class Files:
 
     def several(self, filekey: str) -> Content | None:
         """What a finished file holds; None if there is none for anybody, or it is one file."""
-        content = self.content(filekey)
-        bundle = self._store.get(BUNDLES, (filekey,)) if content and content[0].entries else None
-        return None if content is None or bundle is None else Content(content[0], bundle, content[1])
+        content, bundle = self.content(filekey), self._store.get(BUNDLES, (filekey,))
+        if content is None or bundle is None:
+            return None
+        file, parts = content
+        return Content(file, bundle, parts)
 
     async def _check(self, filesize: int, parts: list[FilePart], secrecy: Secrecy) -> None:
         """BAD_FILE unless the parts hold `filesize` plain bytes in the form they claim."""

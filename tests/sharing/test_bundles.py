@@ -26,7 +26,8 @@ BROWSER = {"accept": "text/html"}
 
 def share(owner: Sharer, contents: dict[str, bytes] = CONTENTS, **inputs: Any) -> Json:
     """A bundle's entry: its bytes in parts that end where no file does."""
-    return output(send(owner, contents, **inputs))["entry"]
+    entry: Json = output(send(owner, contents, **inputs))["entry"]
+    return entry
 
 
 def send(owner: Sharer, contents: dict[str, bytes] = CONTENTS, **inputs: Any) -> httpx.Response:

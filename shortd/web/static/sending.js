@@ -3,11 +3,13 @@
    Parts are whole frames, each sealed only when it leaves, and again when it leaves again. This
    module must never send plain bytes of a file that is to be encrypted, or mix two keys in one. */
 
+import { entriesOf, typeOf } from "./bundle.js";
 import { Refused, call, send } from "./calls.js";
 import { hexOf } from "./derive.js";
 import { newLinkKey, newSeal, sealFrame, solve } from "./sealed.js";
 import { forget, keep, samplesOf } from "./uploads.js";
 import { word } from "./words.js";
+import { zipped } from "./zip.js";
 
 const FRAME = 1 << 20;
 const PART = 8 << 20;
@@ -91,7 +93,9 @@ export class Sending {
 
   async begin() {
     if (this.row) return;
-    const { file, isSealed } = this;
+    const { isSealed } = this;
+    if (isSealed && this.file.members) this.file = await zipped(this.file, read, this.stopping.signal);
+    const { file } = this;
     await this.patiently(() => send("/-/share/begin", this.terms, this.options));
     if (isSealed) this.seal ??= await newSeal({ password: this.password, linkKey: this.linkKey });
     const described = { filename: nameOf(file), filesize: file.size, filetype: typeOf(file) };
@@ -109,8 +113,9 @@ export class Sending {
       way: this.way,
       challenge: this.seal?.challenge ?? "",
       signature: this.seal?.signature ?? "",
+      isFolder: Boolean(file.members),
     };
-    await keep(this.row);
+    await this.keepRow();
   }
 
   async sendParts() {
@@ -150,7 +155,7 @@ export class Sending {
     });
     this.coming.delete(number);
     row.parts.push(part);
-    await keep(row);
+    await this.keepRow();
     this.changed(this);
   }
 
@@ -171,9 +176,10 @@ export class Sending {
 
   async finish() {
     const { filekey, challenge, signature } = this.row;
-    const sealed = signature ? { challenge, signature } : {};
+    const beside = signature ? { challenge, signature } : {};
+    if (this.file.members) beside.entries = JSON.stringify(entriesOf(this.file));
     this.made = await this.patiently(() =>
-      send("/-/share/finish", { ...this.terms, ...sealed, filekey }, this.options),
+      send("/-/share/finish", { ...this.terms, ...beside, filekey }, this.options),
     );
     await this.forgetRow();
   }
@@ -185,6 +191,15 @@ export class Sending {
 
   get options() {
     return { signal: this.stopping.signal };
+  }
+
+  /** Whether it can be gone on with when this page was closed. */
+  get isLasting() {
+    return Boolean(this.row) && !this.file.isFleeting;
+  }
+
+  async keepRow() {
+    if (this.isLasting) await keep(this.row);
   }
 
   async forgetRow() {
@@ -235,8 +250,4 @@ function sleep(seconds, signal) {
 function nameOf(file) {
   const name = file.name.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069/\\]/g, "_").trim();
   return ["", ".", ".."].includes(name) ? "file" : name.slice(-1024);
-}
-
-function typeOf(file) {
-  return /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/.test(file.type) ? file.type : "";
 }

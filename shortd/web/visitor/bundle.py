@@ -162,7 +162,8 @@ def _folders(
 
 def _told(content: Content, here: _Addresses, first: int) -> dict[str, Any]:
     """The same for a program: so many that the answer stays small."""
-    entries, told, size = content.bundle.entries, [], 0
+    entries, size = content.bundle.entries, 0
+    told: list[dict[str, Any]] = []
     for number in range(first, len(entries)):
         entry = entries[number]
         size += len(entry.path.encode()) + len(entry.filetype)
