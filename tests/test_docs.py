@@ -175,12 +175,13 @@ class TestOperations:
             f"{server.url}/v2/file", data={"query": json.dumps(query)}, files={"file": b"Hello"}
         )
         file_path = form.json()["output"]["entry"]["shorturl"].removeprefix(server.url)
-        recipe = block("docs/operations.md", "sh", "lmdb copy")
-        recipe = recipe.replace(".venv/bin/python", sys.executable)
-        # Not the first one.
-        (tmp_path / "backup" / "20260101T000000Z" / "db").mkdir(parents=True)
-        subprocess.run(["bash", "-euc", recipe], cwd=tmp_path, check=True, capture_output=True)
-        copy = ServerProcess(max((tmp_path / "backup").iterdir()), GENEROUS, port=free_port())
+        for command in ("shortd backup", "shortd restore"):
+            recipe = block("docs/operations.md", "sh", command)
+            recipe = recipe.replace("/var/backups/shortd", str(tmp_path / "backups"))
+            recipe = recipe.replace("/var/lib/shortd", str(tmp_path / "restored"))
+            recipe = recipe.replace("shortd ", f"{sys.executable} -m shortd ", 1)
+            subprocess.run(["bash", "-euc", recipe], cwd=tmp_path, check=True, capture_output=True)
+        copy = ServerProcess(tmp_path / "restored", GENEROUS, port=free_port())
         copy.start()
         try:
             shorturl = entry["shorturl"].replace(str(server.port), str(copy.port))

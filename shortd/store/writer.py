@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -25,6 +26,8 @@ from shortd.store.txn import Change, WriteTxn
 T = TypeVar("T")
 BATCH_LIMIT = 256
 """Functions in one commit; bounds how long the first of them waits."""
+READERS_SECONDS = 10.0
+"""How often readers that were killed are looked for."""
 
 log = structlog.get_logger(__name__)
 
@@ -157,6 +160,7 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
+        checked = time.monotonic()
         while (job := self._jobs.get()) is not None:
             batch = [job]
             stopping = False
@@ -172,6 +176,10 @@ class Writer:
             self._commit(batch)
             if stopping:
                 return
+            if time.monotonic() >= checked + READERS_SECONDS:
+                checked = time.monotonic()
+                # A backup that was killed would have the database grow for good.
+                self._environment.reader_check()
 
     def _commit(self, batch: list[_Job]) -> None:
         for job in self._owed:

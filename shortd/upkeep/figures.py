@@ -10,9 +10,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from shortd.clicks import Clicks
+from shortd.clock import SECOND
 from shortd.files.blobs import Blobs
 from shortd.store import Store
 from shortd.store.timeline import Timeline
+from shortd.upkeep.backup import last_backup
 
 
 class RoomMetrics(Collector):
@@ -56,6 +58,12 @@ class RoomMetrics(Collector):
             "Clicks that kept nothing but their count, as the journal was at its bound.",
             value=self._clicks.bare,
         )
+        if (last := last_backup(self._store.directory)) is not None:
+            yield GaugeMetricFamily(
+                "shortd_backup_last_success_timestamp_seconds",
+                "When the last backup that was done was begun.",
+                value=last.utime / SECOND,
+            )
         yield GaugeMetricFamily(
             "shortd_clock_believed",
             "0 while nothing is removed for its age, as the clock has moved by days.",

@@ -28,10 +28,12 @@ ARGUMENTS = {
     "CODE": "abc",
     "FORMAT": "lines",
     "FILE": os.devnull,
+    "[DEST]": "backups",
+    "BACKUP": "backups/latest",
 }
 WITHOUT_DATA = {
     *(("serve",), ("init",), ("config", "check"), ("config", "show")),
-    *(("plugins", "new"), ("send",), ("fetch",)),
+    *(("plugins", "new"), ("send",), ("fetch",), ("restore",)),
 }
 """Commands that make data, or need none."""
 

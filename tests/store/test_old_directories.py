@@ -22,6 +22,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from shortd.commands.cli import main
+from shortd.store.looking import looked_at
+from shortd.store.schema import LINKS
 from shortd.testing import FakeClock, RunningApp, open_app
 from tests.server_process import PLAIN, ServerProcess
 from tests.sharing.sharing import wait_for
@@ -183,6 +185,24 @@ def test_new_things_are_made_beside_the_old_ones(left: Left) -> None:
             assert after[short_url]["count"] == 1
         assert app.get(app.visit(file).headers["location"]).content == b"A new file."
     assert SOUND in left.command("doctor")
+
+
+def test_the_way_back_to_the_older_version(left: Left) -> None:
+    """Its database is there again as it was, beside what it had become."""
+
+    def content(directory: Path) -> tuple[int | None, list[bytes]]:
+        with looked_at(directory) as store, store.read() as txn:
+            return store.found_schema, [msgspec.msgpack.encode(row) for _, row in LINKS.scan(txn)]
+
+    before = content(left.data_dir)
+    with left.opened() as app:
+        app.call("temporary_account")
+    [copy] = left.data_dir.glob("db-before-schema-*")
+    left.command("restore", str(copy), "--yes")
+    assert content(left.data_dir) == before
+    [kept] = left.data_dir.glob("db.before-restore-*")
+    assert (kept / "data.mdb").is_file()
+    assert (copy / "data.mdb").is_file()
 
 
 def test_hosts_keep_their_links(left: Left) -> None:

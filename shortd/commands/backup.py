@@ -1,0 +1,155 @@
+"""`shortd backup` and `shortd restore`: copies of everything, and the way back."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from shortd.commands.options import HomePath, Place, fail, placed
+
+
+@click.command()
+@placed
+@click.argument("dest", metavar="[DEST]", required=False, type=HomePath())
+@click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Keep the newest N alone.")
+@click.option("--verify", is_flag=True, help="Read it once more, as doctor does, before it counts.")
+@click.option("--to-stdout", is_flag=True, help="Write it as tar, instead of into DEST.")
+@click.option("--json", "as_json", is_flag=True, help="Say what was made as JSON.")
+def backup(
+    place: Place,
+    dest: Path | None,
+    keep: int | None,
+    verify: bool,
+    to_stdout: bool,
+    as_json: bool,
+) -> None:
+    """Copy all that is kept, while the server goes on.
+
+    It goes into a new folder, such as DEST/20261128T184500Z, which has its name once it is whole,
+    and DEST/latest leads to the newest. Files take no more room where DEST is on the same disk or
+    has them from an older backup: they get another name (a hard link).
+    """
+    from rich.filesize import decimal
+
+    from shortd.client.progress import Progress
+    from shortd.store.data_directory import StoreError
+    from shortd.upkeep.backup import back_up, stream
+
+    if (dest is None) != to_stdout:
+        raise click.UsageError("Say where: DEST, or --to-stdout.")
+    if to_stdout and (keep or verify or as_json):
+        raise click.UsageError("--keep, --verify and --json go with DEST alone.")
+    place.check()
+    if dest is not None:
+        dest = dest.absolute()
+        if dest.resolve().is_relative_to(place.data_dir.resolve()):
+            raise StoreError(f"{dest} is in the data directory, and would be lost with it")
+        _make(dest, place.data_dir)
+    place.enter()
+    with Progress() as progress:
+        progress.start("backup", None, 0)
+        if dest is None:
+            stream(place.data_dir, sys.stdout.buffer, progress.advance)
+            return
+        try:
+            made, manifest = back_up(
+                place.data_dir, dest, keep=keep or 0, verify=verify, told=progress.advance
+            )
+        except PermissionError as fault:
+            raise StoreError(
+                f"{fault.filename}: {fault.strerror}; backups are made by the user whose data they"
+                f" are: give him the folder"
+            ) from fault
+    place.tell()
+    if as_json:
+        facts = {"path": str(made), "size": manifest.size(), "files": len(manifest.files)}
+        facts |= {"verified": verify, "counts": manifest.counts}
+        click.echo(msgspec.json.encode(facts).decode())
+    else:
+        counts = ", ".join(f"{name} {count}" for name, count in manifest.counts.items())
+        checked = ", read again and sound" if verify else ""
+        click.echo(f"{made}: {counts}; {decimal(manifest.size())}{checked}.")
+
+
+@click.command()
+@placed
+@click.argument("source", metavar="BACKUP", type=HomePath())
+@click.option("--yes", is_flag=True, help="Do not ask before something else takes its place.")
+def restore(place: Place, source: Path, yes: bool) -> None:
+    """Make a backup the data directory.
+
+    The server must be stopped. BACKUP (such as DEST/latest) is checked as a whole first. What is in
+    the data directory now is kept beside it, under its name with before-restore and the time. A
+    database that was kept before an upgrade (db-before-schema-N in the data directory) takes the
+    place of the database alone, for the older version of shortd.
+    """
+    from shortd.client.progress import Progress
+    from shortd.store.data_directory import DATABASE, what_is_wrong
+    from shortd.upkeep import restore as restoring
+    from shortd.upkeep.backup_manifest import MANIFEST
+
+    source = source.resolve()
+    directory = place.data_dir
+    if not source.is_dir():
+        fail([f"{source} {'is no folder' if source.exists() else 'is not there'}"])
+    if (source / DATABASE.name).is_file() and not (source / MANIFEST).exists():
+        _put_back_database(place, source, yes=yes)
+        return
+    with Progress() as progress:
+        progress.start("reading the backup", None, 0)
+        try:
+            manifest = restoring.check(source, progress.advance)
+        except restoring.Damaged as damaged:
+            fail([str(damaged), *damaged.found])
+    if directory.exists() and not directory.is_dir():
+        fail([f"{directory} {what_is_wrong(directory)}"])
+    if directory.is_dir() and any(directory.iterdir()):
+        _ask(f"{directory} is kept aside, and {source.name} takes its place.", yes=yes)
+    with Progress() as progress:
+        progress.start("restoring", manifest.size(), 0)
+        kept = restoring.put_back(source, manifest, directory, progress.advance)
+    place.tell()
+    counts = ", ".join(f"{name} {count}" for name, count in manifest.counts.items())
+    click.echo(f"{directory} is what it was at {_time(manifest.created_utime)}: {counts}.")
+    if kept is not None:
+        click.echo(f"What was there is in {kept}; delete it when you are sure.")
+
+
+def _put_back_database(place: Place, copy: Path, *, yes: bool) -> None:
+    from shortd.upkeep import restore as restoring
+
+    place.enter()
+    _ask(f"The database in {place.data_dir} is kept aside; what it got since is lost.", yes=yes)
+    now, then, kept = restoring.put_back_database(copy, place.data_dir)
+    place.tell()
+    for name, count in then.items():
+        click.echo(f"{name}: {count} again, {now.get(name, 0)} before.")
+    click.echo(f"The database of before is in {kept}. Start the older version of shortd now.")
+
+
+def _make(dest: Path, data_dir: Path) -> None:
+    """Makes the folder for backups, for the user whose data they are."""
+    if os.geteuid() == 0 and not dest.exists():
+        from shortd.store.data_directory import DATABASE
+
+        owner = (data_dir / DATABASE).stat()
+        dest.mkdir(mode=0o700, parents=True)
+        os.chown(dest, owner.st_uid, owner.st_gid)
+
+
+def _ask(question: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        fail([f"{question} Say --yes if that is meant."], status=2)
+    click.confirm(f"{question} Go on?", abort=True, err=True)
+
+
+def _time(utime: int) -> str:
+    from shortd.clock import utc_text
+
+    return utc_text(utime)

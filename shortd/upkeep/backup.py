@@ -1,0 +1,296 @@
+"""`shortd backup`: a copy of all that is kept, while the server goes on.
+
+It is made beside the server, by another process. Three things have to agree: the database, the
+clicks that are not in it yet, and the blobs that its rows name. So a moment of the database is held
+while segments and blobs are given second names; if one that it needs was deleted meanwhile, another
+moment is taken. Blobs never change, so that a second name (a hard link) is a copy for as long as
+there is one; segments grow, and are copied.
+
+A backup has its name once all of it is on disk, and is never changed again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from shortd import __version__
+from shortd.files.blobs import stored_blobs
+from shortd.journal.segments import list_segments, segment_path, sync_directory
+from shortd.store.data_directory import StoreError
+from shortd.store.snapshots import Snapshot, Snapshots, snapshots_of
+from shortd.upkeep.backup_manifest import MANIFEST, Kept, Manifest, Told, faults_of, kept_file
+
+LATEST = "latest"
+LAST = "last-backup.json"
+"""In the data directory: when the last backup was done, for metrics and the operator's pages."""
+MOMENTS = 10
+"""Moments that are tried until one has all that it needs."""
+_NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_PARTIAL = ".partial"
+
+
+class Last(msgspec.Struct, frozen=True):
+    """The last backup that was done."""
+
+    utime: int
+    """When it was begun; what was acknowledged then is in it."""
+    size: int
+    """Bytes, those that older backups have as well among them."""
+
+
+def back_up(
+    directory: Path,
+    dest: Path,
+    *,
+    keep: int = 0,
+    verify: bool = False,
+    told: Told = lambda _: None,
+) -> tuple[Path, Manifest]:
+    """Makes a backup in the folder `dest` and says where. Of all that are there, the newest `keep`
+    stay (0: all). `verify` reads it once more before it counts.
+
+    Raises StoreError, OSError; then `dest` has nothing new.
+    """
+    dest.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _alone(dest):
+        for leftover in dest.glob(f"*{_PARTIAL}"):
+            shutil.rmtree(leftover)
+        name = _free_name(dest)
+        partial = dest / (name + _PARTIAL)
+        try:
+            manifest = _make(directory, partial, _newest(dest), told)
+            if verify and (found := list(faults_of(partial, manifest, told))):
+                raise StoreError(f"the backup is not sound, and was removed: {'; '.join(found)}")
+            partial.rename(dest / name)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        _point(dest / LATEST, name)
+        sync_directory(dest)
+        _note(directory, manifest)
+        if keep:
+            for old in _whole(dest)[:-keep]:
+                shutil.rmtree(old)
+    return dest / name, manifest
+
+
+def stream(directory: Path, out: BinaryIO, told: Told = lambda _: None) -> Manifest:
+    """Writes a backup as tar. Until that is done, its copy of the database takes room in the data
+    directory. Raises StoreError, OSError.
+    """
+    with tempfile.TemporaryDirectory(prefix="backup-", suffix=_PARTIAL, dir=directory) as folder:
+        backup = Path(folder, _name_of(time.time()))
+        manifest = _make(directory, backup, None, told)
+        with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+            tar.add(backup, backup.name, recursive=False)
+            for name in (MANIFEST, *manifest.files):
+                tar.add(backup / name, f"{backup.name}/{name}", recursive=False)
+    _note(directory, manifest)
+    return manifest
+
+
+def last_backup(directory: Path) -> Last | None:
+    """The last one that was done of a data directory; None if none is known."""
+    try:
+        return msgspec.json.decode((directory / LAST).read_bytes(), type=Last)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _make(directory: Path, backup: Path, before: Path | None, told: Told) -> Manifest:
+    """Makes a whole backup in a new folder, all of it on disk."""
+    for folder in (backup, backup / "db", backup / "journal", backup / "files"):
+        folder.mkdir(mode=0o700)
+    blobs = _Blobs(directory / "files", backup / "files", before and before / "files", told)
+    with snapshots_of(directory) as snapshots:
+        # Most of the work, before any moment is held: until it is over, the database only grows.
+        blobs.take_all()
+        with _moment(snapshots, directory / "journal", backup / "journal", blobs) as moment:
+            moment.copy(backup / "db")
+            schema, utime, counts = moment.schema, moment.utime, moment.counts()
+    files: dict[str, Kept] = {}
+    for path in (backup / "db" / "data.mdb", *sorted((backup / "journal").iterdir())):
+        path.chmod(0o600)
+        _sync(path)
+        files[str(path.relative_to(backup))] = kept_file(path)
+        told(files[str(path.relative_to(backup))].size)
+    files |= blobs.kept()
+    for folder in sorted({(backup / name).parent for name in files}):
+        sync_directory(folder)
+    sync_directory(backup / "files")
+    manifest = Manifest(__version__, schema, utime, counts, files)
+    path = backup / MANIFEST
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+    path.chmod(0o600)
+    _sync(path)
+    sync_directory(backup)
+    return manifest
+
+
+@contextmanager
+def _moment(snapshots: Snapshots, source: Path, journal: Path, blobs: _Blobs) -> Iterator[Snapshot]:
+    """A moment of the database of which everything else is here as well."""
+    for _ in range(MOMENTS):
+        with snapshots.taken() as moment:
+            segments = _copied(source, journal)
+            with snapshots.taken() as later:
+                drained = later.position()
+            needed = moment.position()
+            # What was drained since may have been deleted before it was copied.
+            is_whole = drained == needed or (
+                needed is not None
+                and drained is not None
+                and {*range(needed.segment, drained.segment + 1)} <= segments
+            )
+            if blobs.take(moment.blobs()) and is_whole:
+                yield moment
+                return
+    raise StoreError("so much was deleted meanwhile that no moment could be held; try again")
+
+
+def _copied(source: Path, journal: Path) -> set[int]:
+    """Copies the segments that are there, and them alone; their numbers."""
+    for earlier in journal.iterdir():
+        earlier.unlink()
+    found: set[int] = set()
+    for number in list_segments(source) if source.is_dir() else ():
+        with suppress(FileNotFoundError):
+            shutil.copyfile(segment_path(source, number), segment_path(journal, number))
+            found.add(number)
+    return found
+
+
+class _Blobs:
+    """The blobs of a backup: second names of the server's, or of those in the backup before, or
+    copies.
+    """
+
+    def __init__(self, source: Path, folder: Path, before: Path | None, told: Told) -> None:
+        self._source = source
+        self._folder = folder
+        self._before = before
+        self._told = told
+        self._here: set[str] = set()
+        self._needed: dict[str, tuple[int, bytes]] = {}
+
+    def take_all(self) -> None:
+        """Takes every one that is there now."""
+        if self._source.is_dir():
+            for name, _ in stored_blobs(self._source):
+                self._take(name)
+
+    def take(self, needed: dict[str, tuple[int, bytes]]) -> bool:
+        """Takes those that these rows name, if they are still there, and lets go of all others.
+        Whether all of them are here.
+        """
+        self._needed = needed
+        for name in needed.keys() - self._here:
+            self._take(name)
+        return needed.keys() <= self._here
+
+    def kept(self) -> dict[str, Kept]:
+        """By path within the backup. Of what no row names nothing is left."""
+        for name in self._here - self._needed.keys():
+            (self._folder / name[:2] / name).unlink()
+        return {
+            f"files/{name[:2]}/{name}": Kept(size, sha256.hex())
+            for name, (size, sha256) in sorted(self._needed.items())
+        }
+
+    def _take(self, name: str) -> None:
+        path, source = self._folder / name[:2] / name, self._source / name[:2] / name
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        if _linked(source, path):
+            self._told(0)
+        elif self._before is None or not _linked(self._before / name[:2] / name, path):
+            try:
+                shutil.copyfile(source, path)
+            except FileNotFoundError:
+                path.unlink(missing_ok=True)
+                return
+            _sync(path)
+            self._told(path.stat().st_size)
+        self._here.add(name)
+
+
+def _linked(source: Path, path: Path) -> bool:
+    """Gives a file a second name, if that can be."""
+    try:
+        path.hardlink_to(source)
+    except OSError:
+        # Another disk, one without links, or gone: who copies finds out.
+        return False
+    return True
+
+
+@contextmanager
+def _alone(dest: Path) -> Iterator[None]:
+    """Keeps others from making backups there meanwhile."""
+    descriptor = os.open(dest, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(f"another backup is being made in {dest}") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _free_name(dest: Path) -> str:
+    """The name of a backup that begins now. A second one within a second waits for the next."""
+    while (dest / (name := _name_of(time.time()))).exists():
+        time.sleep(1 - time.time() % 1)
+    return name
+
+
+def _name_of(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _whole(dest: Path) -> list[Path]:
+    """All backups there, the oldest first."""
+    return sorted(path for path in dest.iterdir() if _NAME.fullmatch(path.name))
+
+
+def _newest(dest: Path) -> Path | None:
+    return max(_whole(dest), default=None)
+
+
+def _point(link: Path, name: str) -> None:
+    """Lets a symbolic link lead to a backup."""
+    new = link.with_name(link.name + _PARTIAL)
+    new.unlink(missing_ok=True)
+    new.symlink_to(name)
+    new.replace(link)
+
+
+def _note(directory: Path, manifest: Manifest) -> None:
+    """Leaves word for the server; where nothing can be written, it goes without."""
+    last = Last(manifest.created_utime, manifest.size())
+    with suppress(OSError):
+        new = directory / (LAST + _PARTIAL)
+        new.write_bytes(msgspec.json.encode(last))
+        new.chmod(0o600)
+        new.replace(directory / LAST)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,193 @@
+"""`shortd restore`: puts a backup in the place of a data directory.
+
+The backup is read and checked as a whole before anything else is touched. What was there is kept
+beside it, whatever state it is in. No server may run meanwhile.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from shortd.journal.segments import sync_directory
+from shortd.store import in_use
+from shortd.store.data_directory import DATABASE, StoreError
+from shortd.store.snapshots import snapshots_of
+from shortd.upkeep.backup_manifest import Manifest, Told, faults_of, read_manifest
+
+_PARTIAL = "restore.partial"
+_OF_THE_PLACE = {"lost+found", _PARTIAL}
+"""What is a file system's own, or ours."""
+_KEPT = "before-restore-"
+
+
+class Damaged(StoreError):
+    """The backup is not what was backed up."""
+
+    def __init__(self, backup: Path, found: list[str]) -> None:
+        super().__init__(f"{backup} is damaged, and nothing was changed")
+        self.found = found
+
+
+def check(backup: Path, told: Told = lambda _: None) -> Manifest:
+    """Reads all of a backup. Raises Damaged, StoreError."""
+    manifest = read_manifest(backup)
+    if found := list(faults_of(backup, manifest, told)):
+        raise Damaged(backup, found)
+    return manifest
+
+
+def put_back(
+    backup: Path, manifest: Manifest, directory: Path, told: Told = lambda _: None
+) -> Path | None:
+    """Makes a checked backup the data directory; where that was has become, if there was one.
+
+    Raises StoreError, OSError; then everything is as it was.
+    """
+    with _unused(directory):
+        inside = directory.is_dir() and os.path.ismount(directory)
+        if not inside:
+            directory.parent.mkdir(parents=True, exist_ok=True)
+        beside = directory.with_name(f"{directory.name}.{_PARTIAL}")
+        partial = directory / _PARTIAL if inside else beside
+        if partial.exists():
+            shutil.rmtree(partial)
+        try:
+            _copy(backup, manifest, partial, told)
+            kept = _exchange(directory, partial, inside=inside)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+    return kept
+
+
+def put_back_database(copy: Path, directory: Path) -> tuple[dict[str, int], dict[str, int], Path]:
+    """Makes the database that was kept before an upgrade (`db-before-schema-N`) the database again:
+    rows now and then by table, and where the one that is given up has become.
+
+    Raises StoreError, OSError; then everything is as it was.
+    """
+    with _unused(directory):
+        with (
+            # In a folder of its own, as everybody who reads a database wants it.
+            _standing_alone(copy) as alone,
+            snapshots_of(alone) as snapshots,
+            snapshots.taken() as moment,
+        ):
+            then = moment.counts()
+        with snapshots_of(directory) as snapshots, snapshots.taken() as moment:
+            now = moment.counts()
+        partial = directory / _PARTIAL
+        if partial.exists():
+            shutil.rmtree(partial)
+        partial.mkdir(mode=0o700)
+        _copy_file(copy / DATABASE.name, partial / DATABASE.name)
+        sync_directory(partial)
+        kept = directory / _name_for_kept("db")
+        (directory / "db").rename(kept)
+        partial.rename(directory / "db")
+        sync_directory(directory)
+    return now, then, kept
+
+
+@contextmanager
+def _standing_alone(copy: Path) -> Iterator[Path]:
+    """A folder in which a copy of a database is `db`."""
+    with tempfile.TemporaryDirectory(prefix="shortd-") as folder:
+        Path(folder, "db").symlink_to(copy.absolute(), target_is_directory=True)
+        yield Path(folder)
+
+
+@contextmanager
+def _unused(directory: Path) -> Iterator[None]:
+    """Keeps servers out of a directory. Raises DataDirectoryInUse if one has it."""
+    try:
+        descriptor = os.open(directory / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise in_use(directory, descriptor) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _copy(backup: Path, manifest: Manifest, partial: Path, told: Told) -> None:
+    partial.mkdir(mode=0o700)
+    folders = {partial, *(partial / name for name in ("db", "journal", "files"))}
+    folders |= {(partial / name).parent for name in manifest.files}
+    for folder in sorted(folders - {partial}):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    for name, kept in manifest.files.items():
+        _copy_file(backup / name, partial / name)
+        told(kept.size)
+    _give(partial, backup)
+    for folder in folders:
+        sync_directory(folder)
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    """A copy of its own, never a second name: what is restored will be written to."""
+    shutil.copyfile(source, target)
+    target.chmod(0o600)
+    descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _give(partial: Path, backup: Path) -> None:
+    """Lets root leave nothing behind that the server's user cannot open."""
+    owner = (backup / DATABASE).stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        for path in (partial, *partial.rglob("*")):
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def _exchange(directory: Path, partial: Path, *, inside: bool) -> Path | None:
+    """Puts what is restored in its place, and what was there aside."""
+    if inside:
+        # A mount point has a name that nobody can change: what is in it moves.
+        there = [path for path in directory.iterdir() if path.name not in _OF_THE_PLACE]
+        kept = directory / _name_for_kept("data") if there else None
+        if kept is not None:
+            kept.mkdir(mode=0o700)
+            for path in there:
+                if not path.name.startswith(f"data.{_KEPT}"):
+                    path.rename(kept / path.name)
+        for path in list(partial.iterdir()):
+            path.rename(directory / path.name)
+        partial.rmdir()
+        sync_directory(directory)
+        return kept
+    kept = None
+    if directory.exists():
+        if directory.is_dir() and not any(directory.iterdir()):
+            directory.rmdir()
+        else:
+            kept = directory.with_name(_name_for_kept(directory.name))
+            directory.rename(kept)
+    try:
+        partial.rename(directory)
+    except BaseException:
+        if kept is not None:
+            with suppress(OSError):
+                kept.rename(directory)
+        raise
+    sync_directory(directory.parent)
+    return kept
+
+
+def _name_for_kept(name: str) -> str:
+    return f"{name}.{_KEPT}{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}"
