@@ -44,6 +44,7 @@ from shortd.web.session import SignInFirst
 from shortd.web.share.pages import HANDLERS as SHARE_HANDLERS
 from shortd.web.site import HANDLERS as SITE_HANDLERS
 from shortd.web.tools import HANDLERS as TOOLS_HANDLERS
+from shortd.web.visitor.bundle import HANDLERS as BUNDLE_HANDLERS
 from shortd.web.visitor.follow import Follow, link_refusal
 from shortd.web.visitor.mailed import HANDLERS as MAILED_HANDLERS
 from shortd.web.visitor.opening import HANDLERS as OPENING_HANDLERS
@@ -158,6 +159,7 @@ def _routed(*routers: Router) -> Litestar:
             *v1.HANDLERS,
             *v2.HANDLERS,
             *BOXES_HANDLERS,
+            *BUNDLE_HANDLERS,
             *DOWNLOAD_HANDLERS,
             *FRAME_HANDLERS,
             *HOME_HANDLERS,

@@ -56,6 +56,8 @@ class File(msgspec.Struct, array_like=True, frozen=True):
     signature: str = ""
     withheld: bool = False
     """Its link is deleted, and that may still be undone: nobody is sent a byte of it."""
+    entries: int = 0
+    """Files that stand in it one behind the other, as its `Bundle` says; 0: it is one file."""
     box: str = ""
     """Key of the box that it was sent to; empty for a file that a link shares."""
 
@@ -100,3 +102,21 @@ class BoxItem(msgspec.Struct, array_like=True, frozen=True):
     """The point of P-256 that an encrypted one was sent with."""
     label: bytes = b""
     """Name, type and note of an encrypted one, encrypted: IV, ciphertext, tag."""
+
+
+class BundleEntry(msgspec.Struct, array_like=True, frozen=True):
+    """One of several files under one link."""
+
+    path: str
+    """Relative, with its folders, as `zip_paths` gives it."""
+    size: int
+    """Bytes."""
+    filetype: str = ""
+    utime: int = 0
+    """When it was changed (Unix time in µs), as far as its sender knew; else 0."""
+
+
+class Bundle(msgspec.Struct, array_like=True, frozen=True):
+    """What is in a file that holds several. Each begins where the one before it ends."""
+
+    entries: tuple[BundleEntry, ...]

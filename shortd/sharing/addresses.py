@@ -23,7 +23,8 @@ from shortd.visits.decisions import Outcome, Visitor
 ADDRESS_SECONDS = 60
 """A download must begin within this time of getting its address."""
 RESUMED_SECONDS = 6 * 3600
-"""For so long after that, a download that began may go on, and a player seek in what it plays."""
+"""For so long after that, a download that began may go on, and a player seek in what it plays. What
+holds several files may be looked through for as long, and each of them be fetched."""
 
 _DIGITS = 19
 """Of a number in an address; more of them would not fit 64 bits."""
@@ -49,13 +50,22 @@ class FileAddress(msgspec.Struct, frozen=True):
         link = self.link
         assert link is not None, "it was made by `FileAddresses.of`"
         if self.filekey:
-            query = f"box={link.id}&expires={self.expires}&signature={self.signature}"
-            return f"/-/files/{self.filekey}?{query}"
-        query = f"link={link.id}&expires={self.expires}&signature={self.signature}"
-        return f"/-/files/{link.filekey}?{query}"
+            return f"/-/files/{self.filekey}?{self.query}"
+        room = "bundles" if self.file.entries else "files"
+        return f"/-/{room}/{link.filekey}?{self.query}"
+
+    @property
+    def query(self) -> str:
+        """What stands behind the path, and behind those of a bundle's files."""
+        assert self.link is not None, "it was made by `FileAddresses.of`"
+        name = "box" if self.filekey else "link"
+        return f"{name}={self.link.id}&expires={self.expires}&signature={self.signature}"
 
     def is_over(self, now: int) -> bool:
         """Whether it is too late to begin a download."""
+        if self.file.entries and self.link is not None and self.link.expiration_utime <= now:
+            # It would be for hours.
+            return True
         return self.expires <= now
 
     def may_resume(self, now: int) -> bool:
@@ -77,7 +87,7 @@ class FileAddresses:
 
     def of(self, link: Link, file: File, now: int, *, for_head: bool = False) -> FileAddress:
         """An address for the file of a link, which may be fetched."""
-        expires = now + ADDRESS_SECONDS * SECOND
+        expires = now + (RESUMED_SECONDS if file.entries else ADDRESS_SECONDS) * SECOND
         signature = self._signer.sign(_name(link.filekey, link.id, for_head), expires)
         return FileAddress(link, file, expires, signature, for_head)
 

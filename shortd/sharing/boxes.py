@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 
 from shortd import errors
 from shortd.files.boxes import drop_item, drop_uploads, items_of
+from shortd.files.manifests import parts_of
+from shortd.files.zip_streams import BlobRange, ZippedFile
 from shortd.hosts import ShortHost
 from shortd.hosts.destinations import Destination
 from shortd.ids import random_text
@@ -174,6 +176,23 @@ class Boxes:
         with self._store.read() as txn:
             pairs = [(serial, item, _file(txn, item)) for serial, item in items_of(txn, link.box)]
         return [Received(*one) for one in reversed(pairs)]
+
+    def zipped(self, link: Link) -> list[ZippedFile]:
+        """What came into a box, the oldest first, for a zip of it all. An encrypted one has
+        nothing that its names could be told of: NOT_FOUND, as for an empty one.
+        """
+        box = self.of_link(link)
+        if box is None or box.is_sealed or not box.files:
+            raise errors.NOT_FOUND()
+        with self._store.read() as txn:
+            found = []
+            for _, item in items_of(txn, link.box):
+                file = _file(txn, item)
+                ranges = [
+                    BlobRange(part.blob, 0, part.size) for _, part in parts_of(txn, item.filekey)
+                ]
+                found.append(ZippedFile(file.filename, file.filesize, item.utime, ranges))
+        return found
 
     def item(self, link: Link, serial: int) -> Received:
         """One of them. NOT_FOUND."""

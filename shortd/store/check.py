@@ -19,6 +19,7 @@ from shortd.store.schema import (
     API_KEYS,
     BOX_ITEMS,
     BOXES,
+    BUNDLES,
     CAMPAIGNS,
     COUNTS,
     DAY_STATS,
@@ -148,7 +149,17 @@ def _file_faults(txn: Txn) -> Iterator[str]:
             yield f"part {number} belongs to {filekey}, which does not exist"
         if DEAD_BLOBS.get(txn, (part.blob,)) is not None:
             yield f"part {number} of {filekey} is listed to be deleted"
+    for (filekey,), bundle in BUNDLES.scan(txn):
+        holder = FILES.get(txn, (filekey,))
+        if holder is None:
+            yield f"a bundle belongs to {filekey}, which is no file"
+            continue
+        size = sum(entry.size for entry in bundle.entries)
+        if (holder.entries, holder.stored_size) != (len(bundle.entries), size):
+            yield f"the bundle of {filekey} is {len(bundle.entries)} files of {size} bytes"
     for (filekey,), file in FILES.scan(txn):
+        if file.entries and BUNDLES.get(txn, (filekey,)) is None:
+            yield f"file {filekey} holds {file.entries} files that nothing tells of"
         if file.stored_size != sizes[filekey]:
             yield f"file {filekey} has parts of {sizes[filekey]} bytes; it says {file.stored_size}"
     charged = {userid: size for (userid,), size in STORED_BYTES.scan(txn)}

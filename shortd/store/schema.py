@@ -28,7 +28,7 @@ from shortd.models.clicks import (
     Sighting,
     Visit,
 )
-from shortd.models.files import Box, BoxItem, File, FilePart, Upload
+from shortd.models.files import Box, BoxItem, Bundle, File, FilePart, Upload
 from shortd.models.limits import Balance, Holding
 from shortd.models.links import FormerLink, Link, LinkTracker
 from shortd.models.mail import Mail, MailedCode, MailHistory, MailTraffic
@@ -345,6 +345,9 @@ FILES: Table[tuple[str], File] = Table(
 )
 """Finished files, by filekey."""
 
+BUNDLES: Table[tuple[str], Bundle] = Table("bundles", Key(TEXT), Bundle)
+"""What is in files that hold several, by filekey."""
+
 FILE_PARTS_BY_BLOB: Index[tuple[str], FilePart] = Index(
     "file_parts_by_blob", Key(TEXT), lambda row: (row.blob,)
 )
@@ -438,6 +441,7 @@ TABLES: tuple[Table[Any, Any], ...] = (
     FORMER_LINKS,
     UPLOADS,
     FILES,
+    BUNDLES,
     FILE_PARTS,
     BOXES,
     BOX_ITEMS,

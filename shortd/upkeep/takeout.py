@@ -27,6 +27,7 @@ from shortd.models.links import Link
 from shortd.store import Store
 from shortd.store.schema import (
     API_KEYS,
+    BUNDLES,
     CAMPAIGNS_BY_TEAM,
     COUNTS,
     DOMAINS_BY_TEAM,
@@ -156,6 +157,9 @@ class Takeout:
         if file is not None:
             without = ("owner", "challenge", "signature")
             yield _row("file", file, without=without) | {"filekey": link.filekey}
+        bundle = BUNDLES.get(txn, (link.filekey,)) if file is not None else None
+        if bundle is not None:
+            yield _row("bundle", bundle) | {"filekey": link.filekey}
         live = self._clicks.live(txn, link.id)
         if live.count or live.count_qr:
             yield _row("counts", live) | {"link": link.id}

@@ -68,66 +68,75 @@ async def download(request: AnyRequest) -> ASGIApp:
     refuse_to_run(request)
     filekey: str = request.path_params["filekey"]
     address = services.sharing.addresses.read(filekey, request.query_params, now)
+    file, asked = address.file, request.headers
+    if file.entries:
+        raise errors.NOT_FOUND()
+    # A range is nothing that HEAD could ask for (RFC 9110 14.2).
     is_get = request.method == "GET"
-    range_header, if_match, if_range = _conditions(request)
+    range_header = asked.get("range", "") if is_get else ""
     if address.is_over(now) or (is_get and address.is_for_head):
         goes_on = address.may_resume(now) and resumes(
-            address.file.stored_size,
+            file.stored_size,
             filekey,
             range_header=range_header,
-            if_match=if_match or "",
-            if_range=if_range,
+            if_match=_if_match(request) or "",
+            if_range=asked.get("if-range", ""),
         )
         if not goes_on:
-            return _late(request, address)
-    return sent(request, filekey)
-
-
-def sent(request: AnyRequest, filekey: str) -> ASGIApp:
-    """A file, or the ranges of it that the request asks for; who may have it has been settled.
-
-    NOT_FOUND.
-    """
-    services = services_of(request)
-    range_header, if_match, if_range = _conditions(request)
+            return later(late(request, address))
     content = services.sharing.files.content(filekey)
     if content is None:
         raise errors.NOT_FOUND()
     file, parts = content
+    return stored_answer(request, file, filekey, parts)
+
+
+def stored_answer(
+    request: AnyRequest,
+    file: File,
+    etag: str,
+    parts: Sequence[FilePart],
+    *,
+    start: int | None = None,
+) -> ASGIApp:
+    """What a request asks of stored bytes: all of `parts`, or `file.stored_size` of them from
+    `start` on.
+    """
+    services, asked = services_of(request), request.headers
+    is_get = request.method == "GET"
     kind, headers = presentation(file)
     chosen = plan(
         file.stored_size,
-        filekey,
+        etag,
         kind,
-        range_header=range_header,
-        if_match=if_match,
-        if_range=if_range,
-        if_none_match=", ".join(request.headers.getall("if-none-match", [])),
+        range_header=asked.get("range", "") if is_get else "",
+        if_match=_if_match(request),
+        if_range=asked.get("if-range", ""),
+        if_none_match=", ".join(asked.getall("if-none-match", [])),
     )
     headers += [
         *chosen.headers,
         (b"accept-ranges", b"bytes"),
-        (b"etag", f'"{filekey}"'.encode()),
+        (b"etag", f'"{etag}"'.encode()),
         (b"cache-control", b"private, no-cache"),
     ]
     handover = services.settings.files.handover
-    if handover and chosen.status == 200 and len(parts) == 1:
+    if handover and chosen.status == 200 and len(parts) == 1 and start is None:
         path = services.settings.files.handover_prefix + parts[0].blob[:2] + "/" + parts[0].blob
         headers.append((handover.encode(), path.encode()))
         chosen = Plan(200, [], [])
     if chosen.status != 304:
         headers.append((b"content-length", str(chosen.length).encode()))
-    pieces = chosen.pieces if request.method == "GET" else ()
+    pieces = [
+        piece if isinstance(piece, bytes) else (piece[0] + (start or 0), piece[1] + (start or 0))
+        for piece in (chosen.pieces if is_get else ())
+    ]
     return _Download(services.sharing.files.blobs, chosen.status, headers, parts, pieces)
 
 
-def _conditions(request: AnyRequest) -> tuple[str, str | None, str]:
-    """Range, If-Match and If-Range of a request."""
+def _if_match(request: AnyRequest) -> str | None:
     asked = request.headers
-    # A range is nothing that HEAD could ask for (RFC 9110 14.2).
-    range_header = asked.get("range", "") if request.method == "GET" else ""
-    if_match = ", ".join(asked.getall("if-match")) if "if-match" in asked else None
-    return range_header, if_match, asked.get("if-range", "")
+    return ", ".join(asked.getall("if-match")) if "if-match" in asked else None
 
 
 def refuse_to_run(request: AnyRequest) -> None:
@@ -137,7 +146,7 @@ def refuse_to_run(request: AnyRequest) -> None:
         raise errors.NOT_ALLOWED("A shared file is no part of this site's own pages.")
 
 
-def _late(request: AnyRequest, address: FileAddress) -> ASGIApp:
+def late(request: AnyRequest, address: FileAddress) -> Answer:
     """To the short link, which decides anew. ADDRESS_EXPIRED where that answers with a page, which
     programs would take for the file, and for HEAD.
     """
@@ -147,7 +156,11 @@ def _late(request: AnyRequest, address: FileAddress) -> ASGIApp:
         raise errors.ADDRESS_EXPIRED()
     here = services.visits.heads.of(request.scope["headers"]).host
     location = f"/{link.code}" if here == link.host else services.hosts.short_url(link)
-    answer = Answer(302, [(b"location", location.encode("ascii")), NO_STORE, NO_INDEX])
+    return Answer(302, [(b"location", location.encode("ascii")), NO_STORE, NO_INDEX])
+
+
+def later(answer: Answer) -> ASGIApp:
+    """An answer, where there might have been a file."""
 
     async def lead(scope: Scope, receive: Receive, send: Send) -> None:
         await answer.send(send)

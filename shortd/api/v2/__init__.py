@@ -5,6 +5,7 @@ from __future__ import annotations
 from shortd.api.v2 import (
     account_calls,
     box_calls,
+    bundle_call,
     explain_call,
     file_calls,
     key_calls,
@@ -20,6 +21,7 @@ from shortd.api.v2 import (
 __all__ = [
     "account_calls",
     "box_calls",
+    "bundle_call",
     "explain_call",
     "file_calls",
     "key_calls",

@@ -30,13 +30,14 @@ from shortd.web.boxes.contents import (
     shown_box,
     shown_item,
 )
-from shortd.web.downloads import refuse_to_run, sent
+from shortd.web.downloads import refuse_to_run, stored_answer
 from shortd.web.forms import Form, filled
 from shortd.web.guard import act, show
 from shortd.web.home.making import ENDS, about_ending
 from shortd.web.links.head import link_id_of
 from shortd.web.render import language_of, page, see
 from shortd.web.routing import AnyRequest, services_of
+from shortd.web.zip_answers import zip_answer
 
 _LIST = "boxes/page.html"
 _BOX = "boxes/box.html"
@@ -154,7 +155,23 @@ async def download(request: AnyRequest) -> ASGIApp | Response[bytes]:
     serial: int = request.path_params["serial"]
     if not 0 <= serial < 2**63:
         raise errors.NOT_FOUND()
-    return sent(request, services_of(request).sharing.boxes.item(link, serial).item.filekey)
+    services = services_of(request)
+    filekey = services.sharing.boxes.item(link, serial).item.filekey
+    content = services.sharing.files.content(filekey)
+    if content is None:
+        raise errors.NOT_FOUND()
+    file, parts = content
+    return stored_answer(request, file, filekey, parts)
+
+
+@show("/-/boxes/{link_id:int}/all.zip")
+async def everything(request: AnyRequest) -> ASGIApp:
+    """All that came as one zip, made while it is sent."""
+    refuse_to_run(request)
+    services, (link, _) = services_of(request), _own(request)
+    files = services.sharing.boxes.zipped(link)
+    with_body = request.method == "GET"
+    return await zip_answer(services, files, f"{link.url}.zip", with_body=with_body)
 
 
 def _own(request: AnyRequest) -> tuple[Link, Box]:
@@ -227,4 +244,4 @@ def _one(request: AnyRequest, link: Link, box: Box, form: Form[Limits]) -> OneBo
     )
 
 
-HANDLERS = (boxes, make, box, limit, close, reopen, empty, download)
+HANDLERS = (boxes, make, box, limit, close, reopen, empty, download, everything)

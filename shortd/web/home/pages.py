@@ -99,7 +99,7 @@ async def make(request: AnyRequest) -> Response[bytes]:
 async def made_csv(request: AnyRequest) -> Response[bytes]:
     """What was made at once, as a table."""
     services, found = services_of(request), session.needed(request)
-    rows = rows_of(services, await _made(request, found.account))
+    rows = rows_of(services, await made_just_now(request, found.account))
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(["short_url", "destination"])
@@ -147,7 +147,7 @@ async def _content(request: AnyRequest) -> HomePage:
         return content
     links = services.links.links
     newest = await links.page(found.account, TagFilter(), start=0, count=NEWEST)
-    made = await _made(request, found.account) if "made" in request.query_params else []
+    made = await made_just_now(request, found.account) if "made" in request.query_params else []
     return replace(
         content,
         mine=rows_of(services, newest),
@@ -156,7 +156,7 @@ async def _content(request: AnyRequest) -> HomePage:
     )
 
 
-async def _made(request: AnyRequest, account: Account) -> list[Link]:
+async def made_just_now(request: AnyRequest, account: Account) -> list[Link]:
     """What the address says was made just now, in the order that it was asked for: the link of an
     id, and those that were made before it at once. Nothing of what is not the account's.
     """

@@ -1,12 +1,13 @@
-"""A form with files, read as it comes: they go to disk, the fields stay in memory.
+"""A form with files, read as it comes: the files go to disk, the fields stay in memory.
 
-Whose it is, is known before the first byte, so that fields may stand behind the file.
+Whose they are, is known before the first byte, so that fields may stand behind the files.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from types import TracebackType
+from typing import NamedTuple
 
 from litestar.exceptions import InternalServerException
 
@@ -19,21 +20,31 @@ from shortd.web.share.making import of_upload
 
 FILE = "file"
 FIELD_BYTES = 4096
+MOST_FILES = 100
+"""In one form: each is a file on disk. Scripts put many into one upload."""
+_OTHER_PARTS = 16
+
+
+class Coming(NamedTuple):
+    """A file that came."""
+
+    description: Description
+    path: str
+    """As the browser has it: with folders, where one was chosen."""
+    blob: Blob
 
 
 class Received:
-    """What came. As a context manager it drops the files that nobody took."""
+    """What came. As a context manager it drops files that nobody took."""
 
-    def __init__(self, blobs: Blobs, most: int = 1) -> None:
-        """`most` files are taken."""
+    def __init__(self, blobs: Blobs) -> None:
         self.lists: dict[str, list[str]] = {}
-        self.descriptions: list[Description] = []
-        """Of the files that were chosen."""
+        self.files: list[Coming] = []
+        """Those that were chosen and that nobody has taken."""
         self._blobs = blobs
-        self._most = most
         self._writer: BlobWriter | None = None
-        self._chosen: list[Blob] = []
-        self._others: list[Blob] = []
+        self._blob: Blob | None = None
+        """What came where no file was chosen."""
 
     async def __aenter__(self) -> Received:
         return self
@@ -46,36 +57,44 @@ class Received:
     ) -> None:
         if self._writer is not None:
             await self._writer.discard()
-        for blob in (*self._chosen, *self._others):
+        left = [file.blob for file in self.files]
+        for blob in left if self._blob is None else [*left, self._blob]:
             await self._blobs.delete(blob.name)
 
-    def take(self) -> list[Blob]:
-        """The files that were chosen, which are the caller's now."""
-        blobs, self._chosen = self._chosen, []
-        return blobs
+    def take(self, count: int) -> list[Coming]:
+        """The first of the files, which are the caller's now."""
+        taken, self.files = self.files[:count], self.files[count:]
+        return taken
 
-    async def read(self, request: AnyRequest, largest: int) -> None:
-        """Reads the whole form. BAD_FORM, STORAGE_FULL, FILE_TOO_LARGE for a file beyond `largest`
-        bytes."""
-        parts = Multiparts(request.headers.get("content-type", ""), body_of(request))
+    async def read(self, request: AnyRequest, largest: int, of_each: int | None = None) -> None:
+        """Reads the whole form. BAD_FORM, STORAGE_FULL, INVALID_FIELD for too many files,
+        FILE_TOO_LARGE where they have more than `largest` bytes together, or one more than
+        `of_each`.
+        """
+        of_each = largest if of_each is None else of_each
+        kind = request.headers.get("content-type", "")
+        parts = Multiparts(kind, body_of(request), most=MOST_FILES + 1 + _OTHER_PARTS)
         try:
             while (part := await parts.next()) is not None:
                 name = part.name or ""
                 if name != FILE:
                     raw = await parts.text(FIELD_BYTES, name)
                     self.lists.setdefault(name, []).append(raw.decode("utf-8", "replace"))
-                elif len(self._chosen) + len(self._others) == self._most:
+                elif len(self.files) == MOST_FILES:
+                    raise errors.INVALID_FIELD(
+                        "There may be %(most)s files in one form.", field=FILE, most=MOST_FILES
+                    )
+                elif self._blob is not None:
                     raise errors.BAD_FORM("The body is not the form of this page.")
                 else:
                     filename = _text(part.filename or "").replace("%22", '"')
-                    blob = await self._saved(parts, largest)
-                    if filename:
-                        kind = part.content_type or ""
-                        self._chosen.append(blob)
-                        self.descriptions.append(of_upload(filename, blob.size, kind))
-                    else:
-                        # Browsers send an empty one where none was chosen.
-                        self._others.append(blob)
+                    blob = await self._saved(parts, min(largest, of_each))
+                    largest -= blob.size
+                    if not filename:
+                        self._blob = blob
+                        continue
+                    kind = part.content_type or ""
+                    self.files.append(Coming(of_upload(filename, blob.size, kind), filename, blob))
         finally:
             await parts.aclose()
 

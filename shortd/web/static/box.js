@@ -3,10 +3,11 @@
 
 import { ask, send } from "./calls.js";
 import { sealTo } from "./boxkeys.js";
+import { typeOf } from "./bundle.js";
 import { receive } from "./dropping.js";
 import { Row } from "./row.js";
 import { hear } from "./say.js";
-import { Sending, nameOf, typeOf } from "./sending.js";
+import { Sending, nameOf } from "./sending.js";
 import { size } from "./sizes.js";
 import { word } from "./words.js";
 
@@ -52,7 +53,11 @@ class Posting extends Sending {
     return send(address("cancel"), { filekey });
   }
 
-  keep() {}
+  keepRow() {}
+
+  get isLasting() {
+    return false;
+  }
 
   forgetRow() {
     this.row = null;

@@ -3,11 +3,13 @@
    Parts are whole frames, each sealed only when it leaves, and again when it leaves again. This
    module must never send plain bytes of a file that is to be encrypted, or mix two keys in one. */
 
+import { entriesOf, typeOf } from "./bundle.js";
 import { Refused, call, send } from "./calls.js";
 import { hexOf } from "./derive.js";
 import { newLinkKey, newSeal, sealFrame, solve } from "./sealed.js";
 import { forget, keep, samplesOf } from "./uploads.js";
 import { word } from "./words.js";
+import { zipped } from "./zip.js";
 
 const FRAME = 1 << 20;
 const PART = 8 << 20;
@@ -91,7 +93,9 @@ export class Sending {
 
   async begin() {
     if (this.row) return;
-    const { file, isSealed } = this;
+    const { isSealed } = this;
+    if (isSealed && this.file.members) this.file = await zipped(this.file, read, this.stopping.signal);
+    const { file } = this;
     await this.patiently(() => send("/-/share/begin", this.terms, this.options));
     if (isSealed) this.seal ??= await newSeal({ password: this.password, linkKey: this.linkKey });
     const described = { filename: nameOf(file), filesize: file.size, filetype: typeOf(file) };
@@ -109,8 +113,9 @@ export class Sending {
       way: this.way,
       challenge: this.seal?.challenge ?? "",
       signature: this.seal?.signature ?? "",
+      isFolder: Boolean(file.members),
     };
-    await this.keep();
+    await this.keepRow();
   }
 
   async sendParts() {
@@ -146,11 +151,12 @@ export class Sending {
     });
     this.coming.delete(number);
     row.parts.push(part);
-    await this.keep();
+    await this.keepRow();
     this.changed(this);
   }
 
-  /** What follows is where files go to: a page that has another place for them has its own. */
+  /** Where files go to; a page that has another place for them has its own, as of `begin`, `finish`
+      and what follows. */
   post({ filekey }, number, body, options) {
     const form = new FormData();
     form.append("query", JSON.stringify({ filekey, partnumber: number, partsize: body.size }));
@@ -160,10 +166,6 @@ export class Sending {
 
   free(filekey) {
     return send("/-/share/cancel", { filekey });
-  }
-
-  keep() {
-    return keep(this.row);
   }
 
   /** The bytes of a part as they leave. */
@@ -183,9 +185,10 @@ export class Sending {
 
   async finish() {
     const { filekey, challenge, signature } = this.row;
-    const sealed = signature ? { challenge, signature } : {};
+    const beside = signature ? { challenge, signature } : {};
+    if (this.file.members) beside.entries = JSON.stringify(entriesOf(this.file));
     this.made = await this.patiently(() =>
-      send("/-/share/finish", { ...this.terms, ...sealed, filekey }, this.options),
+      send("/-/share/finish", { ...this.terms, ...beside, filekey }, this.options),
     );
     await this.forgetRow();
   }
@@ -197,6 +200,15 @@ export class Sending {
 
   get options() {
     return { signal: this.stopping.signal };
+  }
+
+  /** Whether it can be gone on with when this page was closed. */
+  get isLasting() {
+    return Boolean(this.row) && !this.file.isFleeting;
+  }
+
+  async keepRow() {
+    if (this.isLasting) await keep(this.row);
   }
 
   async forgetRow() {
@@ -247,8 +259,4 @@ function sleep(seconds, signal) {
 export function nameOf(file) {
   const name = file.name.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069/\\]/g, "_").trim();
   return ["", ".", ".."].includes(name) ? "file" : name.slice(-1024);
-}
-
-export function typeOf(file) {
-  return /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/.test(file.type) ? file.type : "";
 }

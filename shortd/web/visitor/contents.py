@@ -17,6 +17,8 @@ class PreviewFile(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 0
     """In bytes."""
     type: str = ""
+    entries: int = 0
+    """How many files it is, where it is several."""
 
 
 class PreviewPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +91,35 @@ class BoxPage(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_full(self) -> bool:
         return self.files <= 0 or self.most <= 0
+
+
+class BundleFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several files under one link."""
+
+    name: str
+    size: int
+    """In bytes."""
+    path: str
+    """Where it is fetched from."""
+
+
+class BundlePage(msgspec.Struct, frozen=True, kw_only=True):
+    """bundle.html: several files under one link, some at a time."""
+
+    name: str
+    size: int
+    """Of all of them, in bytes."""
+    count: int
+    """Of all of them."""
+    folders: Sequence[tuple[str, Sequence[BundleFile]]]
+    """Those that are shown, in their order: each folder ("" is none) with what stands in it."""
+    zip_path: str
+    first: int
+    """Number of the first that is shown, from 1."""
+    last: int
+    before: str = ""
+    """Where those before them are shown; empty where there are none."""
+    after: str = ""
 
 
 class PasswordPage(msgspec.Struct, frozen=True, kw_only=True):

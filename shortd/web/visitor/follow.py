@@ -276,4 +276,10 @@ def _preview_file(decision: Decision) -> PreviewFile | None:
         return PreviewFile(encrypted=True)
     if decision.outcome is not Outcome.FILE:
         return PreviewFile(encrypted=False)
-    return PreviewFile(encrypted=False, name=file.filename, size=file.filesize, type=file.filetype)
+    return PreviewFile(
+        encrypted=False,
+        name=file.filename,
+        size=file.filesize,
+        type=file.filetype,
+        entries=file.entries,
+    )

@@ -30,13 +30,11 @@ from shortd.web.answers import NO_STORE, Answer, json_answer
 from shortd.web.guard import check_secret
 from shortd.web.routing import AnyRequest, client_address, look, response, services_of
 from shortd.web.share.making import of_upload
-from shortd.web.share.receiving import Received, announced, body_of
+from shortd.web.share.receiving import MOST_FILES, Received, announced, body_of
 from shortd.web.visitor.box import PREFIX, address_of
 from shortd.web.visitor.follow import LinkRequest
 from shortd.web.visitor.opening import follow_of
 
-FORM_FILES = 12
-"""Files of one form without scripts."""
 ROUND = 64 << 10
 """Bytes that a form may be larger than its files."""
 FORM_BYTES = 64 << 10
@@ -53,7 +51,7 @@ class Ticket(msgspec.Struct, frozen=True):
 
     expires: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     signature: Annotated[str, Meta(max_length=200)] = ""
-    sent: Annotated[int, Meta(ge=0, le=FORM_FILES)] = 0
+    sent: Annotated[int, Meta(ge=0, le=MOST_FILES)] = 0
 
 
 class Announced(msgspec.Struct, frozen=True):
@@ -108,13 +106,13 @@ async def send(request: AnyRequest) -> Response[bytes]:
         coming = max(0, size - ROUND) if size else incoming.room(link)
         address = client_address(services, request.scope)
         with incoming.receiving(link, coming, address):
-            async with Received(incoming.blobs, FORM_FILES) as received:
-                largest = min(box.file_bytes if box else 0, size or coming)
-                await received.read(request, largest)
+            async with Received(incoming.blobs) as received:
+                await received.read(request, size or coming, box.file_bytes if box else 0)
                 note = next(reversed(received.lists.get("note", [])), "")
-                if not received.descriptions:
+                count = len(received.files)
+                if not count:
                     raise errors.MISSING_FIELD("Choose a file.", field="file")
-                files = list(zip(received.descriptions, received.take(), strict=True))
+                files = [(one.description, one.blob) for one in received.take(count)]
                 await incoming.store(link, files, note, services.clock.now())
     except errors.ShortdError as refusal:
         if not in_browser:
