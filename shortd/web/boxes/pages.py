@@ -148,7 +148,7 @@ async def empty(request: AnyRequest) -> Response[bytes]:
 
 
 @show("/-/boxes/{link_id:int}/files/{serial:int}")
-async def download(request: AnyRequest) -> ASGIApp | Response[bytes]:
+async def download(request: AnyRequest) -> ASGIApp:
     """A file as it is kept: of an encrypted box its ciphertext."""
     refuse_to_run(request)
     link, _ = _own(request)
