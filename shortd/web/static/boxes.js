@@ -14,12 +14,14 @@ function making(form) {
   const sealed = form.querySelector("[value=sealed]");
   sealed.disabled = !crypto.subtle;
   form.onsubmit = async (event) => {
-    if (!sealed.checked || element("public_key").value) return;
+    if (!sealed.checked) return;
     event.preventDefault();
+    if (form.ariaBusy) return;
+    form.ariaBusy = "true";
     const { publicKey, privateKey } = await newKeys();
     element("public_key").value = publicKey;
     form.action = `/-/boxes#${privateKey}`;
-    form.requestSubmit();
+    form.submit();
   };
 }
 
