@@ -29,6 +29,8 @@ class Upload(msgspec.Struct, array_like=True, frozen=True):
     """Key of the box that it is for; empty for a file of the owner's own."""
     client: str = ""
     """Of one for a box: who sends it, as a hash of the address's block."""
+    part_utime: int = 0
+    """Of one for a box: when the last part came; 0 if none did."""
 
 
 class FilePart(msgspec.Struct, array_like=True, frozen=True):

@@ -51,7 +51,7 @@ NOTE_CHARACTERS = 1000
 MOST_FILES = 500
 """In one box: all of them go in one transaction."""
 USUAL_FILES = 100
-USUAL_BYTES = 1 << 30
+USUAL_BYTES = 1_000_000_000
 """What all files of a box may have where its owner says nothing."""
 MOST_TYPES = 20
 POINT_BYTES = 65

@@ -53,7 +53,7 @@ OPEN_UPLOADS = 20
 """Files that may be coming into one box in parts."""
 OPEN_OF_CLIENT = 5
 IDLE = 2 * MINUTE
-"""µs after which an upload of which nothing came makes way for another."""
+"""µs after which an upload of which nothing more came makes way for another."""
 AT_ONCE = 12
 """Requests that may be at work on one box."""
 AT_ONCE_OF_CLIENT = 4
@@ -160,9 +160,10 @@ class Incoming:
         self, link: Link, description: Description, client: str, now: int
     ) -> tuple[str, int]:
         """Begins a file that comes in parts: its filekey, and plain bytes of each part but the
-        last. Of an encrypted one only its size is told.
+        last. Of an encrypted one only its size is told. Where too many have begun, one of which
+        nothing has come for a while makes way.
 
-        BOX_CLOSED, BOX_FULL, FILE_TOO_LARGE, BAD_FILE, BUSY where too many have begun.
+        BOX_CLOSED, BOX_FULL, FILE_TOO_LARGE, BAD_FILE, BUSY where none can.
         """
         whose = self._hashes.of(block(client)).hex()
         upload = self._upload(link, whose, description, description.filesize, now)
@@ -174,13 +175,10 @@ class Incoming:
             if box.files >= box.most_files or size > self._room(txn, link.box, box, owner):
                 raise errors.BOX_FULL()
             begun = [row for _, row in UPLOADS_BY_BOX.rows(txn, (link.box,))]
-            for row in begun:
-                if row.create_utime + IDLE <= now and not parts_of(txn, row.filekey):
-                    drop_file(txn, row.filekey)
-            begun = [row for _, row in UPLOADS_BY_BOX.rows(txn, (link.box,))]
-            mine = sum(row.client == whose for row in begun)
-            if len(begun) >= OPEN_UPLOADS or mine >= OPEN_OF_CLIENT:
-                raise errors.BUSY(retry_after=IDLE / SECOND)
+            mine = [row for row in begun if row.client == whose]
+            for rows, most in ((mine, OPEN_OF_CLIENT), (begun, OPEN_UPLOADS)):
+                if len(rows) >= most:
+                    _make_way(txn, rows, now)
             UPLOADS.put(txn, (upload.filekey,), upload)
 
         await self._store.write(put)
@@ -207,6 +205,7 @@ class Incoming:
             if blob.size != _expected(upload, box, number):
                 raise errors.BAD_FILE("The part is not as long as it has to be.")
             self._add_part(txn, upload, number, blob, owner)
+            UPLOADS.put(txn, (filekey,), msgspec.structs.replace(upload, part_utime=now))
 
         try:
             await self._store.write(put)
@@ -334,6 +333,19 @@ class Incoming:
         counted = msgspec.structs.replace(box, files=box.files + 1, serial=box.serial + 1)
         BOXES.put(txn, (link.box,), counted)
         notify(txn, owner, link.id, self._random, self._settings.mail.per_day, now)
+
+
+def _make_way(txn: WriteTxn, begun: Sequence[Upload], now: int) -> None:
+    """Removes the upload that has been idle for longest. BUSY if none has been for a while."""
+    oldest = min(begun, key=_last_utime)
+    if _last_utime(oldest) + IDLE > now:
+        raise errors.BUSY(retry_after=(_last_utime(oldest) + IDLE - now) / SECOND)
+    drop_file(txn, oldest.filekey)
+
+
+def _last_utime(upload: Upload) -> int:
+    """When something of an upload came last."""
+    return max(upload.create_utime, upload.part_utime)
 
 
 def part_bytes(filesize: int) -> int:

@@ -203,7 +203,8 @@ def box_of_sender(**terms: object) -> Open:
         tab.locator("#file").set_input_files([file])  # type: ignore[arg-type]
         tab.locator("#send").click()
         tab.locator(".file [data-ready]:visible").wait_for()
-        tab.locator("#file").set_input_files([{**file, "name": "x.txt"}])  # type: ignore[list-item]
+        other = {"name": "x.txt", "mimeType": "text/plain", "buffer": b"x"}
+        tab.locator("#file").set_input_files([other])  # type: ignore[arg-type]
 
     return open_page
 

@@ -15,7 +15,7 @@ from shortd.models.links import Link
 from shortd.sharing.boxes import USUAL_BYTES, USUAL_FILES, BoxLimits, Received
 from shortd.web.forms import Form, filled
 
-SIZES = (10 << 20, 100 << 20, 1 << 30, 10 << 30, 100 << 30)
+SIZES = (10_000_000, 100_000_000, 1_000_000_000, 10_000_000_000, 100_000_000_000)
 """Bytes that are offered to choose from."""
 
 Size = Annotated[int, Meta(ge=0, le=2**62)]
