@@ -102,16 +102,16 @@ class Incoming:
             return self._room(txn, link.box, box, owner) if box.files < box.most_files else 0
 
     @contextmanager
-    def receiving(self, link: Link, size: int, client: str, received: int = 0) -> Iterator[None]:
-        """While so many bytes come from a client's address, some of which are here already.
+    def receiving(self, link: Link, size: int, client: str, replaced: int = 0) -> Iterator[None]:
+        """While so many bytes come from a client's address, in the place of others.
 
         BOX_CLOSED, BOX_FULL, STORAGE_FULL, BUSY where too many come at once.
         """
         with self._store.read() as txn:
             box, owner = self._open(txn, link)
-            if size > self._room(txn, link.box, box, owner):
+            if size - replaced > self._room(txn, link.box, box, owner):
                 raise errors.BOX_FULL()
-        self.blobs.need_room(size - received)
+        self.blobs.need_room(size)
         whose = ((link.box, ""), (link.box, block(client)))
         for key, most in zip(whose, (AT_ONCE, AT_ONCE_OF_CLIENT), strict=True):
             if self._working[key] >= most:
@@ -184,13 +184,15 @@ class Incoming:
         await self._store.write(put)
         return upload.filekey, part_bytes(upload.filesize)
 
-    def expected(self, link: Link, filekey: str, number: int, now: int) -> int:
-        """Bytes that a part of an upload has as it comes. UPLOAD_NOT_FOUND, BOX_CLOSED, BAD_FILE
-        for a part that it does not have.
+    def expected(self, link: Link, filekey: str, number: int, now: int) -> tuple[int, int]:
+        """Bytes that a part of an upload has as it comes, and those of an earlier one in its
+        place. UPLOAD_NOT_FOUND, BOX_CLOSED, BAD_FILE for a part that it does not have.
         """
         with self._store.read() as txn:
             box, _ = self._open(txn, link)
-            return _expected(_of_box(txn, link, filekey, now), box, number)
+            old = FILE_PARTS.get(txn, (filekey, number))
+            size = _expected(_of_box(txn, link, filekey, now), box, number)
+        return size, old.size if old else 0
 
     async def put_part(self, link: Link, filekey: str, number: int, blob: Blob, now: int) -> None:
         """Adds a part, in place of an earlier one of that number; if it is refused it goes.

@@ -152,8 +152,9 @@ async def part(request: AnyRequest) -> Response[bytes]:
     services = services_of(request)
     incoming, now = services.sharing.incoming, services.clock.now()
     given = _read(request.scope["query_string"], PartOf)
-    size = incoming.expected(link, given.filekey, given.number, now)
-    with incoming.receiving(link, size, client_address(services, request.scope)):
+    size, replaced = incoming.expected(link, given.filekey, given.number, now)
+    address = client_address(services, request.scope)
+    with incoming.receiving(link, size, address, replaced):
         writer = incoming.blobs.create()
         try:
             async for piece in body_of(request):
