@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from shortd.sharing.bundles import MOST_ENTRIES
 from shortd.testing import RunningApp
+from shortd.zips import MOST_FILES
 from tests.sharing.sharing import Json, Sharer, assert_nothing_kept, assert_sound, error, output
 
 CONTENTS = {
@@ -85,7 +85,7 @@ class TestMaking:
                 (400, "invalid_field", "entries[0].path"),
             ),
             (
-                {"entries": [{"path": "x", "filesize": 0}] * (MOST_ENTRIES + 1)},
+                {"entries": [{"path": "x", "filesize": 0}] * (MOST_FILES + 1)},
                 (400, "invalid_field", "entries"),
             ),
             (
