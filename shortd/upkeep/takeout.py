@@ -159,7 +159,8 @@ class Takeout:
             yield _row("file", file, without=without) | {"filekey": link.filekey}
         bundle = BUNDLES.get(txn, (link.filekey,)) if file is not None else None
         if bundle is not None:
-            yield _row("bundle", bundle) | {"filekey": link.filekey}
+            entries = [msgspec.structs.asdict(entry) for entry in bundle.entries]
+            yield {"type": "bundle", "filekey": link.filekey, "entries": entries}
         live = self._clicks.live(txn, link.id)
         if live.count or live.count_qr:
             yield _row("counts", live) | {"link": link.id}
