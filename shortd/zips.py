@@ -19,6 +19,8 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from shortd.file_names import parts, shortened
 
+MOST_FILES = 2000
+"""Under one link: what a zip of so many takes in memory is some megabytes."""
 NAME_BYTES = 240
 """Of one name in a path, in UTF-8: file systems take 255, and a number may have to be added."""
 PATH_BYTES = 1000

@@ -102,6 +102,7 @@ OURS = {
     *("get_stats", "export_stats"),
     *("create_api_key", "list_api_keys", "delete_api_key"),
     *("create_box", "list_box", "close_box"),
+    "bundle",
 }
 """Calls that no document has."""
 

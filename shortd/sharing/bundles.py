@@ -17,10 +17,8 @@ from shortd import errors
 from shortd.files.zip_streams import BlobRange, ZippedFile
 from shortd.models.files import Bundle, BundleEntry, File, FilePart
 from shortd.sharing.descriptions import described
-from shortd.zips import zip_paths
+from shortd.zips import MOST_FILES, zip_paths
 
-MOST_ENTRIES = 2000
-"""Files under one link. What a zip of so many takes in memory is some megabytes."""
 PATH_CHARACTERS = 1024
 """Of one path as it is told."""
 PATHS_BYTES = 256 << 10
@@ -43,9 +41,9 @@ def bundled(entries: Sequence[NewEntry]) -> Bundle:
     INVALID_FIELD for none or too many, for types that are none, and for what is longer than may
     be kept.
     """
-    if not 1 <= len(entries) <= MOST_ENTRIES:
+    if not 1 <= len(entries) <= MOST_FILES:
         raise errors.INVALID_FIELD(
-            "There may be %(most)s files under one link.", field="entries", most=MOST_ENTRIES
+            "There may be %(most)s files under one link.", field="entries", most=MOST_FILES
         )
     if any(len(entry.path) > PATH_CHARACTERS for entry in entries):
         raise errors.INVALID_FIELD(

@@ -162,7 +162,8 @@ class Takeout:
             yield _row("file", file, without=without) | {"filekey": link.filekey}
         bundle = BUNDLES.get(txn, (link.filekey,)) if file is not None else None
         if bundle is not None:
-            yield _row("bundle", bundle) | {"filekey": link.filekey}
+            entries = [msgspec.structs.asdict(entry) for entry in bundle.entries]
+            yield {"type": "bundle", "filekey": link.filekey, "entries": entries}
         box = BOXES.get(txn, (link.box,)) if link.box else None
         if box is not None:
             yield _row("box", box, without=("owner", "public_key")) | {"link": link.id}

@@ -88,7 +88,9 @@ async def download(request: AnyRequest) -> ASGIApp:
     if content is None:
         raise errors.NOT_FOUND()
     file, parts = content
-    return stored_answer(request, file, filekey, parts)
+    # A file in a box is its owner's alone.
+    is_listed = not address.filekey and services.visits.visits.is_listed(address.link)
+    return stored_answer(request, file, filekey, parts, is_listed=is_listed)
 
 
 def stored_answer(
@@ -98,14 +100,15 @@ def stored_answer(
     parts: Sequence[FilePart],
     *,
     start: int | None = None,
+    is_listed: bool = False,
 ) -> ASGIApp:
     """What a request asks of stored bytes: all of `parts`, or `file.stored_size` of them from
-    `start` on.
+    `start` on. `is_listed`: search engines may keep it.
     """
     services, asked = services_of(request), request.headers
     is_get = request.method == "GET"
     kind, headers = presentation(file)
-    if services.visits.visits.is_listed(address.link):
+    if is_listed:
         headers.remove(NO_INDEX)
     chosen = plan(
         file.stored_size,

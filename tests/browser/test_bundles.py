@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from shortd.web.assets import Assets, static_sources
 from tests.browser.axe import violations
 from tests.browser.unlocking import Downloader
 from tests.server_process import ServerProcess
@@ -120,3 +121,40 @@ def test_without_scripts(
         plain_tab.get_by_role("link", name="second.html").click()
     assert page.value.path().read_bytes() == LOOSE["second.html"]
     plain_tab.context.close()
+
+
+def test_a_zip_beyond_four_gigabytes(tab: Page, site: ServerProcess, tmp_path: Path) -> None:
+    """As Python reads it; what would take long, the sums of its bytes, is left out."""
+    tab.goto(f"{site.url}/-/share")
+    made = tab.evaluate(
+        """async (path) => {
+            const { zipped } = await import(path);
+            const piece = new Blob([new Uint8Array(1 << 20)]);
+            const large = new File(Array(4200).fill(piece), "large.bin");
+            const members = [new File([], "A.txt"), large, new File([], "a.txt")];
+            const read = async () => new ArrayBuffer(0);
+            const { signal } = new AbortController();
+            const file = await zipped({ members, name: "all" }, read, signal);
+            const bytes = async (part) => [...new Uint8Array(await part.arrayBuffer())];
+            return {
+                name: file.name,
+                size: file.size,
+                head: await bytes(file.slice(0, 500)),
+                tail: await bytes(file.slice(-1000)),
+            };
+        }""",
+        Assets(static_sources()).named("zip.js").path,
+    )
+    assert made["name"] == "all.zip"
+    path = tmp_path / "all.zip"
+    with path.open("wb") as file:
+        file.write(bytes(made["head"]))
+        file.seek(made["size"] - 1000)
+        file.write(bytes(made["tail"]))
+    with zipfile.ZipFile(path) as opened:
+        assert opened.namelist() == ["A.txt", "large.bin", "a (2).txt"]
+        assert opened.getinfo("large.bin").file_size == 4200 * MIB
+        assert opened.getinfo("a (2).txt").header_offset > 4200 * MIB
+        assert opened.read("A.txt") == opened.read("a (2).txt") == b""
+        with opened.open("large.bin") as inside:
+            assert inside.read(10) == bytes(10)

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import pytest
 
-from shortd.sharing.bundles import MOST_ENTRIES
-from shortd.testing import RunningApp
-from tests.sharing.sharing import Json, Sharer, assert_nothing_kept, assert_sound, error, output
+from shortd.models.files import Bundle, BundleEntry
+from shortd.models.limits import Holding
+from shortd.store.schema import BUNDLES, HOLDINGS
+from shortd.store.txn import WriteTxn
+from shortd.testing import RunningApp, open_app
+from shortd.zips import MOST_FILES
+from tests.sharing.sharing import (
+    Json,
+    Sharer,
+    assert_nothing_kept,
+    assert_sound,
+    bury,
+    error,
+    faults_of,
+    output,
+    sharer,
+    stored,
+)
 
 CONTENTS = {
     "readme.txt": b"hello",
@@ -22,6 +40,7 @@ CONTENTS = {
     "photos/ü.html": b"<script>alert(1)</script>",
 }
 BROWSER = {"accept": "text/html"}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 def share(owner: Sharer, contents: dict[str, bytes] = CONTENTS, **inputs: Any) -> Json:
@@ -85,7 +104,7 @@ class TestMaking:
                 (400, "invalid_field", "entries[0].path"),
             ),
             (
-                {"entries": [{"path": "x", "filesize": 0}] * (MOST_ENTRIES + 1)},
+                {"entries": [{"path": "x", "filesize": 0}] * (MOST_FILES + 1)},
                 (400, "invalid_field", "entries"),
             ),
             (
@@ -265,8 +284,15 @@ class TestAddresses:
 
     def test_a_password_first(self, owner: Sharer) -> None:
         entry = share(owner, password="open sesame")
-        assert owner.follow(entry).status_code == 200
         assert "location" not in owner.follow(entry).headers
+        assert owner.follow(entry).status_code == 200
+        code = urlsplit(entry["shorturl"]).path[1:]
+        form = urlencode({"code": code, "password": "open sesame"}).encode()
+        opened = owner.app.request("POST", "/-/open", content=form, headers=FORM)
+        visit = owner.app.get(opened.headers["location"])
+        told = owner.app.get(visit.headers["location"]).json()
+        assert owner.app.get(told["entries"][0]["url"]).content == b"hello"
+        assert owner.call("get_entry", shorturl=entry["shorturl"])["entry"]["count"] == 1
 
     def test_its_preview(self, owner: Sharer) -> None:
         page = owner.app.get(share(owner)["shorturl"] + "+", headers=BROWSER).text
@@ -279,8 +305,89 @@ class TestEnding:
         owner.call("delete", shorturl=entry["shorturl"])
         assert_nothing_kept(owner.app)
 
-    def test_it_counts_against_the_quota(self, owner: Sharer, app: RunningApp) -> None:
+    def test_deleted_on_a_page_it_comes_back(self, owner: Sharer, app: RunningApp) -> None:
+        entry, services = share(owner), app.services
+        told = listing(owner, entry)
+        now = app.clock.now()
+        account = services.accounts.logins.authenticate(owner.userid, None, now)
+        outcome = app.run(services.links.bulk.delete(account, [entry["id"]], now))
+        assert owner.follow(entry).status_code == 404
+        assert owner.app.get(told["zip"]).status_code == 404
+        assert owner.app.get(told["entries"][0]["url"]).status_code == 404
+        app.run(services.links.undoing.undo(account, outcome.act, now))
+        assert owner.app.get(told["entries"][0]["url"]).content == b"hello"
+        app.run(services.links.bulk.delete(account, [entry["id"]], now))
+        app.clock.advance(60)
+        app.run(services.links.undoing.purge(app.clock.now()))
+        assert_nothing_kept(app)
+
+    def test_it_counts_as_its_owners(self, owner: Sharer, app: RunningApp) -> None:
+        before = held(app, owner)
         entry = share(owner)
-        info = owner.call("get_account_info")
-        assert info
-        assert app.services.sharing.files.several(entry["filekey"]) is not None
+        after = held(app, owner)
+        assert after.files - before.files == entry["filesize"] == stored(app, owner)
+        assert after.rows > before.rows
+        owner.call("delete", shorturl=entry["shorturl"])
+        assert held(app, owner) == before
+
+    def test_a_folder_of_many_counts_more(self, owner: Sharer, app: RunningApp) -> None:
+        rows = []
+        for count in (1, 2000):
+            share(owner, dict.fromkeys((f"{number:0>60}" for number in range(count)), b""))
+            rows.append(held(app, owner).rows)
+        assert rows[1] - rows[0] > 2000 * 60
+
+    def test_more_than_there_is_room_for(self, tmp_path: Path) -> None:
+        environ = {"SHORTD_LIMITS__TEMPORARY__STORAGE_BYTES": "100"}
+        with open_app(tmp_path, environ=environ) as app:
+            owner = sharer(app)
+            share(owner, {"a": bytes(60), "b": bytes(30)})
+            refused = owner.app.post(
+                "file_part_initialize",
+                {**owner.credentials, "filename": "x", "filesize": 11},
+            )
+            assert error(refused)[1] == "quota_exceeded"
+
+
+def test_its_owner_takes_it_along(owner: Sharer, app: RunningApp) -> None:
+    key = share(owner)["filekey"]
+    account = app.services.accounts.logins.authenticate(owner.userid, None, app.clock.now())
+
+    async def taken() -> bytes:
+        return b"".join([piece async for piece in app.services.upkeep.takeout.json(account)])
+
+    [row] = [row for row in json.loads(app.run(taken())) if row["type"] == "bundle"]
+    assert row["filekey"] == key
+    assert [entry["path"] for entry in row["entries"]] == list(CONTENTS)
+
+
+@pytest.mark.parametrize(
+    ("damage", "line"),
+    [
+        (
+            lambda txn, key: BUNDLES.delete(txn, (key,)),
+            "file KEY holds 4 files that nothing tells of",
+        ),
+        (
+            lambda txn, key: BUNDLES.put(txn, (key,), Bundle((BundleEntry("a", 5),))),
+            "the bundle of KEY is 1 files of 5 bytes",
+        ),
+        (
+            lambda txn, key: BUNDLES.put(txn, ("x" * 32,), Bundle(())),
+            f"a bundle belongs to {'x' * 32}, which is no file",
+        ),
+    ],
+)
+def test_the_doctor_sees(owner: Sharer, damage: Callable[[WriteTxn, str], Any], line: str) -> None:
+    key = share(owner)["filekey"]
+    app = owner.app
+    app.run(app.services.store.write(lambda txn: damage(txn, key)))
+    with app.services.store.read() as txn:
+        assert faults_of(txn, app.services.settings.data_dir) == [line.replace("KEY", key)]
+
+
+def held(app: RunningApp, owner: Sharer) -> Holding:
+    """What counts as kept by an account."""
+    bury(app)
+    with app.services.store.read() as txn:
+        return HOLDINGS.get(txn, (owner.userid,)) or Holding()

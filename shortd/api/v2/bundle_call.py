@@ -11,8 +11,9 @@ from shortd.api.v2.entries import EntryOutput, show
 from shortd.api.v2.file_calls import FileKey, FileLink, FileSize, FileType, new_file_link
 from shortd.api.v2.registry import Context, call
 from shortd.links.drawing import image_weight
-from shortd.sharing.bundles import MOST_ENTRIES, PATH_CHARACTERS, NewEntry, bundled
+from shortd.sharing.bundles import PATH_CHARACTERS, NewEntry, bundled
 from shortd.sharing.files import Secrecy
+from shortd.zips import MOST_FILES
 
 
 class BundledFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +34,7 @@ class BundledFile(msgspec.Struct, frozen=True, kw_only=True):
 
 class BundleInput(FileLink, frozen=True, kw_only=True):
     filekey: FileKey
-    entries: Annotated[list[BundledFile], Meta(min_length=1, max_length=MOST_ENTRIES)]
+    entries: Annotated[list[BundledFile], Meta(min_length=1, max_length=MOST_FILES)]
 
 
 def _weight(args: BundleInput) -> int:

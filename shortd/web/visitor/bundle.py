@@ -93,12 +93,17 @@ async def one(request: AnyRequest) -> ASGIApp:
         filetype=entry.filetype,
         stored_size=entry.size,
     )
-    return stored_answer(request, file, f"{filekey}-{number}", content.parts, start=start)
+    return stored_answer(request, file, tag_of(filekey, number), content.parts, start=start)
 
 
 def name_of(entry: BundleEntry) -> str:
     """A file's own name, without its folders."""
     return entry.path.rpartition("/")[2]
+
+
+def tag_of(filekey: str, number: int) -> str:
+    """What stands for the bytes of a file."""
+    return f"{filekey}-{number}"
 
 
 def zip_name(name: str) -> str:
@@ -110,7 +115,8 @@ class _Addresses:
     """The addresses of a bundle, which are signed as one."""
 
     def __init__(self, request: AnyRequest, address: FileAddress) -> None:
-        self._base = f"/-/bundles/{request.path_params['filekey']}"
+        self.filekey: str = request.path_params["filekey"]
+        self._base = f"/-/bundles/{self.filekey}"
         self._query = address.query
 
     def of(self, below: str) -> str:
@@ -175,6 +181,7 @@ def _told(content: Content, here: _Addresses, first: int) -> dict[str, Any]:
                 "filesize": entry.size,
                 "filetype": entry.filetype,
                 "utime": entry.utime,
+                "etag": f'"{tag_of(here.filekey, number)}"',
                 "url": here.of(f"/{number}"),
             }
         )
