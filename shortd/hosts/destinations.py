@@ -133,22 +133,29 @@ def without_mark(query: bytes) -> tuple[bool, bytes]:
     return True, _MARK.sub(b"", query).removeprefix(b"&")
 
 
-def with_query(location: str, query: bytes) -> str:
+def with_query(location: str, query: bytes, *, own_stays: bool = False) -> str:
     """The destination with the visitor's query behind its own, in front of the fragment.
 
-    Of a name on both sides the visitor's values take the place of the destination's. All else
-    stays as it is.
+    Of a name on both sides the visitor's values take the place of the destination's, or, with
+    `own_stays`, are left out. All else stays as it is.
     """
     theirs = quoted(query).strip("&")
-    if not theirs:
-        return location
-    names = {_name(pair) for pair in theirs.split("&") if pair}
     rest, hash_mark, fragment = location.partition("#")
     address, _, own = rest.partition("?")
-    kept = "&".join(pair for pair in own.split("&") if not pair or _name(pair) not in names).strip(
-        "&"
-    )
+    if own_stays:
+        theirs, kept = _without(theirs, own), own.strip("&")
+    else:
+        kept = _without(own, theirs)
+    if not theirs:
+        return location
     return f"{address}?{kept}{'&' if kept else ''}{theirs}{hash_mark}{fragment}"
+
+
+def _without(query: str, other: str) -> str:
+    """A query without the parameters whose names another has."""
+    names = {_name(pair) for pair in other.split("&") if pair}
+    pairs = (pair for pair in query.split("&") if not pair or _name(pair) not in names)
+    return "&".join(pairs).strip("&")
 
 
 def _name(pair: str) -> bytes:

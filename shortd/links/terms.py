@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -20,10 +20,11 @@ from shortd.links.addresses import CODE_PATTERN
 from shortd.links.links import PLAIN_TERMS, Links, Which
 from shortd.links.passwords import LinkPasswords
 from shortd.models.accounts import Account, PasswordHash
-from shortd.models.links import NO_RARE_TERMS, Link, Terms
+from shortd.models.links import NO_RARE_TERMS, Forwarding, Link, Terms
 
 TEXT_CHARACTERS = 512
 """Most characters of a title, and of tags."""
+NOTE_CHARACTERS = 4096
 UTM_BYTES = 256
 """Most bytes of one campaign parameter, in UTF-8."""
 WINDOW_MINUTES = 525_600
@@ -67,6 +68,10 @@ class TermChanges(msgspec.Struct, frozen=True, kw_only=True):
     title: str | None = None
     tags: str | None = None
     hidden: bool | None = None
+    forwarding: Forwarding | None = None
+    robots: bool | Literal["server"] | None = None
+    """"server": as the settings have it."""
+    note: str | None = None
 
 
 class TermsOfNew(NamedTuple):
@@ -93,7 +98,9 @@ class LinkTerms:
             "count_fallback": self._fallback,
             "title": _line,
             "tags": _line,
-            **dict.fromkeys(("enabled", "counts_unique", "hidden"), _switch),
+            "note": _note,
+            "robots": lambda value, name: None if value == "server" else value,
+            **dict.fromkeys(("enabled", "counts_unique", "hidden", "forwarding"), _as_it_is),
             **dict.fromkeys(UTM_NAMES, _parameter),
         }
 
@@ -183,7 +190,16 @@ def _whole(least: int, most: int = _INT64) -> Callable[[int, str], int]:
     return check
 
 
-def _switch(value: bool, name: str) -> bool:
+def _as_it_is(value: bool | Forwarding, name: str) -> bool | Forwarding:
+    return value
+
+
+def _note(value: str, name: str) -> str:
+    """A text of some lines."""
+    value = "\n".join(value.splitlines()).strip()
+    if len(value) > NOTE_CHARACTERS:
+        raise errors.INVALID_FIELD("At most %(most)s characters.", field=name, most=NOTE_CHARACTERS)
+    check_characters(value.replace("\n", " ").replace("\t", " "), name)
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from operator import attrgetter
 
 import msgspec
@@ -22,6 +23,18 @@ class LinkTracker(msgspec.Struct, array_like=True, frozen=True):
     provider: str
     code: str
     create_utime: int
+
+
+class Forwarding(IntEnum):
+    """Whether a visitor's query goes on to the destination, and whose value of a name counts."""
+
+    SERVER = 0
+    """As `[links] forward_query` has it."""
+    NO = 1
+    VISITOR = 2
+    """The visitor's takes the place of the link's own."""
+    LINK = 3
+    """The link's own stays."""
 
 
 Utm = tuple[str, str, str, str, str]
@@ -61,6 +74,11 @@ class Terms(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """As v1 has them: one string."""
     hidden: bool = False
     """Left out of lists unless they ask for it."""
+    forwarding: Forwarding = Forwarding.SERVER
+    robots: bool | None = None
+    """Whether search engines may list what it answers; None: as `[links] robots` has it."""
+    note: str = ""
+    """The owner's own, which visitors never see."""
 
     @property
     def terms(self) -> Terms:
@@ -87,6 +105,9 @@ class RareTerms(msgspec.Struct, array_like=True, frozen=True, gc=False):
     count_fallback: str = ""
     counts_unique: bool = False
     valid_since: int = 0
+    forwarding: Forwarding = Forwarding.SERVER
+    robots: bool | None = None
+    note: str = ""
 
     @property
     def unique_window(self) -> int:

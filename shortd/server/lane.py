@@ -34,7 +34,6 @@ _METHODS = (b"GET", b"HEAD")
 _FIRST_LINE = re.compile(
     rb"(?P<method>GET|HEAD) /(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?P<query>\?qr)? HTTP/1\.1\r\n"
 )
-_UNKEPT = b"cache-control: no-store\r\nx-robots-tag: noindex\r\n"
 _SLOW = frozenset((b"content-length", b"transfer-encoding", b"upgrade", b"expect"))
 """Headers of requests that are more than a plain redirect."""
 
@@ -61,7 +60,9 @@ class Lane:
         self._clicks = services.clicks.clicks
         self._heads = services.visits.heads
         self._lookups = services.limits.lookups
-        self._forward_query = services.settings.links.forward_query
+        # Most links say the same to search engines; the pages have those that do not.
+        robots = b"" if services.settings.links.robots else b"x-robots-tag: noindex\r\n"
+        self._unkept = b"cache-control: no-store\r\n" + robots
         self._status_line = status_line(services.settings.links.redirect_status)
         self._pages = pages = open_pages(services.settings)
         self._missing = lru_cache(maxsize=64)(partial(_missing, pages))
@@ -102,7 +103,7 @@ class Lane:
             return None
         code, query = match.groups()
         is_qr, rest = without_mark(query) if query else (False, b"")
-        if rest and self._forward_query:
+        if rest and self._visits.passes_on((head.host, code.decode())):
             return None
         return self._answer(code, method == b"GET", is_qr, head, peer, default_headers, keep_alive)
 
@@ -164,7 +165,7 @@ class Lane:
         return b"%blocation: %b\r\n%bcontent-length: 0\r\n%b\r\n" % (
             self._start,
             location.encode("ascii"),
-            _UNKEPT,
+            self._unkept,
             close,
         )
 

@@ -18,9 +18,12 @@ import msgspec
 from shortd.settings.config_checks import CHECKS, base_url
 from shortd.settings.config_reader import ConfigError, Reader, StructType, Text, source_of
 from shortd.settings.settings import Settings, WebSettings
-from shortd.settings.variables import is_setting, path_of
+from shortd.settings.variables import is_setting, named_by_file, path_of
 
 __all__ = ["ConfigError", "Given", "Settings", "gather", "load", "plugin_settings"]
+
+SECRET_CHARACTERS = 1 << 16
+"""The most in a file that a variable names."""
 
 _SECTIONS = frozenset(field.encode_name for field in msgspec.structs.fields(Settings))
 
@@ -78,8 +81,14 @@ def gather(
     """What file, environment and options say. Raises ConfigError for a file that cannot be read."""
     table = {} if config_file is None else _read(config_file)
     for name in sorted(environ):
-        if is_setting(name, environ[name]):
+        if not is_setting(name, environ[name]):
+            continue
+        if (setting := named_by_file(name)) is None:
             _put(table, path_of(name), Text(environ[name], name))
+        elif setting in environ:
+            raise ConfigError([f"{name}: {setting} is set as well; take one of them away"])
+        else:
+            _put(table, path_of(setting), Text(_content(environ[name], name), name))
     if data_dir is not None:
         _put(table, ["data_dir"], Text(text_of(data_dir), "--data"))
     if host is not None:
@@ -142,6 +151,20 @@ def _read(file: Path) -> dict[str, Any]:
         raise ConfigError([f"{file}: not UTF-8 text"]) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([f"{file}: not TOML: {error}"]) from error
+
+
+def _content(file: str, variable: str) -> str:
+    """What is in the file that a variable names, without the line's end. Raises ConfigError."""
+    try:
+        with Path(file).open(encoding="utf-8") as opened:
+            content = opened.read(SECRET_CHARACTERS + 1)
+    except OSError as error:
+        raise ConfigError([f"{variable}: {file} cannot be read: {error.strerror}"]) from error
+    except ValueError as error:
+        raise ConfigError([f"{variable}: {file} is no UTF-8 text"]) from error
+    if len(content) > SECRET_CHARACTERS:
+        raise ConfigError([f"{variable}: {file} has more than {SECRET_CHARACTERS} characters"])
+    return content.removesuffix("\n").removesuffix("\r")
 
 
 def text_of(path: Path) -> str:

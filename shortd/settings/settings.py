@@ -158,6 +158,9 @@ class LinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title_bytes: Annotated[int, Meta(ge=1024, le=64 * MIB)] = 512 * 1024
     """Of all that servers send for one title."""
     forward_query: bool = False
+    """Whether visitors' queries go on to the destination, where a link says nothing of it."""
+    robots: bool = False
+    """Whether search engines may list what links answer, where a link says nothing of it."""
 
 
 class ClickSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

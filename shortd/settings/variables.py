@@ -7,6 +7,8 @@ import re
 from collections.abc import Collection, Iterator
 
 PREFIX = "SHORTD_"
+_FILE = "_FILE"
+"""So do images have it for what is not to stand in the environment."""
 _OPTIONS = frozenset(
     {
         *("SHORTD_CONFIG", "SHORTD_DATA"),
@@ -36,6 +38,15 @@ def is_setting(name: str, value: str) -> bool:
         return True
     # SHORTD_SERVER_PORT=9000 is somebody's mistake, SHORTD_SERVER_PORT=tcp://10.0.0.1:80 nobody's.
     return not (_OF_SERVICES.fullmatch(rest) or _OF_A_PORT.fullmatch(f"{rest}={value}"))
+
+
+def named_by_file(name: str) -> str | None:
+    """The variable of the setting whose value is in a file that this one names; None if it is a
+    setting itself. Those of plugins may have any name.
+    """
+    setting = name.removesuffix(_FILE)
+    of_plugin = name.startswith(f"{PREFIX}PLUGINS__")
+    return None if setting in (name, PREFIX[:-1]) or of_plugin else setting
 
 
 def path_of(name: str) -> list[str]:

@@ -87,6 +87,8 @@ class Settled(msgspec.Struct, frozen=True, gc=False):
 
 NOT_FOUND = Decision(Outcome.NOT_FOUND)
 """For whoever visits."""
+APART = Decision(Outcome.REDIRECT)
+"""In the place of a redirect that says something else to search engines than most do."""
 
 
 def refusal_of(decision: Decision) -> errors.ShortdError:

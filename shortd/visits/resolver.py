@@ -16,14 +16,14 @@ from shortd.hosts.destinations import ascii_location, with_query, with_utm
 from shortd.limits.budgets import REDIRECT_WEIGHT, Budgets
 from shortd.limits.owner_cache import Owner, OwnerCache
 from shortd.links import Address
-from shortd.models.links import Link
+from shortd.models.links import Forwarding, Link
 from shortd.plugin_runtime.deciding import Deciders, LinkDeciders
 from shortd.plugin_runtime.steps import Step, Steps
 from shortd.store import Store
 from shortd.store.schema import LINKS
 from shortd.store.txn import Change
 from shortd.visits.cache import Cache, Doorkeeper
-from shortd.visits.decisions import NOT_FOUND, Decision, Outcome, Settled, Visitor
+from shortd.visits.decisions import APART, NOT_FOUND, Decision, Outcome, Settled, Visitor
 from shortd.visits.questions import Case, Enabled, OwnerLives, Silence, all_questions
 
 SETTLED_LINKS = 1 << 17
@@ -50,10 +50,12 @@ class Resolver:
         country_of: Callable[[str], str] | None = None,
         *,
         at_length: bool = False,
+        forwarding: Forwarding = Forwarding.NO,
+        robots: bool = False,
     ) -> None:
         """`nonce` makes one for a page of a plugin: random, unlike any other. `country_of` tells
         plugins the country of an address. `at_length`: whoever is told of a settled redirect is
-        told of its link as well.
+        told of its link as well. `forwarding` and `robots` are those of links that say nothing.
         """
         self._store = store
         self._owners = owners
@@ -63,6 +65,8 @@ class Resolver:
         self._nonce = nonce
         self._country_of = country_of
         self._at_length = at_length or deciders.everywhere
+        self._forwarding = forwarding
+        self._robots = robots
         # Reading and decoding a row cost a quarter of a redirect. Never stale: the writer
         # drops what it changed before it acknowledges the change.
         self._settled: Cache[Address | str, Settled] = Cache(
@@ -78,7 +82,8 @@ class Resolver:
 
     def settled(self, address: Address, now: int) -> Settled | Decision | None:
         """The redirect at an address, if nothing but time, its owner or a write can change it, or
-        NOT_FOUND. None for whatever else is there.
+        NOT_FOUND. None for whatever else is there; APART for redirects that are to be asked about
+        at length.
 
         Whether the owner can pay is not asked.
         """
@@ -99,9 +104,7 @@ class Resolver:
             visitor = structs.replace(visitor, country=self._country_of(visitor.address))
         chosen = deciders.choose(visitor, steps)
         if self.may_see_page(deciders, visitor):
-            location = chosen.location
-            if visitor.query:
-                location = with_query(location, visitor.query.encode("latin-1"))
+            location = self.passed_on(decision.link, chosen.location, visitor)
             page = deciders.page(visitor, location, self._nonce(), steps)
             if page is not None:
                 return structs.replace(
@@ -115,11 +118,44 @@ class Resolver:
             Outcome.REDIRECT,
             decision.link,
             decision.owner,
-            chosen.location,
+            self.passed_on(decision.link, chosen.location, visitor),
             None,
             decision.weight,
             chosen.choice,
         )
+
+    def forwarding_of(self, link: Link | None) -> Forwarding:
+        """Whether visitors' queries go on to where a link leads, and whose values count. None is
+        any link that says nothing of it.
+        """
+        own = Forwarding.SERVER if link is None or link.rare is None else link.rare.forwarding
+        return own or self._forwarding
+
+    def is_listed(self, link: Link | None) -> bool:
+        """Whether search engines may list what a link answers; None as above."""
+        own = None if link is None or link.rare is None else link.rare.robots
+        return self._robots if own is None else own
+
+    def passes_on(self, address: Address) -> bool:
+        """Whether visitors' queries go on to where the link at an address leads."""
+        known = self._settled.get(_key(address))
+        if known is None:
+            return self.forwarding_of(self._store.get(LINKS, address)) is not Forwarding.NO
+        link = None if known.decision is None else known.decision.link
+        return self.forwarding_of(link) is not Forwarding.NO
+
+    def heard(self, link: Link | None, visitor: Visitor) -> Visitor:
+        """The visitor as a link's plugins meet him: his query is there only if it goes on."""
+        if visitor.query and self.forwarding_of(link) is Forwarding.NO:
+            return structs.replace(visitor, query="")
+        return visitor
+
+    def passed_on(self, link: Link | None, location: str, visitor: Visitor) -> str:
+        """A destination of a link, with the visitor's query if it goes on."""
+        if not visitor.query or (own := self.forwarding_of(link)) is Forwarding.NO:
+            return location
+        query = visitor.query.encode("latin-1")
+        return with_query(location, query, own_stays=own is Forwarding.LINK)
 
     def may_see_page(self, deciders: LinkDeciders, visitor: Visitor) -> bool:
         """Whether plugins are asked for a page: for a click by anything but a robot."""
@@ -136,6 +172,8 @@ class Resolver:
         until = self._silence.until(link, owner, now)
         if until <= now:
             return None
+        if self.is_listed(link) is not self._robots:
+            return APART
         if self._at_length or link.rare is not None or link.plugins:
             decision, deciders = self._redirect(link, owner)
             settled = Settled(link.id, decision.location, owner, until, decision, deciders)
@@ -178,14 +216,20 @@ class Resolver:
             if link is None or owner is None:
                 note(Enabled.asks if link is None else OwnerLives.asks, "no")
                 return NOT_FOUND
+            visitor = self.heard(link, visitor)
             case = Case(txn, link, owner, visitor, note, unlocked=unlocked)
+            decision = None
             for question in self.questions:
-                answer = question.decide(case)
-                if answer is not None:
-                    return answer
-        decision, deciders = self._redirect(link, owner, steps)
-        if deciders is not None:
-            return self.choose(decision, deciders, visitor, steps)
+                decision = question.decide(case)
+                if decision is not None:
+                    break
+        if decision is None:
+            decision, deciders = self._redirect(link, owner, steps)
+            if deciders is not None:
+                return self.choose(decision, deciders, visitor, steps)
+        if visitor.query and decision.outcome is Outcome.REDIRECT:
+            location = self.passed_on(link, decision.location, visitor)
+            return structs.replace(decision, location=location)
         return decision
 
     def _drop(self, changes: Sequence[Change]) -> None:

@@ -12,6 +12,7 @@ from shortd.hosts import Hosts
 from shortd.ids import random_text
 from shortd.limits.services import LimitServices
 from shortd.metrics import Metrics
+from shortd.models.links import Forwarding
 from shortd.plugin_runtime.services import PluginServices
 from shortd.settings import Settings
 from shortd.store import Store
@@ -55,6 +56,8 @@ def open_visits(
         nonce,
         visitors.country_of,
         at_length=plugins.events.hear_clicks,
+        forwarding=Forwarding.VISITOR if settings.links.forward_query else Forwarding.NO,
+        robots=settings.links.robots,
     )
     visits = Visits(
         resolver,

@@ -19,7 +19,7 @@ from shortd.models.files import Encryption
 from shortd.models.links import Link
 from shortd.plugin_runtime.events import Events
 from shortd.visitors.visitors import bare_referrer, kept_address, within_bytes
-from shortd.visits.decisions import NOT_FOUND, Decision, Outcome, Settled, Visitor
+from shortd.visits.decisions import APART, NOT_FOUND, Decision, Outcome, Settled, Visitor
 from shortd.visits.request_heads import LANGUAGE_LIMIT, USER_AGENT_LIMIT
 from shortd.visits.resolver import Resolver
 
@@ -43,6 +43,10 @@ class Visits:
         self.explain = resolver.explain
         self.asks = tuple(question.asks for question in resolver.questions)
         """All questions that `explain` may tell of, in order; plugins come after them."""
+        self.passes_on = resolver.passes_on
+        self.forwarding_of = resolver.forwarding_of
+        self.is_listed = resolver.is_listed
+        self._resolver = resolver
         self._settled = resolver.settled
         self._choose = resolver.choose
         self._may_see_page = resolver.may_see_page
@@ -89,7 +93,7 @@ class Visits:
             # Where a page may stand in its place, the pages ask its plugin: once.
             return self._take(known, visitor)
         decision = self.resolve(address, visitor)
-        if decision.outcome is not Outcome.REDIRECT:
+        if decision.outcome is not Outcome.REDIRECT or self._is_apart(decision.link):
             return None
         self.apply(decision, visitor)
         return decision.location
@@ -100,9 +104,15 @@ class Visits:
         None, with nothing changed, if the owner cannot pay, or a page may stand in its place.
         """
         if not isinstance(known, Settled):
+            if known is APART:
+                return None
             self.apply(known, visitor)
             return ""
         decision, deciders = known.decision, known.deciders
+        link = None
+        if visitor.query:
+            link = None if decision is None else decision.link
+            visitor = self._resolver.heard(link, visitor)
         if deciders is not None and self._may_see_page(deciders, visitor):
             return None
         if visitor.is_get:
@@ -120,7 +130,14 @@ class Visits:
             elif decision.link is not None:
                 self._record(decision.link, kind, visitor, decision.choice)
         self._metrics.redirects += 1
-        return known.location if decision is None else decision.location
+        location = known.location if decision is None else decision.location
+        if visitor.query and deciders is None:
+            return self._resolver.passed_on(link, location, visitor)
+        return location
+
+    def _is_apart(self, link: Link | None) -> bool:
+        """Whether a link says something else to search engines than most do."""
+        return self.is_listed(link) is not self.is_listed(None)
 
     def look(self, host: int, code: str, visitor: Visitor) -> Decision:
         """Decides a look that is no visit (a preview page); costs and counts nothing.
@@ -128,7 +145,7 @@ class Visits:
         One that may be shown `is_alive`; HIDDEN, if its destination may not. It shows where this
         visitor would go.
         """
-        return self.resolve((host, code), msgspec.structs.replace(visitor, is_get=False))
+        return self.resolve((host, code), msgspec.structs.replace(visitor, is_get=False, query=""))
 
     def load_qr(self, host: int, code: str, visitor: Visitor) -> Decision:
         """Decides a load of the link's QR image, and counts it. Flush follows."""

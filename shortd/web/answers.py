@@ -105,15 +105,17 @@ def page(
     return Answer(http_status, [*headers, NO_STORE], body)
 
 
-def interstitial(content: Page) -> Answer:
-    """A plugin's page, under the policy that was made for it."""
+def interstitial(content: Page, *, is_listed: bool = False) -> Answer:
+    """A plugin's page, under the policy that was made for it. `is_listed`: search engines may list
+    it.
+    """
     headers: Headers = [
         _HTML,
         (b"content-security-policy", content.policy.encode("ascii")),
         (b"referrer-policy", content.referrer_policy.encode("ascii")),
         (b"x-content-type-options", b"nosniff"),
         (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
-        NO_INDEX,
+        *(() if is_listed else (NO_INDEX,)),
         NO_STORE,
     ]
     return Answer(200, headers, content.body)

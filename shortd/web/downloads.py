@@ -105,6 +105,8 @@ def stored_answer(
     services, asked = services_of(request), request.headers
     is_get = request.method == "GET"
     kind, headers = presentation(file)
+    if services.visits.visits.is_listed(address.link):
+        headers.remove(NO_INDEX)
     chosen = plan(
         file.stored_size,
         etag,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shortd.api.v2.terms import EntryTerms, FurtherTerms
 from shortd.hosts.destinations import UTM_NAMES
 from shortd.links.terms import TermChanges
-from shortd.models.links import Link, RareTerms, Terms
+from shortd.models.links import Forwarding, Link, RareTerms, Terms
 
 TERMS = set(Terms.__struct_fields__)
 FLAT = TERMS - {"utm"} | set(UTM_NAMES)
@@ -22,7 +22,9 @@ ANY_TERMS = st.builds(
     Terms,
     **dict.fromkeys(("tag", "valid_since", "expiration_utime", "expiration_count"), SMALL),
     **dict.fromkeys(("enabled", "counts_unique", "hidden"), st.booleans()),
-    **dict.fromkeys(("date_fallback", "count_fallback", "title", "tags"), st.text()),
+    **dict.fromkeys(("date_fallback", "count_fallback", "title", "tags", "note"), st.text()),
+    forwarding=st.sampled_from(Forwarding),
+    robots=st.sampled_from([None, False, True]),
     unique_minutes=SMALL,
     utm=st.none() | st.tuples(*[st.text()] * 5),
 )
@@ -39,9 +41,11 @@ def test_each_can_be_changed() -> None:
 
 
 def test_each_is_shown_and_taken_by_v2() -> None:
-    assert set(EntryTerms.__struct_fields__) == FLAT | {"password"}
+    called = {"hidden": "archived", "forwarding": "forward_query"}
+    named = {called.get(name, name) for name in FLAT}
+    assert set(EntryTerms.__struct_fields__) == named | {"password"}
     in_the_document = {"tag", "enabled", "expiration_utime", "expiration_count"}
-    assert set(FurtherTerms.__struct_fields__) >= FLAT - in_the_document
+    assert set(FurtherTerms.__struct_fields__) >= named - in_the_document
 
 
 @given(terms=ANY_TERMS, rare=RARE)

@@ -95,6 +95,13 @@ class Links:
         self.unique = self._make_with(unique_minutes=60)
         self.unique_split = self._make_with(unique_minutes=60, plugins={"ab": split})
         self.unique_limited = self._make_with(expiration_count=4, counts_unique=True)
+        self.passing_on = self._make(url="https://e.example/?a=1#f", forward_query="visitor")
+        self.own_stays = self._make(url="https://e.example/?a=1#f", forward_query="link")
+        self.passing_on_split = self._make(forward_query="visitor", plugins={"ab": split})
+        self.passing_on_page = self._make(forward_query="link", plugins={"page": {}, "ab": split})
+        self.listed = self._make(robots=True)
+        self.listed_split = self._make(robots=True, plugins={"page": {}, "ab": split})
+        self.not_listed = self._make(robots=False)
         self.counted_apart = (self.unique, self.unique_split, self.unique_limited)
 
     @property

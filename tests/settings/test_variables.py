@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,3 +96,63 @@ def test_every_setting_has_one_variable(names: list[str]) -> None:
     setting = ".".join(names)
     assert ".".join(path_of(name_of(setting))) == setting
     assert len(names) == 1 or is_setting(name_of(setting), "tcp://x")
+
+
+class TestFiles:
+    """Values that stand in a file, as secrets of containers do."""
+
+    @pytest.fixture
+    def secret(self, tmp_path: Path) -> Path:
+        return tmp_path / "secret"
+
+    @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+    def test_a_value_is_read(self, secret: Path, end: str) -> None:
+        secret.write_bytes(f"smtp://ann:pass%20word@mail.example{end}".encode())
+        settings = load(environ={"SHORTD_MAIL__SMTP_URL_FILE": str(secret)})
+        assert settings.mail.smtp_url == "smtp://ann:pass%20word@mail.example"
+
+    def test_one_without_a_section(self, secret: Path) -> None:
+        secret.write_text("https://s.example")
+        assert load(environ={"SHORTD_PUBLIC_URL_FILE": str(secret)}).public_url == (
+            "https://s.example"
+        )
+
+    def test_a_number_is_one(self, secret: Path) -> None:
+        secret.write_text("9000\n")
+        assert load(environ={"SHORTD_SERVER__PORT_FILE": str(secret)}).server.port == 9000
+
+    def test_what_is_wrong_in_it_is_told_without_it(self, secret: Path) -> None:
+        secret.write_text("ninety")
+        with pytest.raises(ConfigError) as caught:
+            load(environ={"SHORTD_SERVER__PORT_FILE": str(secret)})
+        [problem] = caught.value.problems
+        assert problem.startswith("SHORTD_SERVER__PORT_FILE: server.port: ")
+        assert "ninety" not in problem
+
+    def test_two_ways_are_one_too_many(self, secret: Path) -> None:
+        secret.write_text("9000")
+        environ = {"SHORTD_SERVER__PORT_FILE": str(secret), "SHORTD_SERVER__PORT": "9001"}
+        with pytest.raises(ConfigError, match="SHORTD_SERVER__PORT is set as well"):
+            load(environ=environ)
+
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            (None, "cannot be read: No such file"),
+            (b"\xff", "is no UTF-8 text"),
+            (b"x" * 65_537, "more than 65536 characters"),
+        ],
+    )
+    def test_files_that_are_none(self, secret: Path, content: bytes | None, words: str) -> None:
+        if content is not None:
+            secret.write_bytes(content)
+        with pytest.raises(ConfigError, match=f"SHORTD_MAIL__SMTP_URL_FILE: {secret} .*{words}"):
+            load(environ={"SHORTD_MAIL__SMTP_URL_FILE": str(secret)})
+
+    def test_one_that_never_ends_is_left(self) -> None:
+        with pytest.raises(ConfigError, match="more than"):
+            load(environ={"SHORTD_MAIL__SMTP_URL_FILE": "/dev/zero"})
+
+    def test_plugins_have_names_of_their_own(self) -> None:
+        settings = load(environ={"SHORTD_PLUGINS__AB__KEY_FILE": "/nowhere"})
+        assert settings.plugins.settings == {"ab": {"key_file": "/nowhere"}}

@@ -646,6 +646,70 @@ def test_a_query_is_forwarded_where_that_is_configured(
         assert app.request(method, f"{path}?{query}").headers["location"] == location
 
 
+OWN_TERMS = {
+    "server": ("https://t.example/?a=1&b=2", "https://t.example/?b=2&a=3&c=4"),
+    "no": ("https://t.example/?a=1&b=2", "https://t.example/?a=1&b=2"),
+    "visitor": ("https://t.example/?b=2&a=3&c=4", "https://t.example/?b=2&a=3&c=4"),
+    "link": ("https://t.example/?a=1&b=2&c=4", "https://t.example/?a=1&b=2&c=4"),
+}
+"""Where visits with `?a=3&c=4` go, where the settings forward no query, and where they do."""
+
+
+@pytest.mark.parametrize("forwards", [False, True])
+def test_a_link_says_itself_whether_queries_go_on(
+    serve: Callable[..., RunningApp], forwards: bool
+) -> None:
+    app = serve(LINKS__FORWARD_QUERY=str(forwards).lower())
+    owner = Owner(app)
+    for term, locations in OWN_TERMS.items():
+        path = owner.link("https://t.example/?a=1&b=2", forward_query=term)
+        # Thrice: read, remembered, and from memory.
+        for _ in range(3):
+            for method in ("GET", "HEAD"):
+                answer = app.request(method, f"{path}?a=3&c=4")
+                assert answer.headers["location"] == locations[forwards], term
+                answer = app.request(method, path)
+                assert answer.headers["location"] == "https://t.example/?a=1&b=2"
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_link_says_itself_whether_search_engines_may_list_it(
+    serve: Callable[..., RunningApp], listed: bool
+) -> None:
+    app = serve(LINKS__ROBOTS=str(listed).lower())
+    owner = Owner(app)
+    for term, expected in ((None, listed), (True, True), (False, False)):
+        path = owner.link("https://t.example/", robots=term)
+        for _ in range(3):
+            headers = app.get(path).headers
+            assert headers.get("x-robots-tag") == (None if expected else "noindex"), term
+        assert app.get(f"{path}+").headers["x-robots-tag"] == "noindex"
+
+
+def test_a_file_may_be_listed(app: RunningApp) -> None:
+    owner = Owner(app)
+    path = owner.link("https://t.example/")
+    file = app.new_file(b"Read me.", code="listed", robots=True)
+    answer = app.visit(file)
+    assert "x-robots-tag" not in answer.headers
+    assert "x-robots-tag" not in app.get(answer.headers["location"]).headers
+    assert app.get(path).headers["x-robots-tag"] == "noindex"
+
+
+@given(
+    st.sampled_from(["https://t.example/p", "https://t.example/p?x=1", "https://t.example/p?x#f"]),
+    st.text("axyz=&%7", max_size=20),
+)
+def test_where_the_own_stays_it_does(location: str, query: str) -> None:
+    address, _, own = location.partition("#")[0].partition("?")
+    forwarded = with_query(location, query.encode(), own_stays=True)
+    assert forwarded.startswith(f"{address}?{own}" if own else address)
+    after = forwarded.partition("#")[0].partition("?")[2]
+    if own:
+        assert [unquote_plus(pair.partition("=")[0]) for pair in after.split("&")].count("x") == 1
+    assert with_query(forwarded, query.encode(), own_stays=True) == forwarded
+
+
 @given(
     st.sampled_from(["https://t.example/p", "https://t.example/p?x=1", "https://t.example/p?x#f"]),
     st.binary(min_size=1, max_size=60),

@@ -123,7 +123,7 @@ def test_scripts_are_kept_by_browsers_and_so_are_their_imports(app: RunningApp, 
     answer = app.get(asset_path(name))
     assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
     assert "immutable" in answer.headers["cache-control"]
-    imported = re.findall(r'(?:from|import) "([^"]+)"', answer.text)
+    imported = re.findall(r'(?:from|import)"([^"]+)"', answer.text)
     assert imported == [asset_path(other) for other in SCRIPTS[name]]
 
 

@@ -26,7 +26,7 @@ CodeText = Annotated[str, Meta(max_length=128, description="Up to 32 of a-z, 0-9
 Size = Annotated[int, Meta(ge=1, le=1000, description="How many results on a page: 1 to 1000.")]
 PageNumber = Annotated[int, Meta(ge=0, le=2**31 - 1, description="Which page; 0 is the first.")]
 
-_SWITCHES = {"on": True, "off": False}
+_SWITCHES = {"on": True, "off": False, "true": True, "false": False, "1": True, "0": False}
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from shortd.api.v1.inputs import HexId, Input, Paged
 from shortd.api.v1.link_inputs import (
+    NOTHING,
     LinkText,
     OneLink,
     emptied,
@@ -23,9 +24,9 @@ from shortd.hosts.destinations import parse_destination
 from shortd.ids import link_hex_id
 from shortd.links import NewLink
 from shortd.links.searching import LINKS_READ, mentions, title_of
-from shortd.links.terms import TermChanges, check_characters
+from shortd.links.terms import NOTE_CHARACTERS, TermChanges, check_characters
 from shortd.models.accounts import Scope
-from shortd.models.links import Link, RareTerms
+from shortd.models.links import Forwarding, Link, RareTerms
 from shortd.teams.domains import domain_id
 
 DRAWN_LENGTHS = (5, 6, 7, 8)
@@ -71,12 +72,32 @@ class CampaignParameters(Input, frozen=True, kw_only=True):
         )
 
 
-class CreateLink(CampaignParameters, frozen=True, kw_only=True):
+class FurtherTerms(CampaignParameters, frozen=True, kw_only=True):
+    """All terms of calls that make a link or change one; but for the campaign, they are ours."""
+
+    start_date: LinkText | None = None
+    forward_query: Literal["server", "no", "visitor", "link"] | None = None
+    robots: bool | Literal["-"] | None = None
+    """`NOTHING`: as the settings have it."""
+    note: Annotated[str, Meta(max_length=4 * NOTE_CHARACTERS)] | None = None
+    archived: bool | None = None
+
+    def changes(self) -> TermChanges:
+        return msgspec.structs.replace(
+            super().changes(),
+            valid_since=start_of(self.start_date),
+            forwarding=self.forward_query and Forwarding[self.forward_query.upper()],
+            robots="server" if self.robots == NOTHING else self.robots,
+            note=emptied(self.note),
+            hidden=self.archived,
+        )
+
+
+class CreateLink(FurtherTerms, frozen=True, kw_only=True):
     team_id: HexId
     domain_id: HexId
     campaign_id: HexId | None = None
     no_title: bool = False
-    start_date: LinkText | None = None
     destination: UrlText
 
 
@@ -87,12 +108,12 @@ class CreatedOutput(Output, frozen=True, kw_only=True):
     link_title: str
 
 
-class UpdateLink(OneLink, frozen=True, kw_only=True):
+class UpdateLink(FurtherTerms, frozen=True, kw_only=True):
+    link_id: HexId
     title: LinkText | None = None
     code: LinkText | None = None
     tags: Tags | None = None
     hide: bool | None = None
-    start_date: LinkText | None = None
 
 
 @call("entity/link/list", scope=Scope.READ)
@@ -131,8 +152,7 @@ async def link_create(ctx: Context, args: CreateLink) -> CreatedOutput:
         services.teams.teams.get(ctx.account, args.team_id)
         host = services.teams.domains.host(ctx.account, args.team_id, args.domain_id)
         destination = parse_destination(args.destination, services.hosts.names, field="destination")
-        changes = msgspec.structs.replace(args.changes(), valid_since=start_of(args.start_date))
-        terms, password = await services.links.terms.of_new(changes)
+        terms, password = await services.links.terms.of_new(args.changes())
         title = None
         if not args.no_title:
             titles = services.links.titles
@@ -157,14 +177,14 @@ async def link_create(ctx: Context, args: CreateLink) -> CreatedOutput:
 
 @call("entity/link/update", scope=Scope.WRITE)
 async def link_update(ctx: Context, args: UpdateLink) -> Empty:
-    """Changes a link's title, code, tags or first day, hides it or shows it again."""
+    """Changes a link's title, code, tags or further terms, hides it or shows it again."""
     with link_errors():
-        changes = TermChanges(
+        changes = msgspec.structs.replace(
+            args.changes(),
             title=emptied(args.title),
             code=args.code,
             tags=None if args.tags is None else emptied(",".join(args.tags)),
-            hidden=args.hide,
-            valid_since=start_of(args.start_date),
+            hidden=args.hide if args.archived is None else args.archived,
         )
         await ctx.services.links.terms.change(ctx.account, number_of(args.link_id), changes)
     return Empty()

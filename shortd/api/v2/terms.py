@@ -6,7 +6,7 @@ The document's entry has a tag and two ways to expire; the other terms are ours.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -18,9 +18,15 @@ from shortd.hosts.destinations import UTM_NAMES
 from shortd.links.links import PLAIN_TERMS
 from shortd.links.passwords import PASSWORD_CHARACTERS
 from shortd.links.qr import QrOptions
-from shortd.links.terms import UTM_BYTES, WINDOW_MINUTES, TermChanges, TermsOfNew
+from shortd.links.terms import (
+    NOTE_CHARACTERS,
+    UTM_BYTES,
+    WINDOW_MINUTES,
+    TermChanges,
+    TermsOfNew,
+)
 from shortd.models.common import NEVER
-from shortd.models.links import Link
+from shortd.models.links import Forwarding, Link
 
 QrInput = QrOptions | bool | None
 """`qr` of the inputs: options, `true` for the defaults; `false`, null or absence for none."""
@@ -28,6 +34,13 @@ QrInput = QrOptions | bool | None
 TAGS = 50
 TagName = Annotated[str, Meta(min_length=1, max_length=64)]
 Address = Annotated[str, Meta(max_length=16_384, description="A URL; empty for none.")]
+ForwardQuery = Annotated[
+    Literal["server", "no", "visitor", "link"],
+    Meta(
+        description="Whether visitors' queries go on, and whose values count; server: as the"
+        " settings have it."
+    ),
+]
 Parameter = Annotated[str, Meta(max_length=UTM_BYTES, description="Empty for none.")]
 
 
@@ -65,7 +78,17 @@ class FurtherTerms(Credentials, frozen=True, kw_only=True):
     utm_content: Parameter | UnsetType = UNSET
     title: Annotated[str, Meta(max_length=2048, description="Empty for none.")] | UnsetType = UNSET
     tags: Annotated[list[TagName], Meta(max_length=TAGS)] | UnsetType = UNSET
-    hidden: bool | UnsetType = UNSET
+    archived: (
+        Annotated[bool, Meta(description="Left out of lists; it goes on redirecting.")] | UnsetType
+    ) = UNSET
+    forward_query: ForwardQuery | UnsetType = UNSET
+    robots: (
+        Annotated[bool | None, Meta(description="Whether search engines may list it.")] | UnsetType
+    ) = UNSET
+    note: (
+        Annotated[str, Meta(max_length=4 * NOTE_CHARACTERS, description="Visitors never see it.")]
+        | UnsetType
+    ) = UNSET
 
 
 class NewTerms(FurtherTerms, frozen=True, kw_only=True):
@@ -98,7 +121,10 @@ class EntryTerms(Output, frozen=True, kw_only=True):
     utm_content: str
     title: str
     tags: list[str]
-    hidden: bool
+    archived: bool
+    forward_query: str
+    robots: bool | None
+    note: str
 
 
 _NO_UTM = ("",) * len(UTM_NAMES)
@@ -113,6 +139,12 @@ def given_terms(args: FurtherTerms) -> dict[str, Any]:
     given = {name: value for name, value in values if value is not UNSET}
     if "tags" in given:
         given["tags"] = _joined(given["tags"])
+    if "archived" in given:
+        given["hidden"] = given.pop("archived")
+    if "forward_query" in given:
+        given["forwarding"] = Forwarding[given.pop("forward_query").upper()]
+    if "robots" in given and given["robots"] is None:
+        given["robots"] = "server"
     return given
 
 
@@ -138,6 +170,8 @@ def shown_terms(link: Link) -> EntryTerms:
     utm = zip(UTM_NAMES, fields.pop("utm") or _NO_UTM, strict=True)
     tags = [name for name in fields.pop("tags").split(",") if name]
     password = link.rare is not None and link.rare.password is not None
+    fields["archived"] = fields.pop("hidden")
+    fields["forward_query"] = fields.pop("forwarding").name.lower()
     return EntryTerms(**fields, **dict(utm), tags=tags, password=password)
 
 

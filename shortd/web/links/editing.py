@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Response
@@ -19,10 +19,16 @@ from shortd.links.endings import is_free
 from shortd.links.plugin_data import data_of
 from shortd.links.queries import tag_names
 from shortd.links.tagging import tags_of
-from shortd.links.terms import TEXT_CHARACTERS, UTM_BYTES, WINDOW_MINUTES, TermChanges
+from shortd.links.terms import (
+    NOTE_CHARACTERS,
+    TEXT_CHARACTERS,
+    UTM_BYTES,
+    WINDOW_MINUTES,
+    TermChanges,
+)
 from shortd.models.accounts import Account
 from shortd.models.common import NEVER
-from shortd.models.links import NO_RARE_TERMS, Link
+from shortd.models.links import NO_RARE_TERMS, Forwarding, Link
 from shortd.services import Services
 from shortd.web import forms, session
 from shortd.web.forms import Form, again, filled
@@ -63,6 +69,8 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
     utm_campaign: Parameter = ""
     utm_term: Parameter = ""
     utm_content: Parameter = ""
+    forward_query: Literal["server", "no", "visitor", "link"] | None = None
+    robots: Literal["server", "yes", "no"] | None = None
 
 
 class Until(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +92,7 @@ class Who(msgspec.Struct, frozen=True, kw_only=True):
 class Lists(msgspec.Struct, frozen=True, kw_only=True):
     tags: Text = ""
     hidden: bool = False
+    note: Annotated[str, Meta(max_length=4 * NOTE_CHARACTERS)] | None = None
     place: Annotated[str, Meta(max_length=64)] = ""
     """"team:ID" or "campaign:ID"; empty for where it is."""
 
@@ -92,6 +101,7 @@ class PluginData(msgspec.Struct, frozen=True, kw_only=True):
     remove: bool = False
 
 
+_ROBOTS: dict[str, bool | Literal["server"]] = {"server": "server", "yes": True, "no": False}
 _GROUPS: dict[str, type[Any]] = {"where": Where, "until": Until, "who": Who, "lists": Lists}
 _FIELDS = {
     "code": "ending",
@@ -187,6 +197,8 @@ async def _save(services: Services, account: Account, link: Link, value: Any) ->
                 destination=None if link.filekey else value.destination,
                 title=value.title,
                 code=None if moves or value.ending == link.code else value.ending,
+                forwarding=value.forward_query and Forwarding[value.forward_query.upper()],
+                robots=value.robots and _ROBOTS[value.robots],
                 **utm,
             )
             await change(account, link.id, changes)
@@ -226,7 +238,9 @@ async def _save(services: Services, account: Account, link: Link, value: Any) ->
             await change(
                 account,
                 link.id,
-                TermChanges(tags=",".join(tag_names(value.tags)), hidden=value.hidden),
+                TermChanges(
+                    tags=",".join(tag_names(value.tags)), hidden=value.hidden, note=value.note
+                ),
             )
             await _place(services, account, link, value.place, now)
 
@@ -327,11 +341,18 @@ def _forms(link: Link) -> dict[str, Form[Any]]:
             ending=link.code,
             host=str(link.host),
             title=terms.title,
+            forward_query=terms.forwarding.name.lower(),
+            robots={None: "server", True: "yes", False: "no"}[terms.robots],
             **utm,
         ),
         "until": until,
         "who": filled(),
-        "lists": filled(tags=terms.tags, hidden="1" if terms.hidden else "", place=_place_of(link)),
+        "lists": filled(
+            tags=terms.tags,
+            hidden="1" if terms.hidden else "",
+            note=terms.note,
+            place=_place_of(link),
+        ),
     }
 
 

@@ -17,10 +17,10 @@ from litestar.types import HTTPScope
 from msgspec import structs
 
 from shortd import errors
-from shortd.hosts.destinations import with_query, without_mark
+from shortd.hosts.destinations import without_mark
 from shortd.links.qr import QrOptions
 from shortd.models.files import Encryption
-from shortd.models.links import Link
+from shortd.models.links import Forwarding, Link
 from shortd.services import Services
 from shortd.visits.decisions import Decision, Outcome, Visitor, refusal_of
 from shortd.visits.request_heads import REFERRER_LIMIT
@@ -73,7 +73,6 @@ class Follow:
         self._continuations = services.sharing.continuations
         self._now = services.clock.now
         self._status = services.settings.links.redirect_status
-        self._forward_query = services.settings.links.forward_query
 
     def answer(self, scope: HTTPScope, path: re.Match[str]) -> Answer:
         """The whole response to a request for a link or its preview, by its `LINK_PATH`. It may
@@ -155,7 +154,7 @@ class Follow:
             self._now(),
             is_get=is_get,
             is_qr=is_qr,
-            query=rest.decode("latin-1") if self._forward_query else "",
+            query=rest.decode("latin-1"),
         )
         payer = self._heads.who_pays(head, peer, visitor.address, is_head=method == "HEAD")
         reader = self._pages.reader(head)
@@ -164,15 +163,12 @@ class Follow:
     def lead_on(self, decision: Decision, request: LinkRequest) -> Answer:
         """The answer to a visit that was decided and applied."""
         if decision.outcome is Outcome.REDIRECT:
-            location = decision.location
-            if request.visitor.query:
-                location = with_query(location, request.visitor.query.encode("latin-1"))
-            return _redirect(self._status, location)
+            return self._redirect(self._status, decision.location, decision.link)
         if decision.page is not None:
-            return interstitial(decision.page)
+            return interstitial(decision.page, is_listed=self._visits.is_listed(decision.link))
         if decision.outcome is Outcome.FILE:
             location = self._file_location(decision, request)
-            return _redirect(302, location)
+            return self._redirect(302, location, decision.link)
         if decision.outcome is Outcome.PROTECTED and decision.link is not None:
             return self.ask(decision.link, request)
         return self._preview(decision, request)
@@ -180,10 +176,13 @@ class Follow:
     def ask(self, link: Link, request: LinkRequest, *, is_wrong: bool = False) -> Answer:
         """The page that asks for a link's password; `is_wrong` if the last one was not it."""
         visitor = request.visitor
+        forwarded = ""
+        if self._visits.forwarding_of(link) is not Forwarding.NO:
+            forwarded = visitor.query
         content = PasswordPage(
             short_url=self._services.hosts.short_url(link),
             code=link.code,
-            query="&".join(filter(None, ("qr" if visitor.is_qr else "", visitor.query))),
+            query="&".join(filter(None, ("qr" if visitor.is_qr else "", forwarded))),
             referrer=visitor.referrer,
             is_wrong=is_wrong,
         )
@@ -191,6 +190,12 @@ class Follow:
         headers = [*LEADING_PAGE_HEADERS, NO_INDEX]
         template = "visitor/password.html"
         return page(self._pages, template, request.reader, status, headers=headers, page=content)
+
+    def _redirect(self, status: int, location: str, link: Link | None) -> Answer:
+        headers: Headers = [(b"location", location.encode("ascii")), NO_STORE]
+        if not self._visits.is_listed(link):
+            headers.append(NO_INDEX)
+        return Answer(status, headers)
 
     def _file_location(self, decision: Decision, request: LinkRequest) -> str:
         """A signed download address, or the page that unlocks the file."""
@@ -235,10 +240,6 @@ def link_refusal(pages: Pages, error: errors.ShortdError, reader: Reader | None)
     answer = error_answer(pages, error, reader)
     answer.headers.append(NO_INDEX)
     return answer
-
-
-def _redirect(status: int, location: str) -> Answer:
-    return Answer(status, [(b"location", location.encode("ascii")), NO_STORE, NO_INDEX])
 
 
 def _preview_file(decision: Decision) -> PreviewFile | None:

@@ -104,6 +104,10 @@ class World:
             "uniqueTime": 15,
             "password": "238",
             "startDate": "24/12/2022",
+            "forwardQuery": "link",
+            "robots": "true",
+            "note": "For the flyer.",
+            "archived": "false",
             "date": "10/10/2031",
             "click": "100",
             "type": "0",
@@ -179,6 +183,8 @@ def bad_values(of: inspect.Type) -> Iterator[Any]:
                 yield "x" * (longest + 1)
             if pattern is not None:
                 yield from ("\0", "é" * 24, "x" * 10_000, "g" * 24, "a" * 23, "a" * 24 + "\n")
+        case inspect.LiteralType():
+            yield from (5, [], {}, "nobody", "\0")
         case inspect.EnumType():
             yield from (5, True, [], {}, Role.MEMBER.upper(), "nobody", "\0")
         case inspect.DateType():

@@ -33,7 +33,10 @@ PLAIN: dict[str, Any] = {
     "utm_content": "",
     "title": "",
     "tags": [],
-    "hidden": False,
+    "archived": False,
+    "forward_query": "server",
+    "robots": None,
+    "note": "",
 }
 OTHER: dict[str, Any] = {
     "tag": -5,
@@ -53,7 +56,10 @@ OTHER: dict[str, Any] = {
     "utm_content": "top",
     "title": "A title",
     "tags": ["print", "two words"],
-    "hidden": True,
+    "archived": True,
+    "forward_query": "link",
+    "robots": True,
+    "note": "For the flyer.\nSecond edition",
 }
 SHOWN = OTHER | {"password": True}
 
@@ -137,7 +143,7 @@ def test_a_file_can_have_them_too(app: RunningApp) -> None:
 def test_a_wrong_one_changes_nothing(owner: Person, name: str, value: Any, field: str) -> None:
     entry = owner.shorten(url=TARGET)
     refusal = owner.refused(
-        "set_terms", shorturl=entry["shorturl"], **{"hidden": True, name: value}
+        "set_terms", shorturl=entry["shorturl"], **{"archived": True, name: value}
     )
     assert (refusal["http_status"], refusal["field"]) == (400, field)
     assert terms(owner, entry["shorturl"]) == PLAIN

@@ -107,9 +107,24 @@ def test_who_may_follow_it(ann: Surfer, app: RunningApp, short_url: str) -> None
 
 
 def test_in_which_lists_it_is(ann: Surfer, short_url: str) -> None:
-    save(ann, short_url, "lists", tags="print, shop", hidden="1")
+    save(ann, short_url, "lists", tags="print, shop", hidden="1", note="One.\r\nTwo <b>")
     found = terms(ann, short_url)
-    assert (found["tags"], found["hidden"]) == (["print", "shop"], True)
+    assert (found["tags"], found["archived"]) == (["print", "shop"], True)
+    assert found["note"] == "One.\nTwo <b>"
+
+
+def test_what_it_says_to_others(ann: Surfer, short_url: str) -> None:
+    for query, robots, shown in (
+        ("visitor", "yes", True),
+        ("link", "no", False),
+        ("no", "", False),
+    ):
+        save(ann, short_url, "where", **WHERE, forward_query=query, robots=robots)
+        found = terms(ann, short_url)
+        assert (found["forward_query"], found["robots"]) == (query, shown)
+    save(ann, short_url, "where", **WHERE, forward_query="server", robots="server")
+    found = terms(ann, short_url)
+    assert (found["forward_query"], found["robots"]) == ("server", None)
 
 
 @pytest.mark.parametrize(
