@@ -6,16 +6,19 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shortd.client.crypto import FileKey
 from shortd.clock import DAY, SECOND
+from shortd.files.boxes import give_box
 from shortd.files.frames import BOUND_FRAME_BYTES
 from shortd.files.manifests import stored_bytes
 from shortd.sharing.incoming import OPEN_OF_CLIENT, OPEN_UPLOADS, PART_BYTES
-from shortd.store.schema import UPLOADS
+from shortd.store.schema import LINKS, LINKS_BY_ID, UPLOADS
+from shortd.store.txn import WriteTxn
 from shortd.testing import RunningApp, open_app
 from shortd.upkeep.administration import Changes
 from tests.conftest import GENEROUS
@@ -545,3 +548,28 @@ class TestMail:
         assert before <= 24
         known.send("/-/forgot", {"name": "ann"})
         assert len(self.mails(app)) == before + 1
+
+
+def test_another_owner_has_all_of_it(app: RunningApp, ann: Surfer) -> None:
+    """As who takes over what somebody leaves in a team."""
+    entry = create(ann)
+    sender = Sender(app, entry)
+    sender.form(("a", b"xyz"))
+    filekey = sender.begin(2).json()["filekey"]
+    sender.part(filekey, 0, b"xy")
+    ben = Surfer(app)
+    ben.sign_up("ben")
+    heir = ben.credentials["userid"]
+
+    def give(txn: WriteTxn) -> None:
+        link = LINKS_BY_ID.get(txn, (entry["id"],))
+        assert link is not None
+        give_box(txn, link.box, heir)
+        LINKS.put(txn, (link.host, link.code), msgspec.structs.replace(link, owner=heir))
+
+    app.run(app.services.store.write(give))
+    assert (kept(app, ann), kept(app, ben)) == (0, 5)
+    assert sender.script("finish", filekey=filekey).status_code == 200
+    assert len(listed(ben, entry)) == 2
+    assert ann.app.refused("list_box", **ann.credentials, shorturl=entry["shorturl"])
+    assert_sound(app)
