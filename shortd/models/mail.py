@@ -49,7 +49,7 @@ class Mail(msgspec.Struct, array_like=True, frozen=True):
     given_up_utime: int = 0
     """0 while it waits."""
     language: str = ""
-    """Code of the language that the account has chosen, where the mail is in more than one."""
+    """Code of a catalogue; empty for the server's usual language."""
 
 
 class MailHistory(msgspec.Struct, array_like=True, frozen=True):

@@ -45,7 +45,7 @@ def test_a_mail_has_both_texts_with_the_same_link(purpose: MailPurpose) -> None:
 @pytest.mark.parametrize("code", ["17", ""])
 def test_a_mail_about_a_box_leads_to_it(language: str, code: str) -> None:
     told = msgspec.structs.replace(row(MailPurpose.BOX), code=code, language=language)
-    pages = Messages("https://s.example.org", "", "https://links.example.org")
+    pages = Messages("https://s.example.org", "", pages_url="https://links.example.org")
     mail = parsed(pages.compose(told).as_bytes(policy=SMTP))
     link = "https://links.example.org/-/boxes" + (f"/{code}" if code else "")
     assert link_of(mail) == link

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from litestar.exceptions import InternalServerException
+from multipart import MultipartSegment
 
 from shortd import errors
 from shortd.files.blobs import Blob, Blobs, BlobWriter
@@ -87,7 +88,7 @@ class Received:
                 elif self._blob is not None:
                     raise errors.BAD_FORM("The body is not the form of this page.")
                 else:
-                    filename = _text(part.filename or "").replace("%22", '"')
+                    filename = filename_of(part)
                     blob = await self._saved(parts, min(largest, of_each))
                     largest -= blob.size
                     if not filename:
@@ -124,6 +125,7 @@ def announced(request: AnyRequest) -> int:
     return int(length) if length.isascii() and length.isdigit() and len(length) < 19 else 0
 
 
-def _text(name: str) -> str:
-    """A name that was read byte by byte."""
-    return name.encode("latin-1", "replace").decode("utf-8", "replace")
+def filename_of(part: MultipartSegment) -> str:
+    """The name that a browser gives its file, which was read byte by byte; empty if it has none."""
+    name = (part.filename or "").encode("latin-1", "replace").decode("utf-8", "replace")
+    return name.replace("%22", '"')
