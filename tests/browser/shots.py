@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from tests.browser.conftest import ARGUMENTS, light_chromium
 from tests.browser.parts import show_parts
 from tests.browser.shelf import filled_shelf, new_shelf
+from tests.bundles import new_bundle
 from tests.conftest import GENEROUS
 from tests.server_process import ServerProcess
 
@@ -165,6 +166,12 @@ def share_queue(tab: Page, site: ServerProcess) -> None:
     tab.locator("#file").set_input_files([file])  # type: ignore[arg-type]
 
 
+def bundle(tab: Page, site: ServerProcess) -> None:
+    names = ["readme.txt", *(f"photos/2026/IMG_{number:04}.jpg" for number in range(70))]
+    entry = new_bundle(site, {name: bytes(2400) for name in names}, filename="Summer 2026")
+    tab.goto(entry["shorturl"])
+
+
 PAGES: Mapping[str, Open] = {
     "parts": show_parts,
     "home": at("/"),
@@ -181,6 +188,7 @@ PAGES: Mapping[str, Open] = {
     "verify": at(f"/-/verify?email=ada@example.org&code={'0' * 32}"),
     "reset": at(f"/-/reset?email=ada@example.org&code={'0' * 32}"),
     "unlock": at("/-/unlock"),
+    "bundle": bundle,
     "docs": at("/-/docs"),
     "login": at("/-/login"),
     "login-refused": login_refused,
