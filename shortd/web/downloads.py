@@ -22,6 +22,7 @@ from shortd.file_names import shortened
 from shortd.files.blobs import CHUNK_BYTES, Blobs
 from shortd.files.transfers import send_file_of
 from shortd.models.files import Encryption, File, FilePart
+from shortd.models.links import Link
 from shortd.sharing.addresses import FileAddress
 from shortd.web.answers import NO_INDEX, NO_STORE, Answer, Headers
 from shortd.web.guard import only_elsewhere
@@ -88,27 +89,26 @@ async def download(request: AnyRequest) -> ASGIApp:
     if content is None:
         raise errors.NOT_FOUND()
     file, parts = content
-    # A file in a box is its owner's alone.
-    is_listed = not address.filekey and services.visits.visits.is_listed(address.link)
-    return stored_answer(request, file, filekey, parts, is_listed=is_listed)
+    return stored_answer(request, address.link, file, filekey, parts)
 
 
 def stored_answer(
     request: AnyRequest,
+    link: Link | None,
     file: File,
     etag: str,
     parts: Sequence[FilePart],
     *,
     start: int | None = None,
-    is_listed: bool = False,
 ) -> ASGIApp:
-    """What a request asks of stored bytes: all of `parts`, or `file.stored_size` of them from
-    `start` on. `is_listed`: search engines may keep it.
+    """What a request asks of the stored bytes of a link: all of `parts`, or `file.stored_size` of
+    them from `start` on.
     """
     services, asked = services_of(request), request.headers
     is_get = request.method == "GET"
     kind, headers = presentation(file)
-    if is_listed:
+    # A file in a box is its owner's alone.
+    if not file.box and services.visits.visits.is_listed(link):
         headers.remove(NO_INDEX)
     chosen = plan(
         file.stored_size,

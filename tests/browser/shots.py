@@ -21,6 +21,7 @@ from tests.browser.conftest import ARGUMENTS, light_chromium
 from tests.browser.operating import ADMIN_PAGES
 from tests.browser.parts import show_parts
 from tests.browser.shelf import Shelf, filled_shelf, filled_team, new_shelf
+from tests.bundles import new_bundle
 from tests.conftest import GENEROUS
 from tests.server_process import ServerProcess
 
@@ -249,6 +250,12 @@ def _box(shelf: Shelf, name: str, **terms: object) -> dict[str, Any]:
     return entry
 
 
+def bundle(tab: Page, site: ServerProcess) -> None:
+    names = ["readme.txt", *(f"photos/2026/IMG_{number:04}.jpg" for number in range(70))]
+    entry = new_bundle(site, {name: bytes(2400) for name in names}, filename="Summer 2026")
+    tab.goto(entry["shorturl"])
+
+
 PAGES: Mapping[str, Open] = {
     "parts": show_parts,
     "home": at("/"),
@@ -270,6 +277,7 @@ PAGES: Mapping[str, Open] = {
     "verify": at(f"/-/verify?email=ada@example.org&code={'0' * 32}"),
     "reset": at(f"/-/reset?email=ada@example.org&code={'0' * 32}"),
     "unlock": at("/-/unlock"),
+    "bundle": bundle,
     "docs": at("/-/docs"),
     "login": at("/-/login"),
     "login-refused": login_refused,

@@ -191,6 +191,49 @@ def test_cut_off_it_goes_on(
     assert shell.transfers() == []
 
 
+@pytest.mark.parametrize("password", [None, "our old summer house"], ids=["plain", "encrypted"])
+def test_a_killed_send_goes_on(
+    relay: tuple[Relay, ServerProcess], folder: Path, noise: bytes, password: str | None
+) -> None:
+    wire, server = relay
+    (folder / "trip").mkdir()
+    (folder / "trip/noise").write_bytes(noise)
+    (folder / "trip/a").write_bytes(b"first")
+    shell = Shell(folder, server.environ["SHORTD_PUBLIC_URL"])
+    flags = [] if password is None else ["--password"]
+    wire.up.hold_after(18 << 20)
+    process = shell.start("send", "trip", *flags, password=password)
+    assert wire.up.held.wait(60)
+    process.kill()
+    ended(process)
+    wire.up.release()
+    short_url = shell.send("trip", password=password)
+    # Two parts of 8 MiB go at once: the third had begun, so one was acknowledged at least.
+    assert wire.up.passed < 13 << 20
+    assert shell.transfers() == []
+    found = shell.fetch(short_url, "-o", "back", password=password)
+    there = contents(found) if password is None else in_zip(found)
+    assert there == {"trip/a": b"first", "trip/noise": noise}
+
+
+def test_a_file_that_changes_meanwhile_is_not_sent(
+    relay: tuple[Relay, ServerProcess], folder: Path, noise: bytes
+) -> None:
+    wire, server = relay
+    (folder / "trip").mkdir()
+    (folder / "trip/a").write_bytes(noise)
+    (folder / "trip/b").write_bytes(b"before")
+    shell = Shell(folder, server.environ["SHORTD_PUBLIC_URL"])
+    wire.up.hold_after(10 << 20)
+    process = shell.start("send", "trip")
+    assert wire.up.held.wait(60)
+    (folder / "trip/b").write_bytes(b"after that")
+    wire.up.release()
+    status, output, error = ended(process)
+    assert (status, output) == (1, "")
+    assert "b has changed while it was being sent" in error
+
+
 def listing(**told: Any) -> dict[str, Any]:
     entry = {"path": "../../x", "filesize": 1, "url": "/-/bundles/k/0?a", "etag": '"e"'}
     return {"filename": "../up", "entries": [entry], "next": None, **told}

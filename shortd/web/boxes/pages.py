@@ -161,7 +161,7 @@ async def download(request: AnyRequest) -> ASGIApp:
     if content is None:
         raise errors.NOT_FOUND()
     file, parts = content
-    return stored_answer(request, file, filekey, parts)
+    return stored_answer(request, link, file, filekey, parts)
 
 
 @show("/-/boxes/{link_id:int}/all.zip")

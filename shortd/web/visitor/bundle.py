@@ -93,7 +93,8 @@ async def one(request: AnyRequest) -> ASGIApp:
         filetype=entry.filetype,
         stored_size=entry.size,
     )
-    return stored_answer(request, file, tag_of(filekey, number), content.parts, start=start)
+    tag = tag_of(filekey, number)
+    return stored_answer(request, address.link, file, tag, content.parts, start=start)
 
 
 def name_of(entry: BundleEntry) -> str:
