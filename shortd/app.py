@@ -51,6 +51,7 @@ from shortd.web.visitor.bundle import HANDLERS as BUNDLE_HANDLERS
 from shortd.web.visitor.follow import Follow, link_refusal
 from shortd.web.visitor.mailed import HANDLERS as MAILED_HANDLERS
 from shortd.web.visitor.opening import HANDLERS as OPENING_HANDLERS
+from shortd.web.visitor.reporting import HANDLERS as REPORTING_HANDLERS
 from shortd.web.visitor.sending import HANDLERS as SENDING_HANDLERS
 from shortd.web.visitor.unlock import HANDLERS as UNLOCK_HANDLERS
 
@@ -177,6 +178,7 @@ def _routed(*routers: Router) -> Litestar:
             *MY_DATA_HANDLERS,
             *KEYS_HANDLERS,
             *OPENING_HANDLERS,
+            *REPORTING_HANDLERS,
             *SENDING_HANDLERS,
             *SHARE_HANDLERS,
             *TEAM_HANDLERS,

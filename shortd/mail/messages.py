@@ -30,6 +30,7 @@ _SUBJECTS = {
     MailPurpose.VERIFY.value: Sentence("Verify your e-mail address"),
     MailPurpose.RESET.value: Sentence("Choose a new password"),
     MailPurpose.BOX.value: Sentence("Files were sent to you"),
+    MailPurpose.REPORT.value: Sentence("Visitors have reported links"),
     "test": Sentence("Mail from shortd works"),
 }
 
@@ -64,6 +65,9 @@ class Messages:
         kind = mail.purpose.value
         if mail.purpose is MailPurpose.BOX:
             link = f"{self._pages_url}/-/boxes" + (f"/{mail.code}" if mail.code else "")
+        elif mail.purpose is MailPurpose.REPORT:
+            # Nothing of what a stranger has written, nor of which link.
+            link = f"{self._public_url}/-/admin/reports"
         else:
             query = urlencode({"email": recipient.addr_spec, "code": mail.code})
             link = f"{self._public_url}/-/{kind}?{query}"

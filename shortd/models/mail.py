@@ -15,6 +15,8 @@ class MailPurpose(StrEnum):
     BOX = "box"
     """Something came into a box: there is no code, but the id of its link, or nothing for several.
     """
+    REPORT = "report"
+    """None at all: it tells an operator that a link was reported."""
 
 
 class MailedCode(msgspec.Struct, array_like=True, frozen=True):
@@ -39,7 +41,8 @@ class Mail(msgspec.Struct, array_like=True, frozen=True):
     purpose: MailPurpose
     recipient: str
     code: str
-    """In the clear until the mail is delivered; empty once it is given up."""
+    """In the clear until the mail is delivered; empty once it is given up, and in one that has
+    none."""
     create_utime: int
     next_utime: int
     """When to try next."""

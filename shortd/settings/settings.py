@@ -222,6 +222,8 @@ class WebSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     same, with the file encrypted and its key in the link; whoever knows a password."""
     boxes: bool = True
     """Whether who has signed up may have boxes, into which others send files."""
+    reports: bool = True
+    """Whether visitors may report links to the operators."""
     language: str = "en"
     """For who asks for none of those that there are."""
     languages: str = ""
