@@ -178,7 +178,7 @@ def test_a_file_changes_what_it_names_and_nothing_else(file: Path) -> None:
         ("web.languages = '/nosuch'", "web.languages: expected a folder of catalogues"),
         (
             "web.language = 'tlh'",
-            "web.language: there is no catalogue for 'tlh', only for en, de",
+            "web.language: there is no catalogue for 'tlh', only for en, de, fr",
         ),
         ("plugins.settings = 1", "plugins.settings: unknown setting"),
     ],
