@@ -37,6 +37,7 @@ from shortd.web.admin import HANDLERS as ADMIN_HANDLERS
 from shortd.web.admin.operators import as_seen
 from shortd.web.answers import error_answer, paced
 from shortd.web.bodies import IncomingBody
+from shortd.web.boxes.pages import HANDLERS as BOXES_HANDLERS
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
 from shortd.web.extensions import plugin_routes
 from shortd.web.frame import HANDLERS as FRAME_HANDLERS
@@ -52,10 +53,12 @@ from shortd.web.share.pages import HANDLERS as SHARE_HANDLERS
 from shortd.web.site import HANDLERS as SITE_HANDLERS
 from shortd.web.teams import HANDLERS as TEAM_HANDLERS
 from shortd.web.tools import HANDLERS as TOOLS_HANDLERS
+from shortd.web.visitor.bundle import HANDLERS as BUNDLE_HANDLERS
 from shortd.web.visitor.follow import Follow, link_refusal
 from shortd.web.visitor.mailed import HANDLERS as MAILED_HANDLERS
 from shortd.web.visitor.opening import HANDLERS as OPENING_HANDLERS
 from shortd.web.visitor.reporting import HANDLERS as REPORTING_HANDLERS
+from shortd.web.visitor.sending import HANDLERS as SENDING_HANDLERS
 from shortd.web.visitor.unlock import HANDLERS as UNLOCK_HANDLERS
 
 _BY_STATUS = {
@@ -179,6 +182,8 @@ def _routed(*routers: Router) -> Litestar:
             *v1.HANDLERS,
             *v2.HANDLERS,
             *ADMIN_HANDLERS,
+            *BOXES_HANDLERS,
+            *BUNDLE_HANDLERS,
             *DOWNLOAD_HANDLERS,
             *FRAME_HANDLERS,
             *HOME_HANDLERS,
@@ -196,6 +201,7 @@ def _routed(*routers: Router) -> Litestar:
             *FACTORS_HANDLERS,
             *OPENING_HANDLERS,
             *REPORTING_HANDLERS,
+            *SENDING_HANDLERS,
             *SHARE_HANDLERS,
             *TEAM_HANDLERS,
             *TOOLS_HANDLERS,

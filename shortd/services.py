@@ -226,7 +226,15 @@ async def _wire(
     metrics.register(links.titles)
     visits = open_visits(store, settings, hosts, limits, visitors, plugins, clicks, metrics, random)
     sharing = await open_sharing(
-        store, settings, security.guessing, limits, clicks, links.links, visits.visits, random
+        store,
+        settings,
+        security.guessing,
+        limits,
+        clicks,
+        links.links,
+        visits.visits,
+        hashes,
+        random,
     )
     metrics.register(RoomMetrics(store, clicks.clicks, sharing.files.blobs, timeline))
     return Services(

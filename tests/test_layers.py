@@ -31,12 +31,12 @@ FLOORS = (
     "files security hosts limits visitors",
     "store settings journal",
     "errors fields field_errors file_names languages models ids names mail_addresses spreadsheets"
-    " blocks clock",
+    " blocks clock zips",
 )
 """From the top down: a room imports from floors below its own, never from its neighbours."""
 ALONE = {"client", "__main__"}
-"""`client` imports nothing of the server but how file names are cut, and only the command line
-imports it."""
+"""`client` imports nothing of the server but how file names are cut and zips are written, and only
+the command line imports it."""
 HEIGHT = {room: -floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
 WORDS = set(FLOORS[-1].split())
 """At the root of the package; these may import each other."""
@@ -84,7 +84,7 @@ def _stands_below(other: str, room: str) -> bool:
     if room == "__main__" or (room == "commands" and other == "client"):
         return True
     if room in ALONE or other in ALONE:
-        return (room, other) == ("client", "file_names")
+        return room == "client" and other in ("file_names", "zips")
     return {room, other} <= WORDS or HEIGHT.get(other, 0) < HEIGHT.get(room, 1)
 
 

@@ -118,9 +118,7 @@ class Identities:
             rows = [row for _, row in IDENTITIES.scan(txn, (userid,))]
         return sorted(rows, key=lambda row: row.create_utime)
 
-    async def unlink(
-        self, account: Account, identity_id: str, now: int, *, password: bool
-    ) -> bool:
+    async def unlink(self, account: Account, identity_id: str, now: int, *, password: bool) -> bool:
         """Ends one; whether there was one of that id. LAST_WAY if nothing else opens the account;
         `password` says whether a password opens anything here."""
 

@@ -32,9 +32,13 @@ if TYPE_CHECKING:
     from shortd.client.progress import Progress
     from shortd.client.send import Terms
 
+ZIP_TYPE = "application/zip"
+
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE…", type=click.Path(exists=True, allow_dash=True)
+)
 @click.option("--name", help="The name to share it under; needed for standard input.")
 @click.option("--password", is_flag=True, help="Encrypt it under a password that is asked for.")
 @click.option("--key-link", is_flag=True, help="Encrypt it under a key that the link carries.")
@@ -66,7 +70,7 @@ if TYPE_CHECKING:
 @click.option("--username", metavar="NAME", help="Log in by name or e-mail; asks for a password.")
 @common_options
 def send(
-    file: str,
+    files: tuple[str, ...],
     name: str | None,
     password: bool,
     key_link: bool,
@@ -83,9 +87,13 @@ def send(
 ) -> None:
     """Share FILE (- for standard input) and print its short URL.
 
-    Sent again after an interruption, it goes on where it was.
+    Several files, and folders, get one short URL; encrypted, they are one zip. Sent again after an
+    interruption, it goes on where it was.
     """
-    if file == "-" and not name:
+    is_input = "-" in files
+    if is_input and len(files) > 1:
+        raise click.UsageError("Standard input cannot be sent together with files.")
+    if is_input and not name:
         raise click.UsageError("Standard input needs a --name.")
     if password and key_link:
         raise click.UsageError("--password and --key-link are two ways of encrypting.")
@@ -98,6 +106,7 @@ def send(
     import asyncio
 
     from shortd.client.api import Credentials
+    from shortd.client.contents import OpenFile, SeveralFiles, gathered, name_of, zipped
     from shortd.client.crypto import new_link_key, password_secret, ww7_secret
     from shortd.client.names import sendable_name
     from shortd.client.parcel import Lock, Parcel, opened, spooled
@@ -117,16 +126,30 @@ def send(
         login = username, ask(f"Password of {username}: ", "use --userid and --token")
     terms = Terms(expire or 0, count or 0, code or "")
     with ExitStack() as stack:
-        if file == "-":
-            content = stack.enter_context(spooled(binary(sys.stdin, "input")))
-        else:
-            content = stack.enter_context(opened(Path(file)))
-        shared_name = name or sendable_name(Path(file).name)
-        filetype, _ = mimetypes.guess_type(shared_name)
-        parcel = Parcel(content, shared_name, filetype or "", lock)
         progress = stack.enter_context(Progress(quiet=quiet))
+        paths = [Path(file) for file in files]
+        place = paths[0].resolve() if not is_input and paths[0].is_file() else None
+        if len(paths) > 1 or paths[0].is_dir():
+            place = Path(os.path.commonpath([path.resolve() for path in paths]))
+            members = gathered(paths, progress.note)
+            called = name or name_of(paths)
+            if lock is None:
+                parcel = Parcel(SeveralFiles(members), called, ZIP_TYPE, None, members)
+            else:
+                called = called if called.lower().endswith(".zip") else f"{called}.zip"
+                progress.start(called, sum(member.size for member in members), 0)
+                with interruptible(goes_on=False):
+                    content = zipped(members, progress.advance)
+                parcel = Parcel(content, called, ZIP_TYPE, lock)
+        else:
+            if is_input:
+                file = stack.enter_context(spooled(binary(sys.stdin, "input")))
+            else:
+                file = stack.enter_context(opened(paths[0]))
+            called = name or sendable_name(paths[0].name)
+            filetype, _ = mimetypes.guess_type(called)
+            parcel = Parcel(OpenFile(file), called, filetype or "", lock)
         given = Credentials(userid, token or "") if userid else login
-        place = Path(file).resolve() if file != "-" and Path(file).is_file() else None
         if key:
             # It is kept nowhere, so that a later run has another one.
             place = None
@@ -187,16 +210,24 @@ async def send_parcel(
     type=click.Path(allow_dash=True),
     help="Where to put it: a file, a folder, or - for standard output.",
 )
-@click.option("--force", is_flag=True, help="Replace a file that is there already.")
+@click.option("--force", is_flag=True, help="Replace what is there already.")
+@click.option("--zip", "as_zip", is_flag=True, help="Fetch several files as one zip.")
 @common_options
 def fetch(
-    shorturl: str, password: bool, output: str | None, force: bool, patience: float, quiet: bool
+    shorturl: str,
+    password: bool,
+    output: str | None,
+    force: bool,
+    as_zip: bool,
+    patience: float,
+    quiet: bool,
 ) -> None:
-    """Fetch the file that SHORTURL shares, and print where it is.
+    """Fetch what SHORTURL shares, and print where it is.
 
-    An encrypted file's password is asked for, unless its key is in the link, behind "#". Fetched
-    again after an interruption, it goes on where it was. A dot in front of its name goes (.env
-    becomes env), so that nothing is hidden; -o names it otherwise.
+    An encrypted file's password is asked for, unless its key is in the link, behind "#". Several
+    files go into a folder of their own. Fetched again after an interruption, it goes on where it
+    was. A dot in front of a name goes (.env becomes env), so that nothing is hidden; -o names it
+    otherwise.
     """
     import asyncio
 
@@ -205,8 +236,9 @@ def fetch(
     from shortd.client.offer import Visitor
     from shortd.client.passwords import file_passwords
     from shortd.client.progress import Progress
+    from shortd.client.several import SeveralFetch, has_begun
     from shortd.client.sinks import PartialFile, StreamSink
-    from shortd.client.state import State
+    from shortd.client.state import Ledger, State
 
     short_url, _, key = shorturl.partition("#")
     passwords = iter([key]) if key else file_passwords(at_once=password)
@@ -214,18 +246,34 @@ def fetch(
     if key:
         wrong = "The key behind the # of this link is not its file's."
     target = None if output == "-" else Target(Path(output) if output else None, force=force)
+    as_zip = as_zip or target is None
     with Progress(quiet=quiet) as progress, asyncio.Runner() as runner, ExitStack() as stack:
+        state = State(progress.note)
+        connection = Connection(patience, progress.note)
+        stack.callback(lambda: runner.run(connection.aclose()))
+
+        def several(visitor: Visitor, ledger: Ledger) -> Path:
+            assert target is not None, "a stream gets a zip"
+            fetching = SeveralFetch(connection, visitor, state, ledger, progress, target)
+            with interruptible(goes_on=ledger.is_kept):
+                return runner.run(fetching.run(visitor.several))
+
         # All that can be in the way here comes first: the visit may be the link's last.
         sink: PartialFile | StreamSink
+        files = Ledger()
         if target is None:
             sink = stack.enter_context(StreamSink(binary(sys.stdout, "output")))
         else:
-            state = State(progress.note)
-            ledger = stack.enter_context(state.ledger("fetch", short_url, target.folder.resolve()))
+            if not as_zip:
+                place = Path(output or "").resolve()
+                files = stack.enter_context(state.ledger("fetch-several", short_url, place))
+            if has_begun(files):
+                click.echo(os.fsencode(several(Visitor(connection, short_url), files)))
+                return
+            kind = "fetch-zip" if as_zip else "fetch"
+            ledger = stack.enter_context(state.ledger(kind, short_url, target.folder.resolve()))
             sink = stack.enter_context(target.open(ledger))
-        connection = Connection(patience, progress.note)
-        stack.callback(lambda: runner.run(connection.aclose()))
-        visitor = Visitor(connection, short_url, sink.offer)
+        visitor = Visitor(connection, short_url, sink.offer, as_zip=as_zip)
         with interruptible(goes_on=sink.goes_on):
             runner.run(visitor.look())
             # Not inside the event loop, where Ctrl-C would have to wait for an answer.
@@ -234,9 +282,14 @@ def fetch(
             runner.run(visitor.visit(sink.kept.received))
             if visitor.is_locked:
                 visitor.unlock(passwords, wrong)
-            name = runner.run(Transfer(connection, visitor, sink, progress).run())
+            name = ""
+            if visitor.several is None:
+                name = runner.run(Transfer(connection, visitor, sink, progress).run())
         path = None
-        if target is not None and isinstance(sink, PartialFile):
+        if visitor.several is not None and isinstance(sink, PartialFile):
+            sink.discard()
+            path = several(visitor, files)
+        elif target is not None and isinstance(sink, PartialFile):
             path = target.take(sink, name, progress.note)
     if path is not None:
         # As bytes: a path need not be text.

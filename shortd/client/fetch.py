@@ -11,6 +11,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from itertools import chain
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 from werkzeug.http import parse_content_range_header
@@ -19,7 +20,7 @@ from shortd.client.connection import Connection
 from shortd.client.crypto import Damaged, FileKey, FrameOpener
 from shortd.client.failures import ClientFailure, Refused
 from shortd.client.names import UNFIT, other_names, plainest
-from shortd.client.offer import GONE, Offer, Visitor
+from shortd.client.offer import GONE, Offer
 from shortd.client.progress import Progress
 from shortd.client.sinks import Kept, PartialFile, Sink
 from shortd.client.state import Ledger
@@ -32,19 +33,20 @@ class Target:
     """What `--output` and `--force` ask for: a file, or a folder for one of the server's name."""
 
     def __init__(self, output: Path | None, *, force: bool) -> None:
-        self._force = force
+        self.force = force
         is_folder = output is None or output.is_dir()
         self.folder = (output or Path()) if is_folder else (output or Path()).parent
-        self._name = None if is_folder or output is None else output.name
+        self.name = None if is_folder or output is None else output.name
+        """What it is to be called; None: as the server says."""
         if not self.folder.is_dir():
             raise ClientFailure(f"{self.folder} is no folder.")
-        if self._name is not None:
-            self._check(self.folder / self._name)
+        if self.name is not None:
+            self._check(self.folder / self.name)
 
     def _check(self, path: Path) -> None:
         if path.exists() and not path.is_file():
             raise ClientFailure(f"{path} is there already, and no file.")
-        if not self._force and os.path.lexists(path):
+        if not self.force and os.path.lexists(path):
             raise ClientFailure(f"{path} exists already; --force replaces it.")
 
     def open(self, ledger: Ledger) -> PartialFile:
@@ -62,9 +64,9 @@ class Target:
         It was paid for, maybe with the last visit that its link allowed: so a name that is in use
         by now, or that this file system cannot have, is no reason to give it up.
         """
-        wanted = self._name or name
+        wanted = self.name or name
         try:
-            return self._published(file, wanted, note, force=self._force)
+            return self._published(file, wanted, note, force=self.force)
         except OSError as fault:
             if fault.errno not in UNFIT:
                 raise
@@ -86,11 +88,28 @@ class Target:
         raise AssertionError("names are endless")
 
 
+class Source(Protocol):
+    """Who offers a file, as a `Visitor` does."""
+
+    @property
+    def key(self) -> FileKey | None:
+        """What the file is encrypted with; None for a plain one."""
+        ...
+
+    async def offer(self) -> Offer:
+        """The file. `ClientFailure`."""
+        ...
+
+    async def renewed(self, received: int) -> Offer:
+        """The file at a new address, of which so many bytes are there. `ClientFailure`."""
+        ...
+
+
 class Transfer:
-    """The bytes of what a visitor was offered, on their way into a sink."""
+    """The bytes of what is offered, on their way into a sink."""
 
     def __init__(
-        self, connection: Connection, visitor: Visitor, sink: Sink, progress: Progress
+        self, connection: Connection, visitor: Source, sink: Sink, progress: Progress
     ) -> None:
         self._connection = connection
         self._visitor = visitor

@@ -27,6 +27,7 @@ UNLOCK = "/-/unlock"
 GONE = frozenset({403, 404, 410})
 """Refusals of what was offered once: there may be something new."""
 _FILE_PATH = re.compile(r"/-/files/[A-Za-z0-9_-]+", re.ASCII)
+_SEVERAL_PATH = re.compile(r"/-/bundles/[A-Za-z0-9_-]+", re.ASCII)
 
 
 class Lock(msgspec.Struct, frozen=True):
@@ -84,11 +85,17 @@ class Visitor:
     """Someone with a short URL: `look`, `unlock` if the file is locked, `visit`, `unlock` if it
     turns out only then, `offer`.
 
-    `remembered` is what an earlier run was offered and did not finish.
+    `remembered` is what an earlier run was offered and did not finish. Several files under one link
+    are one zip if `as_zip`; else, once it was visited, they are at `several`.
     """
 
     def __init__(
-        self, connection: Connection, short_url: str, remembered: Offer | None = None
+        self,
+        connection: Connection,
+        short_url: str,
+        remembered: Offer | None = None,
+        *,
+        as_zip: bool = False,
     ) -> None:
         self._connection = connection
         try:
@@ -100,6 +107,9 @@ class Visitor:
         self._opened: Opened | None = None
         self._address: httpx.URL | None = None
         """Of a plain file that was visited."""
+        self._as_zip = as_zip
+        self.several: httpx.URL | None = None
+        """Where a server tells of the files that stand under the link."""
 
     @property
     def is_locked(self) -> bool:
@@ -170,7 +180,7 @@ class Visitor:
                 return await self._info()
         was_encrypted = self._lock is not None
         await self._follow(received)
-        if self.is_locked or (self._lock is not None) != was_encrypted:
+        if self.several or self.is_locked or (self._lock is not None) != was_encrypted:
             raise ClientFailure("Another file has taken the place of this one.")
         return await self.offer()
 
@@ -186,6 +196,14 @@ class Visitor:
             if _FILE_PATH.fullmatch(there.path):
                 self._found(self._own(there), None)
                 return
+            if _SEVERAL_PATH.fullmatch(there.path):
+                self._found(None, None)
+                if self._as_zip:
+                    path, _, rest = there.raw_path.partition(b"?")
+                    self._address = self._url.copy_with(raw_path=path + b"/zip?" + rest)
+                else:
+                    self.several = self._own(there)
+                return
             if there.path == UNLOCK:
                 query = dict(parse_qsl(there.query.decode("ascii")))
                 self._found(None, Lock(query.get("shorturl", ""), query.get("signature", "")))
@@ -200,6 +218,7 @@ class Visitor:
         """Takes in where a visit led."""
         before, opened = self._lock, self._opened
         self._offer, self._address, self._lock = None, address, lock
+        self.several = None
         if lock is None or before is None or lock.signature != before.signature:
             self._opened = None
             if lock is not None and opened is not None:
@@ -281,6 +300,22 @@ class Visitor:
             return False
         self._url = self._url.copy_with(scheme="https")
         return True
+
+    async def again(self) -> httpx.URL:
+        """Where the files under the link are told of, after another visit. `ClientFailure` if there
+        are none.
+        """
+        await self._follow(0)
+        if self.several is None:
+            raise ClientFailure("Another file has taken the place of these.")
+        return self.several
+
+    def own(self, address: str) -> httpx.URL | None:
+        """A file of several, on the server that is visited; None for any other address."""
+        there = _joined(self._url, address)
+        if there is None or not re.fullmatch(r"/-/bundles/[A-Za-z0-9_/-]+", there.path, re.ASCII):
+            return None
+        return self._own(there)
 
     def _own(self, address: httpx.URL) -> httpx.URL:
         """The same path and query on the server that is visited, whatever host stands there: it

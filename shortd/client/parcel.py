@@ -1,4 +1,4 @@
-"""What is sent: a file cut into parts, each encrypted only when it is about to leave.
+"""What is sent: a file, or several, cut into parts, each encrypted only when it is about to leave.
 
 A part that has to be sent again is encrypted again, so nothing secret need be kept between
 runs. Parts are whole frames; the file must not change meanwhile, which is checked.
@@ -7,14 +7,14 @@ runs. Parts are whole frames; the file must not change meanwhile, which is check
 from __future__ import annotations
 
 import io
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from shortd.client.contents import Content, Member, Version
 from shortd.client.crypto import FRAME_BYTES, FRAME_OVERHEAD, FileKey, Secret
 from shortd.client.failures import ClientFailure
 
@@ -34,21 +34,29 @@ class Lock(NamedTuple):
 
 
 class Parcel:
-    """An open file. All sizes are plain bytes unless they are called stored."""
+    """Something to be sent. All sizes are plain bytes unless they are called stored."""
 
-    def __init__(self, file: BinaryIO, name: str, filetype: str, lock: Lock | None) -> None:
+    def __init__(
+        self,
+        content: Content,
+        name: str,
+        filetype: str,
+        lock: Lock | None,
+        members: Sequence[Member] = (),
+    ) -> None:
         self.name = name
         self.filetype = filetype
         self.lock = lock
         """How to encrypt it; None for a plain file."""
-        self._descriptor = file.fileno()
-        self._status = self._now()
-        self.size = self._status[0]
+        self.members = members
+        """The files that it is, where they are several under one link."""
+        self._content = content
+        self.size = content.size
 
     @property
-    def version(self) -> tuple[int, int]:
-        """Size and time of change (ns): when they are alike, so are the bytes."""
-        return self._status
+    def version(self) -> Version:
+        """When two are alike, so are the bytes."""
+        return self._content.version
 
     def part_bytes(self) -> int:
         """How large parts should be."""
@@ -71,17 +79,13 @@ class Parcel:
         frame = number * _frame_count(part_bytes)
         body = io.BytesIO()
         for at in range(start, stop, FRAME_BYTES) or (start,):
-            plain = os.pread(self._descriptor, min(FRAME_BYTES, stop - at), at)
+            plain = self._content.read(min(FRAME_BYTES, stop - at), at)
             is_last = at + FRAME_BYTES >= stop == self.size
             body.write(plain if key is None else key.seal_frame(plain, frame, is_last=is_last))
             frame += 1
-        if self._now() != self._status:
+        if self._content.changed():
             raise ClientFailure(f"{self.name} has changed while it was being sent.")
         return body.getvalue()
-
-    def _now(self) -> tuple[int, int]:
-        status = os.fstat(self._descriptor)
-        return status.st_size, status.st_mtime_ns
 
 
 @contextmanager

@@ -11,11 +11,12 @@ import asyncio
 import hashlib
 import re
 from contextlib import suppress
+from mimetypes import guess_type
 from typing import TypeAlias
 
 import msgspec
 
-from shortd.client.api import Api, Body, Credentials
+from shortd.client.api import Api, Body, Credentials, Nothing
 from shortd.client.crypto import FileKey
 from shortd.client.failures import ClientFailure, Refused
 from shortd.client.parcel import Parcel
@@ -160,6 +161,8 @@ class Sender:
 
     async def _begin(self) -> Begun:
         parcel = self._parcel
+        if parcel.members:
+            await self._check_server()
         output = await self._api.call(
             "file_part_initialize",
             Filekey,
@@ -174,6 +177,19 @@ class Sender:
         begun = Begun(output.filekey, parcel.part_bytes(), signature)
         self._ledger.append(begun)
         return begun
+
+    async def _check_server(self) -> None:
+        """ClientFailure for a server that has links for one file alone: before it is sent any."""
+        try:
+            await self._api.call("bundle", Nothing, **self._credentials.inputs())
+        except Refused as refused:
+            if refused.code == "unknown_call":
+                raise ClientFailure(
+                    "This server has links for one file alone: make an archive of these, or encrypt"
+                    " them, which makes one."
+                ) from None
+            if refused.status == 401:
+                raise
 
     async def _send_parts(self, begun: Begun, key: FileKey | None, numbers: list[Number]) -> None:
         waiting = iter(numbers)
@@ -217,10 +233,20 @@ class Sender:
                 "challenge": challenge.hex(),
                 "signature": begun.signature,
             }
+        if self._parcel.members:
+            inputs["entries"] = [
+                {
+                    "path": member.path,
+                    "filesize": member.size,
+                    "filetype": guess_type(member.path)[0] or "",
+                    "utime": member.utime,
+                }
+                for member in self._parcel.members
+            ]
         self._ledger.append(self._terms)
         try:
             made = await self._api.call(
-                "file_part_finalize",
+                "bundle" if self._parcel.members else "file_part_finalize",
                 Made,
                 filekey=begun.filekey,
                 **inputs,

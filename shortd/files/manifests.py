@@ -12,8 +12,10 @@ from itertools import islice
 import msgspec
 
 from shortd import errors
-from shortd.models.files import FilePart
+from shortd.models.files import Bundle, FilePart
 from shortd.store.schema import (
+    BOXES,
+    BUNDLES,
     DEAD_BLOBS,
     DEAD_FILES,
     FILE_PARTS,
@@ -57,6 +59,12 @@ def put_part(
     hold(txn, owner, rows=0 if old else PART_BYTES, files=grown)
 
 
+def put_bundle(txn: WriteTxn, owner: str, filekey: str, bundle: Bundle) -> None:
+    """Notes which files a file holds."""
+    BUNDLES.put(txn, (filekey,), bundle)
+    hold(txn, owner, rows=_bundle_bytes(bundle))
+
+
 def drop_file(txn: WriteTxn, filekey: str) -> None:
     """Removes a file or an upload with all its parts: of many, the last ones within seconds."""
     gone = FILES.delete(txn, (filekey,)) or UPLOADS.delete(txn, (filekey,))
@@ -65,9 +73,22 @@ def drop_file(txn: WriteTxn, filekey: str) -> None:
     parts = parts_of(txn, filekey)
     freed = sum(part.size for _, part in parts)
     _charge(txn, gone.owner, -freed)
-    hold(txn, gone.owner, rows=-PART_BYTES * len(parts), files=-freed)
+    rows = PART_BYTES * len(parts)
+    if (bundle := BUNDLES.delete(txn, (filekey,))) is not None:
+        rows += _bundle_bytes(bundle)
+    hold(txn, gone.owner, rows=-rows, files=-freed)
+    if gone.box:
+        count_in_box(txn, gone.box, 0, -freed)
     if not _drop_parts(txn, filekey, PARTS_AT_ONCE):
         DEAD_FILES.put(txn, (filekey,), True)
+
+
+def count_in_box(txn: WriteTxn, key: str, files: int, size: int) -> None:
+    """Notes files and bytes that came to a box or went from it."""
+    box = BOXES.get(txn, (key,))
+    if box is not None:
+        counted = msgspec.structs.replace(box, files=box.files + files, held=box.held + size)
+        BOXES.put(txn, (key,), counted)
 
 
 def bury(txn: WriteTxn, filekey: str, most: int) -> bool:
@@ -113,6 +134,11 @@ def give_upload(txn: WriteTxn, filekey: str, owner: str) -> None:
     size = sum(part.size for _, part in parts_of(txn, filekey))
     _charge(txn, upload.owner, -size)
     _charge(txn, owner, size)
+
+
+def _bundle_bytes(bundle: Bundle) -> int:
+    """What the row of a bundle takes of the database."""
+    return stored_size(len(msgspec.msgpack.encode(bundle)))
 
 
 def _charge(txn: WriteTxn, owner: str, size: int) -> None:

@@ -34,13 +34,18 @@ class Multiparts:
     """The parts of a body. BAD_FORM from any method for what is not such a body."""
 
     def __init__(
-        self, content_type: str, body: AsyncIterator[bytes], keep: Keep | None = None
+        self,
+        content_type: str,
+        body: AsyncIterator[bytes],
+        keep: Keep | None = None,
+        *,
+        most: int = MOST_PARTS,
     ) -> None:
         kind, options = parse_options_header(content_type)
         boundary = options.get("boundary", "")
         if kind != "multipart/form-data" or not boundary:
             raise errors.BAD_FORM("The body is not multipart/form-data.")
-        self._events = _events(boundary, body)
+        self._events = _events(boundary, body, most)
         self._keep = keep or _keep_nothing
 
     async def next(self) -> MultipartSegment | None:
@@ -78,13 +83,15 @@ def _keep_nothing(piece: bytes, is_last: bool) -> None:
     pass
 
 
-async def _events(boundary: str, body: AsyncIterator[bytes]) -> AsyncGenerator[Event, None]:
+async def _events(
+    boundary: str, body: AsyncIterator[bytes], most: int
+) -> AsyncGenerator[Event, None]:
     try:
         # File names and the like come in any encoding (RFC 7578 4.2).
         with PushMultipartParser(
             boundary,
             max_header_size=HEADER_BYTES,
-            max_segment_count=MOST_PARTS,
+            max_segment_count=most,
             header_charset="latin-1",
             strict=True,
         ) as parser:

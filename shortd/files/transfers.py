@@ -27,6 +27,10 @@ class SendFile(Protocol):
         """
         ...
 
+    def check(self) -> None:
+        """ConnectionError when the client is gone."""
+        ...
+
     async def abort(self) -> None:
         """Ends the connection in the middle of a response; that is all a client can be told."""
         ...

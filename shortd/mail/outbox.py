@@ -46,11 +46,14 @@ DAILY = {
     MailPurpose.VERIFY: 7,
     MailPurpose.FACTORS: 7,
     MailPurpose.RESET: 10,
+    MailPurpose.BOX: 24,
 }
 """Mails of all purposes, before one of this purpose is refused: strangers who have an address
-verified leave its owner a way back into his account, and so do those who report links."""
+verified leave its owner a way back into his account, and so do those who report links. What tells
+of boxes counts apart: strangers who send files take nothing from it."""
 TRAFFIC_SHARE = {
     MailPurpose.REPORT: 0.5,
+    MailPurpose.BOX: 0.5,
     MailPurpose.VERIFY: 0.8,
     MailPurpose.FACTORS: 0.9,
     MailPurpose.RESET: 1.0,
@@ -99,6 +102,8 @@ class Outbox:
         account is still an operator's; of a change, whether it is still news."""
         with self._store.read() as txn:
             account = ACCOUNTS.get(txn, (mail.userid,))
+            if mail.purpose is MailPurpose.BOX:
+                return account is not None and is_known(account, mail.recipient)
             if mail.purpose is MailPurpose.REPORT:
                 return _is_operators(account, mail, now) and REPORTS.count(txn) > 0
             if mail.purpose is MailPurpose.FACTORS:
@@ -208,6 +213,7 @@ def take_mail(txn: WriteTxn, email: str, purpose: MailPurpose, per_day: int, now
     everything = sorted(
         utime
         for one in MailPurpose
+        if (one is MailPurpose.BOX) == (purpose is MailPurpose.BOX)
         for utime in (MAIL_HISTORIES.get(txn, (mailbox, one)) or MailHistory()).utimes
         if utime <= now
     )
@@ -218,6 +224,17 @@ def take_mail(txn: WriteTxn, email: str, purpose: MailPurpose, per_day: int, now
     if not wait:
         MAIL_HISTORIES.put(txn, (mailbox, purpose), MailHistory((*utimes, now)))
     return wait
+
+
+def last_mailed(txn: Txn, email: str, purpose: MailPurpose) -> int:
+    """When an address was last sent a mail of a purpose, or is to be; 0 for never lately."""
+    history = MAIL_HISTORIES.get(txn, (mailbox_of(email), purpose)) or MailHistory()
+    return max(history.utimes, default=0)
+
+
+def is_known(account: Account, email: str) -> bool:
+    """Whether this is the address of an account, known to be its owner's."""
+    return account.email == email and account.email_verified
 
 
 def _take_traffic(txn: WriteTxn, most: int, counts: bool, now: int) -> int:

@@ -12,6 +12,9 @@ class MailPurpose(StrEnum):
 
     VERIFY = "verify"
     RESET = "reset"
+    BOX = "box"
+    """Something came into a box: there is no code, but the id of its link, or nothing for several.
+    """
     REPORT = "report"
     """None at all: it tells an operator that a link was reported."""
     FACTORS = "factors"

@@ -68,6 +68,10 @@ class ConnectionSendFile:
         finally:
             self._connection.limit_unsent()
 
+    def check(self) -> None:
+        """As `transfers.SendFile` has it."""
+        _check(self._cycle)
+
     async def abort(self) -> None:
         """As `transfers.SendFile` has it."""
         cycle = self._cycle

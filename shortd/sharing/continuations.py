@@ -40,7 +40,7 @@ class Continuations:
         """
         decision = self._visits.look(*address, visitor)
         link, file = decision.link, decision.file
-        if link is None or file is None or file.encryption is not Encryption.NONE:
+        if link is None or file is None or file.encryption is not Encryption.NONE or file.entries:
             return None
         if link.expiration_utime <= visitor.utime or not asks_for_rest(file.stored_size):
             return None

@@ -7,7 +7,7 @@ upload leaves it as it was.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 from typing import TypeVar
@@ -18,19 +18,27 @@ from shortd import errors
 from shortd.clock import SECOND
 from shortd.files.blobs import Blob, Blobs
 from shortd.files.frames import check_frames
-from shortd.files.manifests import drop_file, parts_of, put_part, stored_bytes
+from shortd.files.manifests import drop_file, parts_of, put_bundle, put_part, stored_bytes
 from shortd.hosts.destinations import Destination
 from shortd.ids import random_text
 from shortd.limits.holdings import Holdings
 from shortd.links import Links, NewLink
 from shortd.models.accounts import Account
-from shortd.models.files import Encryption, File, FilePart, Upload
+from shortd.models.files import Bundle, Encryption, File, FilePart, Upload
 from shortd.models.links import Link
 from shortd.settings import LimitSettings
+from shortd.sharing.bundles import Content
 from shortd.sharing.descriptions import Description
 from shortd.store import Store
 from shortd.store.room import Reserve
-from shortd.store.schema import ACCOUNTS, FILE_PARTS, FILES, UPLOADS, UPLOADS_BY_OWNER
+from shortd.store.schema import (
+    ACCOUNTS,
+    BUNDLES,
+    FILE_PARTS,
+    FILES,
+    UPLOADS,
+    UPLOADS_BY_OWNER,
+)
 from shortd.store.txn import Txn, WriteTxn
 
 T = TypeVar("T")
@@ -156,7 +164,9 @@ class Files:
 
         def begin(txn: WriteTxn) -> None:
             _must_exist(txn, account)
-            if len(list(UPLOADS_BY_OWNER.keys(txn, (account.userid,)))) >= OPEN_UPLOADS:
+            # Those that others send into boxes have bounds of their own.
+            begun = UPLOADS_BY_OWNER.rows(txn, (account.userid,))
+            if sum(not row.box for _, row in begun) >= OPEN_UPLOADS:
                 raise errors.QUOTA_EXCEEDED("You have too many unfinished uploads.")
             UPLOADS.put(txn, (filekey,), upload)
 
@@ -182,12 +192,20 @@ class Files:
                 raise errors.FILE_TOO_LARGE("The parts are larger than the file may be.")
             put_part(txn, account.userid, filekey, number, _part(blob), quota)
 
-        await self._keeping(blob, self._store.write(put))
+        await self._keeping([blob], self._store.write(put))
 
     async def finalize(
-        self, account: Account, filekey: str, secrecy: Secrecy, new: NewLink, now: int
+        self,
+        account: Account,
+        filekey: str,
+        secrecy: Secrecy,
+        new: NewLink,
+        now: int,
+        *,
+        bundle: Bundle | None = None,
     ) -> Link:
-        """Turns an upload into a file with a link; the parts stay if anything is off.
+        """Turns an upload into a file with a link, or into several as a bundle has them; the parts
+        stay if anything is off.
 
         BAD_FILE when the parts are not the file that was announced; UPLOAD_NOT_FOUND,
         CODE_TAKEN.
@@ -201,6 +219,7 @@ class Files:
         if numbers and numbers[0] not in (0, 1):
             raise errors.BAD_FILE("Part numbers begin with 0 or 1.")
         await self._check(upload.filesize, [part for _, part in parts], secrecy)
+        _check_bundle(bundle, upload.filesize)
         utime = self._links.next_utime(now)
 
         def finish(txn: WriteTxn) -> Link:
@@ -209,7 +228,7 @@ class Files:
                 raise errors.BAD_FILE("The upload changed while it was being finished.")
             UPLOADS.delete(txn, (filekey,))
             blobs = [part for _, part in parts]
-            return self._put_file(txn, upload, blobs, filekey, secrecy, new, utime)
+            return self._put_file(txn, upload, blobs, filekey, secrecy, new, utime, bundle)
 
         return await self._store.write(finish)
 
@@ -217,13 +236,17 @@ class Files:
         self,
         account: Account,
         description: Description,
-        blob: Blob,
+        blobs: Sequence[Blob],
         secrecy: Secrecy,
         new: NewLink,
         now: int,
+        *,
+        bundle: Bundle | None = None,
     ) -> Link:
-        """Makes a file and its link of one blob, or nothing; then the blob is deleted."""
-        part = _part(blob)
+        """Makes a file and its link of blobs, one behind the other, or nothing; then the blobs are
+        deleted. With a `bundle` it holds the files that this names.
+        """
+        parts = [_part(blob) for blob in blobs]
         filekey = random_text(self._random, FILEKEY_LENGTH)
         quota = self._limits.of(account.type).storage_bytes
         utime = self._links.next_utime(now)
@@ -239,14 +262,16 @@ class Files:
 
         def make(txn: WriteTxn) -> Link:
             _must_exist(txn, account)
-            put_part(txn, account.userid, filekey, 0, part, quota)
-            return self._put_file(txn, upload, [part], filekey, secrecy, new, utime)
+            for number, part in enumerate(parts):
+                put_part(txn, account.userid, filekey, number, part, quota)
+            return self._put_file(txn, upload, parts, filekey, secrecy, new, utime, bundle)
 
         async def check_and_write() -> Link:
-            await self._check(description.filesize, [part], secrecy)
+            await self._check(description.filesize, parts, secrecy)
+            _check_bundle(bundle, description.filesize)
             return await self._store.write(make)
 
-        return await self._keeping(blob, check_and_write())
+        return await self._keeping(blobs, check_and_write())
 
     async def cancel(self, account: Account, filekey: str, now: int) -> None:
         """Removes an unfinished upload with its parts. UPLOAD_NOT_FOUND."""
@@ -278,6 +303,14 @@ class Files:
             parts = [part for _, part in parts_of(txn, filekey)]
         return None if file is None or file.withheld else (file, parts)
 
+    def several(self, filekey: str) -> Content | None:
+        """What a finished file holds; None if there is none for anybody, or it is one file."""
+        content, bundle = self.content(filekey), self._store.get(BUNDLES, (filekey,))
+        if content is None or bundle is None:
+            return None
+        file, parts = content
+        return Content(file, bundle, parts)
+
     async def _check(self, filesize: int, parts: list[FilePart], secrecy: Secrecy) -> None:
         """BAD_FILE unless the parts hold `filesize` plain bytes in the form they claim."""
         if secrecy.encryption is Encryption.NONE:
@@ -299,6 +332,7 @@ class Files:
         secrecy: Secrecy,
         new: NewLink,
         utime: int,
+        bundle: Bundle | None,
     ) -> Link:
         file = File(
             owner=upload.owner,
@@ -309,8 +343,11 @@ class Files:
             encryption=secrecy.encryption,
             challenge=secrecy.challenge,
             signature=secrecy.signature,
+            entries=len(bundle.entries) if bundle is not None else 0,
         )
         FILES.put(txn, (filekey,), file)
+        if bundle is not None:
+            put_bundle(txn, upload.owner, filekey, bundle)
         named = msgspec.structs.replace(
             new,
             destination=Destination(upload.filename, upload.filename),
@@ -319,13 +356,14 @@ class Files:
         )
         return self._links.insert(txn, upload.owner, named, utime)
 
-    async def _keeping(self, blob: Blob, work: Awaitable[T]) -> T:
-        """Does what gives a blob its rows; if that is refused, the blob goes."""
+    async def _keeping(self, blobs: Sequence[Blob], work: Awaitable[T]) -> T:
+        """Does what gives blobs their rows; if that is refused, the blobs go."""
         try:
             return await work
         except Exception:
             # Not when cancelled: the rows may still be written, or else the sweeper finds it.
-            await self.blobs.delete(blob.name)
+            for blob in blobs:
+                await self.blobs.delete(blob.name)
             raise
 
 
@@ -334,9 +372,18 @@ def allowance(filesize: int) -> int:
     return 2 * filesize + (1 << 20)
 
 
+def _check_bundle(bundle: Bundle | None, filesize: int) -> None:
+    """BAD_FILE unless the files of a bundle are all that was sent."""
+    if bundle is not None and sum(entry.size for entry in bundle.entries) != filesize:
+        raise errors.BAD_FILE(
+            "The files are not as long together as what was sent.", field="entries"
+        )
+
+
 def _own(txn: Txn, account: Account, filekey: str, now: int) -> Upload:
     upload = UPLOADS.get(txn, (filekey,))
-    if upload is None or upload.owner != account.userid or upload.expiration_utime <= now:
+    is_own = upload is not None and upload.owner == account.userid and not upload.box
+    if upload is None or not is_own or upload.expiration_utime <= now:
         raise errors.UPLOAD_NOT_FOUND(field="filekey")
     return upload
 

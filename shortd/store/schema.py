@@ -34,7 +34,7 @@ from shortd.models.clicks import (
     Sighting,
     Visit,
 )
-from shortd.models.files import File, FilePart, Upload
+from shortd.models.files import Box, BoxItem, Bundle, File, FilePart, Upload
 from shortd.models.limits import Balance, Holding
 from shortd.models.links import FormerLink, Link, LinkTracker
 from shortd.models.mail import Mail, MailedCode, MailHistory, MailTraffic
@@ -301,6 +301,12 @@ LINKS_BY_CAMPAIGN: Index[tuple[str, int, int], Link] = Index(
     Key(TEXT, U64, U64),
     lambda row: (row.rare.campaign, row.utime, row.id) if row.rare and row.rare.campaign else None,
 )
+LINKS_WITH_BOX: Index[tuple[str, int, int], Link] = Index(
+    "links_with_box",
+    Key(TEXT, U64, U64),
+    lambda row: (row.owner, row.utime, row.id) if row.rare and row.rare.box else None,
+)
+"""Boxes, by whose they are."""
 LINKS_PER_TEAM: Count[tuple[str], Link] = Count(
     "links_per_team",
     Key(TEXT),
@@ -326,7 +332,10 @@ LINKS: Table[tuple[int, str], Link] = Table(
     "links",
     LINK_KEY,
     Link,
-    (LINKS_BY_ID, LINKS_BY_OWNER, LINKS_BY_TEAM, LINKS_BY_MEMBER, LINKS_BY_CAMPAIGN),
+    (
+        *(LINKS_BY_ID, LINKS_BY_OWNER, LINKS_BY_TEAM, LINKS_BY_MEMBER, LINKS_BY_CAMPAIGN),
+        LINKS_WITH_BOX,
+    ),
     counts=(LINKS_PER_TEAM, LINKS_PER_CAMPAIGN),
     sizes=Sizes(lambda row: row.owner, hold, _trackers_of),
     watched=True,
@@ -369,11 +378,14 @@ REPORT_MAILS: Table[tuple[int], int] = Table("report_mails", Key(U64), int)
 UPLOADS_BY_OWNER: Index[tuple[str, str], Upload] = Index(
     "uploads_by_owner", Key(TEXT, TEXT), lambda row: (row.owner, row.filekey)
 )
+UPLOADS_BY_BOX: Index[tuple[str, str], Upload] = Index(
+    "uploads_by_box", Key(TEXT, TEXT), lambda row: (row.box, row.filekey) if row.box else None
+)
 UPLOADS: Table[tuple[str], Upload] = Table(
     "uploads",
     Key(TEXT),
     Upload,
-    (UPLOADS_BY_OWNER,),
+    (UPLOADS_BY_OWNER, UPLOADS_BY_BOX),
     sizes=Sizes(lambda row: row.owner, hold),
 )
 """Files that are still coming, by filekey."""
@@ -383,6 +395,9 @@ FILES: Table[tuple[str], File] = Table(
 )
 """Finished files, by filekey."""
 
+BUNDLES: Table[tuple[str], Bundle] = Table("bundles", Key(TEXT), Bundle)
+"""What is in files that hold several, by filekey."""
+
 FILE_PARTS_BY_BLOB: Index[tuple[str], FilePart] = Index(
     "file_parts_by_blob", Key(TEXT), lambda row: (row.blob,)
 )
@@ -390,6 +405,14 @@ FILE_PARTS: Table[tuple[str, int], FilePart] = Table(
     "file_parts", Key(TEXT, U32), FilePart, (FILE_PARTS_BY_BLOB,)
 )
 """By (filekey, part number), of uploads and files alike."""
+
+BOXES: Table[tuple[str], Box] = Table(
+    "boxes", Key(TEXT), Box, sizes=Sizes(lambda row: row.owner, hold)
+)
+"""What others may send to an owner, by the key that the box's link has."""
+
+BOX_ITEMS: Table[tuple[str, int], BoxItem] = Table("box_items", Key(TEXT, U64), BoxItem)
+"""What came, by (key of the box, serial): each has a row among the files."""
 
 DEAD_BLOBS: Table[tuple[str], bool] = Table("dead_blobs", Key(TEXT), bool)
 """Blobs that no part refers to any more, by name. They are deleted from disk after the
@@ -489,7 +512,10 @@ TABLES: tuple[Table[Any, Any], ...] = (
     REPORT_MAILS,
     UPLOADS,
     FILES,
+    BUNDLES,
     FILE_PARTS,
+    BOXES,
+    BOX_ITEMS,
     DEAD_BLOBS,
     DEAD_FILES,
     STORED_BYTES,

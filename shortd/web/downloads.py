@@ -22,6 +22,7 @@ from shortd.file_names import shortened
 from shortd.files.blobs import CHUNK_BYTES, Blobs
 from shortd.files.transfers import send_file_of
 from shortd.models.files import Encryption, File, FilePart
+from shortd.models.links import Link
 from shortd.sharing.addresses import FileAddress
 from shortd.web.answers import NO_INDEX, NO_STORE, Answer, Headers
 from shortd.web.guard import only_elsewhere
@@ -65,76 +66,106 @@ async def download(request: AnyRequest) -> ASGIApp:
     services = services_of(request)
     now = services.clock.now()
     only_elsewhere(request)
-    _refuse_to_run(request)
+    refuse_to_run(request)
     filekey: str = request.path_params["filekey"]
     address = services.sharing.addresses.read(filekey, request.query_params, now)
     file, asked = address.file, request.headers
+    if file.entries:
+        raise errors.NOT_FOUND()
     # A range is nothing that HEAD could ask for (RFC 9110 14.2).
     is_get = request.method == "GET"
     range_header = asked.get("range", "") if is_get else ""
-    if_match = ", ".join(asked.getall("if-match")) if "if-match" in asked else None
-    if_range = asked.get("if-range", "")
     if address.is_over(now) or (is_get and address.is_for_head):
         goes_on = address.may_resume(now) and resumes(
             file.stored_size,
             filekey,
             range_header=range_header,
-            if_match=if_match or "",
-            if_range=if_range,
+            if_match=_if_match(request) or "",
+            if_range=asked.get("if-range", ""),
         )
         if not goes_on:
-            return _late(request, address)
+            return later(late(request, address))
     content = services.sharing.files.content(filekey)
     if content is None:
         raise errors.NOT_FOUND()
     file, parts = content
+    return stored_answer(request, address.link, file, filekey, parts)
+
+
+def stored_answer(
+    request: AnyRequest,
+    link: Link | None,
+    file: File,
+    etag: str,
+    parts: Sequence[FilePart],
+    *,
+    start: int | None = None,
+) -> ASGIApp:
+    """What a request asks of the stored bytes of a link: all of `parts`, or `file.stored_size` of
+    them from `start` on.
+    """
+    services, asked = services_of(request), request.headers
+    is_get = request.method == "GET"
     kind, headers = presentation(file)
-    if services.visits.visits.is_listed(address.link):
+    # A file in a box is its owner's alone.
+    if not file.box and services.visits.visits.is_listed(link):
         headers.remove(NO_INDEX)
     chosen = plan(
         file.stored_size,
-        filekey,
+        etag,
         kind,
-        range_header=range_header,
-        if_match=if_match,
-        if_range=if_range,
+        range_header=asked.get("range", "") if is_get else "",
+        if_match=_if_match(request),
+        if_range=asked.get("if-range", ""),
         if_none_match=", ".join(asked.getall("if-none-match", [])),
     )
     headers += [
         *chosen.headers,
         (b"accept-ranges", b"bytes"),
-        (b"etag", f'"{filekey}"'.encode()),
+        (b"etag", f'"{etag}"'.encode()),
         (b"cache-control", b"private, no-cache"),
     ]
     handover = services.settings.files.handover
-    if handover and chosen.status == 200 and len(parts) == 1:
+    if handover and chosen.status == 200 and len(parts) == 1 and start is None:
         path = services.settings.files.handover_prefix + parts[0].blob[:2] + "/" + parts[0].blob
         headers.append((handover.encode(), path.encode()))
         chosen = Plan(200, [], [])
     if chosen.status != 304:
         headers.append((b"content-length", str(chosen.length).encode()))
-    pieces = chosen.pieces if is_get else ()
+    pieces = [
+        piece if isinstance(piece, bytes) else (piece[0] + (start or 0), piece[1] + (start or 0))
+        for piece in (chosen.pieces if is_get else ())
+    ]
     return _Download(services.sharing.files.blobs, chosen.status, headers, parts, pieces)
 
 
-def _refuse_to_run(request: AnyRequest) -> None:
+def _if_match(request: AnyRequest) -> str | None:
+    asked = request.headers
+    return ", ".join(asked.getall("if-match")) if "if-match" in asked else None
+
+
+def refuse_to_run(request: AnyRequest) -> None:
     """NOT_ALLOWED for a page of this origin that would run the file, whatever its policy says."""
     fetched = request.headers.get("sec-fetch-dest", "")
     if fetched in _RUN and request.headers.get("sec-fetch-site") == "same-origin":
         raise errors.NOT_ALLOWED("A shared file is no part of this site's own pages.")
 
 
-def _late(request: AnyRequest, address: FileAddress) -> ASGIApp:
+def late(request: AnyRequest, address: FileAddress) -> Answer:
     """To the short link, which decides anew. ADDRESS_EXPIRED where that answers with a page, which
     programs would take for the file, and for HEAD.
     """
     services, link = services_of(request), address.link
     is_encrypted = address.file.encryption is not Encryption.NONE
-    if request.method != "GET" or is_encrypted or link is None:
+    if request.method != "GET" or is_encrypted or link is None or address.filekey:
         raise errors.ADDRESS_EXPIRED()
     here = services.visits.heads.of(request.scope["headers"]).host
     location = f"/{link.code}" if here == link.host else services.hosts.short_url(link)
-    answer = Answer(302, [(b"location", location.encode("ascii")), NO_STORE, NO_INDEX])
+    return Answer(302, [(b"location", location.encode("ascii")), NO_STORE, NO_INDEX])
+
+
+def later(answer: Answer) -> ASGIApp:
+    """An answer, where there might have been a file."""
 
     async def lead(scope: Scope, receive: Receive, send: Send) -> None:
         await answer.send(send)
@@ -145,14 +176,16 @@ def _late(request: AnyRequest, address: FileAddress) -> ASGIApp:
 def presentation(file: File) -> tuple[bytes, list[tuple[bytes, bytes]]]:
     """A file's Content-Type, and the headers that keep it harmless."""
     essence = file.filetype.partition(";")[0].strip().lower()
-    shown = file.encryption is Encryption.NONE and (essence in SHOWN or essence == _TEXT)
+    is_plain = file.encryption is Encryption.NONE
+    # Of what strangers have sent, nothing is ever shown on our origin.
+    shown = is_plain and not file.box and (essence in SHOWN or essence == _TEXT)
     kind = file.filetype.encode() or OCTETS
     if file.encryption is not Encryption.NONE:
         kind = OCTETS
     elif essence == _TEXT and not parse_options_header(file.filetype)[1].get("charset"):
         kind += b"; charset=utf-8"
     return kind, [
-        (b"content-disposition", disposition(file.filename, attachment=not shown)),
+        (b"content-disposition", disposition(file.filename or "file", attachment=not shown)),
         (b"content-security-policy", _SHOWN_POLICY if shown else b"sandbox"),
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"no-referrer"),

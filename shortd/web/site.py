@@ -19,6 +19,7 @@ from shortd.web.routing import AnyRequest, client_address, look, response, servi
 
 ROBOTS = (
     b"User-agent: *\n"
+    b"Allow: /-/bundles/\n"
     b"Allow: /-/files/\n"
     b"Allow: /-/static/\n"
     b"Allow: /-/unlock\n"

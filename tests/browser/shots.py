@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import secrets
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pyotp import TOTP
 
 from tests.browser.conftest import ARGUMENTS, light_chromium
 from tests.browser.operating import ADMIN_PAGES, report_refused
 from tests.browser.parts import show_parts
-from tests.browser.shelf import filled_shelf, filled_team, new_shelf
+from tests.browser.shelf import Shelf, filled_shelf, filled_team, new_shelf
+from tests.bundles import new_bundle
 from tests.conftest import GENEROUS
 from tests.server_process import ServerProcess
 
@@ -232,6 +234,69 @@ def share_queue(tab: Page, site: ServerProcess) -> None:
     tab.locator("#file").set_input_files([file])  # type: ignore[arg-type]
 
 
+POINT = "BGsX0fLhLEJH-Lzm5WOkQPJ3A32BLeszoPShOUXYmMKWT-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"
+"""A point of P-256: its generator."""
+
+
+def boxes(tab: Page, site: ServerProcess) -> None:
+    shelf = new_shelf(site)
+    _box(shelf, "Invoices and receipts of the whole autumn of 2026, each with its number")
+    box = shelf.call("create_box", name="Votes", public_key=POINT)["entry"]
+    shelf.call("close_box", shorturl=box["shorturl"])
+    shelf.enter(tab.context)
+    tab.goto(f"{site.url}/-/boxes")
+
+
+def box_of_owner(*, sealed: bool = False) -> Open:
+    """The page of a box; of an encrypted one, without its key."""
+
+    def open_page(tab: Page, site: ServerProcess) -> None:
+        shelf = new_shelf(site)
+        entry = _box(shelf, "Votes", public_key=POINT if sealed else None)
+        shelf.enter(tab.context)
+        tab.goto(f"{site.url}/-/boxes/{entry['id']}")
+
+    return open_page
+
+
+def box_of_sender(**terms: object) -> Open:
+    """The page on which files are sent."""
+
+    def open_page(tab: Page, site: ServerProcess) -> None:
+        note = "Please number the invoices.\nEach as a file of its own."
+        entry = _box(new_shelf(site), "Invoices", note=note, types=[".pdf", "image/*"], **terms)
+        tab.goto(entry["shorturl"])
+        name = "example.org-minutes-of-the-meeting-of-20-November-2026-corrected.pdf"
+        file = {"name": name, "mimeType": "application/pdf", "buffer": bytes(2400)}
+        tab.locator("#file").set_input_files([file])  # type: ignore[arg-type]
+        tab.locator("#send").click()
+        tab.locator(".file [data-ready]:visible").wait_for()
+        other = {"name": "x.txt", "mimeType": "text/plain", "buffer": b"x"}
+        tab.locator("#file").set_input_files([other])  # type: ignore[arg-type]
+
+    return open_page
+
+
+def _box(shelf: Shelf, name: str, **terms: object) -> dict[str, Any]:
+    entry: dict[str, Any] = shelf.call("create_box", name=name, **terms)["entry"]
+    if terms.get("public_key") is None:
+        path = f"/-/box/{entry['shorturl'].rpartition('/')[2]}"
+        body = (
+            b'--x\r\nContent-Disposition: form-data; name="note"\r\n\r\nAs we said.\r\n'
+            b'--x\r\nContent-Disposition: form-data; name="file"; filename="a-long-name-of-a-file'
+            b'-with-everything-that-was-said-on-20-November-2026.pdf"\r\n\r\nx\r\n--x--\r\n'
+        )
+        headers = {"Content-Type": "multipart/form-data; boundary=x"}
+        urllib.request.urlopen(urllib.request.Request(shelf.site.url + path, body, headers)).close()
+    return entry
+
+
+def bundle(tab: Page, site: ServerProcess) -> None:
+    names = ["readme.txt", *(f"photos/2026/IMG_{number:04}.jpg" for number in range(70))]
+    entry = new_bundle(site, {name: bytes(2400) for name in names}, filename="Summer 2026")
+    tab.goto(entry["shorturl"])
+
+
 PAGES: Mapping[str, Open] = {
     "parts": show_parts,
     "home": at("/"),
@@ -240,6 +305,11 @@ PAGES: Mapping[str, Open] = {
     "new": at("/-/new?url=https%3A%2F%2Fexample.org%2F&title=Hello&tag=print"),
     "share": at("/-/share"),
     "share-queue": share_queue,
+    "boxes": boxes,
+    "box": box_of_owner(),
+    "box-sealed": box_of_owner(sealed=True),
+    "box-sent": box_of_sender(),
+    "box-sent-sealed": box_of_sender(public_key=POINT),
     "tools": at("/-/tools"),
     "keyboard": at("/-/keyboard"),
     "not-found": at("/nosuch"),
@@ -250,6 +320,7 @@ PAGES: Mapping[str, Open] = {
     "verify": at(f"/-/verify?email=ada@example.org&code={'0' * 32}"),
     "reset": at(f"/-/reset?email=ada@example.org&code={'0' * 32}"),
     "unlock": at("/-/unlock"),
+    "bundle": bundle,
     "docs": at("/-/docs"),
     "login": at("/-/login"),
     "login-refused": login_refused,

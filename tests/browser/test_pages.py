@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any, Literal
 
+import httpx
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, expect
 
@@ -13,7 +14,8 @@ from shortd.api.v2.registry import CALLS
 from shortd.languages import open_languages
 from tests.browser.conftest import NewLink
 from tests.browser.watch import Watch
-from tests.server_process import ServerProcess
+from tests.bundles import new_bundle
+from tests.server_process import PLAIN, ServerProcess
 
 HOSTILE = (
     "https://example.com/\"><script>alert(1)</script>?a='onmouseover='alert(2)"
@@ -24,7 +26,7 @@ HOSTILE = (
 @pytest.fixture(
     params=[
         *("home", "docs", "preview", "hidden", "hostile", "missing", "gone", "verify"),
-        *("password", "protected"),
+        *("password", "protected", "bundle"),
     ]
 )
 def address(
@@ -42,6 +44,11 @@ def address(
             return f"{site.url}/-/docs"
         case "preview":
             return f"{new_link()}+"
+        case "bundle":
+            names = ["a/" * 200 + "x" * 200, "z" * 200, HOSTILE, *map(str, range(60))]
+            entry = new_bundle(site, dict.fromkeys(names, b"a"), filename="w" * 400)
+            visit = httpx.get(entry["shorturl"], verify=PLAIN)
+            return site.url + visit.headers["location"]
         case "hidden":
             return f"{new_link(expiration_count=1)}+"
         case "hostile":

@@ -234,6 +234,7 @@ def test_several_files_are_copied_together(tab: Page, site: ServerProcess, tmp_p
     for path in files:
         path.write_text("" if path.stem == "empty" else path.name)
     tab.goto(f"{site.url}/-/share")
+    tab.locator("#together").select_option("several")
     share(tab, "key", *files)
     together = tab.get_by_role("button", name="Copy all links").get_attribute("data-copy") or ""
     assert len(set(together.splitlines())) == 3
@@ -285,8 +286,9 @@ def test_nothing_is_sent_that_cannot_be(tab: Page, site: ServerProcess, file: Pa
     tab.locator("[name=way][value=open]").check()
     tab.locator("#file").set_input_files(file)
     tab.locator("#ending").fill("mine")
+    tab.locator("#together").select_option("several")
     go.click()
-    expect(fault).to_contain_text("for one file alone")
+    expect(fault).to_contain_text("for one link alone")
 
 
 def test_dropped_on_the_home_page(tab: Page, site: ServerProcess) -> None:

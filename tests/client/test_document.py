@@ -40,7 +40,7 @@ def test_the_sessions_are_what_happens(
     work = folder / "work"
     work.mkdir()
     steps = read_session(DOCUMENT)
-    assert len(steps) == 13
+    assert len(steps) == 20
     run_session(steps, work, {"127.0.0.1:8080": shell.server.removeprefix("http://")})
     for name in ("secret.txt", "opened.txt"):
         assert (work / name).read_text() == "Sales went up.\n"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from shortd.client import parcel
+from shortd.client.contents import OpenFile
 from shortd.client.crypto import FRAME_BYTES, FileKey
 from shortd.client.state import State
 from tests.client.shell import Shell, ended
@@ -63,7 +64,7 @@ def test_parts_grow_with_the_file(tmp_path: Path) -> None:
     def part_bytes(size: int) -> int:
         with (tmp_path / "sparse").open("w+b") as file:
             file.truncate(size)
-            return parcel.Parcel(file, "sparse", "", None).part_bytes()
+            return parcel.Parcel(OpenFile(file), "sparse", "", None).part_bytes()
 
     mib = 1 << 20
     assert [part_bytes(size * mib) for size in (0, 512, 513, 1024, 1 << 20)] == [
@@ -215,9 +216,9 @@ def test_without_a_terminal_nobody_is_asked(shell: Shell) -> None:
     assert ended(shell.start("send", "file", "--username", "me")) == (1, "", login)
 
 
-def test_a_folder_is_no_file(shell: Shell) -> None:
+def test_an_empty_folder_is_no_file(shell: Shell) -> None:
     Path("folder").mkdir()
-    assert "is a directory" in shell.refused("send", "folder", status=2)
+    assert "no file to send" in shell.refused("send", "folder")
     assert "does not exist" in shell.refused("send", "nothing", status=2)
 
 

@@ -29,7 +29,7 @@ def compose(
     return parsed(Messages(public_url, sender).compose(mail or row()).as_bytes(policy=SMTP))
 
 
-@pytest.mark.parametrize("purpose", list(MailPurpose))
+@pytest.mark.parametrize("purpose", [MailPurpose.VERIFY, MailPurpose.RESET])
 def test_a_mail_has_both_texts_with_the_same_link(purpose: MailPurpose) -> None:
     mail = compose(row(purpose))
     assert mail.get_content_type() == "multipart/alternative"
@@ -43,6 +43,20 @@ def test_a_mail_has_both_texts_with_the_same_link(purpose: MailPurpose) -> None:
     assert text_of(mail, "html").count(f'href="{link.replace("&", "&amp;")}"') == 1
     assert "<script" not in text_of(mail, "html")
     assert "src=" not in text_of(mail, "html"), "nothing is loaded when it is read"
+
+
+@pytest.mark.parametrize("language", ["", "de", "xx"])
+@pytest.mark.parametrize("code", ["17", ""])
+def test_a_mail_about_a_box_leads_to_it(language: str, code: str) -> None:
+    told = msgspec.structs.replace(row(MailPurpose.BOX), code=code, language=language)
+    pages = Messages("https://s.example.org", "", pages_url="https://links.example.org")
+    mail = parsed(pages.compose(told).as_bytes(policy=SMTP))
+    link = "https://links.example.org/-/boxes" + (f"/{code}" if code else "")
+    assert link_of(mail) == link
+    assert text_of(mail, "html").count(f'href="{link}"') == 1
+    is_german = language == "de"
+    assert ("Briefkästen" in text_of(mail)) == is_german
+    assert ('lang="de"' in text_of(mail, "html")) == is_german
 
 
 def test_headers() -> None:

@@ -82,7 +82,7 @@ async def _shared(
             new = await _new_link(ctx)
             blob, writer = await writer.finish(), None
             description = of_upload(filename, blob.size, filetype)
-            return await files.store(ctx.account, description, blob, Secrecy(), new, ctx.now)
+            return await files.store(ctx.account, description, [blob], Secrecy(), new, ctx.now)
     finally:
         if writer is not None:
             await writer.discard()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from shortd.api.v2 import (
     account_calls,
+    box_calls,
+    bundle_call,
     explain_call,
     file_calls,
     key_calls,
@@ -18,6 +20,8 @@ from shortd.api.v2 import (
 
 __all__ = [
     "account_calls",
+    "box_calls",
+    "bundle_call",
     "explain_call",
     "file_calls",
     "key_calls",

@@ -44,6 +44,8 @@ class Entry(Output, frozen=True, kw_only=True, gc=False):
     userid: str
     utime: int
     qrcode: QrCode | msgspec.UnsetType = msgspec.UNSET
+    files: int | msgspec.UnsetType = msgspec.UNSET
+    """Ours: how many files stand under the link, where they are several."""
 
 
 class EntryOutput(Output, frozen=True, kw_only=True):
@@ -103,6 +105,7 @@ async def show(
             userid=link.owner,
             utime=link.utime,
             qrcode=code,
+            files=file.entries if file and file.entries else msgspec.UNSET,
         )
         for position, (link, live, file, short_url, code) in enumerate(
             zip(links, counts, files, short_urls, codes, strict=True)

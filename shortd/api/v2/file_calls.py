@@ -52,14 +52,19 @@ class Described(Credentials, frozen=True, kw_only=True):
     filetype: FileType | None = None
 
 
-class FileTerms(NewTerms, frozen=True, kw_only=True):
-    """The terms of a file's link, and how the file is encrypted."""
+class FileLink(NewTerms, frozen=True, kw_only=True):
+    """The terms of a file's link, and where it is to be."""
+
+    code: CodeV2 | None = None
+    shorturl: ShortUrl | None = None
+
+
+class FileTerms(FileLink, frozen=True, kw_only=True):
+    """The same, and how the file is encrypted."""
 
     encryption: EncryptionInput = 0
     challenge: Challenge | None = None
     signature: Signature | None = None
-    code: CodeV2 | None = None
-    shorturl: ShortUrl | None = None
 
 
 class SendFile(FileTerms, frozen=True, kw_only=True):
@@ -120,13 +125,13 @@ async def file(ctx: Context, args: SendFile) -> EntryOutput:
     """Shares a file in one request, and makes a short URL for it."""
     files = ctx.services.sharing.files
     description = _description(args)
-    secrecy, new = _secrecy(args), await _new_link(ctx, args)
+    secrecy, new = _secrecy(args), await new_file_link(ctx, args)
     largest = args.filesize if secrecy.encryption is Encryption.NONE else allowance(args.filesize)
     # First whether the file can come at all: waiting for weight would not help it.
     with files.receiving_file(ctx.account, args.filesize, ctx.form.received):
         ctx.charge(MEGABYTE_WEIGHT * (args.filesize // 1_000_000) + image_weight(args.qr))
         blob = await ctx.form.save(largest)
-        link = await files.store(ctx.account, description, blob, secrecy, new, ctx.now)
+        link = await files.store(ctx.account, description, [blob], secrecy, new, ctx.now)
     [entry] = await show(ctx, [link], args.qr)
     return EntryOutput(entry=entry)
 
@@ -168,7 +173,7 @@ def _finalize_weight(args: Finalize) -> int:
 @call("file_part_finalize", weight=1000, extra_weight=_finalize_weight)
 async def file_part_finalize(ctx: Context, args: Finalize) -> EntryOutput:
     """Makes the file of its parts, and a short URL for it. If anything is off, they stay."""
-    secrecy, new = _secrecy(args), await _new_link(ctx, args)
+    secrecy, new = _secrecy(args), await new_file_link(ctx, args)
     link = await ctx.services.sharing.files.finalize(
         ctx.account, args.filekey, secrecy, new, ctx.now
     )
@@ -226,7 +231,8 @@ def _secrecy(args: FileTerms) -> Secrecy:
     return Secrecy(encryption, args.challenge.lower(), args.signature.lower())
 
 
-async def _new_link(ctx: Context, args: FileTerms) -> NewLink:
+async def new_file_link(ctx: Context, args: FileLink) -> NewLink:
+    """The link that a file gets, as its sender wishes for it."""
     host, code = requested_place(ctx, args.shorturl, args.host, args.code)
     terms, password = await terms_of_new(ctx, args)
     # The file's name becomes the destination when the link is made.

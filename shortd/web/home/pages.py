@@ -102,7 +102,7 @@ async def make(request: AnyRequest) -> Response[bytes]:
 async def made_csv(request: AnyRequest) -> Response[bytes]:
     """What was made at once, as a table."""
     services, found = services_of(request), session.needed(request)
-    rows = rows_of(services, await _made(request, found.account))
+    rows = rows_of(services, await made_just_now(request, found.account))
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(["short_url", "destination"])
@@ -153,7 +153,7 @@ async def _content(request: AnyRequest, team: str | None = None) -> HomePage:
     if found is None:
         return content
     newest = await _newest(services, found.account, working.team)
-    made = await _made(request, found.account) if "made" in request.query_params else []
+    made = await made_just_now(request, found.account) if "made" in request.query_params else []
     return replace(
         content,
         mine=rows_of(services, newest, found.account),
@@ -183,7 +183,7 @@ async def _newest(services: Services, account: Account, team: str) -> list[Link]
     return (await services.links.listing.page(account, query, now, count=NEWEST)).links
 
 
-async def _made(request: AnyRequest, account: Account) -> list[Link]:
+async def made_just_now(request: AnyRequest, account: Account) -> list[Link]:
     """What the address says was made just now, in the order that it was asked for: the link of an
     id, and those that were made before it at once. Nothing of what is not the account's.
     """
@@ -223,13 +223,14 @@ def rows_of(services: Services, links: Sequence[Link], account: Account | None =
             file = services.sharing.files.of_link(txn, link)
             sealed = file is not None and file.encryption is not Encryption.NONE
             locked = link.rare is not None and link.rare.password is not None
+            kind = "upload" if link.box else "file" if file else "link"
             rows.append(
                 Row(
                     id=link.id,
                     short_url=services.hosts.short_url(link),
                     destination=link.url,
                     count=services.clicks.clicks.live(txn, link.id).count,
-                    kind="lock" if sealed or locked else "file" if file else "link",
+                    kind="lock" if sealed or locked else kind,
                     maker="" if account is None else maker_of(txn, account, link),
                 )
             )

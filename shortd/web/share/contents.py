@@ -24,6 +24,8 @@ class NewFile(msgspec.Struct, frozen=True, kw_only=True):
     downloads: Annotated[int, Meta(ge=1, le=2**53)] | None = None
     ending: Annotated[str, Meta(max_length=200)] | None = None
     host: Annotated[str, Meta(max_length=255)] | None = None
+    together: Annotated[str, Meta(max_length=10)] = "one"
+    """Whether several files have "one" link or "several"."""
     team: Annotated[str, Meta(max_length=64)] = ""
     """Id of the team whose the link is; empty for the own one."""
 
@@ -35,6 +37,8 @@ class Finish(NewFile, frozen=True, kw_only=True):
     challenge: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$(?!\n)")] = ""
     """Of an encrypted file."""
     signature: Annotated[str, Meta(pattern=r"^[0-9a-f]{88}$(?!\n)")] = ""
+    entries: str = ""
+    """Which files it is, where it is several: a JSON array of `NewEntry`."""
 
 
 class Cancel(msgspec.Struct, frozen=True, kw_only=True):

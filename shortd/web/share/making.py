@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
+
+import msgspec
 
 from shortd import errors
 from shortd.hosts.destinations import Destination
+from shortd.languages import Language
 from shortd.links import NewLink, TagFilter
 from shortd.links.endings import free_like, is_free
 from shortd.links.terms import TermChanges
 from shortd.models.accounts import Account
-from shortd.models.files import Encryption, File
+from shortd.models.files import Bundle, Encryption, File
 from shortd.models.links import Link
 from shortd.services import Services
+from shortd.sharing.bundles import NewEntry, bundled
 from shortd.sharing.descriptions import FORBIDDEN, NAME_CHARACTERS, Description, described
 from shortd.sharing.files import Secrecy
 from shortd.web.forms import Form
@@ -25,6 +29,11 @@ LOOKED_AT = 2000
 LARGEST = 5
 LOOKED_BACK = 20
 """Newest links among which one is looked for whose making got no answer."""
+
+ZIP_TYPE = "application/zip"
+"""Of several files: what all of them are fetched as."""
+LONGEST_FIRST = 200
+"""Characters of the first file's name in that of several."""
 
 F = TypeVar("F", bound=NewFile)
 FIELDS = {"code": "ending", "expiration_count": "downloads", "expiration_utime": "ends"}
@@ -93,6 +102,31 @@ def of_upload(filename: str, size: int, filetype: str) -> Description:
         return described(name, size, filetype)
     except errors.ShortdError:
         return Description(name, size, "")
+
+
+def together(
+    files: Sequence[tuple[str, Description]], words: Language
+) -> tuple[Description, Bundle]:
+    """Several files with their paths, as one link has them. INVALID_FIELD."""
+    made = bundled(
+        [NewEntry(path=path, size=file.filesize, filetype=file.filetype) for path, file in files]
+    )
+    more = len(files) - 1
+    named = words.ngettext("%(name)s and %(num)s more", "%(name)s and %(num)s more", more)
+    name = named % {"name": files[0][1].filename[:LONGEST_FIRST], "num": more}
+    return of_upload(name, sum(entry.size for entry in made.entries), ZIP_TYPE), made
+
+
+def entries_of(text: str) -> Bundle | None:
+    """What a script tells of several files in one upload; None if it is one. BAD_FORM,
+    INVALID_FIELD.
+    """
+    if not text:
+        return None
+    try:
+        return bundled(msgspec.json.decode(text, type=list[NewEntry]))
+    except msgspec.DecodeError:
+        raise errors.BAD_FORM("The body is not the form of this page.") from None
 
 
 def secrecy(challenge: str, signature: str) -> Secrecy:

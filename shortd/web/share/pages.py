@@ -18,8 +18,10 @@ from shortd import errors
 from shortd.files.manifests import stored_bytes
 from shortd.files.transfers import expect_upload
 from shortd.limits.budgets import FILE_MEGABYTE_WEIGHT
+from shortd.links import NewLink
 from shortd.models.accounts import Account, AccountType
 from shortd.models.common import NEVER
+from shortd.models.files import Encryption
 from shortd.models.links import Link
 from shortd.sharing.files import Secrecy
 from shortd.web import forms, session
@@ -27,16 +29,25 @@ from shortd.web.answers import whole_seconds
 from shortd.web.forms import Form
 from shortd.web.guard import act, show
 from shortd.web.home.making import hosts_of
-from shortd.web.home.pages import is_open, rows_of, shown, temporary, working_at
+from shortd.web.home.pages import (
+    is_open,
+    made_just_now,
+    rows_of,
+    shown,
+    temporary,
+    working_at,
+)
 from shortd.web.render import language_of, page, see
 from shortd.web.routing import AnyRequest, services_of
 from shortd.web.share import making
 from shortd.web.share.contents import Cancel, Finish, Large, NewFile, Room, SharePage
-from shortd.web.share.receiving import FILE, Received
+from shortd.web.share.receiving import FILE, Received, announced
 
 _TEMPLATE = "share/page.html"
 _ROUND = 64 << 10
 """Bytes that a form may be larger than its file."""
+FINISH_BYTES = 1 << 20
+"""Of a form that names the files of one link: 2,000 of them with paths of usual length."""
 _TIGHT = 20
 """There is no room where less than this part of it is free."""
 
@@ -47,25 +58,21 @@ async def share(request: AnyRequest) -> Response[bytes]:
     services, found = services_of(request), session.current(request)
     _may_share(request)
     content = await _content(request)
-    made = request.query_params.get("made", "")
-    if found is not None and made.isdigit() and len(made) < 20:
-        try:
-            link = services.links.links.get(found.account, int(made))
-        except errors.ShortdError:
-            return page(request, _TEMPLATE, content)
-        content = replace(content, made=await shown(services, [link]))
+    links = await made_just_now(request, found.account) if found is not None else []
+    if links:
+        content = replace(content, made=await shown(services, links))
     return page(request, _TEMPLATE, content)
 
 
 @act("/-/share", status_code=303, request_max_body_size=None)
 async def send(request: AnyRequest) -> Response[bytes]:
-    """A file as it is, from who has no scripts."""
+    """Files as they are, from who has no scripts."""
     services, language = services_of(request), language_of(request)
     words, now = language.gettext, services.clock.now()
     _may_share(request)
     expect_upload(request.scope)
     found, files = session.current(request), services.sharing.files
-    size = _announced(request)
+    size = announced(request)
     forms.charge(request, "file", FILE_MEGABYTE_WEIGHT * (size // 1_000_000))
     account = found.account if found else await temporary(request, now)
     largest = services.settings.limits.of(account.type).max_file_bytes
@@ -74,24 +81,30 @@ async def send(request: AnyRequest) -> Response[bytes]:
     async with AsyncExitStack() as coming:
         received = await coming.enter_async_context(Received(files.blobs))
         try:
-            announced = max(0, size - _ROUND) if size else room
-            coming.enter_context(files.receiving_file(account, announced))
+            expected = max(0, size - _ROUND) if size else room
+            coming.enter_context(files.receiving_file(account, expected))
             await received.read(request, min(largest, size or room))
             form = forms.converted(received.lists, NewFile, words)
             form, new = await making.read(services, account, form, words, now)
             if form.text("way") not in ("", "open"):
                 said = words("Nothing can be encrypted here without scripts.")
                 form, new = form.wrong("way", said), None
-            if received.description is None:
-                form = form.wrong(FILE, words("Choose a file."))
-            if new is None or received.description is None:
+            count = len(received.files)
+            if not count:
+                form, new = form.wrong(FILE, words("Choose a file.")), None
+            is_apart = form.value is not None and form.value.together == "several" and count > 1
+            if is_apart and form.text("ending").strip():
+                said = words("An own ending is for one link alone.")
+                form, new = form.wrong("ending", said), None
+            if new is None:
                 answer = await _refused(request, form)
             else:
-                link = await files.store(
-                    account, received.description, received.take(), Secrecy(), new, now
-                )
+                links = []
+                while received.files:
+                    links.append(await _stored(request, account, received, new, apart=is_apart))
+                several = f"&of={len(links)}" if len(links) > 1 else ""
                 team = f"&team={new.team}" if new.team else ""
-                answer = see(request, f"/-/share?made={link.id}{team}")
+                answer = see(request, f"/-/share?made={links[-1].id}{several}{team}")
         except errors.ShortdError as refusal:
             answer = await _refused(request, _told(form, refusal, words))
     return answer if found else session.start_temporary(request, answer, account)
@@ -120,11 +133,11 @@ async def begin(request: AnyRequest) -> Response[bytes]:
     return await _told_as_json(form, words, answer)
 
 
-@act("/-/share/finish", status_code=200)
+@act("/-/share/finish", status_code=200, request_max_body_size=FINISH_BYTES)
 async def finish(request: AnyRequest) -> Response[bytes]:
     """Makes a file of its parts, and its link. If anything is off, the parts stay."""
     services, found = services_of(request), session.needed(request)
-    form = await forms.read(request, Finish, call="file_part_finalize")
+    form = await forms.read(request, Finish, call="file_part_finalize", most=FINISH_BYTES)
     words, now = language_of(request).gettext, services.clock.now()
 
     async def answer() -> Response[bytes]:
@@ -138,7 +151,10 @@ async def finish(request: AnyRequest) -> Response[bytes]:
             return _wrong(checked)
         given, files = form.value, services.sharing.files
         secrecy = making.secrecy(given.challenge, given.signature)
-        link = await files.finalize(found.account, given.filekey, secrecy, new, now)
+        bundle = making.entries_of(given.entries)
+        if bundle is not None and secrecy.encryption is not Encryption.NONE:
+            raise errors.BAD_FORM("The body is not the form of this page.")
+        link = await files.finalize(found.account, given.filekey, secrecy, new, now, bundle=bundle)
         return _made(request, link)
 
     return await _told_as_json(form, words, answer)
@@ -159,16 +175,25 @@ async def cancel(request: AnyRequest) -> Response[bytes]:
     return await _told_as_json(form, language_of(request).gettext, answer)
 
 
+async def _stored(
+    request: AnyRequest, account: Account, received: Received, new: NewLink, *, apart: bool
+) -> Link:
+    """A link for all files that came, or for the first of them."""
+    services, now = services_of(request), services_of(request).clock.now()
+    store, came = services.sharing.files.store, received.files
+    if len(came) == 1 or apart:
+        [one] = received.take(1)
+        return await store(account, one.description, [one.blob], Secrecy(), new, now)
+    told = [(one.path, one.description) for one in came]
+    description, bundle = making.together(told, language_of(request))
+    blobs = [one.blob for one in received.take(len(came))]
+    return await store(account, description, blobs, Secrecy(), new, now, bundle=bundle)
+
+
 def _may_share(request: AnyRequest) -> None:
     """`SignInFirst` where files are shared by accounts alone."""
     if session.current(request) is None and not is_open(services_of(request)):
         raise session.SignInFirst
-
-
-def _announced(request: AnyRequest) -> int:
-    """Bytes that the body says it has; 0 where it does not."""
-    length = request.headers.get("content-length", "")
-    return int(length) if length.isascii() and length.isdigit() and len(length) < 19 else 0
 
 
 async def _content(

@@ -1,7 +1,10 @@
-/* Files that are dropped or pasted anywhere on a page that takes some. A folder is none. */
+/* Files that are dropped or pasted anywhere on a page that takes some. One that was in a folder has its
+   place there as `path`. */
 
 import { say } from "./say.js";
 import { word } from "./words.js";
+
+const MOST = 2000;
 
 let take = null;
 
@@ -12,12 +15,34 @@ export function receive(act) {
 
 const hasFiles = (transfer) => take && transfer?.types.includes("Files");
 
-function filesOf({ items, files }) {
-  const isFolder = (item) => item.webkitGetAsEntry?.()?.isDirectory;
-  const found = [...items].filter(({ kind }) => kind === "file");
-  if (!found.some(isFolder)) return [...files];
-  say({ text: word("A folder becomes one file with shortd send, or with a zip program.") });
-  return found.filter((item) => !isFolder(item)).map((item) => item.getAsFile());
+async function filesOf({ items, files }) {
+  // Asked for before anything else: later the browser has forgotten them.
+  const plain = [...files];
+  const found = [...items].map((item) => item.kind === "file" && item.webkitGetAsEntry?.()).filter(Boolean);
+  if (!found.some(({ isDirectory }) => isDirectory)) return plain;
+  try {
+    const inside = [];
+    for (const entry of found) await collect(entry, inside);
+    return inside;
+  } catch {
+    say({ text: word("This folder cannot be read.") });
+    return [];
+  }
+}
+
+async function collect(entry, inside) {
+  // One more than there may be is enough to say so.
+  if (inside.length > MOST) return;
+  const asked = (act) => new Promise((resolve, reject) => act(resolve, reject));
+  if (entry.isFile) {
+    const file = await asked((...then) => entry.file(...then));
+    inside.push(Object.assign(file, { path: entry.fullPath.slice(1) }));
+    return;
+  }
+  const reader = entry.createReader();
+  for (let some; (some = await asked((...then) => reader.readEntries(...then))).length; ) {
+    for (const one of some) await collect(one, inside);
+  }
 }
 
 function over(isOver) {
@@ -36,12 +61,12 @@ for (const [name, transfer] of [
   ["drop", "dataTransfer"],
   ["paste", "clipboardData"],
 ]) {
-  document.addEventListener(name, (event) => {
+  document.addEventListener(name, async (event) => {
     if (!hasFiles(event[transfer])) return;
     // What is copied from a document comes as a picture, too.
     if (name === "paste" && event.clipboardData.getData("text/plain")) return;
     event.preventDefault();
     over(false);
-    take(filesOf(event[transfer]));
+    take(await filesOf(event[transfer]));
   });
 }

@@ -58,7 +58,7 @@ export class Row {
 
   /** Shows how a `Sending` gets on. */
   show(sending) {
-    const { state, fault, way, row } = sending;
+    const { state, fault, way, row, isLasting } = sending;
     const part = sending.sent / (this.bytes || 1);
     this.find("progress").value = state === "done" ? 1 : part;
     this.find("progress").hidden = state === "done";
@@ -66,7 +66,7 @@ export class Row {
     if (state === "sending") {
       this.allow("pause", "cancel");
       this.say(this.pace(sending));
-      this.note(way === "key" ? word("Keep this page open: the key of this file is nowhere else.") : row ? again(way, row.until) : "");
+      this.note(way === "key" ? word("Keep this page open: the key of this file is nowhere else.") : isLasting ? again(way, row.until) : "");
     } else if (state === "paused") {
       this.points = [];
       this.allow("go", "cancel");
@@ -101,6 +101,7 @@ export class Row {
     this.allow();
     this.find("[data-ready]").hidden = false;
     this.say(facts.join(" · "));
+    if (!made.short_url) return this.note("");
     this.note(
       { key: word("Whoever has the whole link can open the file. Its key is kept nowhere else: copy the link now."), password: word("Send the password another way than the link.") }[way] ?? "",
     );

@@ -3,11 +3,13 @@
    Parts are whole frames, each sealed only when it leaves, and again when it leaves again. This
    module must never send plain bytes of a file that is to be encrypted, or mix two keys in one. */
 
+import { entriesOf, typeOf } from "./bundle.js";
 import { Refused, call, send } from "./calls.js";
 import { hexOf } from "./derive.js";
 import { newLinkKey, newSeal, sealFrame, solve } from "./sealed.js";
 import { forget, keep, samplesOf } from "./uploads.js";
 import { word } from "./words.js";
+import { zipped } from "./zip.js";
 
 const FRAME = 1 << 20;
 const PART = 8 << 20;
@@ -80,7 +82,7 @@ export class Sending {
     this.turn("cancelled");
     const { filekey } = this.row ?? {};
     if (!filekey) return;
-    await send("/-/share/cancel", { filekey }).catch(() => {});
+    await this.free(filekey).catch(() => {});
     await this.forgetRow();
   }
 
@@ -91,7 +93,9 @@ export class Sending {
 
   async begin() {
     if (this.row) return;
-    const { file, isSealed } = this;
+    const { isSealed } = this;
+    if (isSealed && this.file.members) this.file = await zipped(this.file, read, this.stopping.signal);
+    const { file } = this;
     await this.patiently(() => send("/-/share/begin", this.terms, this.options));
     if (isSealed) this.seal ??= await newSeal({ password: this.password, linkKey: this.linkKey });
     const described = { filename: nameOf(file), filesize: file.size, filetype: typeOf(file) };
@@ -109,8 +113,9 @@ export class Sending {
       way: this.way,
       challenge: this.seal?.challenge ?? "",
       signature: this.seal?.signature ?? "",
+      isFolder: Boolean(file.members),
     };
-    await keep(this.row);
+    await this.keepRow();
   }
 
   async sendParts() {
@@ -134,15 +139,11 @@ export class Sending {
     const size = this.sizeOf(number, row.partBytes);
     const part = await this.patiently(async () => {
       const body = await this.partOf(number);
-      const query = { filekey: row.filekey, partnumber: number, partsize: body.size };
-      const form = new FormData();
-      form.append("query", JSON.stringify(query));
-      form.append("part", body, "part");
       const onsent = (bytes) => {
         this.coming.set(number, Math.min(bytes, size));
         this.changed(this);
       };
-      const got = await call("file_part_upload", form, { ...this.options, onsent });
+      const got = await this.post(row, number, body, { ...this.options, onsent });
       const sha256 = crypto.subtle && hexOf(await crypto.subtle.digest("SHA-256", await read(body)));
       // Changed on its way: as good as not arrived.
       if (sha256 && got.sha256 !== sha256) throw new Refused("");
@@ -150,8 +151,21 @@ export class Sending {
     });
     this.coming.delete(number);
     row.parts.push(part);
-    await keep(row);
+    await this.keepRow();
     this.changed(this);
+  }
+
+  /** Where files go to; a page that has another place for them has its own, as of `begin`, `finish`
+      and what follows. */
+  post({ filekey }, number, body, options) {
+    const form = new FormData();
+    form.append("query", JSON.stringify({ filekey, partnumber: number, partsize: body.size }));
+    form.append("part", body, "part");
+    return call("file_part_upload", form, options);
+  }
+
+  free(filekey) {
+    return send("/-/share/cancel", { filekey });
   }
 
   /** The bytes of a part as they leave. */
@@ -171,9 +185,10 @@ export class Sending {
 
   async finish() {
     const { filekey, challenge, signature } = this.row;
-    const sealed = signature ? { challenge, signature } : {};
+    const beside = signature ? { challenge, signature } : {};
+    if (this.file.members) beside.entries = JSON.stringify(entriesOf(this.file));
     this.made = await this.patiently(() =>
-      send("/-/share/finish", { ...this.terms, ...sealed, filekey }, this.options),
+      send("/-/share/finish", { ...this.terms, ...beside, filekey }, this.options),
     );
     await this.forgetRow();
   }
@@ -185,6 +200,15 @@ export class Sending {
 
   get options() {
     return { signal: this.stopping.signal };
+  }
+
+  /** Whether it can be gone on with when this page was closed. */
+  get isLasting() {
+    return Boolean(this.row) && !this.file.isFleeting;
+  }
+
+  async keepRow() {
+    if (this.isLasting) await keep(this.row);
   }
 
   async forgetRow() {
@@ -232,11 +256,7 @@ function sleep(seconds, signal) {
 }
 
 /** A name that the server takes: no controls, no slashes, nothing that turns the direction of text. */
-function nameOf(file) {
+export function nameOf(file) {
   const name = file.name.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069/\\]/g, "_").trim();
   return ["", ".", ".."].includes(name) ? "file" : name.slice(-1024);
-}
-
-function typeOf(file) {
-  return /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/.test(file.type) ? file.type : "";
 }

@@ -3,6 +3,7 @@
    A password or a key stays in this page. This module must never put one into a form, or let
    the form be sent by the browser once it has taken over. */
 
+import { MOST, gathered, joined } from "./bundle.js";
 import { send as post } from "./calls.js";
 import { receive } from "./dropping.js";
 import { Row } from "./row.js";
@@ -11,16 +12,17 @@ import { Sending } from "./sending.js";
 import { size } from "./sizes.js";
 import { bitsOf, sixWords } from "./strength.js";
 import { forget, isSame, kept } from "./uploads.js";
-import { word } from "./words.js";
+import { number, word, words } from "./words.js";
 
 const WAY = "shortd.share";
 const element = (id) => document.getElementById(id);
 const queue = [];
 let isRunning = false;
 
-/** Puts files into the queue, those that another visit has begun in their old places. */
+/** Puts files into the queue, each folder as one, and those that another visit has begun in their
+    old places. */
 export async function add(files) {
-  for (const file of files) {
+  for (const file of gathered(files)) {
     const old = await earlierOf(file);
     if (old) {
       old.file = file;
@@ -43,7 +45,7 @@ function entry(file, old = null) {
   const one = { file, kept: old, sending: null, isWanted: false };
   one.row = new Row(name, bytes, {
     pause: () => one.sending.pause(),
-    go: () => (one.sending ? goOn(one) : element("file").click()),
+    go: () => (one.sending ? goOn(one) : element(old?.isFolder ? "folder" : "file").click()),
     cancel: () => cancel(one),
   });
   if (old) {
@@ -76,7 +78,7 @@ async function cancel(one) {
 }
 
 async function start() {
-  const waiting = queue.filter((one) => one.file && !one.sending);
+  let waiting = queue.filter((one) => one.file && !one.sending);
   const way = new FormData(element("share")).get("way");
   const password = element("password").value;
   if (!waiting.length) return fault(word("Choose a file."), "choose");
@@ -84,9 +86,14 @@ async function start() {
   if (waiting.some(ask) && !password) return fault(word("Choose a password first, or take six words."), "password");
   const most = Number(element("share").dataset.most);
   const ending = element("ending").value.trim();
-  if (ending && waiting.length > 1) return fault(word("An own ending is for one file alone."), "ending");
+  waiting = united(waiting);
+  if (ending && waiting.length > 1) return fault(word("An own ending is for one link alone."), "ending");
   let isWrong = false;
   for (const one of waiting) {
+    if (one.file.members?.length > MOST) {
+      one.row.say(word("There may be {most} files under one link.", { most: number(MOST) }), true);
+      continue;
+    }
     if (one.file.size > most) {
       one.row.say(word("This file is larger than {most}, the most that one may have.", { most: size(most) }), true);
       continue;
@@ -101,6 +108,19 @@ async function start() {
   else fault("");
   remember(way);
   run();
+}
+
+/** What is to be sent: all that is new as one, if several files get one link. */
+function united(waiting) {
+  const fresh = waiting.filter((one) => !one.kept);
+  if (element("together").value !== "one" || fresh.length < 2) return waiting;
+  const name = words("{name} and {n} more", "{name} and {n} more", fresh.length - 1, { name: fresh[0].file.name });
+  const all = entry(Object.assign(joined(fresh.map(({ file }) => file), name), { isFleeting: true }));
+  for (const one of fresh) {
+    queue.splice(queue.indexOf(one), 1);
+    one.row.element.remove();
+  }
+  return [...waiting.filter((one) => one.kept), all];
 }
 
 /** One file at a time, and three of its parts. */
@@ -178,22 +198,26 @@ function remembered() {
 function listen() {
   const form = element("share");
   const file = element("file");
+  const folder = element("folder");
   // From now on nothing leaves but through here.
   file.removeAttribute("name");
   file.required = false;
   file.multiple = true;
   file.classList.add("vh");
   file.tabIndex = -1;
-  file.onchange = () => {
-    add([...file.files]);
-    file.value = "";
-  };
+  for (const input of [file, folder]) {
+    input.onchange = () => {
+      add([...input.files]);
+      input.value = "";
+    };
+  }
   form.onsubmit = (event) => {
     event.preventDefault();
     start();
   };
-  element("choose").hidden = false;
+  element("choose").hidden = element("choose-folder").hidden = false;
   element("choose").onclick = () => file.click();
+  element("choose-folder").onclick = () => folder.click();
   element("ways").onchange = chosen;
   element("password").oninput = measure;
   element("six").onclick = async ({ target }) => {

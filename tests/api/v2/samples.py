@@ -57,6 +57,7 @@ class World:
             "filesize": 53990,
             "filetype": "image/png",
             "filekey": "LcZJXWn7nYxUFTxzsJ9pDWTDZKF8IFXc",
+            "entries": [{"path": "photos/a.png", "filesize": 53990}],
             "signature": "8d" * 44,
             "challenge": "284932ca2ea3595cf6d106ef51ca3826",
             "id": "63a3d2af450da672f48d90ff",
@@ -147,6 +148,9 @@ def _beyond(of: inspect.Type) -> Iterator[Any]:
 
 
 def _any_of(item: inspect.Type) -> Any:
+    if isinstance(item, inspect.StructType):
+        required = [field for field in item.fields if field.required]
+        return {f.encode_name: 5 if "integer" in kinds(f.type) else "text" for f in required}
     if "object" in kinds(item):
         return {"type": "temporary_account"}
     return "https://example.com/"

@@ -107,6 +107,7 @@ TOLD = {
     *("accounts", "tokens", "preferences", "api_keys", "members", "teams", "campaigns"),
     *("team_trackers", "domains", "links", "link_trackers", "files", "counts", "day_stats"),
     *("visits", "audit", "passkeys", "second_factors", "identities"),
+    *("bundles", "boxes", "box_items"),
 }
 """Tables with something of somebody that he takes along; trackers of links are their data."""
 UNTOLD = {

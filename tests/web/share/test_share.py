@@ -255,3 +255,64 @@ def upload_part(surfer: Surfer, filekey: str, part: bytes) -> None:
     kind = {"content-type": form.headers["content-type"], "shortd-page": "1"}
     answer = surfer.send("/v2/file_part_upload", content=form.read(), headers=kind)
     assert answer.json()["status"] == "success", answer.text
+
+
+def share_several(surfer: Surfer, *names: str, **fields: str) -> Any:
+    files: list[Any] = [("file", (name, name.encode(), "text/plain")) for name in names]
+    files += [(name, (None, value)) for name, value in {"way": "open", **fields}.items()]
+    form = httpx.Request("POST", "http://x/", files=files)
+    headers = {name: form.headers[name] for name in ("content-type", "content-length")}
+    return surfer.send("/-/share", content=form.read(), headers=headers)
+
+
+class TestSeveralFiles:
+    def test_one_link_for_all(self, surfer: Surfer) -> None:
+        shown = surfer.follow(share_several(surfer, "a.txt", "b.txt", "A.txt"))
+        [entry] = entries(surfer)
+        assert html.escape(entry["shorturl"]) in shown.text
+        assert (entry["url"], entry["files"]) == ("a.txt and 2 more", 3)
+        address = surfer.get(entry["shorturl"]).headers["location"]
+        told = surfer.get(address, accept="application/json").json()
+        assert [one["path"] for one in told["entries"]] == ["a.txt", "b.txt", "A (2).txt"]
+        assert [surfer.get(one["url"]).content for one in told["entries"]] == [
+            *(b"a.txt", b"b.txt", b"A.txt")
+        ]
+
+    def test_a_link_for_each(self, surfer: Surfer) -> None:
+        shown = surfer.follow(share_several(surfer, "a.txt", "b.txt", together="several"))
+        found = entries(surfer)
+        assert {entry["url"] for entry in found} == {"a.txt", "b.txt"}
+        for entry in found:
+            assert html.escape(entry["shorturl"]) in shown.text
+            assert content_of(surfer, entry["shorturl"]) == entry["url"].encode()
+
+    def test_an_ending_is_one_links(self, ann: Surfer) -> None:
+        answer = share_several(ann, "a", "b", together="several", ending="spring_report")
+        assert answer.status_code == 422
+        assert "An own ending is for one link alone." in html.unescape(answer.text)
+        assert entries(ann) == []
+        assert share_several(ann, "a", "b", ending="spring_report").status_code == 303
+
+    def test_too_many_are_refused(self, ann: Surfer) -> None:
+        answer = share_several(ann, *map(str, range(101)))
+        assert answer.status_code == 422
+        assert "100 files" in answer.text
+        assert entries(ann) == []
+
+    @pytest.mark.parametrize(
+        ("told", "code"),
+        [
+            ("[]", "invalid_field"),
+            ("{", "bad_form"),
+            ('[{"path": "a"}]', "bad_form"),
+            ('[{"path": "a", "size": 4}]', "bad_file"),
+        ],
+    )
+    def test_what_a_script_tells_wrong(self, ann: Surfer, told: str, code: str) -> None:
+        filekey = begun(ann)
+        refused = ann.send("/-/share/finish", {"filekey": filekey, "entries": told})
+        assert refused.json()["code"] == code
+        fine = json.dumps([{"path": "x/a", "size": len(TEXT), "utime": 7}])
+        made = ann.send("/-/share/finish", {"filekey": filekey, "entries": fine})
+        assert made.status_code == 200
+        assert entries(ann)[0]["files"] == 1
