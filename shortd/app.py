@@ -29,6 +29,8 @@ from shortd.web.account.kept_forms import SignInAgain
 from shortd.web.account.keys import HANDLERS as KEYS_HANDLERS
 from shortd.web.account.overview import HANDLERS as ACCOUNT_HANDLERS
 from shortd.web.account.signing_in import HANDLERS as SIGNING_IN_HANDLERS
+from shortd.web.admin import HANDLERS as ADMIN_HANDLERS
+from shortd.web.admin.operators import as_seen
 from shortd.web.answers import error_answer, paced
 from shortd.web.bodies import IncomingBody
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
@@ -42,6 +44,7 @@ from shortd.web.routing import client_address, response
 from shortd.web.session import SignInFirst
 from shortd.web.share.pages import HANDLERS as SHARE_HANDLERS
 from shortd.web.site import HANDLERS as SITE_HANDLERS
+from shortd.web.teams import HANDLERS as TEAM_HANDLERS
 from shortd.web.tools import HANDLERS as TOOLS_HANDLERS
 from shortd.web.visitor.bundle import HANDLERS as BUNDLE_HANDLERS
 from shortd.web.visitor.follow import Follow, link_refusal
@@ -88,6 +91,7 @@ class App:
                 "follow": self._follow,
                 "jobs": Jobs(),
                 "tables": {},
+                "since": services.clock.now(),
                 "weights": {name: call.weight for name, call in CALLS.items()},
             }
         )
@@ -156,6 +160,7 @@ def _routed(*routers: Router) -> Litestar:
             *sqwish.HANDLERS,
             *v1.HANDLERS,
             *v2.HANDLERS,
+            *ADMIN_HANDLERS,
             *BUNDLE_HANDLERS,
             *DOWNLOAD_HANDLERS,
             *FRAME_HANDLERS,
@@ -170,6 +175,7 @@ def _routed(*routers: Router) -> Litestar:
             *KEYS_HANDLERS,
             *OPENING_HANDLERS,
             *SHARE_HANDLERS,
+            *TEAM_HANDLERS,
             *TOOLS_HANDLERS,
             *UNLOCK_HANDLERS,
             *routers,
@@ -188,7 +194,7 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
     """The one place where an exception becomes a response."""
     if isinstance(fault, SignInFirst):
         return SignInAgain(request)
-    error = _catalogued(fault)
+    error = as_seen(request, _catalogued(fault))
     if error.status == 500:
         log.error("request_failed", path=request.scope["path"], exc_info=fault)
     if request.scope["path"].startswith(v2.PREFIX):
@@ -196,14 +202,15 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
     if request.scope["path"].startswith(v1.PREFIX):
         return v1.refusal(request, error)
     if (written := sqwish.format_of(request.scope["path"])) is not None:
-        return sqwish.refusal(error, written)
+        return sqwish.refusal(error, written, request.scope["path"])
     pages: Pages = request.app.state.pages
     heads = request.app.state.services.visits.heads
     reader = pages.reader(heads.of(request.scope["headers"]))
     answer = error_answer(pages, error, reader, calls.words(request))
-    if isinstance(fault, HTTPException) and fault.headers and "allow" in fault.headers:
+    headers = (fault.headers or {}) if isinstance(fault, HTTPException) else {}
+    if error.kind is errors.METHOD_NOT_ALLOWED and "allow" in headers:
         # Litestar's order is a set's, another one in every process.
-        methods = sorted(fault.headers["allow"].split(", "))
+        methods = sorted(headers["allow"].split(", "))
         answer.headers.append((b"allow", ", ".join(methods).encode()))
     return response(answer)
 

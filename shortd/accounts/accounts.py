@@ -136,9 +136,15 @@ class Accounts:
         self._log.note(SIGNED_UP, address, account=label(login.account))
         return login
 
-    async def add(self, email: str, username: str, passwords: Sequence[str], now: int) -> Account:
-        """Registers an account for the operator, who may where nobody else may. Raises
-        INVALID_FIELD, EMAIL_TAKEN, USERNAME_TAKEN, BUSY."""
+    async def add(
+        self, email: str, username: str, passwords: Sequence[str] | None, now: int
+    ) -> Account:
+        """Registers an account for the operator, who may where nobody else may; without
+        `passwords` nobody knows its password before a mail has brought a way to another one.
+
+        INVALID_FIELD, EMAIL_TAKEN, USERNAME_TAKEN, BUSY.
+        """
+        passwords = passwords or [random_text(self._random, ID_LENGTH)]
         login = await self._register(_NewAccount(email, username, passwords), now)
         return login.account
 

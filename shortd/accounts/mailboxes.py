@@ -67,13 +67,16 @@ class Mailboxes:
         self._clients = clients
         self._random = random
 
-    async def mail_verification(self, userid: str, address: str, now: int) -> None:
-        """Mails an account's address a code that verifies it, for somebody at a client's address.
+    async def mail_verification(
+        self, userid: str, address: str, now: int, language: str = ""
+    ) -> None:
+        """Mails an account's address a code that verifies it, for somebody at a client's address,
+        in the language that the account has chosen, else in this one.
 
         ALREADY_VERIFIED, NOT_REGISTERED for an account without an address, MAIL_LIMITED.
         """
         self._budgets.charge_mail(address, now)
-        mail = self._new_mail(MailPurpose.VERIFY, now)
+        mail = self._new_mail(MailPurpose.VERIFY, now, language)
 
         def queue(txn: WriteTxn) -> int:
             account = ACCOUNTS.get(txn, (userid,))
@@ -90,9 +93,10 @@ class Mailboxes:
         if wait:
             raise errors.MAIL_LIMITED(retry_after=wait / SECOND)
 
-    async def mail_reset(self, name: str, address: str, now: int) -> None:
+    async def mail_reset(self, name: str, address: str, now: int, language: str = "") -> None:
         """Mails the account of that username or address a code for a new password, if there is
-        one and it was not sent too many. Nothing tells which it was.
+        one and it was not sent too many, in the language that it has chosen, else in this one.
+        Nothing tells which it was.
 
         INVALID_FIELD for what can be nobody's name; MAIL_LIMITED for a client's address that has
         asked too often, whomever for.
@@ -103,7 +107,7 @@ class Mailboxes:
                 "This is neither a username nor an e-mail address.", field="username_email"
             )
         self._budgets.charge_mail(address, now)
-        mail = self._new_mail(MailPurpose.RESET, now)
+        mail = self._new_mail(MailPurpose.RESET, now, language)
 
         def queue(txn: WriteTxn) -> None:
             account = find_account(txn, name)
@@ -118,6 +122,25 @@ class Mailboxes:
                 MAIL_HISTORIES.delete(txn, (NOBODY, mail.purpose))
 
         # A full disk must not tell which it was either, as what adds rows would.
+        await self._store.write(queue, Reserve.ALL)
+
+    async def send_reset(self, userid: str, now: int) -> None:
+        """The same for the operator, who is told what came of it. ACCOUNT_NOT_FOUND, NOT_REGISTERED
+        for an account without an address, MAIL_LIMITED for one that was sent too many.
+        """
+        mail = self._new_mail(MailPurpose.RESET, now)
+
+        def queue(txn: WriteTxn) -> None:
+            account = ACCOUNTS.get(txn, (userid,))
+            if account is None:
+                raise errors.ACCOUNT_NOT_FOUND()
+            if not account.email:
+                raise errors.NOT_REGISTERED(field="userid")
+            wait = take_mail(txn, account.email, mail.purpose, self._daily, now)
+            if wait:
+                raise errors.MAIL_LIMITED(retry_after=wait / SECOND)
+            _queue(txn, mail, userid, account.email)
+
         await self._store.write(queue, Reserve.ALL)
 
     async def verify(self, email: str, code: str, address: str, now: int) -> None:
@@ -199,7 +222,7 @@ class Mailboxes:
 
         return Login(await self._store.write(reset, Reserve.ALL), token)
 
-    def _new_mail(self, purpose: MailPurpose, now: int) -> Mail:
+    def _new_mail(self, purpose: MailPurpose, now: int, language: str = "") -> Mail:
         """A mail to nobody yet."""
         return Mail(
             id=random_text(self._random, ID_LENGTH),
@@ -209,6 +232,7 @@ class Mailboxes:
             code=new_code(self._random),
             create_utime=now,
             next_utime=now,
+            language=language,
         )
 
 

@@ -16,6 +16,7 @@ from shortd import __version__
 from shortd.client.commands import fetch, send
 from shortd.client.failures import ClientFailure, Interrupted
 from shortd.client.texts import print_anything, take_text_alone
+from shortd.commands.audit import audit
 from shortd.commands.backup import backup, restore
 from shortd.commands.campaigns import campaign
 from shortd.commands.clock import clock
@@ -35,7 +36,7 @@ from shortd.settings.config import ConfigError
 
 OF_THE_SERVER = (
     *(serve, init, config, mail, doctor, backup, restore),
-    *(user, team, domain, campaign, tracker, clock),
+    *(user, team, domain, campaign, tracker, clock, audit),
     *(stats, plugins, x, import_links),
 )
 OF_THE_CLIENT = (send, fetch)

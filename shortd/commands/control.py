@@ -20,7 +20,7 @@ def look(place: Place, command: str, **args: Any) -> None:
     from shortd.control import asking
 
     place.check()
-    _print(asking.look(place.settings, command, args))
+    show_rows(asking.look(place.settings, command, args))
 
 
 def act(place: Place, command: str, **args: Any) -> None:
@@ -30,7 +30,7 @@ def act(place: Place, command: str, **args: Any) -> None:
     place.check()
     rows = asking.act(place.settings, command, args)
     place.tell()
-    _print(rows)
+    show_rows(rows)
 
 
 def printable(row: list[str]) -> list[str]:
@@ -38,7 +38,8 @@ def printable(row: list[str]) -> list[str]:
     return ["".join(filter(str.isprintable, cell)) for cell in row]
 
 
-def _print(rows: list[list[str]]) -> None:
+def show_rows(rows: list[list[str]]) -> None:
+    """Prints a table."""
     shown = [printable(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     for row in shown:

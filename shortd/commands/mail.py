@@ -23,10 +23,12 @@ def test(place: Place, address: str) -> None:
     The server need not be stopped.
     """
     from shortd.clock import SystemClock
+    from shortd.languages import open_languages
     from shortd.mail import DeliveryFailure, Messages, send_test, transport_of
 
     settings = place.settings
-    messages = Messages(settings.public_url, settings.mail.sender)
+    languages = open_languages(settings.web.language, settings.web.languages)
+    messages = Messages(settings.public_url, settings.mail.sender, languages)
     way_out = transport_of(settings, messages.domain)
     if not settings.mail.smtp_url:
         # It goes into the data directory.

@@ -150,8 +150,10 @@ def import_links(place: Place, owner: str, format_name: str, file: Path) -> None
 
 
 async def _import(settings: Settings, owner: str, format_name: str, file: Path) -> int:
+    from shortd.models.audit import Action
     from shortd.plugin_runtime.flaws import one_line
     from shortd.services import open_services
+    from shortd.upkeep.audit import COMMAND
 
     services = await open_services(settings, serving=False)
     try:
@@ -163,7 +165,10 @@ async def _import(settings: Settings, owner: str, format_name: str, file: Path) 
             fail([f"there is no account {owner!r}"])
         try:
             links = readers[format_name](file)
-            return await services.links.importing.run(account, links, services.clock.now())
+            now = services.clock.now()
+            audit, said = services.upkeep.audit, f"{file.name}, {format_name}"
+            async with audit.noting(COMMAND, Action.IMPORT_LINKS, now, about=account, detail=said):
+                return await services.links.importing.run(account, links, now)
         except (ValueError, TypeError, LookupError) as fault:
             fail([f"{file}: {one_line(fault)}"])
     finally:

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from shortd.control import campaigns, clock, domains, teams, trackers, users
+from shortd.control import audit, campaigns, clock, domains, teams, trackers, users
 from shortd.control.registry import run, run_look
 
-__all__ = ["campaigns", "clock", "domains", "run", "run_look", "teams", "trackers", "users"]
+__all__ = [
+    "audit",
+    "campaigns",
+    "clock",
+    "domains",
+    "run",
+    "run_look",
+    "teams",
+    "trackers",
+    "users",
+]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from shortd import errors
 from shortd.control.named import ById, Named, found_team, stored_team
+from shortd.control.noted import noted
 from shortd.control.registry import Args, act, look
 from shortd.control.wire import Rows
+from shortd.models.audit import Action
 from shortd.models.teams import DomainStatus
 from shortd.services import Services
 from shortd.store import Store
@@ -30,7 +32,8 @@ def domain_list(store: Store, args: AnyTeam) -> Rows:
 @act("domain add")
 async def domain_add(services: Services, args: Named) -> Rows:
     team = await stored_team(services, args.team)
-    shown = await services.teams.domains.confirm(team.id, args.name, services.clock.now())
+    async with noted(services, Action.ADD_DOMAIN, args.name, detail=f"team {team.code}"):
+        shown = await services.teams.domains.confirm(team.id, args.name, services.clock.now())
     return [[f"{shown.name} answers for team {team.code}."]]
 
 
@@ -38,6 +41,8 @@ async def domain_add(services: Services, args: Named) -> Rows:
 async def domain_remove(services: Services, args: ById) -> Rows:
     for domain in brought(services.store):
         if domain.id == args.id or (domain.name, domain.status) == (args.id, DomainStatus.ACTIVE):
-            ended = await services.teams.domains.unsubscribe(None, domain.id)
+            detail = f"team {domain.owner}"
+            async with noted(services, Action.REMOVE_DOMAIN, domain.name, detail=detail):
+                ended = await services.teams.domains.unsubscribe(None, domain.id)
             return [[f"{ended.name} no longer answers for team {ended.owner}."]]
     raise errors.DOMAIN_NOT_FOUND("There is no such domain.")

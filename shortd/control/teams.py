@@ -5,13 +5,16 @@ from __future__ import annotations
 from random import SystemRandom
 
 from shortd.control.named import OneTeam, account_called, found_team, stored_team
+from shortd.control.noted import noted
 from shortd.control.registry import Args, act, look
 from shortd.control.wire import Rows
+from shortd.models.audit import Action
 from shortd.models.teams import Role
 from shortd.services import Services
 from shortd.store import Store
 from shortd.teams.members import Members
 from shortd.teams.teams import Teams
+from shortd.upkeep.audit import called
 
 
 class NewTeam(Args, frozen=True):
@@ -39,14 +42,18 @@ def team_list(store: Store, args: Args) -> Rows:
 @act("team add")
 async def team_add(services: Services, args: NewTeam) -> Rows:
     owner = account_called(services.store, args.owner)
-    team = await services.teams.teams.create(owner, args.name, args.code, services.clock.now())
+    now, detail = services.clock.now(), f"of {called(owner)}"
+    async with noted(services, Action.ADD_TEAM, args.name, detail=detail):
+        team = await services.teams.teams.create(owner, args.name, args.code, now)
     return [[f"Added team {team.code}, id {team.id}."]]
 
 
 @act("team remove")
 async def team_remove(services: Services, args: RemoveTeam) -> Rows:
     team = await stored_team(services, args.team)
-    await services.teams.teams.delete(None, team.id, keep_links=args.keep_links)
+    detail = "links stay" if args.keep_links else ""
+    async with noted(services, Action.REMOVE_TEAM, team.code, detail=detail):
+        await services.teams.teams.delete(None, team.id, keep_links=args.keep_links)
     return [[f"Removed team {team.code}."]]
 
 
@@ -66,7 +73,9 @@ async def team_add_member(services: Services, args: InTeam) -> Rows:
         await stored_team(services, args.team),
         account_called(services.store, args.user),
     )
-    await services.teams.members.add(team.id, account, args.role, services.clock.now())
+    now, detail = services.clock.now(), f"team {team.code}, {args.role.value}"
+    async with noted(services, Action.ADD_MEMBER, about=account, detail=detail):
+        await services.teams.members.add(team.id, account, args.role, now)
     return [[f"{account.email} is {args.role.value} of team {team.code}."]]
 
 
@@ -76,7 +85,9 @@ async def team_set_role(services: Services, args: InTeam) -> Rows:
         await stored_team(services, args.team),
         account_called(services.store, args.user),
     )
-    await services.teams.members.set_role(None, team.id, account.userid, args.role)
+    detail = f"team {team.code}, {args.role.value}"
+    async with noted(services, Action.SET_ROLE, about=account, detail=detail):
+        await services.teams.members.set_role(None, team.id, account.userid, args.role)
     return [[f"{account.email} is {args.role.value} of team {team.code}."]]
 
 
@@ -86,5 +97,6 @@ async def team_remove_member(services: Services, args: InTeam) -> Rows:
         await stored_team(services, args.team),
         account_called(services.store, args.user),
     )
-    await services.teams.members.remove(None, team.id, account.userid)
+    async with noted(services, Action.REMOVE_MEMBER, about=account, detail=f"team {team.code}"):
+        await services.teams.members.remove(None, team.id, account.userid)
     return [[f"{account.email} is no longer in team {team.code}."]]

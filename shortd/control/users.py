@@ -9,13 +9,15 @@ from shortd.accounts.accounts import everyone
 from shortd.clicks.statistics import day_text
 from shortd.clock import DAY
 from shortd.control.named import OneUser, account_called
+from shortd.control.noted import noted
 from shortd.control.registry import Args, act, look
 from shortd.control.wire import Rows
 from shortd.models.accounts import Account, AccountType, Scope
+from shortd.models.audit import Action
 from shortd.models.common import NEVER
 from shortd.services import Services
 from shortd.store import Store
-from shortd.upkeep.administration import Changes
+from shortd.upkeep.administration import Changes, told
 
 
 class NewUser(Args, frozen=True):
@@ -37,11 +39,14 @@ class NewKey(OneUser, frozen=True):
 
 @act("user add")
 async def user_add(services: Services, args: NewUser) -> Rows:
-    account = await services.accounts.accounts.add(
-        args.email, args.username, args.passwords, services.clock.now()
-    )
+    async with noted(services, Action.ADD_ACCOUNT, args.username or args.email):
+        account = await services.accounts.accounts.add(
+            args.email, args.username, args.passwords, services.clock.now()
+        )
     if args.type is not AccountType.REGISTERED:
-        await services.upkeep.administration.change(account.userid, Changes(type=args.type))
+        changes = Changes(type=args.type)
+        async with noted(services, Action.CHANGE_ACCOUNT, about=account, detail=told(changes)):
+            await services.upkeep.administration.change(account.userid, changes)
     return [[f"Added {account.email}, userid {account.userid}."]]
 
 
@@ -70,9 +75,9 @@ def _marks(account: Account) -> Iterator[str]:
 
 @act("user set")
 async def user_set(services: Services, args: SetUser) -> Rows:
-    account = await services.upkeep.administration.change(
-        account_called(services.store, args.user).userid, args.changes
-    )
+    account, detail = account_called(services.store, args.user), told(args.changes)
+    async with noted(services, Action.CHANGE_ACCOUNT, about=account, detail=detail):
+        account = await services.upkeep.administration.change(account.userid, args.changes)
     known = "known" if account.email_verified else "not known"
     state = " It is an operator." if account.operator else ""
     state += " It is locked." if account.locked else ""
@@ -91,8 +96,9 @@ async def user_unlock(services: Services, args: OneUser) -> Rows:
 
 async def _lock(services: Services, user: str, *, locked: bool) -> Rows:
     account = account_called(services.store, user)
-    changes = Changes(locked=locked)
-    await services.upkeep.administration.change(account.userid, changes)
+    action = Action.LOCK_ACCOUNT if locked else Action.UNLOCK_ACCOUNT
+    async with noted(services, action, about=account):
+        await services.upkeep.administration.change(account.userid, Changes(locked=locked))
     return [[f"{account.userid} is {'locked' if locked else 'not locked any more'}."]]
 
 
@@ -100,7 +106,8 @@ async def _lock(services: Services, user: str, *, locked: bool) -> Rows:
 async def user_remove(services: Services, args: OneUser) -> Rows:
     account = account_called(services.store, args.user)
     try:
-        await services.upkeep.administration.end(account.userid, services.clock.now())
+        async with noted(services, Action.REMOVE_ACCOUNT, about=account):
+            await services.upkeep.administration.end(account.userid, services.clock.now())
     except errors.ShortdError as refusal:
         if refusal.kind is not errors.STORAGE_FULL:
             raise
@@ -116,5 +123,7 @@ async def user_api_key(services: Services, args: NewKey) -> Rows:
     now = services.clock.now()
     until = NEVER if args.days is None else now + round(args.days * DAY)
     account = account_called(services.store, args.user)
-    made = await services.accounts.api_keys.create(account, args.name, args.scopes, now, until)
+    detail = f"{args.name}, {' and '.join(scope.value for scope in args.scopes)}"
+    async with noted(services, Action.ADD_API_KEY, about=account, detail=detail):
+        made = await services.accounts.api_keys.create(account, args.name, args.scopes, now, until)
     return [[made.key]]

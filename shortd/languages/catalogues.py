@@ -42,7 +42,7 @@ class Language:
         self, code: str, translations: gettext.NullTranslations, scripts: str = ""
     ) -> None:
         self.code = code
-        """As BCP 47 has it: "de"."""
+        """As BCP 47 has it, and as its file is called."""
         self.gettext = translations.gettext
         self.ngettext = translations.ngettext
         self.pgettext = translations.pgettext

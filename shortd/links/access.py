@@ -71,6 +71,17 @@ def may_change(txn: Txn, userid: str, link: Link) -> bool:
     return role in (Role.OWNER, Role.ADMIN) or (role is not None and link.owner == userid)
 
 
+def is_barred(before: Link, after: Link) -> bool:
+    """Whether the operator has turned a link off that would be on again."""
+    return before.rare is not None and before.rare.barred and after.enabled
+
+
+def check_barred(before: Link, after: Link) -> None:
+    """FORBIDDEN for that."""
+    if is_barred(before, after):
+        raise errors.FORBIDDEN("Who runs this server has turned the link off.", field="enabled")
+
+
 def check_host(txn: Txn, userid: str, host: ShortHost) -> None:
     """UNKNOWN_HOST where an account may make no links: on the domain of a team that it is not in,
     or on one that has ended meanwhile.

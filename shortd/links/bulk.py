@@ -15,7 +15,15 @@ import msgspec
 
 from shortd import errors
 from shortd.hosts import Hosts
-from shortd.links.access import check_place, in_team, may_change, may_see, role_in, team_of
+from shortd.links.access import (
+    check_barred,
+    check_place,
+    in_team,
+    may_change,
+    may_see,
+    role_in,
+    team_of,
+)
 from shortd.links.links import Links
 from shortd.links.undoing import put_away, remember
 from shortd.models.accounts import Account
@@ -157,6 +165,7 @@ def _do(
                 put_away(txn, account, act, before, now)
             else:
                 after = change(txn, before)
+                check_barred(before, after)
                 if after == before:
                     unchanged += 1
                     continue

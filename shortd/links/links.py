@@ -23,7 +23,7 @@ from shortd.files.manifests import drop_file
 from shortd.hosts import Hosts, ShortHost
 from shortd.hosts.destinations import Destination
 from shortd.ids import base62_encode, drawn_ids, random_text
-from shortd.links.access import check_place, may_change, may_see, on_host
+from shortd.links.access import check_barred, check_place, may_change, may_see, on_host
 from shortd.links.addresses import read_code, split_short_url
 from shortd.links.trackers import drop_link_trackers, sync_link_trackers
 from shortd.models.accounts import Account, PasswordHash
@@ -173,7 +173,9 @@ class Links:
         """Sets fields of a link that neither move it nor change its id."""
 
         def update(txn: WriteTxn) -> Link:
-            link = msgspec.structs.replace(self._own(txn, account, address), **changes)
+            before = self._own(txn, account, address)
+            link = msgspec.structs.replace(before, **changes)
+            check_barred(before, link)
             LINKS.put(txn, address, link)
             return link
 
@@ -190,6 +192,7 @@ class Links:
         def update(txn: WriteTxn) -> Link:
             link = self._own(txn, account, which)
             changed = change(link)
+            check_barred(link, changed)
             new = (changed.host, changed.code)
             if new != (link.host, link.code):
                 if LINKS.get(txn, new) is not None:

@@ -19,7 +19,7 @@ from shortd.clicks import history
 from shortd.clock import SECOND
 from shortd.files.manifests import withhold_file
 from shortd.ids import own_team_id
-from shortd.links.access import may_change
+from shortd.links.access import is_barred, may_change
 from shortd.links.links import delete_link
 from shortd.models.accounts import DELETED, Account
 from shortd.models.links import NO_RARE_TERMS, FormerLink, Link, RareTerms
@@ -176,7 +176,7 @@ def _change_back(txn: WriteTxn, former: FormerLink) -> bool:
             own[name] = getattr(former.link, name)
     terms = msgspec.structs.replace(link.rare or NO_RARE_TERMS, **rare)
     back = msgspec.structs.replace(link, **own, rare=None if terms == NO_RARE_TERMS else terms)
-    if not _may_be(txn, former.userid, back):
+    if not _may_be(txn, former.userid, back) or is_barred(link, back):
         return False
     there, here = (back.host, back.code), (link.host, link.code)
     if there != here:

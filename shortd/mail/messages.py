@@ -1,4 +1,5 @@
-"""What mails say. Nothing in one comes from a user but the address and, in its link, the code.
+"""What mails say, in the language of who is to read them. Nothing in one comes from a user but the
+address and, in its link, the code.
 
 Links are built from `public_url` alone, never from what a request claimed. Headers are made by
 `email`, whose policy refuses line breaks in them.
@@ -11,31 +12,38 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTPUTF8
 from email.utils import format_datetime
-from functools import cache
+from functools import cache, partial
 from ipaddress import ip_address
 from pathlib import Path
+from textwrap import fill
 from urllib.parse import urlencode, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from shortd.clock import SECOND
+from shortd.errors import Sentence
+from shortd.languages import Language, Languages, open_languages
 from shortd.mail_addresses import mailbox_of, sender_of
 from shortd.models.mail import Mail, MailPurpose
 
 _SUBJECTS = {
-    MailPurpose.VERIFY.value: "Verify your e-mail address",
-    MailPurpose.RESET.value: "Choose a new password",
-    "test": "Mail from shortd works",
+    MailPurpose.VERIFY.value: Sentence("Verify your e-mail address"),
+    MailPurpose.RESET.value: Sentence("Choose a new password"),
+    "test": Sentence("Mail from shortd works"),
 }
+
+_FILLED = partial(fill, width=76, break_long_words=False, break_on_hyphens=False)
+"""A paragraph in lines; what has no spaces stays whole."""
 
 
 class Messages:
     """Makes messages. `sender` is [mail] from; empty is shortd@ and the name of the server."""
 
-    def __init__(self, public_url: str, sender: str) -> None:
+    def __init__(self, public_url: str, sender: str, languages: Languages | None = None) -> None:
         self.domain = mail_domain(public_url)
         """What the server calls itself to other mail servers, and in a Message-ID."""
         self._public_url = public_url
+        self._languages = languages or open_languages()
         self._sender = sender_of(sender or f"shortd@{self.domain}")
 
     def compose(self, mail: Mail) -> EmailMessage:
@@ -46,31 +54,42 @@ class Messages:
         recipient = mailbox_of(mail.recipient)
         query = urlencode({"email": recipient.addr_spec, "code": mail.code})
         link = f"{self._public_url}/-/{mail.purpose.value}?{query}"
-        return self._message(mail.purpose.value, recipient, mail.id, mail.create_utime, link)
+        language = self._languages.named(mail.language) or self._languages.default
+        return self._message(
+            mail.purpose.value, recipient, mail.id, mail.create_utime, link, language
+        )
 
     def test(self, address: str, mail_id: str, now: int) -> EmailMessage:
         """What `shortd mail test` sends. ValueError for an address that is none."""
-        return self._message("test", mailbox_of(address), mail_id, now, "")
+        recipient = mailbox_of(address)
+        return self._message("test", recipient, mail_id, now, "", self._languages.default)
 
     def _message(
-        self, kind: str, recipient: Address, mail_id: str, utime: int, link: str
+        self,
+        kind: str,
+        recipient: Address,
+        mail_id: str,
+        utime: int,
+        link: str,
+        language: Language,
     ) -> EmailMessage:
         site = self._public_url.partition("://")[2]
-        context = {"site": site, "link": link}
+        context = {"site": site, "link": link, "language": language}
         message = EmailMessage(SMTPUTF8)
-        message["Subject"] = f"{_SUBJECTS[kind]} ({site})"
+        message["Subject"] = f"{_SUBJECTS[kind].said(language.gettext)} ({site})"
         message["From"] = self._sender
         message["To"] = recipient
         message["Date"] = format_datetime(datetime.fromtimestamp(utime // SECOND, UTC))
         message["Message-ID"] = f"<{mail_id}@{self.domain}>"
         message["Auto-Submitted"] = "auto-generated"
-        # All of it is ASCII in short lines: sent as it is, nothing breaks a link in two.
         for part, subtype in ((f"{kind}.txt", "plain"), (f"{kind}.html", "html")):
-            text = _templates().get_template(part).render(context)
+            text = _templates(language).get_template(part).render(context)
+            # ASCII in short lines is sent as it is: nothing breaks a link in two.
+            cte = "7bit" if text.isascii() else "quoted-printable"
             if subtype == "plain":
-                message.set_content(text, cte="7bit")
+                message.set_content(text, cte=cte)
             else:
-                message.add_alternative(text, subtype=subtype, cte="7bit")
+                message.add_alternative(text, subtype=subtype, cte=cte)
         return message
 
 
@@ -85,8 +104,9 @@ def mail_domain(public_url: str) -> str:
 
 
 @cache
-def _templates() -> Environment:
-    return Environment(
+def _templates(language: Language) -> Environment:
+    environment = Environment(
+        extensions=["jinja2.ext.i18n"],
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=select_autoescape(("html",)),
         undefined=StrictUndefined,
@@ -95,3 +115,8 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["filled"] = _FILLED
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        language.gettext, language.ngettext, newstyle=True
+    )
+    return environment

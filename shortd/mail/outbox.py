@@ -26,6 +26,7 @@ from shortd.store.schema import (
     OUTBOX,
     OUTBOX_BY_CREATION,
     OUTBOX_BY_NEXT,
+    PREFERENCES,
 )
 from shortd.store.txn import Txn, WriteTxn
 
@@ -119,7 +120,11 @@ class Outbox:
 
 
 def put_mail(txn: WriteTxn, mail: Mail) -> None:
-    """Queues a mail, in place of any other to that account for that purpose."""
+    """Queues a mail, in place of any other to that account for that purpose; in the language that
+    the account has chosen, else in the mail's own."""
+    chosen = PREFERENCES.get(txn, (mail.userid,))
+    if chosen is not None and chosen.language:
+        mail = msgspec.structs.replace(mail, language=chosen.language)
     OUTBOX.put(txn, (mail.userid, mail.purpose), mail)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shortd.clock import Clock
+from shortd.languages import open_languages
 from shortd.mail.delivery import Delivery
 from shortd.mail.messages import Messages
 from shortd.mail.outbox import Outbox
@@ -23,6 +24,7 @@ class MailServices:
 
 def open_mail(store: Store, settings: Settings, clock: Clock, timeline: Timeline) -> MailServices:
     """Wires them."""
-    messages = Messages(settings.public_url, settings.mail.sender)
+    languages = open_languages(settings.web.language, settings.web.languages)
+    messages = Messages(settings.public_url, settings.mail.sender, languages)
     transport = transport_of(settings, messages.domain)
     return MailServices(Delivery(Outbox(store), messages, transport, clock, timeline))

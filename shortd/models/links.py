@@ -108,6 +108,8 @@ class RareTerms(msgspec.Struct, array_like=True, frozen=True, gc=False):
     forwarding: Forwarding = Forwarding.SERVER
     robots: bool | None = None
     note: str = ""
+    barred: bool = False
+    """The operator has turned it off, and nobody else can turn it on."""
 
     @property
     def unique_window(self) -> int:

@@ -45,6 +45,8 @@ class Mail(msgspec.Struct, array_like=True, frozen=True):
     """Why the last attempt failed."""
     given_up_utime: int = 0
     """0 while it waits."""
+    language: str = ""
+    """Code of a catalogue; empty for the server's usual language."""
 
 
 class MailHistory(msgspec.Struct, array_like=True, frozen=True):

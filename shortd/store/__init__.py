@@ -22,6 +22,7 @@ import msgspec
 import structlog
 
 from shortd.store import migrations
+from shortd.store.alongside import waiting
 from shortd.store.data_directory import StoreError as StoreError
 from shortd.store.data_directory import check_there, reason_of
 from shortd.store.room import DEFAULT_RESERVE_BYTES, Reserve, Room
@@ -152,8 +153,13 @@ class Store:
         *,
         is_quiet: bool = False,
     ) -> T:
-        """See `Writer.write`."""
-        return await self._writer.write(function, reserve, is_quiet=is_quiet)
+        """See `Writer.write`. Takes along what `alongside` has waiting."""
+        addition = waiting()
+        if addition is None:
+            return await self._writer.write(function, reserve, is_quiet=is_quiet)
+        result = await self._writer.write(addition.behind(function), reserve, is_quiet=is_quiet)
+        addition.is_done = True
+        return result
 
     async def write_or_owe(self, function: Callable[[WriteTxn], None]) -> None:
         """See `Writer.write_or_owe`."""

@@ -19,6 +19,7 @@ from shortd.models.accounts import (
     Preferences,
     Token,
 )
+from shortd.models.audit import AuditEntry
 from shortd.models.clicks import (
     VISITOR_BYTES,
     Counts,
@@ -390,6 +391,10 @@ still has rows: too many for the transaction that ended them."""
 BALANCES: Table[tuple[str], Balance] = Table("balances", Key(TEXT), Balance)
 """Token buckets that are not full, by bucket key, which holds no address."""
 
+AUDIT: Table[tuple[int, int], AuditEntry] = Table("audit", Key(U64, U32), AuditEntry)
+"""What operators did, by (time in µs, number among those of that time): oldest first.
+`upkeep.audit` writes it, nobody else. Names in it outlive the accounts that had them."""
+
 CREDENTIALS: tuple[Table[Any, Any], ...] = (TOKENS, GRANTS, API_KEYS, CODES, KNOWN_CLIENTS)
 """What opens an account beside its password, or makes opening it easier, each under the account's
 userid. `accounts.credentials` ends them together."""
@@ -433,4 +438,5 @@ TABLES: tuple[Table[Any, Any], ...] = (
     SIGHTINGS,
     DEAD_LINKS,
     BALANCES,
+    AUDIT,
 )

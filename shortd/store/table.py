@@ -138,11 +138,17 @@ class Table(Generic[K, V]):
         return row
 
     def scan(
-        self, txn: Txn, prefix: Sequence[Any] = (), *, after: K | None = None
+        self,
+        txn: Txn,
+        prefix: Sequence[Any] = (),
+        *,
+        after: K | None = None,
+        reverse: bool = False,
     ) -> Iterator[tuple[K, V]]:
-        """Rows whose key begins with `prefix`, in key order, behind `after` if given."""
+        """Rows whose key begins with `prefix`, in key order (or reversed), behind `after` if
+        given."""
         start = None if after is None else self.key.encode(after)
-        for key, raw in pairs(txn, self.name, self.key.prefix(prefix), start, reverse=False):
+        for key, raw in pairs(txn, self.name, self.key.prefix(prefix), start, reverse=reverse):
             yield self.key.decode(key), self.decode(raw)
 
     def count(self, txn: Txn) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Iterator
 from random import Random
 
 import ada_url
@@ -40,9 +41,12 @@ LOOKUPS_EACH = 2
 """... and for one account."""
 WAIT_SECONDS = 1.0
 """For a free place among them."""
+FOUND_RECORDS, FOUND_CHARACTERS = 3, 80
+"""What is told of other TXT records, and of each of them."""
 OPERATOR = "operator"
 """Whose the configured hosts are."""
 
+_ID = re.compile(r"[A-Za-z0-9]{1,64}", re.ASCII)
 _NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z][a-z0-9-]{0,61}[a-z0-9])")
 
 
@@ -94,6 +98,15 @@ class Domains:
         if row is None or row.team != team or row.status != DomainStatus.ACTIVE:
             raise errors.DOMAIN_NOT_FOUND(field="domain")
         return self._hosts.of_domain(row)
+
+    def hosts(self, account: Account, team: str) -> list[ShortHost]:
+        """The hosts on which an account may make links for a team: the configured ones, then the
+        team's domains that answer. TEAM_NOT_FOUND."""
+        with self._store.read() as txn:
+            need_role(txn, account, team)
+            rows = [DOMAINS_BY_TEAM.get(txn, key) for key in DOMAINS_BY_TEAM.keys(txn, (team,))]
+        brought = (row for row in rows if row is not None and row.status == DomainStatus.ACTIVE)
+        return [*self._hosts.configured, *map(self._hosts.of_domain, brought)]
 
     def named(self, account: Account, name: str) -> ShortHost | None:
         """The answering host of that name, if the account may make links there."""
@@ -149,12 +162,7 @@ class Domains:
                 raise errors.BUSY("The DNS does not answer; try again later.") from None
             wanted = _text(row).encode()
             if not any(hmac.compare_digest(text.strip().encode(), wanted) for text in texts):
-                raise errors.DOMAIN_UNPROVEN(
-                    "There is no TXT record %(record)s with %(text)s.",
-                    field="domain",
-                    record=f"{RECORD}.{row.name}",
-                    text=_text(row),
-                )
+                raise _unproven(row, texts)
         return await self._activate(actor, row, now)
 
     async def confirm(self, team: str, name: str, now: int) -> Subscription:
@@ -207,6 +215,20 @@ def brought(store: Store) -> list[Subscription]:
         return [_shown(txn, row) for _, row in DOMAINS.scan(txn)]
 
 
+def brought_as(store: Store, domain: str) -> Subscription:
+    """One of them by its id. DOMAIN_NOT_FOUND."""
+    if not _ID.fullmatch(domain):
+        raise errors.DOMAIN_NOT_FOUND()
+    with store.read() as txn:
+        return _shown(txn, _own(txn, None, domain))
+
+
+def walk_brought(txn: Txn, after: tuple[str] | None) -> Iterator[tuple[tuple[str], Subscription]]:
+    """The same behind one of them, in the order of their ids."""
+    for key, row in DOMAINS.scan(txn, after=after):
+        yield key, _shown(txn, row)
+
+
 def domain_name(text: str) -> str:
     """A domain's name in ASCII, lower case, without a final dot.
 
@@ -253,6 +275,32 @@ def _own(txn: Txn, actor: Account | None, domain: str) -> Domain:
         raise errors.DOMAIN_NOT_FOUND(field="domain")
     need_role(txn, actor, row.team, Role.OWNER, Role.ADMIN, missing=errors.DOMAIN_NOT_FOUND)
     return row
+
+
+def _unproven(row: Domain, texts: list[str]) -> errors.ShortdError:
+    """What to say of a domain whose record was not found among these."""
+    record, text = f"{RECORD}.{row.name}", _text(row)
+    if not texts:
+        return errors.DOMAIN_UNPROVEN(
+            "There is no TXT record %(record)s with %(text)s.",
+            field="domain",
+            record=record,
+            text=text,
+        )
+    found = (escaped[:FOUND_CHARACTERS] for escaped in map(_printable, texts[:FOUND_RECORDS]))
+    return errors.DOMAIN_UNPROVEN(
+        "There is no TXT record %(record)s with %(text)s, but one with %(found)s.",
+        field="domain",
+        record=record,
+        text=text,
+        found=", ".join(f"“{one}”" for one in found),
+    )
+
+
+def _printable(text: str) -> str:
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
 
 
 def _text(row: Domain) -> str:

@@ -106,18 +106,20 @@ class Invitations:
             return views
         return [structs.replace(view, guest="") if "@" in view.guest else view for view in views]
 
-    async def accept(self, account: Account, invitation: str, now: int) -> None:
-        """Takes a place. INVITATION_NOT_FOUND, also for an offer to an e-mail address of which
-        nobody knows whose it is; ALREADY_MEMBER, NOT_REGISTERED, QUOTA_EXCEEDED.
+    async def accept(self, account: Account, invitation: str, now: int) -> InvitationView:
+        """Takes a place, and says which it was. INVITATION_NOT_FOUND, also for an offer to an
+        e-mail address of which nobody knows whose it is; ALREADY_MEMBER, NOT_REGISTERED,
+        QUOTA_EXCEEDED.
         """
 
-        def take(txn: WriteTxn) -> None:
+        def take(txn: WriteTxn) -> InvitationView:
             current = registered(txn, account.userid)
             row = _offered(txn, current, invitation, now)
             INVITATIONS.delete(txn, (row.id,))
             join(txn, row.team, current.userid, row.role, now)
+            return _shown(txn, row)
 
-        await self._store.write(take)
+        return await self._store.write(take)
 
     async def decline(self, account: Account, invitation: str, now: int) -> None:
         """Turns an offer down. INVITATION_NOT_FOUND as for `accept`, NOT_REGISTERED."""

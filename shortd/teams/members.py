@@ -24,7 +24,7 @@ from shortd.store.schema import (
     TEAMS,
 )
 from shortd.store.txn import Txn, WriteTxn
-from shortd.teams.offboarding import hand_over, heir_of, members_of
+from shortd.teams.offboarding import hand_over, heir_of, members_of, take_along
 from shortd.teams.teams import room_for_team, team_row
 
 MEMBERS_PER_TEAM = 1000
@@ -48,16 +48,19 @@ class Members:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def of_team(self, actor: Account | None, team: str) -> list[MemberView]:
-        """Who is in a team, owners of own teams first, the others in the order of joining. Plain
-        members are shown no e-mail address but their own."""
+    def of_team(
+        self, actor: Account | None, team: str, start: int = 0, count: int = MEMBERS_PER_TEAM + 1
+    ) -> list[MemberView]:
+        """Who is in a team, owners of own teams first, the others in the order of joining, from the
+        `start`th on. Plain members are shown no e-mail address but their own. TEAM_NOT_FOUND."""
         with self._store.read() as txn:
             is_member = need_role(txn, actor, team) == Role.MEMBER
             row = team_row(txn, team, actor)
             members = members_of(txn, team)
             if row.account:
                 members.insert(0, Member(team, row.account, Role.OWNER, row.create_utime))
-            views = [view for one in members if (view := _view(txn, one)) is not None]
+            shown = members[start : start + count]
+            views = [view for one in shown if (view := _view(txn, one)) is not None]
         if actor is None or not is_member:
             return views
         return [
@@ -92,9 +95,12 @@ class Members:
 
         await self._store.write(change)
 
-    async def remove(self, actor: Account | None, team: str, userid: str) -> None:
+    async def remove(
+        self, actor: Account | None, team: str, userid: str, *, keep_links: bool = False
+    ) -> None:
         """Takes somebody out of a team, himself perhaps. The links that he made for it go to
-        one of its owners.
+        one of its owners; or he keeps them, as far as they are on no domain of the team, if an
+        owner says so.
 
         MEMBER_NOT_FOUND, FORBIDDEN, LAST_OWNER, OWN_TEAM.
         """
@@ -103,8 +109,11 @@ class Members:
             member = _member(txn, actor, team, userid)
             if actor is None or actor.userid != userid:
                 may_manage(txn, actor, team, member.role)
+            if keep_links:
+                need_role(txn, actor, team, Role.OWNER)
             _check_not_last(txn, member)
-            if not hand_over(txn, team, userid, heir_of(txn, team, userid), rows):
+            part_with = take_along if keep_links else hand_over
+            if not part_with(txn, team, userid, heir_of(txn, team, userid), rows):
                 return False
             MEMBERS.delete(txn, (team, userid))
             return True
@@ -115,8 +124,16 @@ class Members:
 def may_manage(txn: Txn, actor: Account | None, team: str, *roles: Role) -> None:
     """FORBIDDEN unless the actor may give and take away these roles."""
     own = need_role(txn, actor, team, Role.OWNER, Role.ADMIN)
-    if own != Role.OWNER and any(role != Role.MEMBER for role in roles):
+    if not set(roles).issubset(managed_by(own)):
         raise errors.FORBIDDEN()
+
+
+def managed_by(role: Role, *, is_of_account: bool = False) -> tuple[Role, ...]:
+    """The roles that somebody of this role may give and take away, the least first; in an account's
+    own team nobody else is an owner."""
+    if role == Role.OWNER:
+        return (Role.MEMBER, Role.ADMIN) if is_of_account else (Role.MEMBER, Role.ADMIN, Role.OWNER)
+    return (Role.MEMBER,) if role == Role.ADMIN else ()
 
 
 def check_role(txn: Txn, team: str, role: Role) -> None:

@@ -1,9 +1,10 @@
 """What becomes of a team's things when somebody leaves, and of everything when it ends.
 
 Links that somebody made for a team stay in it: when he leaves, they go to an owner of the team,
-whose budget pays for them from then on. A team whose last owner's account ends goes to its
-longest-serving admin, else member; one that nobody is left in ends with its links. Functions over
-an open write transaction, each doing so many rows of it: they answer whether all is done.
+whose budget pays for them from then on, unless an owner lets them go with him. A team whose last
+owner's account ends goes to its longest-serving admin, else member; one that nobody is left in ends
+with its links. Functions over an open write transaction, each doing so many rows of it: they answer
+whether all is done.
 """
 
 from __future__ import annotations
@@ -65,11 +66,21 @@ def hand_over(txn: WriteTxn, team: str, leaving: str, heir: str, rows: int) -> b
     """Gives the links that somebody made for a team to his heir."""
     keys = list(islice(LINKS_BY_MEMBER.keys(txn, (team, leaving)), rows))
     for link in _links(txn, (key[2] for key in keys)):
-        if link.filekey:
-            give_file(txn, link.filekey, heir)
-        rare = in_team(link.rare, heir, team)
-        given = msgspec.structs.replace(link, owner=heir, rare=rare)
-        LINKS.put(txn, (link.host, link.code), given)
+        _give(txn, link, team, heir)
+    return len(keys) < rows
+
+
+def take_along(txn: WriteTxn, team: str, leaving: str, heir: str, rows: int) -> bool:
+    """Gives the links that somebody made for a team to his own one, without their campaigns. What
+    is on a domain of the team stays its, with the heir."""
+    keys = list(islice(LINKS_BY_MEMBER.keys(txn, (team, leaving)), rows))
+    domains = (DOMAINS_BY_TEAM.get(txn, key) for key in list(DOMAINS_BY_TEAM.keys(txn, (team,))))
+    hosts = {domain.number for domain in domains if domain is not None}
+    for link in _links(txn, (key[2] for key in keys)):
+        if link.host in hosts:
+            _give(txn, link, team, heir)
+        else:
+            _send_home(txn, link)
     return len(keys) < rows
 
 
@@ -77,10 +88,7 @@ def send_home(txn: WriteTxn, team: str, rows: int) -> bool:
     """Gives a team's links to the own teams of who made them, without their campaigns."""
     keys = list(islice(LINKS_BY_TEAM.keys(txn, (team,)), rows))
     for link in _links(txn, (key[2] for key in keys)):
-        assert link.rare is not None, "the index says so"
-        plain = msgspec.structs.replace(link.rare, campaign="")
-        rare = in_team(plain, link.owner, own_team_id(link.owner))
-        LINKS.put(txn, (link.host, link.code), msgspec.structs.replace(link, rare=rare))
+        _send_home(txn, link)
     return len(keys) < rows
 
 
@@ -157,6 +165,20 @@ def inherit(txn: WriteTxn, team: str, leaving: str, heir: str) -> None:
         member = MEMBERS.get(txn, (team, heir))
         assert member is not None, "the heir is one of the members"
         MEMBERS.put(txn, (team, heir), msgspec.structs.replace(member, role=Role.OWNER))
+
+
+def _give(txn: WriteTxn, link: Link, team: str, heir: str) -> None:
+    if link.filekey:
+        give_file(txn, link.filekey, heir)
+    rare = in_team(link.rare, heir, team)
+    LINKS.put(txn, (link.host, link.code), msgspec.structs.replace(link, owner=heir, rare=rare))
+
+
+def _send_home(txn: WriteTxn, link: Link) -> None:
+    assert link.rare is not None, "the index says so"
+    plain = msgspec.structs.replace(link.rare, campaign="")
+    rare = in_team(plain, link.owner, own_team_id(link.owner))
+    LINKS.put(txn, (link.host, link.code), msgspec.structs.replace(link, rare=rare))
 
 
 def _links(txn: Txn, ids: Iterable[int]) -> list[Link]:

@@ -33,6 +33,7 @@ from shortd.store.txn import Txn, WriteTxn
 from shortd.teams.offboarding import drop_team, send_home
 
 TEAMS_PER_ACCOUNT = 100
+LEADING = (Role.OWNER, Role.ADMIN)
 
 
 class TeamView(msgspec.Struct, frozen=True):
@@ -46,6 +47,13 @@ class TeamView(msgspec.Struct, frozen=True):
     links: int
     join_utime: int
     is_own: bool
+    account: str = ""
+    """Whose own team it is; empty for others."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether he may change what the team has, and what it is called."""
+        return self.role in LEADING
 
 
 class Teams:
@@ -122,7 +130,7 @@ class Teams:
         code = None if code is None else check_code(code)
 
         def change(txn: WriteTxn) -> Team:
-            need_role(txn, actor, team, Role.OWNER, Role.ADMIN)
+            need_role(txn, actor, team, *LEADING)
             row = stored_team(txn, team, actor)
             other = None if code is None else TEAMS_BY_CODE.get(txn, (code,))
             if other is not None and other.id != team:
@@ -200,4 +208,5 @@ def _view(txn: Txn, account: Account, team: str) -> TeamView:
         links=links,
         join_utime=row.create_utime if member is None else member.join_utime,
         is_own=row.account == account.userid,
+        account=row.account,
     )

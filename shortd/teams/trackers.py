@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
+import msgspec
+
 from shortd import errors
 from shortd.ids import random_id
 from shortd.links import Links
@@ -29,7 +31,7 @@ from shortd.store.schema import (
     TEAM_TRACKERS,
     TEAM_TRACKERS_BY_TEAM,
 )
-from shortd.store.txn import WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 from shortd.teams.providers import BY_NAME
 
 TRACKERS_PER_TEAM = 100
@@ -73,6 +75,33 @@ class TeamTrackers:
 
         return await self._store.write(keep)
 
+    async def update(
+        self,
+        actor: Account | None,
+        tracker: str,
+        *,
+        provider: str | None = None,
+        code: str | None = None,
+        name: str | None = None,
+    ) -> TeamTracker:
+        """Changes what a team keeps; links that have copied it stay as they are.
+
+        TRACKER_NOT_FOUND, INVALID_FIELD, FORBIDDEN.
+        """
+        provider = None if provider is None else _known(provider)
+        code = None if code is None else _code(code)
+        name = None if name is None else check_name(name)
+
+        def change(txn: WriteTxn) -> TeamTracker:
+            row = _of_team(txn, actor, tracker)
+            row = msgspec.structs.replace(
+                row, provider=provider or row.provider, code=code or row.code, name=name or row.name
+            )
+            TEAM_TRACKERS.put(txn, (tracker,), row)
+            return row
+
+        return await self._store.write(change)
+
     async def delete(self, actor: Account | None, tracker: str) -> TeamTracker:
         """Forgets a team's tracker, and says which; links that have it keep it.
 
@@ -80,11 +109,7 @@ class TeamTrackers:
         """
 
         def forget(txn: WriteTxn) -> TeamTracker:
-            row = TEAM_TRACKERS.get(txn, (tracker,))
-            if row is None:
-                raise errors.TRACKER_NOT_FOUND(field="tracker")
-            roles = (Role.OWNER, Role.ADMIN)
-            need_role(txn, actor, row.team, *roles, missing=errors.TRACKER_NOT_FOUND)
+            row = _of_team(txn, actor, tracker)
             TEAM_TRACKERS.delete(txn, (tracker,))
             return row
 
@@ -158,6 +183,15 @@ class LinkTrackers:
             return {"trackers": given} if given else None
 
         await self._plugins.change(account, link_id, PLUGIN, data, now)
+
+
+def _of_team(txn: Txn, actor: Account | None, tracker: str) -> TeamTracker:
+    row = TEAM_TRACKERS.get(txn, (tracker,))
+    if row is None:
+        raise errors.TRACKER_NOT_FOUND(field="tracker")
+    roles = (Role.OWNER, Role.ADMIN)
+    need_role(txn, actor, row.team, *roles, missing=errors.TRACKER_NOT_FOUND)
+    return row
 
 
 def _known(provider: str) -> str:

@@ -44,6 +44,25 @@ _VERIFIED_BY_TYPE = {AccountType.REGISTERED: False, AccountType.VERIFIED: True}
 """What these types say of the address; custom accounts are of either kind."""
 
 
+def check_other(operator: Account, userid: str) -> None:
+    """FORBIDDEN for what an operator would do to himself, so that none locks himself out."""
+    if operator.userid == userid:
+        raise errors.FORBIDDEN(
+            "This is your own account: whoever has the command line can do this to it."
+        )
+
+
+def told(changes: Changes) -> str:
+    """What is changed, for the audit log; of a password, that it is."""
+    parts = {
+        name: value for name, value in msgspec.structs.asdict(changes).items() if value is not None
+    }
+    if parts.pop("passwords", None) is not None:
+        parts["password"] = "another"
+    words = {"True": "yes", "False": "no", "": "none"}
+    return ", ".join(f"{name}: {words.get(str(one), one)}" for name, one in parts.items())
+
+
 class Administration:
     """The operator's rules over the store. Times are Unix µs."""
 
@@ -95,6 +114,16 @@ class Administration:
         account = await self._store.write(put, Reserve.ALL)
         self._owners.forget(userid)
         return account
+
+    async def sign_out(self, userid: str, *, end_keys: bool) -> None:
+        """Ends all logins of an account, and its API keys if they are to end. ACCOUNT_NOT_FOUND."""
+
+        def end(txn: WriteTxn) -> None:
+            if ACCOUNTS.get(txn, (userid,)) is None:
+                raise errors.ACCOUNT_NOT_FOUND()
+            end_credentials(txn, userid, keep_keys=not end_keys)
+
+        await self._store.write(end, Reserve.ALL)
 
     async def end(self, userid: str, now: int) -> None:
         """Removes an account with its links, files and keys; its place in teams goes to others.

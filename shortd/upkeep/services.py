@@ -15,7 +15,11 @@ from shortd.store import Store
 from shortd.store.timeline import Timeline
 from shortd.upkeep.administration import Administration
 from shortd.upkeep.adoption import Adoption
+from shortd.upkeep.audit import AuditLog
 from shortd.upkeep.finality import Finality
+from shortd.upkeep.moderation import Moderation
+from shortd.upkeep.people import People
+from shortd.upkeep.stored import StoredFiles
 from shortd.upkeep.sweeper import Sweeper
 from shortd.upkeep.takeout import Takeout
 from shortd.upkeep.undertaker import Undertaker
@@ -31,6 +35,10 @@ class UpkeepServices:
     finality: Finality
     adoption: Adoption
     takeout: Takeout
+    audit: AuditLog
+    people: People
+    stored: StoredFiles
+    moderation: Moderation
 
 
 def open_upkeep(
@@ -45,7 +53,10 @@ def open_upkeep(
     timeline: Timeline,
 ) -> UpkeepServices:
     """Wires them."""
-    sweeper = Sweeper(store, limits.owners, limits.budgets, links.links, settings.clicks, timeline)
+    audit = AuditLog(store)
+    sweeper = Sweeper(
+        store, limits.owners, limits.budgets, links.links, settings.clicks, timeline, audit
+    )
     return UpkeepServices(
         sweeper=sweeper,
         undertaker=Undertaker(store, files, timeline),
@@ -53,4 +64,8 @@ def open_upkeep(
         adoption=Adoption(store, limits.owners),
         takeout=Takeout(store, hosts, clicks, links.sheets, settings.clicks.ip),
         finality=Finality(links.undoing, timeline),
+        audit=audit,
+        people=People(store),
+        stored=StoredFiles(store),
+        moderation=Moderation(store, hosts, links.links),
     )

@@ -54,6 +54,7 @@ from shortd.store.table import Table
 from shortd.store.timeline import Timeline
 from shortd.store.txn import Txn, WriteTxn
 from shortd.teams.offboarding import leave_teams
+from shortd.upkeep.audit import AuditLog
 
 SWEEP_SECONDS = 600
 ROUNDS_OF_VISITS = 36
@@ -78,6 +79,7 @@ class Sweeper:
         links: Links,
         clicks: ClickSettings,
         timeline: Timeline,
+        audit: AuditLog,
     ) -> None:
         self._store = store
         self._owners = owners
@@ -85,6 +87,7 @@ class Sweeper:
         self._links = links
         self._clicks = clicks
         self._timeline = timeline
+        self._audit = audit
 
     async def run(self) -> None:
         """Sweeps now and then, until cancelled. What fails is tried again in the next round."""
@@ -115,6 +118,7 @@ class Sweeper:
         await self._sweep_rows(OUTBOX, lambda row: 0 < row.given_up_utime <= now - SHOWN)
         await self._sweep_rows(MAIL_HISTORIES, lambda row: row.utimes[-1] <= now - DAY)
         await self._sweep_sightings(now)
+        await self._audit.sweep(now)
         await self._budgets.sweep(now)
 
     async def sweep_visits(self) -> None:

@@ -27,6 +27,7 @@ from shortd.models.links import Link
 from shortd.store import Store
 from shortd.store.schema import (
     API_KEYS,
+    AUDIT,
     BUNDLES,
     CAMPAIGNS_BY_TEAM,
     COUNTS,
@@ -43,8 +44,9 @@ from shortd.store.schema import (
 from shortd.store.txn import Txn
 from shortd.visitors.visitors import kept_address
 
-LINKS_AT_ONCE, DAYS_AT_ONCE, VISITS_AT_ONCE = 100, 50, 500
+LINKS_AT_ONCE, DAYS_AT_ONCE, VISITS_AT_ONCE, LINES_AT_ONCE = 100, 50, 500, 500
 """Rows that are read before the event loop goes on: some milliseconds."""
+OPERATORS_OWN = ("userid", "name", "subject_userid", "reason")
 
 Row = dict[str, Any]
 
@@ -80,6 +82,8 @@ class Takeout:
             rows = [*self._own(txn, account)]
         for row in rows:
             yield row
+        async for row in self._operations(account):
+            yield row
         async for links in self._links(account):
             for link in links:
                 with self._store.read() as txn:
@@ -90,6 +94,20 @@ class Takeout:
                     yield row
                 async for row in self._visits(link.id):
                     yield row
+
+    async def _operations(self, account: Account) -> AsyncIterator[Row]:
+        """What operators did to the account. By whom and why is the operators' own affair."""
+        after: tuple[int, int] | None = None
+        while True:
+            with self._store.read() as txn:
+                found = list(islice(AUDIT.scan(txn, after=after), LINES_AT_ONCE))
+            for _, line in found:
+                if line.subject_userid == account.userid:
+                    yield _row("operation", line, without=OPERATORS_OWN)
+            if len(found) < LINES_AT_ONCE:
+                break
+            after = found[-1][0]
+            await asyncio.sleep(0)
 
     async def _links(self, account: Account) -> AsyncIterator[list[Link]]:
         """The links that the account has made, the newest first, some at a time."""

@@ -14,6 +14,13 @@ from shortd.web.render import language_of, page, pages_of
 from shortd.web.routing import AnyRequest, services_of
 
 _YEAR = 365 * 86400
+_ICONS = (
+    ("icon-192.png", "192x192", "image/png", "any"),
+    ("icon-512.png", "512x512", "image/png", "any"),
+    ("icon-mask.png", "512x512", "image/png", "maskable"),
+    ("favicon.svg", "any", "image/svg+xml", "any"),
+)
+"""Of the installed app: name, size, type, and whether a phone may cut its own shape out of it."""
 
 
 @show("/-/look")
@@ -54,7 +61,6 @@ async def manifest(request: AnyRequest) -> Response[bytes]:
     """What installs the pages as an app, to which phones can share addresses."""
     words = language_of(request).gettext
     pages = pages_of(request)
-    icon = pages.assets.named("favicon.svg").path
     content = {
         "name": pages.site,
         "short_name": pages.site[:30],
@@ -65,11 +71,15 @@ async def manifest(request: AnyRequest) -> Response[bytes]:
         "display": "standalone",
         "background_color": "#f5f4f0",
         "theme_color": "#f5f4f0",
-        "icons": [{"src": icon, "sizes": "any", "type": "image/svg+xml", "purpose": "any"}],
+        "icons": [
+            {"src": pages.assets.named(name).path, "sizes": sizes, "type": kind, "purpose": purpose}
+            for name, sizes, kind, purpose in _ICONS
+        ],
         "shortcuts": [{"name": words("New link"), "url": "/-/new"}],
         "share_target": {
             "action": "/-/new",
             "method": "GET",
+            "enctype": "application/x-www-form-urlencoded",
             "params": {"title": "title", "text": "text", "url": "url"},
         },
     }

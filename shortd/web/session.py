@@ -84,14 +84,6 @@ def registered(request: AnyRequest) -> Session:
     return found
 
 
-def operator(request: AnyRequest) -> Session:
-    """The same for the operator's pages. NOT_FOUND for everybody else."""
-    found = current(request)
-    if found is None or not found.account.operator:
-        raise errors.NOT_FOUND()
-    return found
-
-
 def become(request: AnyRequest, login: Login) -> None:
     """From here on the request is that of who has just signed in."""
     request.scope["state"][_STATE] = Session(login.account, login.token)

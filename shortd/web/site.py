@@ -13,6 +13,7 @@ from shortd.visitors.proxies import FORWARDING
 from shortd.visitors.visitors import is_address, is_loopback
 from shortd.web.answers import Answer, json_answer
 from shortd.web.assets import Asset
+from shortd.web.health import faults
 from shortd.web.render import pages_of, takes_gzip
 from shortd.web.routing import AnyRequest, client_address, look, response, services_of
 
@@ -65,12 +66,11 @@ async def health(request: AnyRequest) -> Response[bytes]:
     """
     services = services_of(request)
     clicks, drain = services.clicks.clicks, services.clicks.drain
-    clicks.journal.retry()
+    is_well = not any(faults(services).values())
     journal = clicks.journal.status()
     storage, files = services.store.status(), services.sharing.files.blobs.status()
-    faults = (journal.fault, drain.fault, storage.fault, files.fault, services.timeline.fault)
     health = {
-        "status": "ok" if faults == (None,) * len(faults) else "degraded",
+        "status": "ok" if is_well else "degraded",
         "version": __version__,
         "journal": journal,
         "clicks": {"backlog": clicks.backlog, "fault": drain.fault},

@@ -123,7 +123,7 @@ OTHERS = {
     *("grant_tokens", "teams", "members", "invitations", "campaigns", "team_trackers"),
     *("link_trackers", "domains", "links", "dead_links", "uploads", "files", "file_parts"),
     *("dead_files", "dead_blobs", "stored_bytes", "secrets", "counts", "day_stats", "visits"),
-    *("sightings", "balances", "preferences", "former_links"),
+    *("sightings", "balances", "preferences", "former_links", "audit"),
 }
 """Tables that open no account. `grant_tokens` mean nothing without their grant."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 from tests.server_process import ServerProcess
@@ -44,6 +46,22 @@ class Shelf:
         opener = urllib.request.build_opener(_Stay)
         opener.open(urllib.request.Request(short_url, headers=agent)).close()
 
+    def send(self, path: str, **form: str) -> str:
+        """Sends a form of a page: the address that it leads to."""
+        headers = {"Cookie": f"shortd={self.userid}.{self.token}", "Origin": self.site.url}
+        request = urllib.request.Request(
+            self.site.url + path, urlencode(form).encode(), headers, method="POST"
+        )
+        with urllib.request.build_opener(_Stay).open(request) as answer:
+            return str(answer.headers["location"])
+
+    def page(self, path: str) -> str:
+        """The text of a page."""
+        headers = {"Cookie": f"shortd={self.userid}.{self.token}", "Accept": "text/html"}
+        request = urllib.request.Request(self.site.url + path, headers=headers)
+        with urllib.request.urlopen(request) as answer:
+            return str(answer.read().decode())
+
     def enter(self, context: BrowserContext) -> None:
         """Signs the browser in."""
         value = f"{self.userid}.{self.token}" if self.token else self.userid
@@ -52,6 +70,9 @@ class Shelf:
 
 class _Stay(urllib.request.HTTPRedirectHandler):
     def http_error_302(self, request: Any, answer: Any, *_: Any) -> Any:
+        return answer
+
+    def http_error_303(self, request: Any, answer: Any, *_: Any) -> Any:
         return answer
 
 
@@ -98,3 +119,35 @@ def filled_shelf(site: ServerProcess) -> Shelf:
         f"https://hostile.example/?q={hostile.replace(' ', '%20')}", title=hostile, tags=[hostile]
     )
     return shelf
+
+
+def hire(owner: Shelf, path: str, guest: Shelf, name: str, role: str = "member") -> None:
+    """Has somebody of that name in the team whose page is at `path`."""
+    owner.send(f"{path}/invite", guest=name, role=role)
+    [invitation] = re.findall(r'name="invitation" value="([0-9a-f]+)"', guest.page("/-/teams"))
+    guest.send("/-/teams/invitations/accept", invitation=invitation)
+
+
+def filled_team(site: ServerProcess) -> tuple[Shelf, Shelf, str]:
+    """A team with all that one can have: its owner, a member, and the address of its page."""
+    number = uuid4().int % 10**7
+    names = [f"ada-{number}{place}" for place in range(3)]
+    owner, member, admin = (new_shelf(site, name) for name in names)
+    path = owner.send("/-/teams", name="docs", code="")
+    hire(owner, path, member, names[1])
+    hire(owner, path, admin, names[2], "admin")
+    owner.send(
+        f"{path}/invite", guest="somebody-of-a-rather-long-name@mail.example.org", role="admin"
+    )
+    other = member.send("/-/teams", name="handbook", code="")
+    member.send(f"{other}/invite", guest=names[0], role="member")
+    for name in ("autumn", "A campaign whose name has as many characters as one may have, 64"):
+        owner.send(f"{path}/campaigns", name=name, code="")
+    domain = f"go{number}.example.org"
+    owner.send(f"{path}/domains", domain=domain)
+    owner.send(f"{path}/trackers", name="flyer", provider="quora", code="0123456789abcdef" * 4)
+    team = path.rpartition("/")[2]
+    for url in ("https://example.org/handbook", "https://example.org/docs"):
+        member.send("/-/new", url=url, team=team)
+    owner.send("/-/new", url="https://example.org/onboarding", team=team)
+    return owner, member, path

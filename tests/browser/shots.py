@@ -17,8 +17,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 from tests.browser.conftest import ARGUMENTS, light_chromium
+from tests.browser.operating import ADMIN_PAGES
 from tests.browser.parts import show_parts
-from tests.browser.shelf import filled_shelf, new_shelf
+from tests.browser.shelf import filled_shelf, filled_team, new_shelf
 from tests.bundles import new_bundle
 from tests.conftest import GENEROUS
 from tests.server_process import ServerProcess
@@ -146,6 +147,31 @@ def dry_run(tab: Page, site: ServerProcess) -> None:
     tab.locator("table").wait_for()
 
 
+def of_team(below: str = "", *, who: int = 0) -> Open:
+    """A page of a team, as its owner (0) or a member (1) sees it; "{team}" stands for its id."""
+
+    def open_page(tab: Page, site: ServerProcess) -> None:
+        *people, path = filled_team(site)
+        people[who].enter(tab.context)
+        tab.goto(site.url + (below.replace("{team}", path.rpartition("/")[2]) or path))
+
+    return open_page
+
+
+def teams_alone(tab: Page, site: ServerProcess) -> None:
+    new_shelf(site, f"ada-{secrets.randbelow(10**7)}").enter(tab.context)
+    tab.goto(f"{site.url}/-/teams")
+
+
+def team_open(tab: Page, site: ServerProcess) -> None:
+    """With all that is folded away unfolded, and something that was refused."""
+    of_team()(tab, site)
+    tab.locator("#guest").fill("nobody-of-this-name")
+    tab.locator("#offers .go").click()
+    tab.get_by_role("alert").wait_for()
+    tab.locator("main details").evaluate_all("(all) => all.forEach((one) => (one.open = true))")
+
+
 def every_group(tab: Page, site: ServerProcess) -> None:
     signed_in("/-/links/{id}/edit")(tab, site)
     for group in ("until", "who", "lists", "way", "told"):
@@ -216,8 +242,16 @@ PAGES: Mapping[str, Open] = {
     "edit": signed_in("/-/links/{id}/edit"),
     "edit-open": every_group,
     "tags": signed_in("/-/tags"),
+    "teams": of_team("/-/teams"),
+    "teams-alone": teams_alone,
+    "team-owner": of_team(),
+    "team-open": team_open,
+    "team-member": of_team(who=1),
+    "team-home": of_team("/?team={team}"),
+    "team-dashboard": of_team("/-/dashboard?team={team}"),
     "import": signed_in("/-/import"),
     "import-dry": dry_run,
+    **ADMIN_PAGES,
 }
 """Every page, by the name of its pictures."""
 

@@ -18,12 +18,13 @@ HEBREW = "\u05e9\u05dc\u05d5\u05dd " * 40
 PATHS = (
     *("/-/dashboard", "/-/links/{id}", "/-/links/{id}/visits", "/-/links/{id}/qr"),
     *("/-/links/{id}/edit", "/-/links/{id}/explain", "/-/tags"),
+    *("/-/teams", "/-/teams/{team}", "/?team={team}", "/-/dashboard?team={team}"),
 )
 
 
 @pytest.fixture(scope="module")
-def crowded(site: ServerProcess) -> tuple[Shelf, int]:
-    """Somebody with such links, and the id of one that has them all."""
+def crowded(site: ServerProcess) -> tuple[Shelf, dict[str, str]]:
+    """Somebody with such links, and the ids of one that has them all and of a team like that."""
     shelf = new_shelf(site, "n" * 64)
     terms: dict[str, Any] = {"tags": [MARKUP, HEBREW[:60], "w" * 64], "title": HEBREW}
     made = [
@@ -31,16 +32,26 @@ def crowded(site: ServerProcess) -> tuple[Shelf, int]:
         shelf.link("https://example.org/", title=MARKUP * 4),
         shelf.link("https://example.org/", title="w" * 512, expiration_utime=1),
     ]
-    return shelf, int(made[0]["id"])
+    path = shelf.send("/-/teams", name="W" * 64, code="")
+    shelf.send("/-/teams", name=MARKUP, code="c" * 32)
+    guest = f"{'m' * 64}@{'mail.' * 30}example.org"
+    shelf.send(f"{path}/invite", guest=guest, role="admin")
+    for name in ("W" * 64, HEBREW[:64], MARKUP):
+        shelf.send(f"{path}/campaigns", name=name, code="")
+        shelf.send(f"{path}/trackers", name=name, provider="google_tag_manager", code="W" * 64)
+    shelf.send(f"{path}/domains", domain=f"{'w' * 60}.{'long-label-of-a-name.' * 8}example.org")
+    team = path.rpartition("/")[2]
+    shelf.send("/-/new", url=URL[:8190], team=team)
+    return shelf, {"id": str(made[0]["id"]), "team": team}
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_nothing_sticks_out(
-    tab: Page, site: ServerProcess, crowded: tuple[Shelf, int], path: str
+    tab: Page, site: ServerProcess, crowded: tuple[Shelf, dict[str, str]], path: str
 ) -> None:
-    shelf, link_id = crowded
+    shelf, ids = crowded
     shelf.enter(tab.context)
-    tab.goto(site.url + path.format(id=link_id))
+    tab.goto(site.url + path.format_map(ids))
     tab.wait_for_load_state("networkidle")
     for width in (320, 1280):
         tab.set_viewport_size({"width": width, "height": 800})

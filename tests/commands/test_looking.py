@@ -25,6 +25,7 @@ LOOKS = [
     ("domain", "list", "--team", "ann"),
     ("campaign", "list", "shop"),
     ("tracker", "list", "ann"),
+    ("audit",),
     ("doctor",),
     ("stats", "verify"),
     ("config", "check"),

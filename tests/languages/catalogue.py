@@ -8,6 +8,7 @@ is guessed. `test_catalogues.py` asks that nothing would change.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,9 +28,12 @@ METHODS = [
     ("web/templates/**.html", "jinja2.ext:babel_extract"),
     ("web/**.py", "python"),
     ("mail/**.py", "python"),
+    ("mail/templates/**.html", "jinja2.ext:babel_extract"),
+    ("mail/templates/**.txt", "jinja2.ext:babel_extract"),
     ("languages/**.py", "python"),
 ]
-OPTIONS = {"web/templates/**.html": {"trimmed": "true", "silent": "false"}}
+_TEMPLATES = ("web/templates/**.html", "mail/templates/**.html", "mail/templates/**.txt")
+OPTIONS = {pattern: {"trimmed": "true", "silent": "false"} for pattern in _TEMPLATES}
 _FUNCTIONS = ("_", "gettext", "ngettext", "pgettext")
 KEYWORDS: dict[str, Any] = {
     **{name: DEFAULT_KEYWORDS[name] for name in _FUNCTIONS},
@@ -72,13 +76,15 @@ def texts() -> dict[Text, list[str]]:
 def updated(catalogue: polib.POFile) -> polib.POFile:
     """The catalogue with all texts and no others, in their order."""
     known = {Text(entry.msgctxt, entry.msgid, entry.msgid_plural): entry for entry in catalogue}
+    counting = re.search(r"nplurals=(\d)", catalogue.metadata.get("Plural-Forms", ""))
+    forms = int(counting[1]) if counting else 2
     fresh = polib.POFile(wrapwidth=96)
     fresh.header = catalogue.header
     fresh.metadata = catalogue.metadata
     for text, files in sorted(texts().items(), key=lambda item: (item[1][0], item[0].one)):
         entry = known.get(text)
         if entry is None:
-            plural = {"msgstr_plural": {0: "", 1: ""}} if text.many else {}
+            plural = {"msgstr_plural": dict.fromkeys(range(forms), "")} if text.many else {}
             entry = polib.POEntry(
                 msgctxt=text.context, msgid=text.one, msgid_plural=text.many, **plural
             )

@@ -86,6 +86,27 @@ def test_a_record_shows_whose_a_domain_is(ann: Colleague) -> None:
     assert sound(app)
 
 
+def test_what_was_found_instead_is_told_in_short(ann: Colleague) -> None:
+    shown = claim(ann, ann.found().id)
+    ann.app.records[shown.record] = ["v=spf1\x00 -all", "x" * 4000, "third", "fourth"]
+    with pytest.raises(errors.ShortdError) as caught:
+        verify(ann, shown)
+    assert "“v=spf1\ufffd -all”" in caught.value.message
+    assert "third" in caught.value.message and "fourth" not in caught.value.message
+    assert len(caught.value.message) < 400
+
+
+def test_the_hosts_of_a_team(ann: Colleague, ben: Colleague, domains: Domains) -> None:
+    team = ann.found().id
+    claim(ann, team, "no.shop.example")
+    prove(ann, team)
+    names = [host.name for host in domains.hosts(ann.account, team)]
+    assert names == ["127.0.0.1:8080", HOST]
+    assert [host.name for host in domains.hosts(ann.account, own_team_id(ann.userid))] == names[:1]
+    with refused(errors.TEAM_NOT_FOUND):
+        domains.hosts(ben.account, team)
+
+
 def test_a_domain_answers_with_codes_of_its_own(ann: Colleague) -> None:
     team = ann.found().id
     prove(ann, team)

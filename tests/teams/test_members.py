@@ -257,6 +257,52 @@ def test_an_own_team_has_members_but_one_owner(
     assert sound(ann.app)
 
 
+def test_an_owner_lets_links_go_with_who_made_them(
+    ann: Colleague, ben: Colleague, cat: Colleague, members: Members
+) -> None:
+    team = ann.found().id
+    ann.hire(team, ben, Role.ADMIN)
+    ann.hire(team, cat)
+    services = ann.app.services
+    domains, campaigns = services.teams.domains, services.teams.campaigns
+    claimed = ann.do(domains.subscribe(ann.account, team, "go.shop.example", ann.now))
+    ann.app.records[claimed.record] = [claimed.text]
+    ann.do(domains.verify(ann.account, claimed.id, ann.now))
+    summer = ann.do(campaigns.create(ann.account, team, "Summer", None, ann.now))
+    for host in domains.hosts(cat.account, team):
+        cat.link(team, host=host.name)
+    plain = cat.link(team, campaign=summer.id)
+    there = cat.link(host="go.shop.example:8080")
+    with refused(errors.FORBIDDEN):
+        ben.do(members.remove(ben.account, team, cat.userid, keep_links=True))
+    with refused(errors.FORBIDDEN):
+        cat.do(members.remove(cat.account, team, cat.userid, keep_links=True))
+    ann.do(members.remove(ann.account, team, cat.userid, keep_links=True))
+    assert roles(ann, team) == {"ann": Role.OWNER, "ben": Role.ADMIN}
+    kept, stays = (
+        services.links.links.get(who.account, link.id) for who, link in ((cat, plain), (ann, there))
+    )
+    assert (kept.owner, kept.rare) == (cat.userid, None)
+    assert stays.owner == ann.userid and stays.rare is not None and stays.rare.team == team
+    assert not cat.sees(there) and not ann.sees(plain)
+    assert [view.links for view in ann.teams()] == [0, 2]
+    assert [view.links for view in cat.teams()] == [2]
+    assert sound(ann.app)
+
+
+def test_members_are_read_some_at_a_time(
+    ann: Colleague, ben: Colleague, cat: Colleague, members: Members
+) -> None:
+    own = own_team_id(ann.userid)
+    for guest in (ben, cat):
+        ann.hire(own, guest)
+    seen = [
+        [view.username for view in members.of_team(ann.account, own, start, 2)]
+        for start in (0, 2, 4)
+    ]
+    assert seen == [["ann", "ben"], ["cat"], []]
+
+
 def test_who_leaves_leaves_his_links_to_an_owner(
     ann: Colleague, ben: Colleague, members: Members, monkeypatch: pytest.MonkeyPatch
 ) -> None:

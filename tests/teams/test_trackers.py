@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from shortd import errors
@@ -84,6 +85,28 @@ def test_a_team_keeps_trackers(ann: Colleague, ben: Colleague, cat: Colleague) -
     ann.do(ann.app.services.teams.members.set_role(ann.account, team, ben.userid, Role.ADMIN))
     ben.do(trackers.delete(ben.account, first.id))
     assert [row.id for row in trackers.of_team(ann.account, team)] == [second.id]
+
+
+def test_a_teams_tracker_is_changed(ann: Colleague, ben: Colleague, cat: Colleague) -> None:
+    trackers, team = ann.app.services.teams.trackers, ann.found().id
+    ann.hire(team, ben)
+    row = kept(ann, team)
+    renamed = ann.do(trackers.update(ann.account, row.id, name=" The shop "))
+    assert renamed == msgspec.structs.replace(row, name="The shop")
+    changed = ann.do(trackers.update(ann.account, row.id, provider="quora", code="q1"))
+    assert changed == msgspec.structs.replace(renamed, provider="quora", code="q1")
+    for given, kind in (
+        ({"provider": "myspace"}, errors.TRACKER_NOT_FOUND),
+        ({"code": " "}, errors.INVALID_FIELD),
+        ({"name": ""}, errors.INVALID_FIELD),
+    ):
+        with refused(kind):
+            ann.do(trackers.update(ann.account, row.id, **given))
+    with refused(errors.FORBIDDEN):
+        ben.do(trackers.update(ben.account, row.id, name="Mine"))
+    with refused(errors.TRACKER_NOT_FOUND):
+        cat.do(trackers.update(cat.account, row.id, name="Mine"))
+    assert trackers.of_team(ben.account, team) == [changed]
 
 
 def test_bad_trackers_are_refused(ann: Colleague, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -287,10 +287,6 @@ class TestFilledIn:
         assert fields["tags"] == "print"
         assert "<details open>" in text
 
-    def test_by_what_a_phone_shares(self, visitor: Surfer) -> None:
-        text = visitor.get("/-/new?title=News&text=Look+at+https%3A%2F%2Fexample.org%2Fx+now").text
-        assert 'value="https://example.org/x"' in text
-
     def test_empty_it_takes_a_list(self, visitor: Surfer) -> None:
         assert "<textarea" in visitor.get("/-/new").text
         assert "<textarea" in visitor.get("/-/new?url=a.b%0Ac.d").text

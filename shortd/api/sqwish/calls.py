@@ -32,27 +32,22 @@ async def shorten(ctx: Context) -> Document:
     if ctx.is_prefetch:
         raise errors.BAD_REQUEST("No link is made for a request that is a mere prefetch.")
     services = ctx.services
-    url, custom = ctx.parameters.need("url"), ctx.parameters.get("custom")
-    password = ctx.parameters.get("password")
+    url, password = ctx.parameters.need("url"), ctx.parameters.get("password")
     destination = parse_destination(url, services.hosts.names)
-    if custom and not CODE_PATTERN.fullmatch(custom):
-        raise errors.INVALID_CODE(
-            "A code has 1 to 64 of A-Z, a-z, 0-9, _ and -, and does not begin with -.",
-            field="custom",
-        )
+    custom = custom_code(ctx)
     owner = await ctx.owner()
     terms, hashed = await services.links.terms.of_new(TermChanges(password=password))
     new = NewLink(
         destination=destination,
         host=services.hosts.default,
-        code=custom or None,
+        code=custom,
         drawn_lengths=DRAWN_LENGTHS,
         replaces=False,
         terms=terms,
         password=hashed,
     )
     [link] = await services.links.links.create(owner, [new], ctx.now)
-    return {**_facts(ctx, link), "custom": flag(bool(custom)), "password": flag(bool(password))}
+    return {**facts(ctx, link), "custom": flag(bool(custom)), "password": flag(bool(password))}
 
 
 @call("stats", scope=Scope.READ)
@@ -60,7 +55,7 @@ async def stats(ctx: Context) -> Document:
     """How often a link was followed."""
     # What was made without a key is no secret to those who have one.
     link = await _link(ctx, also_anonymous=ctx.keyless)
-    return {**_facts(ctx, link), "hits": _hits(ctx, link)}
+    return {**facts(ctx, link), "hits": _hits(ctx, link)}
 
 
 @call("ips", scope=Scope.READ, needs_key=True)
@@ -74,7 +69,7 @@ async def ips(ctx: Context) -> Document:
     # The document has it in XML alone.
     shown = {"limit": str(limit or flag(False))} if ctx.written is Format.XML else {}
     return {
-        **_facts(ctx, link),
+        **facts(ctx, link),
         "hits": _hits(ctx, link),
         **shown,
         "iplist": {"ipdata": await asyncio.to_thread(_listed, visits)},
@@ -118,7 +113,18 @@ async def _check_password(ctx: Context, link: Link) -> None:
         raise errors.BAD_CREDENTIALS(refusal.message, field="password") from None
 
 
-def _facts(ctx: Context, link: Link) -> dict[str, str]:
+def custom_code(ctx: Context) -> str | None:
+    """The code of one's own; None where one is to be drawn. INVALID_CODE."""
+    custom = ctx.parameters.get("custom")
+    if custom and not CODE_PATTERN.fullmatch(custom):
+        raise errors.INVALID_CODE(
+            "A code has 1 to 64 of A-Z, a-z, 0-9, _ and -, and does not begin with -.",
+            field="custom",
+        )
+    return custom or None
+
+
+def facts(ctx: Context, link: Link) -> dict[str, str]:
     """What all answers begin with."""
     return {
         "error": flag(False),

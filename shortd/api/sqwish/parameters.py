@@ -30,6 +30,14 @@ class Parameters:
             raise errors.MISSING_FIELD("This parameter is missing.", field=name)
         return self.get(name)
 
+    def and_one(self, name: str, value: str) -> Parameters:
+        """The same with one more. INVALID_FIELD if it was given before."""
+        if name not in NAMES or not value:
+            return self
+        if name in self._given:
+            raise errors.INVALID_FIELD("This parameter comes twice.", field=name)
+        return Parameters({**self._given, name: value})
+
     def positive(self, name: str) -> int | None:
         """A whole number above 0; None if it is absent. INVALID_FIELD."""
         text = self.get(name)
@@ -46,15 +54,11 @@ def read(query: bytes, form: bytes, content_type: str) -> Parameters:
     kind = content_type.partition(";")[0].strip().lower()
     if form and kind not in ("", FORM):
         raise errors.BAD_REQUEST(f"Send the parameters in the query, or as {FORM}.")
-    given: dict[str, str] = {}
+    given = Parameters({})
     for part in (query, form):
         for name, value in _pairs(part):
-            if name not in NAMES or not value:
-                continue
-            if name in given:
-                raise errors.INVALID_FIELD("This parameter comes twice.", field=name)
-            given[name] = value
-    return Parameters(given)
+            given = given.and_one(name, value)
+    return given
 
 
 def _pairs(part: bytes) -> list[tuple[str, str]]:

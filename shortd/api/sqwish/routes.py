@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 
 import structlog
 from litestar import Response, route
 from litestar.enums import HttpMethod
 
 from shortd import errors
-from shortd.api.sqwish import documents, parameters
+from shortd.api.sqwish import documents, parameters, uploads
 from shortd.api.sqwish.documents import Document, Format
 from shortd.api.sqwish.registry import CALLS, Context
+from shortd.files.transfers import expect_upload
 from shortd.services import Services
 from shortd.web.answers import Answer, Headers, retry_after_header
 from shortd.web.routing import AnyRequest, client_address, response, services_of
+from shortd.web.share.receiving import body_of
 
 FORM_BYTES = 1 << 16
 METHODS = [HttpMethod.GET, HttpMethod.POST]
-ALLOWED = b"GET, OPTIONS, POST"
 _PATH = re.compile(r"(?P<name>[^/.]+)\.(?P<suffix>[^/.]+)")
 
 # A key stands in the address: it is to stay out of caches and of Referer headers.
@@ -40,14 +42,40 @@ log = structlog.get_logger(__name__)
 )
 async def sqwish_call(request: AnyRequest) -> Response[bytes]:
     """One call, in either format."""
-    services = services_of(request)
-    name, _, suffix = request.scope["path"].strip("/").partition(".")
+    name = request.scope["path"].strip("/").partition(".")[0]
     # What follows a GET is no form.
     form = await request.body() if request.method == HttpMethod.POST else b""
+    return await _answered(request, lambda ctx: CALLS[name].run(ctx), form)
+
+
+@route(
+    [f"/{uploads.NAME}.{written}" for written in Format],
+    http_method=[HttpMethod.POST],
+    request_max_body_size=None,
+    status_code=200,
+)
+async def sqwish_upload(request: AnyRequest) -> Response[bytes]:
+    """A file, in either format."""
+    expect_upload(request.scope)
+    length = request.headers.get("content-length", "")
+    size = int(length) if length.isascii() and length.isdigit() and len(length) < 19 else 0
+    content_type = request.headers.get("content-type", "")
+    body = body_of(request)
+    return await _answered(
+        request, lambda ctx: uploads.upload(ctx, request.scope, content_type, size, body)
+    )
+
+
+async def _answered(
+    request: AnyRequest, run: Callable[[Context], Awaitable[Document]], form: bytes = b""
+) -> Response[bytes]:
+    """Runs a call, and says what came of it."""
+    services = services_of(request)
+    name, _, suffix = request.scope["path"].strip("/").partition(".")
     status = 200
     retry_after = None
     try:
-        document = await _run(services, request, name, Format(suffix), form)
+        document = await _run(services, request, name, Format(suffix), run, form)
     except errors.ShortdError as error:
         document, status, retry_after = documents.refusal(error), error.status, error.retry_after
     # Thousands of addresses are not to hold the event loop up.
@@ -62,7 +90,12 @@ async def sqwish_call(request: AnyRequest) -> Response[bytes]:
 
 
 async def _run(
-    services: Services, request: AnyRequest, name: str, written: Format, form: bytes
+    services: Services,
+    request: AnyRequest,
+    name: str,
+    written: Format,
+    run: Callable[[Context], Awaitable[Document]],
+    form: bytes,
 ) -> Document:
     """Runs a call. Raises ShortdError alone."""
     scope = request.scope
@@ -78,7 +111,7 @@ async def _run(
                 dict(scope["headers"]), scope["headers"]
             ).is_prefetch,
         )
-        return await CALLS[name].run(ctx)
+        return await run(ctx)
     except errors.ShortdError:
         raise
     except Exception:
@@ -93,15 +126,16 @@ def format_of(path: str) -> Format | None:
         return None
     if match["suffix"] in list(Format):
         return Format(match["suffix"])
-    return Format.JSON if match["name"] in CALLS else None
+    return Format.JSON if match["name"] in (*CALLS, uploads.NAME) else None
 
 
-def refusal(error: errors.ShortdError, written: Format) -> Response[bytes]:
+def refusal(error: errors.ShortdError, written: Format, path: str) -> Response[bytes]:
     """The answer to a request that never became a call: wrong path or method, body too large."""
     body = documents.render(documents.refusal(error), written)
     answer = _answer(body, written, error.status, error.retry_after)
     if error.status == 405:
-        answer.headers["allow"] = ALLOWED.decode()
+        is_upload = path.strip("/").startswith(f"{uploads.NAME}.")
+        answer.headers["allow"] = "OPTIONS, POST" if is_upload else "GET, OPTIONS, POST"
     return answer
 
 
@@ -114,4 +148,4 @@ def _answer(
     return response(Answer(status, headers, body))
 
 
-HANDLERS = (sqwish_call,)
+HANDLERS = (sqwish_call, sqwish_upload)

@@ -39,6 +39,7 @@ class UpdateMember(Input, frozen=True, kw_only=True):
 class RemoveMember(Input, frozen=True, kw_only=True):
     team_id: HexId
     user_id: UserIdText
+    keep_links: bool = False
 
 
 class MemberInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -96,7 +97,10 @@ async def update_member(ctx: Context, args: UpdateMember) -> Empty:
 @call("entity/team/member/remove", scope=Scope.WRITE)
 async def remove_member(ctx: Context, args: RemoveMember) -> Empty:
     """Takes somebody out of a team, yourself perhaps. The links that he made for it go to an
-    owner. Owners may, and admins with members.
+    owner; with `keepLinks`, which owners may say, they go with him, but for those on a domain of
+    the team. Owners may, and admins with members.
     """
-    await ctx.services.teams.members.remove(ctx.account, args.team_id, args.user_id)
+    await ctx.services.teams.members.remove(
+        ctx.account, args.team_id, args.user_id, keep_links=args.keep_links
+    )
     return Empty()

@@ -1,5 +1,5 @@
-"""The calls about trackers: entity/tracker/list, entity/team/tracker/list, and ours that keep and
-forget a team's.
+"""The calls about trackers: entity/tracker/list, entity/team/tracker/list, and ours that keep,
+change and forget a team's.
 """
 
 from __future__ import annotations
@@ -29,6 +29,13 @@ class CreateTeamTracker(Input, frozen=True, kw_only=True):
     tracker_id: HexId
     code: TrackerCode
     name: NameText
+
+
+class UpdateTeamTracker(Input, frozen=True, kw_only=True):
+    team_tracker_id: HexId
+    tracker_id: HexId | None = None
+    code: TrackerCode | None = None
+    name: NameText | None = None
 
 
 class DeleteTeamTracker(Input, frozen=True, kw_only=True):
@@ -94,6 +101,16 @@ async def create_team_tracker(ctx: Context, args: CreateTeamTracker) -> TeamTrac
         ctx.now,
     )
     return TeamTrackerOutput(team_tracker=_shown(row))
+
+
+@call("entity/team/tracker/update", scope=Scope.WRITE)
+async def update_team_tracker(ctx: Context, args: UpdateTeamTracker) -> Empty:
+    """Changes a team's tracker; links that have it stay as they are. Owners and admins may."""
+    provider = None if args.tracker_id is None else provider_of(args.tracker_id).name
+    await ctx.services.teams.trackers.update(
+        ctx.account, args.team_tracker_id, provider=provider, code=args.code, name=args.name
+    )
+    return Empty()
 
 
 @call("entity/team/tracker/delete", scope=Scope.WRITE)

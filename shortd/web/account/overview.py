@@ -242,7 +242,9 @@ async def _confirm(request: AnyRequest, found: Session, value: Password) -> None
 async def _mail(request: AnyRequest, found: Session) -> None:
     services = services_of(request)
     address, now = client_address(services, request.scope), services.clock.now()
-    await services.accounts.mailboxes.mail_verification(found.account.userid, address, now)
+    await services.accounts.mailboxes.mail_verification(
+        found.account.userid, address, now, language_of(request).code
+    )
 
 
 def _refused(form: Form[Any], refusal: errors.ShortdError, request: AnyRequest) -> Form[Any]:

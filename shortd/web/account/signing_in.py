@@ -129,7 +129,9 @@ async def sign_up(request: AnyRequest) -> Response[bytes]:
         return again(request, "account/signup.html", _content(request, form), form)
     if services.settings.mail.smtp_url:
         with suppress(errors.ShortdError):
-            await services.accounts.mailboxes.mail_verification(login.account.userid, address, now)
+            await services.accounts.mailboxes.mail_verification(
+                login.account.userid, address, now, language_of(request).code
+            )
     await _end(request, found)
     said = Message(words("Welcome. This account is yours."))
     answer = see(request, session.back_to(request, value.next, START), said)
@@ -166,7 +168,9 @@ async def forgot(request: AnyRequest) -> Response[bytes]:
     if form.value is not None:
         address, now = client_address(services, request.scope), services.clock.now()
         try:
-            await services.accounts.mailboxes.mail_reset(form.value.name, address, now)
+            await services.accounts.mailboxes.mail_reset(
+                form.value.name, address, now, language_of(request).code
+            )
         except errors.ShortdError as refusal:
             form = form.refuse(refusal, words, username_email="name")
     if form.errors:

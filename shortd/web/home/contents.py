@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from shortd.web.forms import Form, filled
+from shortd.web.teams.working import Working
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +21,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     count: int
     kind: str
     """The symbol of what it is: "link", "file", "lock"."""
+
+    maker: str = ""
+    """Who made it, where that is somebody else."""
 
     @property
     def shown(self) -> str:
@@ -58,3 +62,4 @@ class HomePage(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the field takes a list from the start."""
     host: str = ""
     """Name of the short host that endings stand behind."""
+    working: Working = Working()

@@ -5,7 +5,7 @@ and terms in words.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 
@@ -27,6 +27,7 @@ from shortd.web.forms import Form
 MOST = 1000
 """Lines of one form, as many as `urls` takes."""
 MOST_CHARACTERS = 2_000_000
+MOST_TITLE = 512
 ENDS = {"1h": HOUR, "1d": DAY, "7d": 7 * DAY, "30d": 30 * DAY, "1y": 365 * DAY}
 """µs by the values of the field for when a link ends."""
 
@@ -48,8 +49,10 @@ class NewLinks(msgspec.Struct, frozen=True, kw_only=True):
     """Its last day."""
     clicks: Annotated[int, Meta(ge=1, le=2**53)] | None = None
     password: Annotated[str, Meta(max_length=256)] | None = None
-    title: Annotated[str, Meta(max_length=512)] | None = None
+    title: Annotated[str, Meta(max_length=MOST_TITLE)] | None = None
     tags: Annotated[str, Meta(max_length=512)] | None = None
+    team: Annotated[str, Meta(max_length=64)] = ""
+    """Id of the team whose the links are; empty for the own one."""
 
     @property
     def lines(self) -> list[str]:
@@ -63,10 +66,15 @@ class Draft(msgspec.Struct, frozen=True):
     host: ShortHost
     ending: str | None
     changes: TermChanges
+    team: str
 
 
 def read(
-    services: Services, form: Form[NewLinks], language: Language, now: int
+    services: Services,
+    account: Account | None,
+    form: Form[NewLinks],
+    language: Language,
+    now: int,
 ) -> tuple[Form[NewLinks], Draft | None]:
     """The form with what is wrong, or what is to be made of it."""
     given, words = form.value, language.gettext
@@ -85,8 +93,13 @@ def read(
         except errors.ShortdError as refusal:
             form = form.wrong("url", _about_address(refusal, line, number, len(lines), language))
             break
-    host = _host(services, given.host)
-    if host is None:
+    hosts: Sequence[ShortHost] = ()
+    try:
+        hosts = hosts_of(services, account, given.team)
+    except errors.ShortdError as refusal:
+        form = form.wrong("team", refusal.said(words), refusal)
+    host = _host(hosts, given.host)
+    if host is None and hosts:
         form = form.wrong("host", words("Choose one of these."))
     ending = given.ending.strip() if given.ending else None
     if ending and len(lines) > 1:
@@ -108,14 +121,24 @@ def read(
     changes |= {name: value for name, value in optional.items() if value is not None}
     if form.errors or host is None:
         return form, None
-    return form, Draft(destinations, host, ending or None, TermChanges(**changes))
+    return form, Draft(destinations, host, ending or None, TermChanges(**changes), given.team)
+
+
+def hosts_of(services: Services, account: Account | None, team: str) -> Sequence[ShortHost]:
+    """The hosts on which links for a team can be made, the default one first; for none those of
+    the settings. TEAM_NOT_FOUND."""
+    if not team:
+        return services.hosts.configured
+    if account is None:
+        raise errors.TEAM_NOT_FOUND(field="team")
+    return services.teams.domains.hosts(account, team)
 
 
 async def make(services: Services, account: Account, draft: Draft, now: int) -> list[Link]:
     """The links. CODE_TAKEN, INVALID_FIELD and whatever the calls of the APIs refuse."""
     terms, password = await services.links.terms.of_new(draft.changes)
     new = [
-        NewLink(destination, draft.host, draft.ending, terms, password, replaces=False)
+        NewLink(destination, draft.host, draft.ending, terms, password, draft.team, replaces=False)
         for destination in draft.destinations
     ]
     return await services.links.links.create(account, new, now)
@@ -159,11 +182,10 @@ def _about_address(
     return f"{place} {said}"
 
 
-def _host(services: Services, number: int | None) -> ShortHost | None:
+def _host(choices: Sequence[ShortHost], number: int | None) -> ShortHost | None:
     """The short host that was chosen; the first one where none was."""
-    choices = services.hosts.configured
     if number is None:
-        return choices[0]
+        return next(iter(choices), None)
     return next((host for host in choices if host.number == number), None)
 
 

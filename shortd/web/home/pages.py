@@ -16,7 +16,8 @@ from shortd import errors
 from shortd.links import TagFilter
 from shortd.links.endings import free_like, is_free
 from shortd.links.qr import QrOptions
-from shortd.models.accounts import Account
+from shortd.links.queries import LinkQuery
+from shortd.models.accounts import Account, AccountType
 from shortd.models.files import Encryption
 from shortd.models.links import Link
 from shortd.services import Services
@@ -24,11 +25,13 @@ from shortd.web import forms, session
 from shortd.web.account.signing_in import sign_in_page
 from shortd.web.forms import Form
 from shortd.web.guard import act, show
-from shortd.web.home import making
+from shortd.web.home import making, shared_text
 from shortd.web.home.contents import HomePage, Made, Row
 from shortd.web.home.making import Draft, NewLinks
+from shortd.web.links.rows import maker_of
 from shortd.web.render import language_of, page, see
 from shortd.web.routing import AnyRequest, attachment, client_address, services_of
+from shortd.web.teams.working import Working, working_as
 
 NEWEST = 5
 """Rows of what was made last."""
@@ -36,7 +39,6 @@ FORM_BYTES = 4 << 20
 LINE_WEIGHT = 100
 """Weight units of every address beyond the first, as the call `urls` has them."""
 
-_ADDRESS = re.compile(r"https?://\S+", re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]{1,20}", re.ASCII)
 _TEMPLATE = "home/page.html"
 
@@ -54,15 +56,15 @@ async def new(request: AnyRequest) -> Response[bytes]:
     """The composer filled in: for bookmarks, browsers' keywords and what phones share."""
     if not is_open(services_of(request)):
         session.needed(request)
+    url, title = shared_text.read(request.query_params)
     query = request.query_params
-    url: str = query.get("url") or _address_in(query.get("text", ""))
-    given: dict[str, str] = {
-        "url": url,
-        "title": query.get("title", ""),
-        "ending": query.get("ending", ""),
-        "tags": query.get("tags", query.get("tag", "")),
-    }
-    form = forms.filled(**given)
+    tags = [*query.getall("tag", []), *query.getall("tags", [])]
+    form = forms.filled(
+        url=url,
+        title=title[: making.MOST_TITLE],
+        ending=query.get("ending", ""),
+        tags=", ".join(filter(None, tags)),
+    )
     content = await _content(request)
     return page(request, _TEMPLATE, replace(content, form=form, several="\n" in url or not url))
 
@@ -77,7 +79,7 @@ async def make(request: AnyRequest) -> Response[bytes]:
     form = await forms.read(request, NewLinks, call="url", most=FORM_BYTES)
     if form.value is not None and (more := len(form.value.lines) - 1) > 0:
         forms.charge(request, "urls", LINE_WEIGHT * min(more, making.MOST))
-    form, draft = making.read(services, form, language, now)
+    form, draft = making.read(services, found.account if found else None, form, language, now)
     if draft is None:
         return await _refused(request, form)
     if draft.ending and not is_free(services.store, draft.host.number, draft.ending):
@@ -91,7 +93,8 @@ async def make(request: AnyRequest) -> Response[bytes]:
         fields = {"expiration_utime": "on", "expiration_count": "clicks", "code": "ending"}
         return await _refused(request, form.refuse(refusal, language.gettext, **fields))
     several = f"&of={len(links)}" if len(links) > 1 else ""
-    answer = see(request, f"/?made={links[-1].id}{several}")
+    team = f"&team={draft.team}" if draft.team else ""
+    answer = see(request, f"/?made={links[-1].id}{several}{team}")
     return answer if found else session.start_temporary(request, answer, account)
 
 
@@ -129,31 +132,55 @@ async def _refused(
     if draft is not None and draft.ending:
         now = services.clock.now()
         free = free_like(services.store, draft.host.number, draft.ending, now)
-    content = await _content(request)
+    content = await _content(request, form.text("team"))
     several = "\n" in form.typed.get("url", "").strip()
     content = replace(content, form=form, free=free, several=several)
     return forms.again(request, _TEMPLATE, content, form)
 
 
-async def _content(request: AnyRequest) -> HomePage:
+async def _content(request: AnyRequest, team: str | None = None) -> HomePage:
+    """What the page shows as a team; None: as the one that the address names."""
     services, found = services_of(request), session.current(request)
-    hosts = services.hosts.configured
+    account = found.account if found else None
+    working = working_at(services, account, request, team)
+    hosts = making.hosts_of(services, account, working.team)
     content = HomePage(
         can_sign_up=services.settings.accounts.signup,
         hosts=[(str(host.number), host.name) for host in hosts] if len(hosts) > 1 else (),
         host=hosts[0].name,
+        working=working,
     )
     if found is None:
         return content
-    links = services.links.links
-    newest = await links.page(found.account, TagFilter(), start=0, count=NEWEST)
+    newest = await _newest(services, found.account, working.team)
     made = await made_just_now(request, found.account) if "made" in request.query_params else []
     return replace(
         content,
-        mine=rows_of(services, newest),
+        mine=rows_of(services, newest, found.account),
         made=await shown(services, made) if made else None,
         kept_until=found.account.expiration_utime if found.temporary else 0,
     )
+
+
+def working_at(
+    services: Services, account: Account | None, request: AnyRequest, team: str | None = None
+) -> Working:
+    """The switch between teams on a page that makes links; `team` None: the one that its address
+    names."""
+    if account is None or account.type is AccountType.TEMPORARY:
+        return Working()
+    path = request.url.path
+    wanted = request.query_params.get("team", "") if team is None else team
+    teams = services.teams.teams.of_account(account)
+    return working_as(teams, wanted, lambda key: f"{path}?team={key}" if key else path)
+
+
+async def _newest(services: Services, account: Account, team: str) -> list[Link]:
+    """What was made last: by the account, or in the team that it works as."""
+    if not team:
+        return await services.links.links.page(account, TagFilter(), start=0, count=NEWEST)
+    query, now = LinkQuery(team=team), services.clock.now()
+    return (await services.links.listing.page(account, query, now, count=NEWEST)).links
 
 
 async def made_just_now(request: AnyRequest, account: Account) -> list[Link]:
@@ -188,7 +215,8 @@ async def shown(services: Services, links: Sequence[Link]) -> Made:
     return Made(rows=rows_of(services, links), qr=qr)
 
 
-def rows_of(services: Services, links: Sequence[Link]) -> list[Row]:
+def rows_of(services: Services, links: Sequence[Link], account: Account | None = None) -> list[Row]:
+    """Rows of links, with their makers where these are others than `account`."""
     with services.store.read() as txn:
         rows = []
         for link in links:
@@ -202,6 +230,7 @@ def rows_of(services: Services, links: Sequence[Link]) -> list[Row]:
                     destination=link.url,
                     count=services.clicks.clicks.live(txn, link.id).count,
                     kind="lock" if sealed or locked else "file" if file else "link",
+                    maker="" if account is None else maker_of(txn, account, link),
                 )
             )
         return rows
@@ -211,12 +240,6 @@ def is_open(services: Services) -> bool:
     """Whether links can be made here without an account."""
     settings = services.settings
     return settings.web.home == "open" and settings.accounts.temporary
-
-
-def _address_in(text: str) -> str:
-    """The address in what a phone shares: many apps put it behind a few words."""
-    found = _ADDRESS.search(text)
-    return found[0] if found else ""
 
 
 HANDLERS = (home, new, make, made_csv)

@@ -11,9 +11,11 @@ import msgspec
 from shortd.links.sheets import RowResult
 from shortd.links.tagging import ShownTag
 from shortd.models.common import NEVER
+from shortd.models.teams import TeamTracker
 from shortd.web.forms import Form
 from shortd.web.links.head import LinkHead
 from shortd.web.links.plugin_forms import Node
+from shortd.web.teams.working import Working
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +114,9 @@ class ListPage(msgspec.Struct, frozen=True, kw_only=True):
     is_filtered: bool = False
     clicks: int | None = None
     """Clicks of the last 30 days on all that fit, where that is this page."""
+    working: Working = Working()
+    offers: int = 0
+    """Invitations to teams that wait for an answer."""
 
 
 class RowPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,6 +168,8 @@ class EditPage(msgspec.Struct, frozen=True, kw_only=True):
     ways: Sequence[PluginForm]
     told: Sequence[PluginForm]
     shares: Sequence[Share]
+    kept: Sequence[TeamTracker]
+    """Trackers of the link's team."""
     never: int = NEVER
 
 

@@ -14,6 +14,7 @@ from shortd.links.listing import PAGE, Listed
 from shortd.links.tagging import shown_bit
 from shortd.models.accounts import Account
 from shortd.services import Services
+from shortd.teams.teams import TeamView
 from shortd.web import forms, session
 from shortd.web.forms import Words
 from shortd.web.guard import show
@@ -23,6 +24,7 @@ from shortd.web.links.filters import Filters
 from shortd.web.links.rows import rows_of
 from shortd.web.render import language_of, long_page, see
 from shortd.web.routing import AnyRequest, services_of
+from shortd.web.teams.working import working_as
 
 CAMPAIGNS = 20
 """That the list offers as filters."""
@@ -72,18 +74,20 @@ async def _content(
 ) -> ListPage:
     services, words = services_of(request), language_of(request).gettext
     rows = await rows_of(services, account, listed.links)
+    teams = services.teams.teams.of_account(account)
     is_whole = not listed.start and not listed.older
     filtered = chosen.query().is_filtered
     campaigns = _campaigns(services, account)
+    offered = _campaigns(services, account, chosen.team) if chosen.team else campaigns
     chips = _chips(chosen, words)
-    drops = _drops(services, account, chosen, campaigns)
+    drops = _drops(services, account, chosen, offered)
     shown = [
         Chip(
             words=name,
             address=_with(chosen, campaign="" if chosen.campaign == key else key),
             on=chosen.campaign == key,
         )
-        for key, name in campaigns
+        for key, name in offered
     ]
     active = [chip for chip in (*chips[1:], *shown) if chip.on] + drops
     if chosen.q:
@@ -95,7 +99,8 @@ async def _content(
         hidden=chosen.pairs("q", "sort"),
         chips=chips,
         campaigns=shown,
-        places=_places(services, account, campaigns),
+        working=working_as(teams, chosen.team, lambda team: _with(chosen, team=team, campaign="")),
+        places=_places(account, teams, campaigns),
         drops=drops,
         active=active,
         start=listed.start,
@@ -107,6 +112,7 @@ async def _content(
         query=chosen.address().partition("?")[2],
         is_filtered=filtered,
         clicks=sum(sum(row.days) for row in rows) if is_whole else None,
+        offers=len(services.teams.invitations.of_guest(account, services.clock.now())),
     )
 
 
@@ -171,15 +177,18 @@ def _drops(
     return drops
 
 
-def _campaigns(services: Services, account: Account) -> list[tuple[str, str]]:
-    found = services.teams.campaigns.of_account(account, 0, CAMPAIGNS)
+def _campaigns(services: Services, account: Account, team: str = "") -> list[tuple[str, str]]:
+    campaigns = services.teams.campaigns
+    if team:
+        found = campaigns.of_team(account, team, 0, CAMPAIGNS)
+    else:
+        found = campaigns.of_account(account, 0, CAMPAIGNS)
     return [(row.id, row.name) for row in found.campaigns]
 
 
 def _places(
-    services: Services, account: Account, campaigns: Sequence[tuple[str, str]]
+    account: Account, teams: Sequence[TeamView], campaigns: Sequence[tuple[str, str]]
 ) -> list[tuple[str, str]]:
-    teams = services.teams.teams.of_account(account)
     if len(teams) < 2 and not campaigns:
         return []
     own = own_team_id(account.userid)

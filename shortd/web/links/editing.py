@@ -30,6 +30,7 @@ from shortd.models.accounts import Account
 from shortd.models.common import NEVER
 from shortd.models.links import NO_RARE_TERMS, Forwarding, Link
 from shortd.services import Services
+from shortd.teams.trackers import TRACKERS_PER_TEAM
 from shortd.web import forms, session
 from shortd.web.forms import Form, again, filled
 from shortd.web.guard import act, show
@@ -95,6 +96,13 @@ class Lists(msgspec.Struct, frozen=True, kw_only=True):
     note: Annotated[str, Meta(max_length=4 * NOTE_CHARACTERS)] | None = None
     place: Annotated[str, Meta(max_length=64)] = ""
     """"team:ID" or "campaign:ID"; empty for where it is."""
+
+
+class Copies(msgspec.Struct, frozen=True, kw_only=True):
+    tracker: Annotated[
+        list[Annotated[str, Meta(max_length=64)]], Meta(max_length=TRACKERS_PER_TEAM)
+    ] = []
+    """Ids of trackers that the link's team keeps."""
 
 
 class PluginData(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,6 +191,27 @@ async def save_plugin(request: AnyRequest) -> Response[bytes]:
         return _saved(request, services.links.links.get(found.account, link.id), group)
     content = _content(request, found.account, link, group, form, {name: data})
     return again(request, TEMPLATE, content, form)
+
+
+@act("/-/links/{link_id:int}/trackers", status_code=303)
+async def copy_trackers(request: AnyRequest) -> Response[bytes]:
+    """Gives the link trackers that its team keeps."""
+    found = session.needed(request)
+    services, words = services_of(request), language_of(request).gettext
+    link = asked_link(request)
+    form: Form[Any] = await forms.read(request, Copies, call="set_plugin")
+    if form.value is not None:
+        try:
+            await services.teams.link_trackers.add_of_team(
+                found.account, link.id, form.value.tracker, services.clock.now()
+            )
+        except errors.ShortdError as refusal:
+            if refusal.kind is errors.FORBIDDEN:
+                raise
+            form = form.wrong("tracker", refusal.said(words), refusal)
+        else:
+            return _saved(request, services.links.links.get(found.account, link.id), "told")
+    return again(request, TEMPLATE, _content(request, found.account, link, "told", form), form)
 
 
 async def _save(services: Services, account: Account, link: Link, value: Any) -> None:
@@ -318,6 +347,7 @@ def _content(
         ways=[one for one in plugins if one.name != TRACKERS],
         told=[one for one in plugins if one.name == TRACKERS],
         shares=_shares(link, plugins),
+        kept=services.teams.trackers.of_team(account, team_of(link)),
     )
 
 
@@ -394,7 +424,9 @@ def _shares(link: Link, plugins: Sequence[PluginForm]) -> list[Share]:
 
 def _hosts(services: Services, account: Account, link: Link) -> list[tuple[str, str]]:
     """Numbers and names of the hosts that the link can be on."""
-    hosts = {host.number: host.name for host in services.hosts.configured}
+    hosts = {
+        host.number: host.name for host in services.teams.domains.hosts(account, team_of(link))
+    }
     hosts[link.host] = services.hosts.numbered(link.host).name
     return [(str(number), name) for number, name in hosts.items()]
 
@@ -437,4 +469,4 @@ def _utime(text: str) -> int | None:
         raise errors.INVALID_FIELD("There is no such day.", field="ends") from None
 
 
-HANDLERS = (edit, save, save_plugin)
+HANDLERS = (edit, save, save_plugin, copy_trackers)

@@ -53,13 +53,16 @@ async def rows_of(services: Services, account: Account, links: Sequence[Link]) -
                     count=services.clicks.clicks.live(txn, link.id).count,
                     utime=link.utime,
                     days=[days.get(day, 0) for day in range(first, today + 1)],
-                    maker="" if link.owner == account.userid else _name(txn, link.owner),
+                    maker=maker_of(txn, account, link),
                     may_change=may_change(txn, account.userid, link),
                 )
             )
     return rows
 
 
-def _name(txn: Txn, userid: str) -> str:
-    account = ACCOUNTS.get(txn, (userid,))
-    return "" if account is None else account.username or account.email
+def maker_of(txn: Txn, account: Account, link: Link) -> str:
+    """The name of who made a link; empty where that is the account itself."""
+    if link.owner == account.userid:
+        return ""
+    maker = ACCOUNTS.get(txn, (link.owner,))
+    return "" if maker is None else maker.username or maker.email

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from shortd.web.forms import Form, filled
 from shortd.web.home.contents import Made, Row
+from shortd.web.teams.working import Working
 
 FileKey = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{32}$(?!\n)")]
 
@@ -23,6 +24,8 @@ class NewFile(msgspec.Struct, frozen=True, kw_only=True):
     downloads: Annotated[int, Meta(ge=1, le=2**53)] | None = None
     ending: Annotated[str, Meta(max_length=200)] | None = None
     host: Annotated[str, Meta(max_length=255)] | None = None
+    team: Annotated[str, Meta(max_length=64)] = ""
+    """Id of the team whose the link is; empty for the own one."""
     together: Annotated[str, Meta(max_length=10)] = "one"
     """Whether several files have "one" link or "several"."""
 
@@ -75,3 +78,4 @@ class SharePage(msgspec.Struct, frozen=True, kw_only=True):
     """Short hosts to choose from; none where there is no choice."""
     host: str = ""
     """Name of the short host that endings stand behind."""
+    working: Working = Working()

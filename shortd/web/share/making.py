@@ -21,7 +21,7 @@ from shortd.sharing.bundles import NewEntry, bundled
 from shortd.sharing.descriptions import FORBIDDEN, NAME_CHARACTERS, Description, described
 from shortd.sharing.files import Secrecy
 from shortd.web.forms import Form
-from shortd.web.home.making import ENDS, about_ending
+from shortd.web.home.making import ENDS, about_ending, hosts_of
 from shortd.web.share.contents import NewFile
 
 LOOKED_AT = 2000
@@ -41,15 +41,23 @@ FIELDS = {"code": "ending", "expiration_count": "downloads", "expiration_utime":
 
 
 async def read(
-    services: Services, form: Form[F], words: Callable[[str], str], now: int
+    services: Services,
+    account: Account | None,
+    form: Form[F],
+    words: Callable[[str], str],
+    now: int,
 ) -> tuple[Form[F], NewLink | None]:
     """The form with what is wrong, or the link that is to be made. BUSY."""
     given = form.value
     if given is None:
         return form, None
-    host = services.hosts.default
+    try:
+        hosts = hosts_of(services, account, given.team)
+    except errors.ShortdError as refusal:
+        return form.wrong("team", refusal.said(words), refusal), None
+    host = hosts[0]
     if given.host is not None:
-        found = next((one for one in services.hosts.configured if one.name == given.host), None)
+        found = next((one for one in hosts if one.name == given.host), None)
         if found is None:
             return form.wrong("host", words("Choose one of these.")), None
         host = found
@@ -66,7 +74,7 @@ async def read(
     if given.downloads is not None:
         changes["expiration_count"] = given.downloads
     terms, _ = await services.links.terms.of_new(TermChanges(**changes))
-    new = NewLink(Destination("", ""), host, ending or None, terms, replaces=False)
+    new = NewLink(Destination("", ""), host, ending or None, terms, team=given.team, replaces=False)
     return form, new
 
 

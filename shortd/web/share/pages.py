@@ -28,7 +28,15 @@ from shortd.web import forms, session
 from shortd.web.answers import whole_seconds
 from shortd.web.forms import Form
 from shortd.web.guard import act, show
-from shortd.web.home.pages import is_open, made_just_now, rows_of, shown, temporary
+from shortd.web.home.making import hosts_of
+from shortd.web.home.pages import (
+    is_open,
+    made_just_now,
+    rows_of,
+    shown,
+    temporary,
+    working_at,
+)
 from shortd.web.render import language_of, page, see
 from shortd.web.routing import AnyRequest, services_of
 from shortd.web.share import making
@@ -77,7 +85,7 @@ async def send(request: AnyRequest) -> Response[bytes]:
             coming.enter_context(files.receiving_file(account, announced))
             await received.read(request, min(largest, size or room))
             form = forms.converted(received.lists, NewFile, words)
-            form, new = await making.read(services, form, words, now)
+            form, new = await making.read(services, account, form, words, now)
             if form.text("way") not in ("", "open"):
                 said = words("Nothing can be encrypted here without scripts.")
                 form, new = form.wrong("way", said), None
@@ -95,7 +103,8 @@ async def send(request: AnyRequest) -> Response[bytes]:
                 while received.files:
                     links.append(await _stored(request, account, received, new, apart=is_apart))
                 several = f"&of={len(links)}" if len(links) > 1 else ""
-                answer = see(request, f"/-/share?made={links[-1].id}{several}")
+                team = f"&team={new.team}" if new.team else ""
+                answer = see(request, f"/-/share?made={links[-1].id}{several}{team}")
         except errors.ShortdError as refusal:
             answer = await _refused(request, _told(form, refusal, words))
     return answer if found else session.start_temporary(request, answer, account)
@@ -112,7 +121,8 @@ async def begin(request: AnyRequest) -> Response[bytes]:
     words, now = language_of(request).gettext, services.clock.now()
 
     async def answer() -> Response[bytes]:
-        checked, new = await making.read(services, form, words, now)
+        account = found.account if found else None
+        checked, new = await making.read(services, account, form, words, now)
         if new is None:
             return _wrong(checked)
         if found is not None:
@@ -136,7 +146,7 @@ async def finish(request: AnyRequest) -> Response[bytes]:
         ):
             # Made already, by a request whose answer was lost.
             return _made(request, earlier)
-        checked, new = await making.read(services, form, words, now)
+        checked, new = await making.read(services, found.account, form, words, now)
         if new is None or form.value is None:
             return _wrong(checked)
         given, files = form.value, services.sharing.files
@@ -192,10 +202,14 @@ def _announced(request: AnyRequest) -> int:
     return int(length) if length.isascii() and length.isdigit() and len(length) < 19 else 0
 
 
-async def _content(request: AnyRequest, *, is_full: bool = False) -> SharePage:
+async def _content(
+    request: AnyRequest, *, is_full: bool = False, team: str | None = None
+) -> SharePage:
     services, found = services_of(request), session.current(request)
-    hosts, settings = services.hosts.configured, services.settings
+    settings = services.settings
     account = found.account if found else None
+    working = working_at(services, account, request, team)
+    hosts = hosts_of(services, account, working.team)
     limits = settings.limits.of(account.type if account else AccountType.TEMPORARY)
     stored = 0
     if account is not None:
@@ -213,6 +227,7 @@ async def _content(request: AnyRequest, *, is_full: bool = False) -> SharePage:
         largest=await _largest(request, account) if account is not None and is_full else (),
         hosts=[(host.name, host.name) for host in hosts] if len(hosts) > 1 else (),
         host=hosts[0].name,
+        working=working,
     )
 
 
@@ -226,7 +241,8 @@ async def _largest(request: AnyRequest, account: Account) -> list[Large]:
 async def _refused(request: AnyRequest, form: Form[NewFile]) -> Response[bytes]:
     """The page again, with all that was typed but the file, which browsers do not keep."""
     kind = form.refusal.kind if form.refusal else None
-    content = await _content(request, is_full=kind is errors.QUOTA_EXCEEDED)
+    is_full = kind is errors.QUOTA_EXCEEDED
+    content = await _content(request, is_full=is_full, team=form.text("team"))
     return forms.again(request, _TEMPLATE, replace(content, form=form), form)
 
 

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from litestar.exceptions import InternalServerException
+from multipart import MultipartSegment
 
 from shortd import errors
 from shortd.files.blobs import Blob, Blobs, BlobWriter
@@ -71,7 +72,7 @@ class Received:
         FILE_TOO_LARGE where they have more than `largest` bytes together.
         """
         kind = request.headers.get("content-type", "")
-        parts = Multiparts(kind, _body(request), most=MOST_FILES + 1 + _OTHER_PARTS)
+        parts = Multiparts(kind, body_of(request), most=MOST_FILES + 1 + _OTHER_PARTS)
         try:
             while (part := await parts.next()) is not None:
                 name = part.name or ""
@@ -85,7 +86,7 @@ class Received:
                 elif self._blob is not None:
                     raise errors.BAD_FORM("The body is not the form of this page.")
                 else:
-                    filename = _text(part.filename or "").replace("%22", '"')
+                    filename = filename_of(part)
                     blob = await self._saved(parts, largest)
                     largest -= blob.size
                     if not filename:
@@ -107,7 +108,7 @@ class Received:
         return blob
 
 
-async def _body(request: AnyRequest) -> AsyncIterator[bytes]:
+async def body_of(request: AnyRequest) -> AsyncIterator[bytes]:
     """The body as it comes. BAD_REQUEST if the client leaves in the middle of it."""
     try:
         async for chunk in request.stream():
@@ -116,6 +117,7 @@ async def _body(request: AnyRequest) -> AsyncIterator[bytes]:
         raise errors.BAD_REQUEST("The body is not complete.") from None
 
 
-def _text(name: str) -> str:
-    """A name that was read byte by byte."""
-    return name.encode("latin-1", "replace").decode("utf-8", "replace")
+def filename_of(part: MultipartSegment) -> str:
+    """The name that a browser gives its file, which was read byte by byte; empty if it has none."""
+    name = (part.filename or "").encode("latin-1", "replace").decode("utf-8", "replace")
+    return name.replace("%22", '"')

@@ -52,6 +52,6 @@ function select(button) {
     field.select();
     return;
   }
-  const shown = button.parentElement.querySelector(".addr");
+  const shown = button.closest(":has(.addr)")?.querySelector(".addr");
   if (shown) getSelection().selectAllChildren(shown);
 }

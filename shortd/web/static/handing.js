@@ -6,10 +6,11 @@ import { say } from "./say.js";
 import { ask } from "./swap.js";
 import { word } from "./words.js";
 
-const PAGE = "/-/share";
+const team = document.querySelector(".make [name=team]")?.value;
+const page = `/-/share${team ? `?team=${team}` : ""}`;
 
 async function hand(files) {
-  const { response } = await ask(PAGE, "", "GET", null);
+  const { response } = await ask(page, "", "GET", null);
   const fresh = response?.querySelector("main");
   if (!fresh?.querySelector("#share")) {
     say({ text: word("The server cannot be reached. Check your connection and try again.") });
@@ -17,7 +18,7 @@ async function hand(files) {
   }
   document.querySelector("main").replaceWith(document.adoptNode(fresh));
   document.title = response.title;
-  history.pushState(null, "", PAGE);
+  history.pushState(null, "", page);
   addEventListener("popstate", () => location.reload());
   const { add } = await import("./share.js");
   add(files);

@@ -156,7 +156,8 @@ document.addEventListener("paste", (event) => {
   if (event.target.closest?.("input, textarea, select, [contenteditable]")) return;
   const text = event.clipboardData.getData("text/plain").trim();
   if (/^(https?:\/\/|[\w-]+(\.[\w-]+)+(\/|$))/i.test(text) && text.length < 8000) {
-    location.assign(`/-/new?url=${encodeURIComponent(text)}`);
+    const team = new URLSearchParams(location.search).get("team") ?? "";
+    location.assign(`/-/new?${new URLSearchParams({ url: text, team })}`);
   }
 });
 

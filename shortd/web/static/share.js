@@ -98,7 +98,7 @@ async function start() {
       one.row.say(word("This file is larger than {most}, the most that one may have.", { most: size(most) }), true);
       continue;
     }
-    const terms = { ends: element("ends").value, downloads: element("downloads").value, ending, host: element("host")?.value ?? "" };
+    const terms = { ends: element("ends").value, downloads: element("downloads").value, ending, host: element("host")?.value ?? "", team: element("team").value };
     const its = one.kept?.way ?? way;
     const sending = new Sending(one.file, its, { password: its === "password" ? password : "", terms, changed: (s) => changed(one, s) });
     if (one.kept && !(await sending.resume(one.kept))) isWrong = true;

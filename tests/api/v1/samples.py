@@ -25,6 +25,7 @@ NEEDED = {
     ("entity/link/create-tracker", "code"),
     ("entity/link/create-tracker", "trackerId"),
     ("entity/team/delete", "keepLinks"),
+    ("entity/team/tracker/update", "name"),
 }
 """Fields that may be absent, but not here."""
 

@@ -33,6 +33,7 @@ MANAGING = {
     "entity/domain/verify": "domainId",
     "entity/domain/unsubscribe": "domainId",
     "entity/team/tracker/create": "teamId",
+    "entity/team/tracker/update": "teamTrackerId",
     "entity/team/tracker/delete": "teamTrackerId",
 }
 """What owners and admins may."""

@@ -106,7 +106,7 @@ def test_many_links_come_whole(app: RunningApp, ann: Surfer) -> None:
 TOLD = {
     *("accounts", "tokens", "preferences", "api_keys", "members", "teams", "campaigns"),
     *("team_trackers", "domains", "links", "link_trackers", "files", "bundles", "counts"),
-    *("day_stats", "visits"),
+    *("day_stats", "visits", "audit"),
 }
 """Tables with something of somebody that he takes along; trackers of links are their data."""
 UNTOLD = {

@@ -1,0 +1,93 @@
+"""The operator's pages of a server on which some people are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import msgspec
+
+from shortd.control import asking
+from shortd.settings import Settings
+from tests.browser.shelf import Shelf, new_shelf
+from tests.server_process import ServerProcess
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+PASSWORD = "5a" * 32
+"""Of a shelf."""
+TEAM_DOMAIN = "go-{}.example.org"
+
+
+def command(site: ServerProcess, name: str, /, **args: object) -> None:
+    """One of the operator's commands, to a server that runs."""
+    asking.act(Settings(data_dir=site.data_dir), name, json.loads(msgspec.json.encode(args)))
+
+
+def new_operator(site: ServerProcess) -> Shelf:
+    """An operator who has just signed in."""
+    name = f"operator-{uuid4().hex[:8]}"
+    made = new_shelf(site, name)
+    command(site, "user set", user=name, changes={"operator": True})
+    login = site.call("login", username_email=name, password=PASSWORD)
+    return Shelf(site, made.userid, login["token"])
+
+
+def inhabited(site: ServerProcess) -> tuple[Shelf, int]:
+    """Somebody with a link and a domain, one of whom something was done to already; the link's
+    id."""
+    name = f"ada-{uuid4().hex[:8]}"
+    shelf = new_shelf(site, name)
+    link = shelf.link("https://example.org/campaigns/2026/autumn", "autumn", clicks=2)
+    guest = site.call("temporary_account")["userid"]
+    site.call("url", userid=guest, url="https://example.org/guest")
+    command(site, "domain add", team=name, name=TEAM_DOMAIN.format(uuid4().hex[:6]))
+    command(site, "user lock", user=name)
+    command(site, "user unlock", user=name)
+    return shelf, int(link["id"])
+
+
+def at_admin(path: str, *, open_details: bool = False) -> Callable[[Page, ServerProcess], None]:
+    """A page of the operator's; "{person}" and "{link}" stand for somebody and his link, "{own}"
+    for himself."""
+
+    def open_page(tab: Page, site: ServerProcess) -> None:
+        operator = new_operator(site)
+        shelf, link_id = inhabited(site)
+        operator.enter(tab.context)
+        named = {"person": shelf.userid, "link": link_id, "own": operator.userid}
+        tab.goto(site.url + path.format(**named))
+        if open_details:
+            tab.locator("summary").first.click()
+
+    return open_page
+
+
+def person_refused(tab: Page, site: ServerProcess) -> None:
+    """With a form that lacks its reason."""
+    at_admin("/-/admin/people/{person}")(tab, site)
+    # As sent by a browser that does not look at `required`.
+    tab.locator("form[action$=lock]").evaluate("(form) => { form.noValidate = true; }")
+    tab.locator("form[action$=lock] button").click()
+    tab.get_by_role("alert").wait_for()
+
+
+ADMIN_PAGES: Mapping[str, Callable[[Page, ServerProcess], None]] = {
+    "admin": at_admin("/-/admin"),
+    "admin-people": at_admin("/-/admin/people"),
+    "admin-guests": at_admin("/-/admin/people?is=guests"),
+    "admin-person": at_admin("/-/admin/people/{person}"),
+    "admin-person-refused": person_refused,
+    "admin-own": at_admin("/-/admin/people/{own}"),
+    "admin-new-person": at_admin("/-/admin/people/new"),
+    "admin-links": at_admin("/-/admin/links?q=autumn"),
+    "admin-link": at_admin("/-/admin/links/{link}", open_details=True),
+    "admin-domains": at_admin("/-/admin/domains", open_details=True),
+    "admin-plugins": at_admin("/-/admin/plugins"),
+    "admin-log": at_admin("/-/admin/log"),
+    "admin-log-nothing": at_admin("/-/admin/log?q=nosuch"),
+}
+"""By the name of their pictures."""
