@@ -50,6 +50,7 @@ from shortd.web.visitor.bundle import HANDLERS as BUNDLE_HANDLERS
 from shortd.web.visitor.follow import Follow, link_refusal
 from shortd.web.visitor.mailed import HANDLERS as MAILED_HANDLERS
 from shortd.web.visitor.opening import HANDLERS as OPENING_HANDLERS
+from shortd.web.visitor.reporting import HANDLERS as REPORTING_HANDLERS
 from shortd.web.visitor.unlock import HANDLERS as UNLOCK_HANDLERS
 
 _BY_STATUS = {
@@ -174,6 +175,7 @@ def _routed(*routers: Router) -> Litestar:
             *MY_DATA_HANDLERS,
             *KEYS_HANDLERS,
             *OPENING_HANDLERS,
+            *REPORTING_HANDLERS,
             *SHARE_HANDLERS,
             *TEAM_HANDLERS,
             *TOOLS_HANDLERS,

@@ -157,6 +157,9 @@ DOMAIN_UNPROVEN = ErrorKind("domain_unproven", 409, "The domain's TXT record was
 # Links
 INVALID_URL = ErrorKind("invalid_url", 400, "This is not an http or https URL that can be used.")
 URL_LOOPS = ErrorKind("url_loops", 400, "This URL leads back to this server.")
+DESTINATION_BLOCKED = ErrorKind(
+    "destination_blocked", 403, "This server makes no links that lead there."
+)
 INVALID_CODE = ErrorKind("invalid_code", 400, "This code cannot be used.")
 UNKNOWN_HOST = ErrorKind("unknown_host", 400, "This is not one of the hosts of this server.")
 CODE_TAKEN = ErrorKind("code_taken", 409, "This code is in use.")

@@ -21,6 +21,7 @@ from shortd.blocks import BlockHashes
 from shortd.clicks.services import ClickServices, open_clicks
 from shortd.clock import DAY, HOUR, MINUTE, Clock, SystemClock
 from shortd.hosts import Hosts, recall, register
+from shortd.hosts.blocked import BlockedDestinations
 from shortd.hosts.txt_records import SystemTxtRecords, TxtRecords
 from shortd.limits.services import LimitServices, open_limits
 from shortd.links.services import LinkServices, open_links
@@ -62,6 +63,7 @@ class Services:
     store: Store
     timeline: Timeline
     hosts: Hosts
+    blocked: BlockedDestinations
     security: SecurityServices
     limits: LimitServices
     visitors: VisitorServices
@@ -183,6 +185,8 @@ async def _wire(
     )
     known = register if serving else recall
     hosts = await known(store, settings.public_url, settings.hosts, settings.web.url)
+    blocked = BlockedDestinations(store)
+    hosts.names.blocks = blocked.blocks
     hashes = BlockHashes(await secret(store, "clients"))
     security = open_security(hasher, partial(kept_address, mode=settings.log.addresses), clock)
     limits = open_limits(store, settings, hashes)
@@ -203,7 +207,7 @@ async def _wire(
     metrics.register(limits.bodies)
     metrics.register(limits.holdings)
     metrics.register(limits.answers)
-    check = checks(plugins.plugins, hosts.short_url)
+    check = checks(plugins.plugins, hosts)
     links = await open_links(
         store,
         settings,
@@ -211,7 +215,8 @@ async def _wire(
         security,
         check,
         clicks.clicks,
-        accounts.preferences,
+        accounts,
+        hashes,
         random,
     )
     metrics.register(links.titles)
@@ -226,6 +231,7 @@ async def _wire(
         store=store,
         timeline=timeline,
         hosts=hosts,
+        blocked=blocked,
         security=security,
         limits=limits,
         visitors=visitors,

@@ -11,6 +11,7 @@ from shortd.accounts.api_keys import ApiKeys
 from shortd.accounts.known_clients import Clients
 from shortd.accounts.logins import Logins
 from shortd.accounts.mailboxes import Mailboxes
+from shortd.accounts.operators import Operators
 from shortd.accounts.preferences import PreferencesKeeper
 from shortd.blocks import BlockHashes
 from shortd.limits.services import LimitServices
@@ -29,6 +30,7 @@ class AccountServices:
     api_keys: ApiKeys
     access_tokens: AccessTokens
     preferences: PreferencesKeeper
+    operators: Operators
 
     async def save_uses(self) -> None:
         """Writes when logins and keys were last used, as far as that is news."""
@@ -58,4 +60,5 @@ def open_accounts(
         api_keys=ApiKeys(store, guessing, random),
         access_tokens=AccessTokens(store, guessing, hashes, random),
         preferences=PreferencesKeeper(store),
+        operators=Operators(store),
     )

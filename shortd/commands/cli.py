@@ -24,6 +24,7 @@ from shortd.commands.config import config
 from shortd.commands.doctor import doctor
 from shortd.commands.domains import domain
 from shortd.commands.init import init
+from shortd.commands.links import link
 from shortd.commands.mail import mail
 from shortd.commands.options import fail
 from shortd.commands.plugins import import_links, plugins, x
@@ -36,7 +37,7 @@ from shortd.settings.config import ConfigError
 
 OF_THE_SERVER = (
     *(serve, init, config, mail, doctor, backup, restore),
-    *(user, team, domain, campaign, tracker, clock, audit),
+    *(user, team, domain, campaign, tracker, link, clock, audit),
     *(stats, plugins, x, import_links),
 )
 OF_THE_CLIENT = (send, fetch)

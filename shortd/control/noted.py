@@ -17,7 +17,10 @@ def noted(
     *,
     about: Account | None = None,
     detail: str = "",
+    reason: str = "",
 ) -> AbstractAsyncContextManager[None]:
     """Around the one thing that a command does. See `AuditLog.noting`."""
     now = services.clock.now()
-    return services.upkeep.audit.noting(COMMAND, action, now, subject, about=about, detail=detail)
+    return services.upkeep.audit.noting(
+        COMMAND, action, now, subject, about=about, detail=detail, reason=reason
+    )

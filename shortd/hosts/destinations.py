@@ -3,14 +3,15 @@
 URLs are read by the WHATWG parser, which is what browsers do, so that what is checked
 here is what a visitor's browser will make of the Location header. This module must never
 let through a URL of another scheme, one with control characters, or one that leads back
-to this server; nor a Location that is not printable ASCII.
+to this server or where operators want no links to lead; nor a Location that is not printable
+ASCII.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
@@ -73,6 +74,9 @@ class OwnHosts(Collection[str]):
     """Names of hosts, as "host" or "host:port", found as quickly among thousands as among two."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
+        self.blocks: Callable[[str, str], object] | None = None
+        """What else no link may lead to, asked with a destination's host and the whole of it: what
+        blocks it, or None (`hosts.blocked`)."""
         self._keys = {name: host_key(name) for name in names}
         self._known = set(self._keys.values())
 
@@ -98,12 +102,20 @@ class OwnHosts(Collection[str]):
         return len(self._keys)
 
 
-def parse_destination(url: str, own_hosts: Collection[str], *, field: str = "url") -> Destination:
+def parse_destination(
+    url: str,
+    own_hosts: Collection[str],
+    *,
+    field: str = "url",
+    is_set: bool = True,
+) -> Destination:
     """Checks a destination (docs/api.md, "Calls"). `own_hosts` are as `host_key` takes them.
 
-    Raises INVALID_URL or URL_LOOPS, naming `field`.
+    One that was set before may have been blocked since; then it is not to be refused for that, and
+    `is_set` says that this is no setting. Raises INVALID_URL, URL_LOOPS or DESTINATION_BLOCKED,
+    naming `field`.
     """
-    url = url.strip(_SPACES + _UNSEEN)
+    url = trimmed(url)
     ordinary = _URI.fullmatch(url) if len(url) <= MAX_URL_BYTES else None
     if ordinary is None and (flaw := _flaw(url)) is not None:
         raise errors.INVALID_URL(flaw, field=field)
@@ -119,7 +131,26 @@ def parse_destination(url: str, own_hosts: Collection[str], *, field: str = "url
     known = own_hosts if isinstance(own_hosts, OwnHosts) else OwnHosts(own_hosts)
     if known.has(key):
         raise errors.URL_LOOPS(field=field)
+    if is_set and known.blocks is not None and known.blocks(key[0], url) is not None:
+        raise errors.DESTINATION_BLOCKED(field=field)
     return Destination(url, location)
+
+
+def trimmed(url: str) -> str:
+    """A URL without white space around it, and without characters there that nobody sees."""
+    return url.strip(_SPACES + _UNSEEN)
+
+
+def refuse_blocked(url: str, own_hosts: OwnHosts, *, field: str) -> None:
+    """DESTINATION_BLOCKED, naming `field`, for a destination that was read without being set."""
+    if own_hosts.blocks is not None and own_hosts.blocks(host_of(url), url) is not None:
+        raise errors.DESTINATION_BLOCKED(field=field)
+
+
+def host_of(url: str) -> str:
+    """The host of a URL as `host_key` has it, without its port; empty where it has none."""
+    authority = _AUTHORITY.match(url)
+    return "" if authority is None else host_key(authority[1])[0]
 
 
 def without_mark(query: bytes) -> tuple[bool, bytes]:

@@ -72,7 +72,8 @@ class Hosts:
         self.configured = (default, *others)
         """Those of the settings, the default one first."""
         self.names = OwnHosts()
-        """Names of the hosts that answer, the default one first. It follows every change."""
+        """Names of the hosts that answer, the default one first. It follows every change. Whoever
+        reads a destination is given it, and with it what is blocked."""
         self.numbers: dict[bytes, int] = {}
         """Numbers by the usual spelling of the Host header; follows every change."""
         self._by_name: dict[str, ShortHost] = {}

@@ -16,7 +16,6 @@ import msgspec
 from shortd import errors
 from shortd.hosts import Hosts
 from shortd.links.access import (
-    check_barred,
     check_place,
     in_team,
     may_change,
@@ -125,7 +124,7 @@ class Bulk:
             part = wanted[start : start + AT_ONCE]
 
             def write(txn: WriteTxn, part: Sequence[int] = part) -> _Part:
-                return _do(txn, account, act, part, change, now)
+                return _do(txn, account, act, part, change, self._links.check_on, now)
 
             # Where there is no room, deleting is what makes some.
             reserve = Reserve.ALL if change is None else Reserve.NONE
@@ -151,6 +150,7 @@ def _do(
     act: int,
     links: Sequence[int],
     change: Change | None,
+    check_on: Callable[[Link, Link], None],
     now: int,
 ) -> _Part:
     if ACCOUNTS.get(txn, (account.userid,)) is None:
@@ -165,7 +165,7 @@ def _do(
                 put_away(txn, account, act, before, now)
             else:
                 after = change(txn, before)
-                check_barred(before, after)
+                check_on(before, after)
                 if after == before:
                     unchanged += 1
                     continue

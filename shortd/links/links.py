@@ -21,13 +21,15 @@ from shortd.clicks import history
 from shortd.clock import MINUTE
 from shortd.files.manifests import drop_file
 from shortd.hosts import Hosts, ShortHost
-from shortd.hosts.destinations import Destination
+from shortd.hosts.destinations import Destination, refuse_blocked
 from shortd.ids import base62_encode, drawn_ids, random_text
 from shortd.links.access import check_barred, check_place, may_change, may_see, on_host
 from shortd.links.addresses import read_code, split_short_url
+from shortd.links.open_reports import drop_reports
 from shortd.links.trackers import drop_link_trackers, sync_link_trackers
 from shortd.models.accounts import Account, PasswordHash
 from shortd.models.links import NO_RARE_TERMS, Link, RareTerms, Terms, rare_terms
+from shortd.plugin_runtime.data import urls_in
 from shortd.store import Store
 from shortd.store.pace import matching_keys
 from shortd.store.room import Reserve
@@ -170,12 +172,13 @@ class Links:
             return [link for link in found if link is not None]
 
     async def change(self, account: Account, address: Address, **changes: Any) -> Link:
-        """Sets fields of a link that neither move it nor change its id."""
+        """Sets fields of a link that neither move it nor change its id. DESTINATION_BLOCKED for
+        one that cannot be on again."""
 
         def update(txn: WriteTxn) -> Link:
             before = self._own(txn, account, address)
             link = msgspec.structs.replace(before, **changes)
-            check_barred(before, link)
+            self.check_on(before, link)
             LINKS.put(txn, address, link)
             return link
 
@@ -186,13 +189,13 @@ class Links:
     async def edit(self, account: Account, which: Which, change: Callable[[Link], Link]) -> Link:
         """Puts what `change` makes of a link in its place, or at the address that it names then.
 
-        CODE_TAKEN where another link is there.
+        CODE_TAKEN where another link is there, DESTINATION_BLOCKED for one that cannot be on again.
         """
 
         def update(txn: WriteTxn) -> Link:
             link = self._own(txn, account, which)
             changed = change(link)
-            check_barred(link, changed)
+            self.check_on(link, changed)
             new = (changed.host, changed.code)
             if new != (link.host, link.code):
                 if LINKS.get(txn, new) is not None:
@@ -286,6 +289,14 @@ class Links:
         if not may_change(txn, account.userid, link):
             raise errors.FORBIDDEN(field=field)
         return link
+
+    def check_on(self, before: Link, after: Link) -> None:
+        """Whether a link may be on again. FORBIDDEN if the operator has turned it off,
+        DESTINATION_BLOCKED if it leads where no link may lead any more: it may be off for that."""
+        check_barred(before, after)
+        if after.enabled and not before.enabled:
+            for url in destinations_of(after):
+                refuse_blocked(url, self._hosts.names, field="enabled")
 
     def insert(self, txn: WriteTxn, owner: str, new: NewLink, utime: int) -> Link:
         """Puts a new link into an open transaction.
@@ -385,6 +396,20 @@ def delete_links(txn: WriteTxn, ids: Sequence[int], rows: int) -> bool:
     return True
 
 
+def destinations_of(link: Link) -> Iterator[str]:
+    """Wherever a link may lead, what plugins keep for it among that."""
+    if not link.filekey:
+        yield link.url
+    if link.rare is not None:
+        yield from filter(None, (link.rare.date_fallback, link.rare.count_fallback))
+    for raw in (link.plugins or {}).values():
+        try:
+            data = msgspec.msgpack.decode(raw)
+        except msgspec.DecodeError:
+            continue
+        yield from (url for _, url in urls_in(data))
+
+
 def _redate(txn: WriteTxn, address: Address, old: int, utime: int) -> None:
     link = LINKS.get(txn, address)
     if link is not None and link.utime == old:
@@ -401,5 +426,6 @@ def delete_link(txn: WriteTxn, link: Link) -> None:
         drop_file(txn, link.filekey)
     LINKS.delete(txn, (link.host, link.code))
     history.delete(txn, link.id)
+    drop_reports(txn, link.id)
     if link.plugins:
         drop_link_trackers(txn, link.id)

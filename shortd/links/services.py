@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from shortd.accounts.preferences import PreferencesKeeper
+from shortd.accounts.services import AccountServices
+from shortd.blocks import BlockHashes
 from shortd.clicks import Clicks
 from shortd.hosts import Hosts
+from shortd.links.blocking import BlockedLinks
 from shortd.links.bulk import Bulk
 from shortd.links.drawing import Drawing
 from shortd.links.importing import Importing
@@ -15,6 +17,7 @@ from shortd.links.links import Links
 from shortd.links.listing import Listing
 from shortd.links.passwords import LinkPasswords
 from shortd.links.plugin_data import Check, LinkPlugins
+from shortd.links.reports import Reports
 from shortd.links.searching import Search
 from shortd.links.sheets import Sheets
 from shortd.links.tagging import Tagging
@@ -42,9 +45,11 @@ class LinkServices:
     drawing: Drawing
     undoing: Undoing
     bulk: Bulk
+    blocking: BlockedLinks
     listing: Listing
     tagging: Tagging
     sheets: Sheets
+    reports: Reports
 
 
 async def open_links(
@@ -54,7 +59,8 @@ async def open_links(
     security: SecurityServices,
     check: Check,
     clicks: Clicks,
-    preferences: PreferencesKeeper,
+    accounts: AccountServices,
+    hashes: BlockHashes,
     random: Random,
 ) -> LinkServices:
     """Wires them."""
@@ -76,7 +82,9 @@ async def open_links(
         drawing=Drawing(),
         undoing=Undoing(store),
         bulk=bulk,
+        blocking=BlockedLinks(store),
         listing=listing,
-        tagging=Tagging(preferences, listing, bulk),
+        tagging=Tagging(accounts.preferences, listing, bulk),
         sheets=Sheets(store, hosts, links, terms, clicks),
+        reports=Reports(store, settings, hashes, accounts.operators, random),
     )

@@ -15,7 +15,12 @@ import msgspec
 
 from shortd import errors
 from shortd.hosts import Hosts
-from shortd.hosts.destinations import UTM_NAMES, Destination, parse_destination
+from shortd.hosts.destinations import (
+    UTM_NAMES,
+    Destination,
+    parse_destination,
+    refuse_blocked,
+)
 from shortd.links.addresses import CODE_PATTERN
 from shortd.links.links import PLAIN_TERMS, Links, Which
 from shortd.links.passwords import LinkPasswords
@@ -33,6 +38,8 @@ WINDOW_MINUTES = 525_600
 _UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 """Control characters, those that turn the direction of text, and what is no character."""
 _INT64 = 2**63 - 1
+_URLS = ("destination", "date_fallback", "count_fallback")
+"""What of a change is a place to go."""
 _NO_UTM = ("",) * len(UTM_NAMES)
 
 
@@ -107,8 +114,9 @@ class LinkTerms:
     async def change(self, account: Account, which: Which, changes: TermChanges) -> Link:
         """Changes a link that the account may change: the link as it is then.
 
-        INVALID_FIELD, INVALID_CODE, INVALID_URL, URL_LOOPS, CODE_TAKEN, ENTRY_NOT_FOUND, BUSY;
-        `field` is the name above.
+        INVALID_FIELD, INVALID_CODE, INVALID_URL, URL_LOOPS, DESTINATION_BLOCKED, CODE_TAKEN,
+        ENTRY_NOT_FOUND, BUSY; `field` is the name above. A destination that was blocked since it
+        was set may be named again, and stays.
         """
         given = self._checked(changes)
         row: dict[str, Any] = {}
@@ -120,7 +128,8 @@ class LinkTerms:
             destination = self._parsed(changes.destination, "destination")
             row |= {"url": destination.url, "ascii_url": destination.ascii_url}
         # Nobody is to make us hash a password for somebody else's link.
-        self._links.changeable(account, which)
+        there = self._links.changeable(account, which)
+        self._check_blocked({**given, "destination": row.get("url")}, there)
         password = await self._hash(changes)
 
         def change(link: Link) -> Link:
@@ -136,16 +145,20 @@ class LinkTerms:
     async def of_new(self, changes: TermChanges) -> TermsOfNew:
         """Terms of a link that is still to be made; its code and destination are not among them.
 
-        INVALID_FIELD, INVALID_URL, URL_LOOPS, BUSY.
+        INVALID_FIELD, INVALID_URL, URL_LOOPS, DESTINATION_BLOCKED, BUSY.
         """
         given = self._checked(changes)
+        self._check_blocked(given)
         return TermsOfNew(_merged(PLAIN_TERMS, given), await self._hash(changes))
 
     def check(self, terms: Terms) -> Terms:
-        """Terms from elsewhere, as they may be kept. INVALID_FIELD, INVALID_URL, URL_LOOPS."""
+        """Terms from elsewhere, as they may be kept. INVALID_FIELD, INVALID_URL, URL_LOOPS,
+        DESTINATION_BLOCKED."""
         given = msgspec.structs.asdict(terms)
         given |= zip(UTM_NAMES, given.pop("utm") or _NO_UTM, strict=True)
-        return _merged(PLAIN_TERMS, self._check_all(given))
+        checked = self._check_all(given)
+        self._check_blocked(checked)
+        return _merged(PLAIN_TERMS, checked)
 
     async def _hash(self, changes: TermChanges) -> PasswordHash | None:
         if changes.password is None:
@@ -167,7 +180,20 @@ class LinkTerms:
         return self._parsed(url, name).url if url.strip() else ""
 
     def _parsed(self, url: str, field: str) -> Destination:
-        return parse_destination(url, self._hosts.names, field=field)
+        """Whether it is blocked is asked in `_check_blocked`, which knows what was there before."""
+        return parse_destination(url, self._hosts.names, field=field, is_set=False)
+
+    def _check_blocked(self, given: Mapping[str, Any], there: Link | None = None) -> None:
+        """DESTINATION_BLOCKED for a place to go that is not the link's already."""
+        own = None if there is None else {"destination": there.url, **_places(there.terms)}
+        for name in _URLS:
+            url = given.get(name)
+            if url and (own is None or own[name] != url):
+                refuse_blocked(url, self._hosts.names, field=name)
+
+
+def _places(terms: Terms) -> dict[str, str]:
+    return {"date_fallback": terms.date_fallback, "count_fallback": terms.count_fallback}
 
 
 def _merged(old: Terms, given: Mapping[str, Any]) -> Terms:

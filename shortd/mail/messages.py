@@ -29,6 +29,7 @@ from shortd.models.mail import Mail, MailPurpose
 _SUBJECTS = {
     MailPurpose.VERIFY.value: Sentence("Verify your e-mail address"),
     MailPurpose.RESET.value: Sentence("Choose a new password"),
+    MailPurpose.REPORT.value: Sentence("Visitors have reported links"),
     "test": Sentence("Mail from shortd works"),
 }
 
@@ -52,8 +53,12 @@ class Messages:
         ValueError if the address is none that mail can be sent to.
         """
         recipient = mailbox_of(mail.recipient)
-        query = urlencode({"email": recipient.addr_spec, "code": mail.code})
-        link = f"{self._public_url}/-/{mail.purpose.value}?{query}"
+        if mail.purpose is MailPurpose.REPORT:
+            # Nothing of what a stranger has written, nor of which link.
+            link = f"{self._public_url}/-/admin/reports"
+        else:
+            query = urlencode({"email": recipient.addr_spec, "code": mail.code})
+            link = f"{self._public_url}/-/{mail.purpose.value}?{query}"
         language = self._languages.named(mail.language) or self._languages.default
         return self._message(
             mail.purpose.value, recipient, mail.id, mail.create_utime, link, language

@@ -14,6 +14,7 @@ from itertools import islice
 import msgspec
 
 from shortd.clock import DAY, HOUR, SECOND
+from shortd.models.accounts import Account
 from shortd.models.mail import Mail, MailHistory, MailPurpose, MailTraffic
 from shortd.names import mailbox_of
 from shortd.security.mailed_codes import LIFETIME, NOBODY, is_current
@@ -27,6 +28,7 @@ from shortd.store.schema import (
     OUTBOX_BY_CREATION,
     OUTBOX_BY_NEXT,
     PREFERENCES,
+    REPORTS,
 )
 from shortd.store.txn import Txn, WriteTxn
 
@@ -39,10 +41,10 @@ TIME_TO_READ = 300 * SECOND
 """µs of its code's life that a mail must still have when it is sent."""
 HOURLY = 3
 """Mails of one purpose that a mailbox may be sent: whoever asks, nobody is flooded."""
-DAILY = {MailPurpose.VERIFY: 7, MailPurpose.RESET: 10}
+DAILY = {MailPurpose.REPORT: 4, MailPurpose.VERIFY: 7, MailPurpose.RESET: 10}
 """Mails of all purposes, before one of this purpose is refused: strangers who have an address
-verified leave its owner a way back into his account."""
-TRAFFIC_SHARE = {MailPurpose.VERIFY: 0.8, MailPurpose.RESET: 1.0}
+verified leave its owner a way back into his account, and so do those who report links."""
+TRAFFIC_SHARE = {MailPurpose.REPORT: 0.5, MailPurpose.VERIFY: 0.8, MailPurpose.RESET: 1.0}
 """The same of what the server may send to everybody."""
 REASON_LENGTH = 200
 TRAFFIC = ("sent",)
@@ -83,9 +85,12 @@ class Outbox:
 
     def is_wanted(self, mail: Mail, now: int) -> bool:
         """Whether the mail's code could still be used: there is no newer one, nobody has used
-        it, and the account is there and has the address."""
+        it, and the account is there and has the address. Of reports, whether any are open, and the
+        account is still an operator's."""
         with self._store.read() as txn:
             account = ACCOUNTS.get(txn, (mail.userid,))
+            if mail.purpose is MailPurpose.REPORT:
+                return _is_operators(account, mail, now) and REPORTS.count(txn) > 0
             return account is not None and is_current(txn, account, mail.purpose, mail.code, now)
 
     async def remove(self, mail: Mail) -> None:
@@ -126,6 +131,12 @@ def put_mail(txn: WriteTxn, mail: Mail) -> None:
     if chosen is not None and chosen.language:
         mail = msgspec.structs.replace(mail, language=chosen.language)
     OUTBOX.put(txn, (mail.userid, mail.purpose), mail)
+
+
+def is_waiting(txn: Txn, userid: str, purpose: MailPurpose) -> bool:
+    """Whether a mail to that account for that purpose is still to be sent."""
+    mail = OUTBOX.get(txn, (userid, purpose))
+    return mail is not None and not mail.given_up_utime
 
 
 def status_of(txn: Txn) -> OutboxStatus:
@@ -177,6 +188,17 @@ def _take_traffic(txn: WriteTxn, most: int, counts: bool, now: int) -> int:
     if not hours:
         MAIL_TRAFFIC.delete(txn, TRAFFIC)
     return 0
+
+
+def _is_operators(account: Account | None, mail: Mail, now: int) -> bool:
+    """Whether a mail for operators is still for the account that it goes to."""
+    return (
+        account is not None
+        and account.operator
+        and account.email_verified
+        and account.email == mail.recipient
+        and now < mail.create_utime + LIFETIME[mail.purpose]
+    )
 
 
 def _is_there(txn: Txn, mail: Mail) -> bool:

@@ -12,6 +12,8 @@ class MailPurpose(StrEnum):
 
     VERIFY = "verify"
     RESET = "reset"
+    REPORT = "report"
+    """None at all: it tells an operator that a link was reported."""
 
 
 class MailedCode(msgspec.Struct, array_like=True, frozen=True):
@@ -36,7 +38,8 @@ class Mail(msgspec.Struct, array_like=True, frozen=True):
     purpose: MailPurpose
     recipient: str
     code: str
-    """In the clear until the mail is delivered; empty once it is given up."""
+    """In the clear until the mail is delivered; empty once it is given up, and in one that has
+    none."""
     create_utime: int
     next_utime: int
     """When to try next."""

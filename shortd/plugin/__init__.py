@@ -136,7 +136,8 @@ class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
     def check_url(self, url: str, field: str = "") -> str:
         """A URL as a destination must be, without surrounding white space. Raises BadData."""
         try:
-            return parse_destination(url, self.server.hosts).url
+            # What is blocked is refused when the data are kept, with an error of its own.
+            return parse_destination(url, self.server.hosts, is_set=False).url
         except ShortdError as refusal:
             said = refusal.sentence
             raise BadData(said.text, field, **said.places) from None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from shortd import errors
 from shortd.field_errors import field_error
+from shortd.hosts import Hosts
+from shortd.hosts.destinations import refuse_blocked, trimmed
 from shortd.models.links import Link
 from shortd.plugin import BadData
-from shortd.plugin_runtime.deciding import ShortUrlOf, shown_link
+from shortd.plugin_runtime.deciding import shown_link
 from shortd.plugin_runtime.running import Plugins
 
 MAX_DATA_BYTES = 16 * 1024
@@ -20,12 +23,15 @@ MAX_DATA_BYTES = 16 * 1024
 CheckData = Callable[[Link, str, dict[str, Any]], bytes]
 """Data of a link for the plugin of that name, as JSON has them; as the row keeps them."""
 
+_URL = re.compile(r"https?://", re.IGNORECASE)
+_decode = msgspec.msgpack.Decoder().decode
 
-def checks(plugins: Plugins, short_url_of: ShortUrlOf) -> CheckData:
+
+def checks(plugins: Plugins, hosts: Hosts) -> CheckData:
     """The check of all plugins that run.
 
-    Raises UNKNOWN_PLUGIN, PLUGIN_FAILED; INVALID_FIELD or MISSING_FIELD, with the field below
-    `data`.
+    Raises UNKNOWN_PLUGIN, PLUGIN_FAILED; INVALID_FIELD, MISSING_FIELD or DESTINATION_BLOCKED, with
+    the field below `data`. A URL that was blocked since the link has it may stay.
     """
 
     def check(link: Link, name: str, given: dict[str, Any]) -> bytes:
@@ -41,7 +47,7 @@ def checks(plugins: Plugins, short_url_of: ShortUrlOf) -> CheckData:
         except msgspec.ValidationError as fault:
             raise field_error(str(fault), {}, below="data") from None
         try:
-            running.plugin.check(data, shown_link(link, short_url_of(link)))
+            running.plugin.check(data, shown_link(link, hosts.short_url(link)))
         except BadData as refusal:
             field = f"data.{refusal.field}" if refusal.field else "data"
             raise errors.INVALID_FIELD(refusal.sentence, field=field) from None
@@ -57,6 +63,36 @@ def checks(plugins: Plugins, short_url_of: ShortUrlOf) -> CheckData:
                 field="data",
                 most=MAX_DATA_BYTES,
             )
+        _check_blocked(raw, (link.plugins or {}).get(name), hosts)
         return raw
 
     return check
+
+
+def _check_blocked(raw: bytes, before: bytes | None, hosts: Hosts) -> None:
+    """DESTINATION_BLOCKED for data with a URL that is blocked and was not there before. Whether the
+    plugin would lead there is its own affair, and for it to know."""
+    if hosts.names.blocks is None:
+        return
+    known = {url for _, url in urls_in(_decode(before))} if before else set()
+    for place, url in urls_in(_decode(raw)):
+        if url not in known:
+            refuse_blocked(url, hosts.names, field=f"data{place}")
+
+
+def urls_in(data: object) -> Iterator[tuple[str, str]]:
+    """Texts that are http or https URLs as a whole, each behind its place: `.variants[1].url`."""
+    # However deep it is: data of any form are not to end a search through all links.
+    waiting: list[tuple[str, object]] = [("", data)]
+    while waiting:
+        place, value = waiting.pop()
+        if isinstance(value, str):
+            url = trimmed(value)
+            if _URL.match(url):
+                yield place, url
+        elif isinstance(value, Mapping):
+            inside = [(f"{place}.{name}", inner) for name, inner in value.items()]
+            waiting += reversed(inside)
+        elif isinstance(value, Sequence) and not isinstance(value, bytes):
+            inside = [(f"{place}[{number}]", inner) for number, inner in enumerate(value)]
+            waiting += reversed(inside)

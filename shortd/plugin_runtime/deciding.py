@@ -106,7 +106,7 @@ class LinkDeciders:
         return Chosen(location, choice)
 
     def _led_to(self, url: str) -> str:
-        location = parse_destination(url, self._own_hosts).location
+        location = parse_destination(url, self._own_hosts, is_set=False).location
         return with_utm(location, self._utm) if self._utm else location
 
     def page(

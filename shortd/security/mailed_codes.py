@@ -21,8 +21,12 @@ from shortd.store.schema import CODES
 from shortd.store.txn import Txn, WriteTxn
 
 CODE_BYTES = 16
-LIFETIME = {MailPurpose.VERIFY: DAY, MailPurpose.RESET: 3600 * SECOND}
-"""µs for which a code is good."""
+LIFETIME = {
+    MailPurpose.VERIFY: DAY,
+    MailPurpose.RESET: 3600 * SECOND,
+    MailPurpose.REPORT: DAY,
+}
+"""µs for which a code is good, or a mail without one worth sending."""
 MAX_ATTEMPTS = 10
 """How often a code can be tried; then it has ended, and only a new one helps."""
 NOBODY = "-" * 32

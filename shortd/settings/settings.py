@@ -220,6 +220,8 @@ class WebSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     share: Literal["open", "key", "password"] = "open"
     """Who can open a shared file unless its sender chooses otherwise: whoever has the link; the
     same, with the file encrypted and its key in the link; whoever knows a password."""
+    reports: bool = True
+    """Whether visitors may report links to the operators."""
     language: str = "en"
     """For who asks for none of those that there are."""
     languages: str = ""

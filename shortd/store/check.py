@@ -36,6 +36,7 @@ from shortd.store.schema import (
     LINKS,
     LINKS_BY_ID,
     MEMBERS,
+    REPORTS,
     STORED_BYTES,
     TABLES,
     TEAMS,
@@ -68,6 +69,9 @@ def faults(txn: Txn, blobs: Mapping[str, int] | None = None) -> Iterator[str]:
         for key, _ in table.scan(txn):
             if key[0] not in dying and not LINKS_BY_ID.has(txn, (key[0],)):
                 yield f"{table.name} holds a row of link {key[0]}, which does not exist"
+    for (link_id, _), _ in REPORTS.scan(txn):
+        if not LINKS_BY_ID.has(txn, (link_id,)):
+            yield f"a report is of link {link_id}, which does not exist"
     yield from _team_faults(txn)
     yield from _file_faults(txn)
     yield from _holding_faults(txn)

@@ -51,18 +51,22 @@ class Pace:
 
 
 async def matching_keys(
-    store: Store, table: Table[K, V], matches: Callable[[Txn, K, V], bool]
+    store: Store,
+    table: Table[K, V],
+    matches: Callable[[Txn, K, V], bool],
+    *,
+    stretch: int = STRETCH_ROWS,
 ) -> AsyncIterator[list[K]]:
     """Looks through a whole table, in key order: the keys that match, stretch by stretch."""
     pace = Pace()
     after: K | None = None
     while True:
         with pace, store.read() as txn:
-            rows = list(islice(table.scan(txn, after=after), STRETCH_ROWS))
+            rows = list(islice(table.scan(txn, after=after), stretch))
             found = [key for key, row in rows if matches(txn, key, row)]
         if found:
             yield found
-        if len(rows) < STRETCH_ROWS:
+        if len(rows) < stretch:
             return
         after = rows[-1][0]
         await pace.rest()

@@ -20,6 +20,7 @@ from shortd.models.accounts import (
     Token,
 )
 from shortd.models.audit import AuditEntry
+from shortd.models.blocking import BlockedPattern, Report
 from shortd.models.clicks import (
     VISITOR_BYTES,
     Counts,
@@ -317,6 +318,28 @@ FORMER_LINKS: Table[tuple[str, int, int], FormerLink] = Table(
 """What can be undone, by (userid, act, link id). A link that is deleted stays at its address,
 belongs to `DELETED`, and has a row here."""
 
+BLOCKED_PATTERNS: Table[tuple[str], BlockedPattern] = Table(
+    "blocked_patterns", Key(TEXT), BlockedPattern, watched=True
+)
+"""Where no link may lead, by the pattern's text."""
+
+REPORTS_OF_LINK: Count[tuple[int], Report] = Count(
+    "reports_of_link", Key(U64), lambda row: (row.link_id,)
+)
+REPORTS_OF_BLOCK: Count[tuple[bytes], Report] = Count(
+    "reports_of_block", Key(Fixed(HASH_BYTES)), lambda row: (row.block,)
+)
+REPORTS: Table[tuple[int, bytes], Report] = Table(
+    "reports",
+    Key(U64, Fixed(HASH_BYTES)),
+    Report,
+    counts=(REPORTS_OF_LINK, REPORTS_OF_BLOCK),
+)
+"""What visitors have reported and operators have not dealt with, by (link id, client)."""
+
+REPORT_MAILS: Table[tuple[int], int] = Table("report_mails", Key(U64), int)
+"""When operators were last mailed of a link that was reported, by its id. Rows go after a day."""
+
 UPLOADS_BY_OWNER: Index[tuple[str, str], Upload] = Index(
     "uploads_by_owner", Key(TEXT, TEXT), lambda row: (row.owner, row.filekey)
 )
@@ -424,6 +447,9 @@ TABLES: tuple[Table[Any, Any], ...] = (
     DOMAINS,
     LINKS,
     FORMER_LINKS,
+    BLOCKED_PATTERNS,
+    REPORTS,
+    REPORT_MAILS,
     UPLOADS,
     FILES,
     BUNDLES,

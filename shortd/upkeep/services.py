@@ -55,7 +55,14 @@ def open_upkeep(
     """Wires them."""
     audit = AuditLog(store)
     sweeper = Sweeper(
-        store, limits.owners, limits.budgets, links.links, settings.clicks, timeline, audit
+        store,
+        limits.owners,
+        limits.budgets,
+        links.links,
+        links.reports,
+        settings.clicks,
+        timeline,
+        audit,
     )
     return UpkeepServices(
         sweeper=sweeper,

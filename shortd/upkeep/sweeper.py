@@ -24,6 +24,7 @@ from shortd.limits import holdings
 from shortd.limits.budgets import Budgets, api_key, link_key
 from shortd.limits.owner_cache import OwnerCache
 from shortd.links import Links, delete_links
+from shortd.links.reports import Reports
 from shortd.links.undoing import finish_all
 from shortd.models.accounts import Account
 from shortd.models.clicks import Counts
@@ -77,6 +78,7 @@ class Sweeper:
         owners: OwnerCache,
         budgets: Budgets,
         links: Links,
+        reports: Reports,
         clicks: ClickSettings,
         timeline: Timeline,
         audit: AuditLog,
@@ -85,6 +87,7 @@ class Sweeper:
         self._owners = owners
         self._budgets = budgets
         self._links = links
+        self._reports = reports
         self._clicks = clicks
         self._timeline = timeline
         self._audit = audit
@@ -118,6 +121,7 @@ class Sweeper:
         await self._sweep_rows(OUTBOX, lambda row: 0 < row.given_up_utime <= now - SHOWN)
         await self._sweep_rows(MAIL_HISTORIES, lambda row: row.utimes[-1] <= now - DAY)
         await self._sweep_sightings(now)
+        await self._reports.sweep(now)
         await self._audit.sweep(now)
         await self._budgets.sweep(now)
 

@@ -124,6 +124,7 @@ OTHERS = {
     *("link_trackers", "domains", "links", "dead_links", "uploads", "files", "file_parts"),
     *("dead_files", "dead_blobs", "stored_bytes", "secrets", "counts", "day_stats", "visits"),
     *("sightings", "balances", "preferences", "former_links", "audit"),
+    *("blocked_patterns", "reports", "report_mails"),
 }
 """Tables that open no account. `grant_tokens` mean nothing without their grant."""
 

@@ -75,6 +75,54 @@ def person_refused(tab: Page, site: ServerProcess) -> None:
     tab.get_by_role("alert").wait_for()
 
 
+def blocked(tab: Page, site: ServerProcess) -> None:
+    """With patterns of all kinds, one that cannot be, and links that were switched off."""
+    for pattern in ("blocked.example", "=files.blocked.example", f"/{'casino-' * 20}[0-9]+/"):
+        args = {"pattern": pattern, "reason": "Phishing, seen twice", "disable_existing": False}
+        command(site, "link block", **args)
+    at_admin("/-/admin/blocked?url=https://www.blocked.example/")(tab, site)
+    tab.locator("#pattern").fill("/(/")
+    tab.locator("[name=off]").check()
+    tab.locator("form[method=post] button").first.click()
+    tab.get_by_role("alert").wait_for()
+
+
+def reported(tab: Page, site: ServerProcess) -> None:
+    """Links that visitors have reported."""
+    shelf = new_shelf(site)
+    for number in range(2):
+        entry = shelf.link(f"https://reported.example/{'login/' * 30}{number}", "offer")
+        report(tab, site, str(entry["shorturl"]))
+    at_admin("/-/admin/reports")(tab, site)
+
+
+def one_reported(tab: Page, site: ServerProcess) -> None:
+    """What is said of one of them, with a form that lacks its reason."""
+    reported(tab, site)
+    tab.locator("main .go2").first.click()
+    tab.locator("form[action$=off]").evaluate("(form) => { form.noValidate = true; }")
+    tab.locator("form[action$=off] button").click()
+    tab.get_by_role("alert").wait_for()
+
+
+def report(tab: Page, site: ServerProcess, short_url: str) -> None:
+    """Reports a link, as a visitor does from its preview."""
+    tab.goto(f"{short_url}+")
+    tab.locator("a[href*='/-/report']").click()
+    tab.locator("#reason").select_option("phishing")
+    tab.locator("#note").fill("It asks for my bank's password.\nhttps://" + "bank" * 40)
+    tab.locator("form[action='/-/report'] button").click()
+    tab.wait_for_url("**/-/report?sent=1")
+
+
+def report_refused(tab: Page, site: ServerProcess) -> None:
+    """The form of visitors, filled in and come back."""
+    tab.goto(f"{site.url}/-/report?link={site.url}/nosuch")
+    tab.locator("#reason").select_option("other")
+    tab.locator("form[action='/-/report'] button").click()
+    tab.get_by_role("alert").wait_for()
+
+
 ADMIN_PAGES: Mapping[str, Callable[[Page, ServerProcess], None]] = {
     "admin": at_admin("/-/admin"),
     "admin-people": at_admin("/-/admin/people"),
@@ -85,6 +133,9 @@ ADMIN_PAGES: Mapping[str, Callable[[Page, ServerProcess], None]] = {
     "admin-new-person": at_admin("/-/admin/people/new"),
     "admin-links": at_admin("/-/admin/links?q=autumn"),
     "admin-link": at_admin("/-/admin/links/{link}", open_details=True),
+    "admin-blocked": blocked,
+    "admin-reports": reported,
+    "admin-report": one_reported,
     "admin-domains": at_admin("/-/admin/domains", open_details=True),
     "admin-plugins": at_admin("/-/admin/plugins"),
     "admin-log": at_admin("/-/admin/log"),

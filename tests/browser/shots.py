@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 from tests.browser.conftest import ARGUMENTS, light_chromium
-from tests.browser.operating import ADMIN_PAGES
+from tests.browser.operating import ADMIN_PAGES, report_refused
 from tests.browser.parts import show_parts
 from tests.browser.shelf import filled_shelf, filled_team, new_shelf
 from tests.bundles import new_bundle
@@ -211,6 +211,8 @@ PAGES: Mapping[str, Open] = {
     "not-found": at("/nosuch"),
     "ended": ended,
     "preview": preview,
+    "report": at("/-/report"),
+    "report-refused": report_refused,
     "verify": at(f"/-/verify?email=ada@example.org&code={'0' * 32}"),
     "reset": at(f"/-/reset?email=ada@example.org&code={'0' * 32}"),
     "unlock": at("/-/unlock"),

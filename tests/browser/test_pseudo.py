@@ -27,7 +27,7 @@ NAMES = re.compile(
 """Words that all languages share, and what the pages show of their owners."""
 OWNED = (
     *("dashboard", "edit", "tags", "import", "statistics", "visits", "qr", "explain", "key-made"),
-    *("team-", "admin-p", "admin-o", "admin-l"),
+    *("team-", "admin-p", "admin-o", "admin-l", "admin-b", "admin-r"),
 )
 """Pages that are mostly made of what their owners have written."""
 

@@ -84,6 +84,14 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def test_whoever_distrusts_a_file_can_report_it(visitor: Visitor, share: Share) -> None:
+    sealed = share(b"harmless")
+    visitor.tab.goto(f"{sealed.shorturl}#key-of-nobody-else")
+    visitor.tab.get_by_role("link", name="Report this link").click()
+    expect(visitor.tab.locator("#link")).to_have_value(sealed.shorturl)
+    assert "key-of" not in visitor.tab.url
+
+
 class TestWhole:
     @pytest.mark.parametrize(
         ("derive", "sizes"),

@@ -40,7 +40,7 @@ def share(app: RunningApp, data: bytes = bytes(1_234_567), **terms: Any) -> str:
     """Uploads a file as a form: its code."""
     query = {
         "userid": app.call("temporary_account")["userid"],
-        "filename": "report.pdf",
+        "filename": "thesis.pdf",
         "filesize": len(data),
         "filetype": "application/pdf",
         **terms,
@@ -60,7 +60,7 @@ def share(app: RunningApp, data: bytes = bytes(1_234_567), **terms: Any) -> str:
 
 
 def test_the_page_is_whole_and_has_one_script_of_its_own() -> None:
-    document = read(PAGES.render("visitor/unlock.html", scripts=("unlock.js",)))
+    document = read(PAGES.render("visitor/unlock.html", scripts=("unlock.js",), reports=True))
     assert len(document.all("title")) == len(document.all("h1")) == len(document.all("main")) == 1
     assert document.all("script") == [{"type": "module", "src": asset_path("unlock.js")}]
     for tag, attributes in document.elements:
@@ -76,7 +76,7 @@ def test_the_page_is_whole_and_has_one_script_of_its_own() -> None:
 
 
 def test_without_its_script_the_page_can_send_nothing() -> None:
-    document = read(PAGES.render("visitor/unlock.html", scripts=("unlock.js",)))
+    document = read(PAGES.render("visitor/unlock.html", scripts=("unlock.js",), reports=True))
     [form] = document.all("form")
     assert form == {"class": "f", "id": "ask", "hidden": None}
     assert not any("name" in attributes for attributes in document.all("input"))
@@ -85,7 +85,7 @@ def test_without_its_script_the_page_can_send_nothing() -> None:
 
 
 def test_the_script_names_only_what_the_page_has() -> None:
-    document = read(PAGES.render("visitor/unlock.html", scripts=("unlock.js",)))
+    document = read(PAGES.render("visitor/unlock.html", scripts=("unlock.js",), reports=True))
     ids = {attributes.get("id") for _, attributes in document.elements}
     used = set(re.findall(r'element\("(\w+)"\)', ASSETS.named("unlock.js").body.decode()))
     assert used
@@ -142,10 +142,10 @@ def test_scripts_have_nothing_that_could_run_or_show_what_others_wrote(name: str
 
 class TestPreview:
     def test_of_a_file_tells_what_it_is(self, app: RunningApp) -> None:
-        code = share(app, filename='<b>"report".pdf')
+        code = share(app, filename='<b>"thesis".pdf')
         document = read(app.get(f"/{code}+").text)
         text = " ".join(document.text.split())
-        assert 'leads to the file <b>"report".pdf Size 1.2 MB Type application/pdf' in text
+        assert 'leads to the file <b>"thesis".pdf Size 1.2 MB Type application/pdf' in text
         assert len(document.all("b")) == 1, "the ending"
         assert f"/{code}" in [link["href"] for link in document.all("a")]
 
@@ -156,7 +156,7 @@ class TestPreview:
     def test_of_an_encrypted_file_tells_only_that(self, app: RunningApp) -> None:
         html = app.get(f"/{share(app, encryption=1)}+").text
         assert "an encrypted file" in html
-        for word in ("report", "1.2", "1234567", "pdf"):
+        for word in ("thesis", "1.2", "1234567", "pdf"):
             assert word not in html
 
     @pytest.mark.parametrize("encryption", [0, 1])
@@ -167,7 +167,7 @@ class TestPreview:
         for answer in (app.get(f"/{code}+"), app.get(f"/{code}", headers={"purpose": "prefetch"})):
             assert answer.status_code == 200
             assert "file" in read(answer.text).text
-            for word in ("report", "1.2", "pdf", "signature"):
+            for word in ("thesis", "1.2", "pdf", "signature"):
                 assert word not in answer.text
         assert app.get(f"/{code}").status_code == 302
 

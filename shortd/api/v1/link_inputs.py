@@ -47,7 +47,12 @@ _NAMES = {
 """What the services call a field, and the document."""
 _VARIANT = re.compile(r"data\.variants(?P<place>\[[0-9]+\])?(?:\.(?P<part>url|weight))?.*")
 _PARTS = {"url": ".link", "weight": ".percentage", None: ""}
-_TOLD = frozenset({"invalid_field", "invalid_url", "url_loops", "invalid_code", "unknown_host"})
+_TOLD = frozenset(
+    {
+        *("invalid_field", "invalid_url", "url_loops", "destination_blocked", "invalid_code"),
+        "unknown_host",
+    }
+)
 """Errors whose message needs the field's name."""
 
 

@@ -7,12 +7,14 @@ change nothing without a line in the audit log.
 
 from __future__ import annotations
 
-from shortd.web.admin import domains, links, log, now, people, plugins
+from shortd.web.admin import blocked, domains, links, log, now, people, plugins, reports
 
 HANDLERS = (
     *now.HANDLERS,
     *people.HANDLERS,
     *links.HANDLERS,
+    *blocked.HANDLERS,
+    *reports.HANDLERS,
     *domains.HANDLERS,
     *plugins.HANDLERS,
     *log.HANDLERS,

@@ -172,6 +172,8 @@ def _about_address(
     words = language.gettext
     if refusal.kind is errors.URL_LOOPS:
         said = words("This is an address of this server already. Short links cannot lead here.")
+    elif refusal.kind is errors.DESTINATION_BLOCKED:
+        said = refusal.said(words)
     elif refusal.kind is errors.INVALID_URL:
         said = words("This is no web address. One looks like https://example.org/page.")
     else:

@@ -74,6 +74,8 @@ async def one(request: AnyRequest) -> Response[bytes]:
     outcome = await _done(services, found.account, [link_id], _change(what), what == "delete")
     short_url = services.hosts.short_url(link)
     message = Message(said[what], link=short_url, undo=undo_address(outcome))
+    for code in outcome.refused:
+        message = Message(words(errors.CATALOGUE[code].message), kind="bad")
     if request.headers.get(PART_HEADER, "") == f"row-{link_id}":
         left = [] if what == "delete" else [services.links.links.get(found.account, link_id)]
         rows = await rows_of(services, found.account, left)

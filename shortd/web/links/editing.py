@@ -310,6 +310,9 @@ def _refused(form: Form[Any], refusal: errors.ShortdError, words: forms.Words) -
     if refusal.kind is errors.CODE_TAKEN:
         said = words("“%(ending)s” is taken.") % {"ending": form.text("ending")}
         return form.wrong("ending", said, refusal)
+    if refusal.kind is errors.DESTINATION_BLOCKED and refusal.field == "enabled":
+        # A switch has no place for what is wrong with it.
+        return form.wrong("", refusal.said(words), refusal)
     return form.refuse(refusal, words, **{refusal.field or "": name})
 
 

@@ -240,6 +240,8 @@ function start() {
     say(INCOMPLETE, true);
     return;
   }
+  const report = element("report");
+  if (report) report.search = new URLSearchParams({ link: shorturl });
   const link = shownLink(shorturl);
   element("shorturl").textContent = link === shorturl ? link : "";
   if (!crypto.subtle) {

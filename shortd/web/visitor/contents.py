@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
+
+from shortd.web.forms import Form
+
+REPORT_PATH = "/-/report"
+"""Of the page where links are reported."""
 
 
 class PreviewFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +43,8 @@ class PreviewPage(msgspec.Struct, frozen=True, kw_only=True):
     """What the link shares, in place of a destination."""
     protected: bool = False
     """It opens with a password alone; then nothing is told of where it leads."""
+    report: str = ""
+    """Where it is reported; empty where reports are not wanted."""
 
     @property
     def short_parts(self) -> tuple[str, str, str]:
@@ -101,6 +109,18 @@ class PasswordPage(msgspec.Struct, frozen=True, kw_only=True):
     """Where he came from, for the click that is still to come."""
     is_wrong: bool = False
     """He has named one that is not the link's."""
+    report: str = ""
+    """Where the link is reported; empty where reports are not wanted."""
+
+
+class ReportPage(msgspec.Struct, frozen=True, kw_only=True):
+    """report.html: asks what is wrong with a link."""
+
+    form: Form[Any]
+    reasons: Sequence[tuple[str, str]]
+    """Values and their words."""
+    most: int
+    """Characters of a note."""
 
 
 class MailedPage(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import ada_url
 import msgspec
@@ -38,7 +38,7 @@ from shortd.web.answers import (
 from shortd.web.pages import Pages
 from shortd.web.ranges import goes_on
 from shortd.web.readers import Reader
-from shortd.web.visitor.contents import PasswordPage, PreviewFile, PreviewPage
+from shortd.web.visitor.contents import REPORT_PATH, PasswordPage, PreviewFile, PreviewPage
 
 UNCOUNTED = b"preview"
 """The query of images that preview pages show: nobody has loaded the link's QR code."""
@@ -185,6 +185,7 @@ class Follow:
             query="&".join(filter(None, ("qr" if visitor.is_qr else "", forwarded))),
             referrer=visitor.referrer,
             is_wrong=is_wrong,
+            report=self._report_address(link),
         )
         status = errors.WRONG_PASSWORD.status if is_wrong else 200
         headers = [*LEADING_PAGE_HEADERS, NO_INDEX]
@@ -221,10 +222,17 @@ class Follow:
             qr_path=f"/{link.code}.svg?{UNCOUNTED.decode()}",
             file=_preview_file(decision),
             protected=decision.outcome is Outcome.PROTECTED,
+            report=self._report_address(link),
         )
         headers = [*PAGE_HEADERS, NO_INDEX]
         template = "visitor/preview.html"
         return page(self._pages, template, request.reader, headers=headers, page=content)
+
+    def _report_address(self, link: Link) -> str:
+        """Where a link is reported; empty where reports are not wanted."""
+        if not self._services.settings.web.reports:
+            return ""
+        return f"{REPORT_PATH}?{urlencode({'link': self._services.hosts.short_url(link)})}"
 
     def _refuse_method(self, request: LinkRequest) -> Answer:
         refusal = self._refusal(errors.METHOD_NOT_ALLOWED(), request)

@@ -10,12 +10,13 @@ from litestar import Response, route
 from litestar.enums import HttpMethod
 
 from shortd.web.render import visitor_page
-from shortd.web.routing import AnyRequest
+from shortd.web.routing import AnyRequest, services_of
 
 
 @route("/-/unlock", http_method=[HttpMethod.GET, HttpMethod.HEAD])
 async def unlock(request: AnyRequest) -> Response[bytes]:
-    answer = visitor_page(request, "visitor/unlock.html", script="unlock.js")
+    reports = services_of(request).settings.web.reports
+    answer = visitor_page(request, "visitor/unlock.html", script="unlock.js", reports=reports)
     answer.headers["x-robots-tag"] = "noindex"
     return answer
 

@@ -114,7 +114,7 @@ UNTOLD = {
     *("file_parts", "balances"),
     *("grants", "grant_tokens", "codes", "known_clients", "outbox", "mail_histories"),
     *("mail_traffic", "invitations", "uploads", "stored_bytes", "sightings", "holdings"),
-    "former_links",
+    *("former_links", "blocked_patterns", "reports", "report_mails"),
 }
 """The server's own, what opens accounts, what passes, and what others do."""
 

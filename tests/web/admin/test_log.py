@@ -185,6 +185,8 @@ COMMANDS: dict[str, dict[str, object]] = {
     "tracker remove": {"id": ""},
     "team remove": {"team": "ours"},
     "user remove": {"user": "cay"},
+    "link block": {"pattern": "bad.example", "disable_existing": True},
+    "link unblock": {"pattern": "bad.example"},
     "clock believe": {},
 }
 """All commands that act, in an order in which each has something to act on."""

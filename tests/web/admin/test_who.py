@@ -12,6 +12,7 @@ import pytest
 
 from shortd.app import App
 from shortd.models.audit import Way
+from shortd.models.blocking import Reason
 from shortd.testing import RunningApp, open_app
 from tests.api.v2.envelopes import everything
 from tests.conftest import GENEROUS
@@ -37,6 +38,13 @@ class World:
             "link_id": str(link["id"]),
             "domain": domain,
         }
+        self.report()
+
+    def report(self) -> None:
+        """Somebody says something of the link."""
+        add = self.app.services.links.reports.add
+        now = self.app.clock.now()
+        self.app.run(add(int(self.places["link_id"]), Reason.SPAM, "", "192.0.2.9", now))
 
     def written(self, path: str) -> str:
         """The address with something in each place. KeyError: say above what stands there."""
@@ -91,6 +99,11 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "/-/admin/links/{link_id:int}/off": {"reason": "because I say so"},
     "/-/admin/links/{link_id:int}/on": {"reason": "because I say so"},
     "/-/admin/links/{link_id:int}/delete": {"reason": "because I say so"},
+    "/-/admin/blocked": {"pattern": "bad.example", "reason": "because I say so"},
+    "/-/admin/blocked/remove": {"pattern": "bad.example"},
+    "/-/admin/reports/{link_id:int}/off": {"reason": "because I say so"},
+    "/-/admin/reports/{link_id:int}/block": {"pattern": "x.example", "reason": "because I say so"},
+    "/-/admin/reports/{link_id:int}/dismiss": {},
     "/-/admin/domains/{domain:str}/remove": {"reason": "because I say so"},
 }
 """What is sent to each address that acts."""
@@ -126,6 +139,8 @@ def test_every_action_is_in_the_log_with_its_reason(world: World) -> None:
     # The link goes last: nothing is done to one that is gone.
     ordered = sorted(acting, key=lambda path: ("delete" in path, path))
     for path in ordered:
+        # What was done before has dealt with what was said.
+        world.report()
         known = len(lines(world.app))
         form = FORMS[path]
         answer = world.olga.send(world.written(path), form)

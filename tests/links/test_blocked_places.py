@@ -1,0 +1,280 @@
+"""Every place where somebody can say where a link leads: none takes what is blocked."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shortd.errors import DESTINATION_BLOCKED, ShortdError
+from shortd.plugin import ImportedLink
+from shortd.store.schema import LINKS
+from shortd.testing import RunningApp, open_app
+from tests.api.sqwish.people import Client as SqwishClient
+from tests.api.v1.people import Client, client, refused
+from tests.api.v1.samples import DEFAULT_HOST
+from tests.conftest import GENEROUS
+from tests.teams.people import Colleague
+from tests.web.surfer import Surfer
+
+GOOD = "https://good.example/"
+PATTERN = "bad.example"
+MESSAGE = DESTINATION_BLOCKED.message
+
+
+class World:
+    """An account that meets a server by all its ways, and a link of its own."""
+
+    def __init__(self, app: RunningApp) -> None:
+        self.app = app
+        self.v1: Client = client(app, "ann")
+        self.sqwish = SqwishClient(app, Colleague(app, self.v1.userid, self.v1.token))
+        self.surfer = Surfer(app)
+        self.surfer.sign_in("ann")
+        entry = self.v1.call("url", url=GOOD)["entry"]
+        self.short_url: str = entry["shorturl"]
+        self.id: int = entry["id"]
+        [self.link_id] = [one["id"] for one in self.v1.ask("entity/link/list")["links"]]
+
+    def block(self, pattern: str = PATTERN) -> None:
+        self.app.run(self.app.services.blocked.add(pattern, "a test", self.app.clock.now()))
+
+    def rows(self) -> dict[Any, Any]:
+        """All links as they are stored."""
+        with self.app.services.store.read() as txn:
+            return dict(LINKS.scan(txn))
+
+    def v2(self, name: str, field: str, **inputs: Any) -> Callable[[str], None]:
+        """A call of v2; `URL` in its inputs is the destination."""
+
+        def attempt(url: str) -> None:
+            error = self.v1.refused(name, **_with(inputs, url))
+            assert (error["code"], error["http_status"]) == ("destination_blocked", 403)
+            assert (error["field"], error["message"]) == (field, MESSAGE)
+
+        return attempt
+
+    def of_v1(self, name: str, field: str, **inputs: Any) -> Callable[[str], None]:
+        def attempt(url: str) -> None:
+            status = refused(self.v1.send(f"entity/link/{name}", **_with(inputs, url)))
+            assert (status["code"], status["message"]) == (403, f"{field}: {MESSAGE}")
+
+        return attempt
+
+    def page(self, path: str, form: dict[str, str]) -> Callable[[str], None]:
+        def attempt(url: str) -> None:
+            answer = self.surfer.send(path, _with(form, url))
+            assert answer.status_code == 422, answer.text
+            assert MESSAGE in html.unescape(answer.text)
+
+        return attempt
+
+    def importing(self, **given: Any) -> Callable[[str], None]:
+        def attempt(url: str) -> None:
+            imported = ImportedLink(**_with({"line": 7, "url": GOOD, **given}, url))
+            work = self.app.services.links.importing.run(
+                self.v1.account, [imported], self.app.clock.now()
+            )
+            with pytest.raises(ShortdError, match="line 7: ") as caught:
+                self.app.run(work)
+            assert caught.value.kind is DESTINATION_BLOCKED
+
+        return attempt
+
+    def table(self, url: str) -> None:
+        """A table of the page, of which the other row is taken."""
+        text = f"url,code\n{url},spring1\n{GOOD},\n"
+        shown = self.surfer.send("/-/import", {"text": text}).text
+        assert MESSAGE in html.unescape(shown)
+        found = re.search(r'name="job" value="([0-9a-f]+)"', shown)
+        assert found is not None
+        before = len(self.rows())
+        self.surfer.send("/-/import", {"job": found[1]})
+        assert len(self.rows()) == before + 1
+
+    def of_sqwish(self, url: str) -> None:
+        for written in ("json", "xml"):
+            assert self.sqwish.refused("shorten", written, url=url) == (403, MESSAGE)
+
+
+URL = "URL"
+
+
+def _with(inputs: Any, url: str) -> Any:
+    if isinstance(inputs, dict):
+        return {name: _with(value, url) for name, value in inputs.items()}
+    if isinstance(inputs, list):
+        return [_with(value, url) for value in inputs]
+    return url if inputs == URL else inputs
+
+
+def split(*urls: str) -> list[dict[str, Any]]:
+    return [{"url": url, "weight": 10} for url in urls]
+
+
+Attempt = Callable[[World], Callable[[str], None]]
+
+PLACES: dict[str, Attempt] = {
+    "v2 url": lambda w: w.v2("url", "url", url=URL),
+    "v2 urls": lambda w: w.v2("urls", "urls[1]", urls=[GOOD, URL]),
+    "v2 url date": lambda w: w.v2("url", "date_fallback", url=GOOD, date_fallback=URL),
+    "v2 url clicks": lambda w: w.v2("url", "count_fallback", url=GOOD, count_fallback=URL),
+    "v2 urls clicks": lambda w: w.v2("urls", "count_fallback", urls=[GOOD], count_fallback=URL),
+    "v2 set": lambda w: w.v2("set_terms", "url", shorturl=w.short_url, url=URL),
+    "v2 set date": lambda w: w.v2(
+        "set_terms", "date_fallback", shorturl=w.short_url, date_fallback=URL
+    ),
+    "v2 set clicks": lambda w: w.v2(
+        "set_terms", "count_fallback", shorturl=w.short_url, count_fallback=URL
+    ),
+    "v2 split": lambda w: w.v2(
+        "set_plugin",
+        "data.variants[1].url",
+        shorturl=w.short_url,
+        plugin="ab",
+        data={"variants": split(GOOD, URL)},
+    ),
+    "v2 mobile": lambda w: w.v2(
+        "set_plugin", "data.ios", shorturl=w.short_url, plugin="mobile", data={"ios": URL}
+    ),
+    "v1 create": lambda w: w.of_v1(
+        "create",
+        "destination",
+        teamId=w.v1.own_team,
+        domainId=DEFAULT_HOST,
+        noTitle=True,
+        destination=URL,
+    ),
+    "v1 redirect": lambda w: w.of_v1("redirect", "destination", linkId=w.link_id, destination=URL),
+    "v1 mobile": lambda w: w.of_v1("redirect-mobile", "android", linkId=w.link_id, android=URL),
+    "v1 testing": lambda w: w.of_v1(
+        "testing",
+        "testing[0].link",
+        linkId=w.link_id,
+        testing=[{"link": URL, "percentage": 5}],
+    ),
+    "v1 date": lambda w: w.of_v1(
+        "expiration",
+        "destinationByDate",
+        linkId=w.link_id,
+        date="01/01/2099",
+        destinationByDate=URL,
+    ),
+    "v1 clicks": lambda w: w.of_v1(
+        "expiration", "destinationByClick", linkId=w.link_id, click=5, destinationByClick=URL
+    ),
+    "sqwish": lambda w: w.of_sqwish,
+    "composer": lambda w: w.page("/-/new", {"url": URL}),
+    "where": lambda w: w.page(
+        f"/-/links/{w.id}/edit/where",
+        {"destination": URL, "ending": w.short_url.rpartition("/")[2]},
+    ),
+    "until date": lambda w: w.page(f"/-/links/{w.id}/edit/until", {"enabled": "1", "ends_to": URL}),
+    "until clicks": lambda w: w.page(
+        f"/-/links/{w.id}/edit/until", {"enabled": "1", "clicks_to": URL}
+    ),
+    "page split": lambda w: w.page(
+        f"/-/links/{w.id}/plugin/ab", {"ab.variants.0.url": URL, "ab.variants.0.weight": "30"}
+    ),
+    "page mobile": lambda w: w.page(f"/-/links/{w.id}/plugin/mobile", {"mobile.mobile": URL}),
+    "table": lambda w: w.table,
+    "import": lambda w: w.importing(url=URL),
+    "import date": lambda w: w.importing(date_fallback=URL),
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder: Path = tmp_path_factory.mktemp("blocked")
+    with open_app(folder / "data", environ=GENEROUS) as app:
+        world = World(app)
+        world.block()
+        yield world
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("url", ["https://bad.example/", " HTTP://Sub.%42ad.EXAMPLE.:81/x?y "])
+def test_no_place_takes_what_is_blocked(world: World, place: str, url: str) -> None:
+    before = world.rows()
+    PLACES[place](world)(url)
+    if place != "table":
+        assert world.rows() == before, "nothing was made or changed"
+
+
+@pytest.mark.parametrize("place", [place for place in PLACES if place != "table"])
+def test_all_places_take_the_same_when_it_is_not(world: World, place: str) -> None:
+    """Else the test above could hold for any other reason."""
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        PLACES[place](world)("https://other.example/")
+
+
+def test_several_lines_say_which_is_meant(world: World) -> None:
+    answer = world.surfer.send("/-/new", {"url": f"{GOOD}\nhttps://bad.example/x"})
+    said = html.unescape(answer.text)
+    assert "Line 2, “https://bad.example/x”: " + MESSAGE in said
+
+
+def test_what_is_blocked_later_stays_until_it_is_changed(app: RunningApp) -> None:
+    world = World(app)
+    bad, worse = "https://bad.example/", "https://bad.example/worse"
+    ann = world.v1
+    ann.call(
+        "set_terms",
+        shorturl=world.short_url,
+        url=bad,
+        date_fallback=bad,
+        expiration_count=9,
+        count_fallback=worse,
+    )
+    ann.call(
+        "set_plugin", shorturl=world.short_url, plugin="ab", data={"variants": split(bad, worse)}
+    )
+    world.block()
+    assert app.visit(world.short_url).headers["location"] in (bad, worse)
+    # The forms send all that they show.
+    code = world.short_url.rpartition("/")[2]
+    edit = f"/-/links/{world.id}/edit"
+    form = {"destination": bad, "ending": code, "title": "Old"}
+    assert world.surfer.send(f"{edit}/where", form).status_code == 303
+    form = {"enabled": "1", "clicks": "9", "clicks_to": worse, "ends_to": bad}
+    assert world.surfer.send(f"{edit}/until", form).status_code == 303
+    ann.call("set_plugin", shorturl=world.short_url, plugin="ab", data={"variants": split(worse)})
+    terms = ann.call("set_terms", shorturl=world.short_url)
+    assert (terms["entry"]["url"], terms["terms"]["title"]) == (bad, "Old")
+    # Another one is not to take its place.
+    for change in ({"url": worse}, {"date_fallback": worse}, {"count_fallback": bad}):
+        error = ann.refused("set_terms", shorturl=world.short_url, **change)
+        assert error["code"] == "destination_blocked"
+    # And what was taken out does not come in again.
+    data = {"variants": split(bad)}
+    error = ann.refused("set_plugin", shorturl=world.short_url, plugin="ab", data=data)
+    assert (error["code"], error["field"]) == ("destination_blocked", "data.variants[0].url")
+
+
+def test_a_plugin_is_not_at_fault_for_what_is_blocked(app: RunningApp) -> None:
+    """A visit asks nothing: else five of them switched the plugin off for all links."""
+    world = World(app)
+    bad = "https://bad.example/"
+    data = {"variants": [{"url": bad, "weight": 100}]}
+    world.v1.call("set_plugin", shorturl=world.short_url, plugin="ab", data=data)
+    world.block()
+    for _ in range(10):
+        assert app.visit(world.short_url).headers["location"] == bad
+    assert not app.faults
+
+
+def test_unblocked_everything_is_as_before(app: RunningApp) -> None:
+    world = World(app)
+    world.block()
+    world.block("=" + PATTERN)
+    blocked = app.services.blocked
+    app.run(blocked.remove(PATTERN))
+    world.v1.call("url", url="https://www.bad.example/")
+    assert world.v1.refused("url", url="https://bad.example/")["code"] == "destination_blocked"
+    app.run(blocked.remove("=BAD.example."))
+    world.v1.call("url", url="https://bad.example/")
+    assert len(blocked) == 0
