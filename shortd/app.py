@@ -25,14 +25,19 @@ from shortd.links.addresses import LINK_PATH, read_path
 from shortd.services import Services
 from shortd.web import calls, session
 from shortd.web.account.download import HANDLERS as MY_DATA_HANDLERS
+from shortd.web.account.factors import HANDLERS as FACTORS_HANDLERS
+from shortd.web.account.issuers import HANDLERS as ISSUER_HANDLERS
 from shortd.web.account.kept_forms import SignInAgain
 from shortd.web.account.keys import HANDLERS as KEYS_HANDLERS
+from shortd.web.account.login_links import HANDLERS as LOGIN_LINK_HANDLERS
 from shortd.web.account.overview import HANDLERS as ACCOUNT_HANDLERS
 from shortd.web.account.signing_in import HANDLERS as SIGNING_IN_HANDLERS
+from shortd.web.account.ways import HANDLERS as WAYS_HANDLERS
 from shortd.web.admin import HANDLERS as ADMIN_HANDLERS
 from shortd.web.admin.operators import as_seen
 from shortd.web.answers import error_answer, paced
 from shortd.web.bodies import IncomingBody
+from shortd.web.boxes.pages import HANDLERS as BOXES_HANDLERS
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
 from shortd.web.extensions import plugin_routes
 from shortd.web.frame import HANDLERS as FRAME_HANDLERS
@@ -40,6 +45,8 @@ from shortd.web.home.pages import HANDLERS as HOME_HANDLERS
 from shortd.web.links import HANDLERS as LINK_HANDLERS
 from shortd.web.links.jobs import Jobs
 from shortd.web.pages import Pages, open_pages
+from shortd.web.proxied import Proxied
+from shortd.web.render import see
 from shortd.web.routing import client_address, response
 from shortd.web.session import SignInFirst
 from shortd.web.share.pages import HANDLERS as SHARE_HANDLERS
@@ -51,6 +58,7 @@ from shortd.web.visitor.follow import Follow, link_refusal
 from shortd.web.visitor.mailed import HANDLERS as MAILED_HANDLERS
 from shortd.web.visitor.opening import HANDLERS as OPENING_HANDLERS
 from shortd.web.visitor.reporting import HANDLERS as REPORTING_HANDLERS
+from shortd.web.visitor.sending import HANDLERS as SENDING_HANDLERS
 from shortd.web.visitor.unlock import HANDLERS as UNLOCK_HANDLERS
 
 _BY_STATUS = {
@@ -82,6 +90,7 @@ class App:
         self._services = services
         self._pages = open_pages(services.settings)
         self._follow = Follow(services, self._pages)
+        self._proxied = Proxied(services) if services.settings.auth.proxy.peers else None
         routers = [*plugin_routes(services.plugin_runtime.plugins, _render_exception)]
         # A copy has the same routes, and a state of its own.
         self._litestar = _routed(*routers) if routers else copy(_routed_without_plugins())
@@ -98,6 +107,17 @@ class App:
         )
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        if self._proxied is not None and scope["type"] == ScopeType.HTTP:
+            return self._behind_proxy(self._proxied, scope, receive, send)
+        return self._any(scope, receive, send)
+
+    async def _behind_proxy(
+        self, proxied: Proxied, scope: HTTPScope, receive: Receive, send: Send
+    ) -> None:
+        await proxied.enter(scope)
+        await self._any(scope, receive, send)
+
+    def _any(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         if scope["type"] == ScopeType.HTTP and scope["method"] not in _WITHOUT_BODY:
             return self._with_body(scope, receive, send)
         return self._serve(scope, receive, send)
@@ -162,6 +182,7 @@ def _routed(*routers: Router) -> Litestar:
             *v1.HANDLERS,
             *v2.HANDLERS,
             *ADMIN_HANDLERS,
+            *BOXES_HANDLERS,
             *BUNDLE_HANDLERS,
             *DOWNLOAD_HANDLERS,
             *FRAME_HANDLERS,
@@ -171,11 +192,16 @@ def _routed(*routers: Router) -> Litestar:
             *REFERENCE_HANDLERS,
             *SITE_HANDLERS,
             *SIGNING_IN_HANDLERS,
+            *ISSUER_HANDLERS,
+            *LOGIN_LINK_HANDLERS,
+            *WAYS_HANDLERS,
             *ACCOUNT_HANDLERS,
             *MY_DATA_HANDLERS,
             *KEYS_HANDLERS,
+            *FACTORS_HANDLERS,
             *OPENING_HANDLERS,
             *REPORTING_HANDLERS,
+            *SENDING_HANDLERS,
             *SHARE_HANDLERS,
             *TEAM_HANDLERS,
             *TOOLS_HANDLERS,
@@ -208,6 +234,8 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
     pages: Pages = request.app.state.pages
     heads = request.app.state.services.visits.heads
     reader = pages.reader(heads.of(request.scope["headers"]))
+    if error.kind is errors.SECOND_FACTOR_REQUIRED and reader is not None:
+        return see(request, session.SECOND_FACTOR)
     answer = error_answer(pages, error, reader, calls.words(request))
     headers = (fault.headers or {}) if isinstance(fault, HTTPException) else {}
     if error.kind is errors.METHOD_NOT_ALLOWED and "allow" in headers:

@@ -134,6 +134,17 @@ ALREADY_VERIFIED = ErrorKind("already_verified", 409, "Your e-mail address is ve
 ACCOUNT_LOCKED = ErrorKind("account_locked", 403, "This account is locked.")
 ACCOUNT_NOT_FOUND = ErrorKind("account_not_found", 404, "There is no such account.")
 LOGIN_LIMITED = ErrorKind("login_limited", 429, "Too many failed logins; wait and try again.")
+SECOND_FACTOR_REQUIRED = ErrorKind(
+    "second_factor_required",
+    403,
+    "This account has a second factor: send its code along, or use an API key.",
+)
+PROOF_REQUIRED = ErrorKind(
+    "proof_required", 403, "This needs a sign-in of the last ten minutes, or the password again."
+)
+PASSKEY_NOT_FOUND = ErrorKind("passkey_not_found", 404, "You have no such passkey.")
+LAST_WAY = ErrorKind("last_way", 409, "Nothing else opens this account: add another way first.")
+PASSWORD_OFF = ErrorKind("password_off", 403, "Passwords open nothing on this server.")
 KEY_NOT_FOUND = ErrorKind("key_not_found", 404, "You have no such API key.")
 SCOPE_REQUIRED = ErrorKind("scope_required", 403, "This API key does not allow this.")
 
@@ -179,6 +190,9 @@ BAD_FILE = ErrorKind("bad_file", 400, "The file is not what its description says
 UPLOAD_NOT_FOUND = ErrorKind("upload_not_found", 404, "You have no such upload.")
 FILE_TOO_LARGE = ErrorKind("file_too_large", 413, "The file is larger than it may be.")
 QUOTA_EXCEEDED = ErrorKind("quota_exceeded", 403, "Your account has no room for this file.")
+BOX_NOT_FOUND = ErrorKind("box_not_found", 404, "You have no such box.")
+BOX_CLOSED = ErrorKind("box_closed", 403, "This box takes nothing any more.")
+BOX_FULL = ErrorKind("box_full", 403, "This box has no room for this file.")
 NOT_A_FILE = ErrorKind("not_a_file", 400, "This short URL does not share an encrypted file.")
 WRONG_CHALLENGE = ErrorKind("wrong_challenge", 403, "This is not the file's challenge.")
 ADDRESS_EXPIRED = ErrorKind("address_expired", 403, "This download address is no longer valid.")

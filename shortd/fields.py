@@ -29,6 +29,17 @@ MailedCodeHex = Annotated[
     str,
     Meta(pattern=r"^[0-9A-Fa-f]{32}$(?!\n)", description="The code from the mail: 32 hex digits."),
 ]
+FactorCode = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=32,
+        description="The six digits of an authenticator app, or a recovery code.",
+    ),
+]
+PasskeyAnswer = Annotated[
+    str, Meta(min_length=2, max_length=8192, description="What a browser says of a passkey.")
+]
 Name = Annotated[
     str, Meta(min_length=1, max_length=254, description="A username or an e-mail address.")
 ]

@@ -23,6 +23,7 @@ from shortd.clock import DAY, HOUR, MINUTE, Clock, SystemClock
 from shortd.hosts import Hosts, recall, register
 from shortd.hosts.blocked import BlockedDestinations
 from shortd.hosts.txt_records import SystemTxtRecords, TxtRecords
+from shortd.issuers import Flows, Issuers, open_issuers
 from shortd.limits.services import LimitServices, open_limits
 from shortd.links.services import LinkServices, open_links
 from shortd.mail.services import MailServices, open_mail
@@ -68,6 +69,7 @@ class Services:
     limits: LimitServices
     visitors: VisitorServices
     mail: MailServices
+    issuers: Issuers
     accounts: AccountServices
     plugin_runtime: PluginServices
     metrics: Metrics
@@ -192,6 +194,8 @@ async def _wire(
     limits = open_limits(store, settings, hashes)
     visitors = open_visitors(settings, countries)
     mail = open_mail(store, settings, clock, timeline)
+    flows = Flows(await secret(store, "flows"), random)
+    issuers = open_issuers(settings.auth.oidc.issuers, settings.pages_url, flows, clock)
     accounts = open_accounts(store, settings, security, limits, hashes, random)
     clicks = await open_clicks(store, settings, visitors.country_of, replay=serving)
     plugins = await open_plugins(store, settings, prepared, hosts, clock, visitors.country_of)
@@ -222,7 +226,15 @@ async def _wire(
     metrics.register(links.titles)
     visits = open_visits(store, settings, hosts, limits, visitors, plugins, clicks, metrics, random)
     sharing = await open_sharing(
-        store, settings, security.guessing, limits, clicks, links.links, visits.visits, random
+        store,
+        settings,
+        security.guessing,
+        limits,
+        clicks,
+        links.links,
+        visits.visits,
+        hashes,
+        random,
     )
     metrics.register(RoomMetrics(store, clicks.clicks, sharing.files.blobs, timeline))
     return Services(
@@ -236,6 +248,7 @@ async def _wire(
         limits=limits,
         visitors=visitors,
         mail=mail,
+        issuers=issuers,
         accounts=accounts,
         plugin_runtime=plugins,
         metrics=metrics,

@@ -101,6 +101,7 @@ OURS = {
     *("set_plugin", "get_plugin", "get_plugins", "get_panels", "explain", "set_terms"),
     *("get_stats", "export_stats"),
     *("create_api_key", "list_api_keys", "delete_api_key"),
+    *("create_box", "list_box", "close_box"),
     "bundle",
 }
 """Calls that no document has."""

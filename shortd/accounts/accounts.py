@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from shortd import errors
 from shortd.accounts.known_clients import Client, Clients
-from shortd.accounts.tokens import Login, put_token
+from shortd.accounts.tokens import Login, Proof, put_token
 from shortd.blocks import blocks
 from shortd.clock import DAY
 from shortd.ids import random_text
@@ -125,9 +125,11 @@ class Accounts:
         an address.
 
         `passwords` holds the password's derivations, one or two. Raises INVALID_FIELD,
-        EMAIL_TAKEN, USERNAME_TAKEN, SIGNUP_CLOSED, BUSY; BAD_CREDENTIALS or
+        EMAIL_TAKEN, USERNAME_TAKEN, SIGNUP_CLOSED, PASSWORD_OFF, BUSY; BAD_CREDENTIALS or
         ACCOUNT_EXPIRED for a `temporary_userid` that is no temporary account.
         """
+        if not self._settings.auth.password:
+            raise errors.PASSWORD_OFF()
         if not self._settings.accounts.signup:
             raise errors.SIGNUP_CLOSED()
         turn = Turn(Purpose.SIGN_UP, blocks(address)[-1])
@@ -176,7 +178,8 @@ class Accounts:
             ACCOUNTS.put(txn, (account.userid,), account)
             if client is not None:
                 lifetime = self._settings.limits.token_lifetime(account.type)
-                put_token(txn, account.userid, token, now, lifetime, client)
+                proof = Proof(utime=now)
+                put_token(txn, account.userid, token, now, lifetime, client, proof)
             return account
 
         account = await self._store.write(register)

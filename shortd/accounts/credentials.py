@@ -10,22 +10,30 @@ from __future__ import annotations
 
 from shortd.ids import token_digest
 from shortd.models.mail import MailPurpose
-from shortd.store.schema import API_KEYS, CODES, CREDENTIALS, TOKENS
+from shortd.store.schema import API_KEYS, CODES, CREDENTIALS, IDENTITIES, PASSKEYS, TOKENS
 from shortd.store.txn import Txn, WriteTxn
 
 
 def end_credentials(
-    txn: WriteTxn, userid: str, *, keep_token: str | None = None, keep_keys: bool = False
+    txn: WriteTxn,
+    userid: str,
+    *,
+    keep_token: str | None = None,
+    keep_keys: bool = False,
+    keep_identities: bool = False,
 ) -> None:
-    """Ends logins of all APIs, API keys, codes mailed for a new password, and what is known of
-    addresses.
+    """Ends logins of all APIs, API keys, passkeys, codes mailed for a new password, and what is
+    known of addresses.
 
-    `keep_token` is the one login that goes on, of who asks. API keys may be kept for somebody who
-    knew the old password; logins that were opened with them end all the same.
+    `keep_token` is the one login that goes on, of who asks. API keys and passkeys may be kept for
+    somebody who knew the old password; logins that were opened with them end all the same. So may
+    who the account is at issuers and to the proxy: for somebody it may be the only way back in.
     """
     kept = None if keep_token is None else (userid, token_digest(keep_token))
     for table in CREDENTIALS:
-        if table is API_KEYS and keep_keys:
+        if table in (API_KEYS, PASSKEYS) and keep_keys:
+            continue
+        if table is IDENTITIES and keep_identities:
             continue
         for key, row in list(table.scan(txn, (userid,))):
             if table is TOKENS and key == kept:

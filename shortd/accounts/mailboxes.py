@@ -17,13 +17,14 @@ from shortd import errors
 from shortd.accounts.accounts import ID_LENGTH, find_account, label, normalize_email
 from shortd.accounts.credentials import end_credentials
 from shortd.accounts.known_clients import Clients
+from shortd.accounts.logins import Logins
 from shortd.accounts.tokens import Login, put_token
 from shortd.clock import SECOND
 from shortd.ids import random_text
 from shortd.limits.budgets import Budgets
 from shortd.limits.owner_cache import OwnerCache
 from shortd.mail.outbox import put_mail, take_mail
-from shortd.models.accounts import Account, AccountType
+from shortd.models.accounts import Account, AccountType, PasswordHash
 from shortd.models.mail import Mail, MailPurpose
 from shortd.security.guessing import Guessing, Secret
 from shortd.security.mailed_codes import (
@@ -39,7 +40,13 @@ from shortd.security.passwords import PasswordHasher
 from shortd.settings import Settings
 from shortd.store import Store
 from shortd.store.room import Reserve
-from shortd.store.schema import ACCOUNTS, ACCOUNTS_BY_EMAIL, MAIL_HISTORIES, OUTBOX
+from shortd.store.schema import (
+    ACCOUNTS,
+    ACCOUNTS_BY_EMAIL,
+    MAIL_HISTORIES,
+    OUTBOX,
+    SECOND_FACTORS,
+)
 from shortd.store.txn import WriteTxn
 
 
@@ -55,16 +62,19 @@ class Mailboxes:
         budgets: Budgets,
         owners: OwnerCache,
         clients: Clients,
+        logins: Logins,
         random: Random,
     ) -> None:
         self._store = store
         self._limits = settings.limits
+        self._takes_passwords = settings.auth.password
         self._daily = settings.mail.per_day
         self._hasher = hasher
         self._guessing = guessing
         self._budgets = budgets
         self._owners = owners
         self._clients = clients
+        self._logins = logins
         self._random = random
 
     async def mail_verification(
@@ -101,6 +111,7 @@ class Mailboxes:
         INVALID_FIELD for what can be nobody's name; MAIL_LIMITED for a client's address that has
         asked too often, whomever for.
         """
+        self._demand_passwords()
         name = name.strip()
         if not name or not name.isprintable():
             raise errors.INVALID_FIELD(
@@ -173,6 +184,7 @@ class Mailboxes:
         """The account whose password this code may set; to be asked before any work is done for
         it. WRONG_CODE, LOGIN_LIMITED after many such, or INVALID_FIELD for what is no e-mail
         address."""
+        self._demand_passwords()
         key = (normalize_email(email).casefold(),)
 
         def try_once(txn: WriteTxn) -> tuple[Verdict, Account | None]:
@@ -187,6 +199,19 @@ class Mailboxes:
             attempt.succeed()
         return account
 
+    async def set_password(
+        self, account: Account, code: str, passwords: Sequence[str], now: int
+    ) -> None:
+        """Sets the password, and ends all logins, API keys and passkeys.
+
+        `account` is what `try_reset` answered, `passwords` the new one's derivations. WRONG_CODE
+        for whoever comes second, BUSY.
+        """
+        password = await self._hasher.hash(passwords)
+        await self._store.write(
+            lambda txn: _reset(txn, account.userid, code, password, now), Reserve.ALL
+        )
+
     async def reset_password(
         self,
         account: Account,
@@ -195,32 +220,29 @@ class Mailboxes:
         address: str,
         now: int,
         user_agent: str = "",
+        *,
+        second_factor: str | None = None,
     ) -> Login:
-        """Sets the password, ends all logins and API keys, and gives a new login to somebody at a
-        client's address.
-
-        `account` is what `try_reset` answered, `passwords` the new one's derivations. WRONG_CODE
-        for whoever comes second, BUSY.
-        """
+        """The same, with a new login for somebody at a client's address. SECOND_FACTOR_REQUIRED for
+        an account that has one, unless its code comes along; WRONG_CODE, LOGIN_LIMITED."""
+        if account.email_verified:
+            await self._logins.demand_second_factor(account, second_factor, address, now)
         password = await self._hasher.hash(passwords)
         token = random_text(self._random, ID_LENGTH)
         client = self._clients.of(address, user_agent)
 
         def reset(txn: WriteTxn) -> Account:
-            current = ACCOUNTS.get(txn, (account.userid,))
-            if current is None:
-                raise errors.WRONG_CODE()
-            verdict = use_code(txn, current, MailPurpose.RESET, code, now)
-            if verdict is not Verdict.RIGHT:
-                raise _refusal(verdict)
-            current = msgspec.structs.replace(current, password=password)
-            ACCOUNTS.put(txn, (current.userid,), current)
-            end_credentials(txn, current.userid)
+            current = _reset(txn, account.userid, code, password, now)
             lifetime = self._limits.token_lifetime(current.type)
             put_token(txn, current.userid, token, now, lifetime, client)
             return current
 
         return Login(await self._store.write(reset, Reserve.ALL), token)
+
+    def _demand_passwords(self) -> None:
+        """PASSWORD_OFF where a new one would open nothing."""
+        if not self._takes_passwords:
+            raise errors.PASSWORD_OFF()
 
     def _new_mail(self, purpose: MailPurpose, now: int, language: str = "") -> Mail:
         """A mail to nobody yet."""
@@ -234,6 +256,24 @@ class Mailboxes:
             next_utime=now,
             language=language,
         )
+
+
+def _reset(txn: WriteTxn, userid: str, code: str, password: PasswordHash, now: int) -> Account:
+    """Uses a code up for a new password. What the account has been opened with ends; so does its
+    second factor if nobody knows whose the address is: then it may be a stranger's, who signed up
+    with it."""
+    current = ACCOUNTS.get(txn, (userid,))
+    if current is None:
+        raise errors.WRONG_CODE()
+    verdict = use_code(txn, current, MailPurpose.RESET, code, now)
+    if verdict is not Verdict.RIGHT:
+        raise _refusal(verdict)
+    current = msgspec.structs.replace(current, password=password)
+    ACCOUNTS.put(txn, (current.userid,), current)
+    end_credentials(txn, current.userid)
+    if not current.email_verified:
+        SECOND_FACTORS.delete(txn, (current.userid,))
+    return current
 
 
 def _queue(txn: WriteTxn, mail: Mail, userid: str, email: str) -> None:

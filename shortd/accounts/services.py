@@ -8,14 +8,19 @@ from random import Random
 from shortd.accounts.access_tokens import AccessTokens
 from shortd.accounts.accounts import Accounts
 from shortd.accounts.api_keys import ApiKeys
+from shortd.accounts.identities import Identities
 from shortd.accounts.known_clients import Clients
+from shortd.accounts.login_links import LoginLinks
 from shortd.accounts.logins import Logins
 from shortd.accounts.mailboxes import Mailboxes
 from shortd.accounts.operators import Operators
+from shortd.accounts.passkeys import Passkeys
 from shortd.accounts.preferences import PreferencesKeeper
+from shortd.accounts.second_factors import SecondFactors
 from shortd.blocks import BlockHashes
 from shortd.limits.services import LimitServices
 from shortd.security.services import SecurityServices
+from shortd.security.tickets import Tickets
 from shortd.settings import Settings
 from shortd.store import Store
 
@@ -29,6 +34,10 @@ class AccountServices:
     mailboxes: Mailboxes
     api_keys: ApiKeys
     access_tokens: AccessTokens
+    identities: Identities
+    login_links: LoginLinks
+    factors: SecondFactors
+    passkeys: Passkeys
     preferences: PreferencesKeeper
     operators: Operators
 
@@ -49,16 +58,33 @@ def open_accounts(
     """Wires them. `hashes` names clients on the disk."""
     clients = Clients(hashes, settings.clicks.ip)
     hasher, guessing, owners = security.hasher, security.guessing, limits.owners
+    tickets = Tickets(random)
+    factors = SecondFactors(store, settings, guessing, clients, random)
+    logins = Logins(
+        store,
+        settings.limits,
+        hasher,
+        guessing,
+        clients,
+        factors,
+        tickets,
+        random,
+        takes_passwords=settings.auth.password,
+    )
     return AccountServices(
         accounts=Accounts(
             store, settings, hasher, owners, limits.holdings, clients, security.log, random
         ),
-        logins=Logins(store, settings.limits, hasher, guessing, clients, random),
+        logins=logins,
         mailboxes=Mailboxes(
-            store, settings, hasher, guessing, limits.budgets, owners, clients, random
+            store, settings, hasher, guessing, limits.budgets, owners, clients, logins, random
         ),
         api_keys=ApiKeys(store, guessing, random),
         access_tokens=AccessTokens(store, guessing, hashes, random),
+        identities=Identities(store, owners, factors, random),
+        login_links=LoginLinks(store, random),
+        factors=factors,
+        passkeys=Passkeys(store, settings, guessing, factors, tickets, random),
         preferences=PreferencesKeeper(store),
         operators=Operators(store),
     )

@@ -25,8 +25,29 @@ class Login(NamedTuple):
     token: str
 
 
+class Proof(NamedTuple):
+    """What a login is opened on, beside what every login has."""
+
+    utime: int = 0
+    """When its owner proved himself, in Unix µs; 0 if nobody knows."""
+    issuer: str = ""
+    """On whose word, by the name that the settings give the issuer; empty for nobody's."""
+    vouched: bool = False
+    """Whether it is on another's word at all."""
+
+
+OWN = Proof()
+"""Of a program that has sent the account's own credentials."""
+
+
 def put_token(
-    txn: WriteTxn, userid: str, token: str, now: int, lifetime: int, client: Client
+    txn: WriteTxn,
+    userid: str,
+    token: str,
+    now: int,
+    lifetime: int,
+    client: Client,
+    proof: Proof = OWN,
 ) -> None:
     """Keeps a new token of a client's for `lifetime` µs, and ends what is beyond
     `TOKENS_PER_ACCOUNT`."""
@@ -34,6 +55,15 @@ def put_token(
     logins.sort(key=lambda login: login[1].create_utime, reverse=True)
     for key, _ in logins[TOKENS_PER_ACCOUNT - 1 :]:
         TOKENS.delete(txn, key)
-    row = Token(userid, now, now + lifetime, client.user_agent, client.address)
+    row = Token(
+        userid,
+        now,
+        now + lifetime,
+        client.user_agent,
+        client.address,
+        proof_utime=proof.utime,
+        vouched=proof.vouched,
+        issuer=proof.issuer,
+    )
     TOKENS.put(txn, (userid, token_digest(token)), row)
     note_client(txn, userid, client.hash, now)

@@ -97,15 +97,18 @@ class Api:
                 f"{refused} Log in to one that you have: --username NAME, or --userid and --token."
             ) from None
 
-    async def log_in(self, name: str, password: str) -> Credentials:
+    async def log_in(
+        self, name: str, password: str, second_factor: str | None = None
+    ) -> Credentials:
         """A token of a registered account, whichever of the two derivations it was made with,
         and whether or not its password was composed (NFC) as it should be.
         """
+        code = {} if second_factor is None else {"second_factor": second_factor}
         for spelling in dict.fromkeys((unicodedata.normalize("NFC", password), password)):
             for derive in (pbkdf2, double_sha256):
                 login = {"username_email": name, "password": derive(spelling).hex()}
                 try:
-                    return await self.call("login", Credentials, **login)
+                    return await self.call("login", Credentials, **login, **code)
                 except Refused as refused:
                     if refused.status != 401:
                         raise

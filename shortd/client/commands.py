@@ -11,12 +11,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, aclosing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 import click
 
-from shortd.client.failures import ClientFailure, Interrupted
+from shortd.client.failures import ClientFailure, Interrupted, Refused
 from shortd.client.options import (
     Duration,
     check_code,
@@ -153,9 +154,14 @@ def send(
             # It is kept nowhere, so that a later run has another one.
             place = None
         with interruptible(goes_on=place is not None):
-            short_url = asyncio.run(
-                send_parcel(server, given, parcel, terms, place, patience, progress)
-            )
+            sending = partial(send_parcel, server, given, parcel, terms, place, patience, progress)
+            try:
+                short_url = asyncio.run(sending())
+            except Refused as refused:
+                if refused.code != "second_factor_required" or login is None:
+                    raise
+                code = ask("Code of the second factor: ", "use --userid and --token")
+                short_url = asyncio.run(sending(second_factor=code))
     click.echo(f"{short_url}#{key}" if key else short_url)
 
 
@@ -167,6 +173,7 @@ async def send_parcel(
     place: Path | None,
     patience: float,
     progress: Progress,
+    second_factor: str | None = None,
 ) -> str:
     """The short URL of what was sent from `place`; without one it cannot be gone on with."""
     from shortd.client.api import Api, Nothing
@@ -178,7 +185,7 @@ async def send_parcel(
     async with aclosing(Connection(patience, progress.note)) as connection:
         api = Api(connection, server)
         if isinstance(given, tuple):
-            credentials = await api.log_in(*given)
+            credentials = await api.log_in(*given, second_factor)
         else:
             credentials = given or await api.temporary(state)
         identity = (server, credentials.userid, place, parcel.name, *parcel.version)

@@ -22,6 +22,7 @@ def check(place: Place) -> None:
     Finds all that would keep the server from starting, and what would keep calls from ever
     succeeding; changes nothing.
     """
+    from shortd.issuers.issuers import callback_of
     from shortd.mail import Messages, transport_of
     from shortd.upkeep.settings_check import problems
 
@@ -37,6 +38,10 @@ def check(place: Place) -> None:
             "listens": f"{settings.server.host} port {settings.server.port}",
             "data": place.data_dir,
             "mail": transport_of(settings, domain),
+            **{
+                f"callback of {name}": callback_of(name, settings.pages_url)
+                for name in settings.auth.oidc.issuers
+            },
         }
     )
     click.echo("The settings are fine.")

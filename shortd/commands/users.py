@@ -52,6 +52,11 @@ def user_add(place: Place, email: str, username: str, kind: str) -> None:
     "--operator/--no-operator", default=None, help="Whether the operator's pages are its."
 )
 @click.option("--password", is_flag=True, help="Asks for a new one; logins and API keys end.")
+@click.option(
+    "--no-second-factor",
+    is_flag=True,
+    help="Removes its authenticator app, recovery codes and passkeys, which were lost.",
+)
 def user_set(
     place: Place,
     name: str,
@@ -61,13 +66,15 @@ def user_set(
     verified: bool | None,
     operator: bool | None,
     password: bool,
+    no_second_factor: bool,
 ) -> None:
     """Change an account.
 
     An account whose address is known is verified, one whose address is not is registered; custom
     ones may be either.
     """
-    if not password and {email, username, kind, verified, operator} == {None}:
+    is_asked = password or no_second_factor
+    if not is_asked and {email, username, kind, verified, operator} == {None}:
         raise click.UsageError("Say what to change, by an option.")
     place.check()
     changes = {
@@ -77,6 +84,7 @@ def user_set(
         "verified": verified,
         "operator": operator,
         "passwords": _new_password() if password else None,
+        "second_factor": False if no_second_factor else None,
     }
     act(place, "user set", user=name, changes=changes)
 
@@ -129,6 +137,37 @@ def user_api_key(
     scopes = ["read"] if read_only else ["read", "write"]
     key = {"user": name, "name": label, "scopes": scopes, "days": days}
     act(place, "user api-key", **key)
+
+
+@user.command("link", epilog=USER_HELP)
+@placed
+@click.argument("name", metavar="USER")
+@click.option("--proxy", metavar="NAME", help="Whom the proxy names in its header.")
+@click.option(
+    "--oidc",
+    nargs=2,
+    metavar="ISSUER SUBJECT",
+    help="An issuer of the settings, and who it says somebody is (sub).",
+)
+def user_link(place: Place, name: str, proxy: str | None, oidc: tuple[str, str] | None) -> None:
+    """Link an account to an issuer or the proxy.
+
+    Whom they know by that name opens it from then on.
+    """
+    if (proxy is None) is (oidc is None):
+        raise click.UsageError("Say who it is, by --proxy or by --oidc.")
+    act(place, "user link", user=name, proxy=proxy or "", oidc=oidc)
+
+
+@user.command("login-link", epilog=USER_HELP)
+@placed
+@click.argument("name", metavar="USER")
+def user_login_link(place: Place, name: str) -> None:
+    """Print an address that signs somebody in once.
+
+    It is good for 15 minutes, and works whatever [auth] says.
+    """
+    act(place, "user login-link", user=name)
 
 
 def _new_password() -> list[str]:

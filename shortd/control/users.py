@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 from shortd import errors
 from shortd.accounts.accounts import everyone
+from shortd.accounts.identities import person_of_proxy
 from shortd.clicks.statistics import day_text
 from shortd.clock import DAY
 from shortd.control.named import OneUser, account_called
 from shortd.control.noted import noted
 from shortd.control.registry import Args, act, look
 from shortd.control.wire import Rows
+from shortd.issuers import Fault, Person
+from shortd.issuers.people import Voucher
 from shortd.models.accounts import Account, AccountType, Scope
 from shortd.models.audit import Action
 from shortd.models.common import NEVER
@@ -35,6 +38,13 @@ class NewKey(OneUser, frozen=True):
     name: str
     scopes: list[Scope]
     days: float | None = None
+
+
+class LinkUser(OneUser, frozen=True):
+    proxy: str = ""
+    """Whom the proxy names."""
+    oidc: tuple[str, str] | None = None
+    """The issuer, by its name in the settings or its address, and the subject there."""
 
 
 @act("user add")
@@ -127,3 +137,29 @@ async def user_api_key(services: Services, args: NewKey) -> Rows:
     async with noted(services, Action.ADD_API_KEY, about=account, detail=detail):
         made = await services.accounts.api_keys.create(account, args.name, args.scopes, now, until)
     return [[made.key]]
+
+
+@act("user link")
+async def user_link(services: Services, args: LinkUser) -> Rows:
+    account = account_called(services.store, args.user)
+    if not account.type.is_registered:
+        raise errors.NOT_REGISTERED(field="user")
+    if args.oidc is None:
+        person, whose = person_of_proxy(args.proxy), "the proxy"
+    else:
+        name, subject = args.oidc
+        issuer = services.issuers.get(name)
+        whose = name if issuer is None else issuer.settings.issuer
+        person = Person(voucher=Voucher.ISSUER, issuer=whose, subject=subject)
+    try:
+        await services.accounts.identities.link(account, person, services.clock.now())
+    except Fault as fault:
+        raise errors.BAD_REQUEST(str(fault.kind.said)) from None
+    return [[f"{person.subject} of {whose} opens {account.userid}."]]
+
+
+@act("user login-link")
+async def user_login_link(services: Services, args: OneUser) -> Rows:
+    account = account_called(services.store, args.user)
+    link = await services.accounts.login_links.make(account, services.clock.now())
+    return [[f"{services.settings.pages_url}/-/login/link/{link}"]]

@@ -15,12 +15,20 @@ from shortd import errors
 LENGTH_BYTES = 4
 OVERHEAD_BYTES = 12 + 16
 """IV and tag."""
+BOUND_FRAME_BYTES = 1 << 20
+"""Plain bytes of each frame in our own form, but the last."""
 FREE_FRAMES = 1 << 16
 """A file may have so many frames however small, and then one for each `FRAME_BYTES`: looking
 at hundreds of millions of them would take minutes."""
 FRAME_BYTES = 16 << 10
 _BUFFER_BYTES = 4096
 """Small, since of large frames only the lengths are wanted."""
+
+
+def bound_size(filesize: int) -> int:
+    """Bytes that so many plain ones take in our own form."""
+    frames = max(1, -(-filesize // BOUND_FRAME_BYTES))
+    return filesize + frames * (LENGTH_BYTES + OVERHEAD_BYTES)
 
 
 def check_frames(paths: Sequence[Path], filesize: int) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from shortd import errors
 from shortd.models.files import Bundle, FilePart
 from shortd.store.schema import (
+    BOXES,
     BUNDLES,
     DEAD_BLOBS,
     DEAD_FILES,
@@ -76,8 +77,18 @@ def drop_file(txn: WriteTxn, filekey: str) -> None:
     if (bundle := BUNDLES.delete(txn, (filekey,))) is not None:
         rows += _bundle_bytes(bundle)
     hold(txn, gone.owner, rows=-rows, files=-freed)
+    if gone.box:
+        count_in_box(txn, gone.box, 0, -freed)
     if not _drop_parts(txn, filekey, PARTS_AT_ONCE):
         DEAD_FILES.put(txn, (filekey,), True)
+
+
+def count_in_box(txn: WriteTxn, key: str, files: int, size: int) -> None:
+    """Notes files and bytes that came to a box or went from it."""
+    box = BOXES.get(txn, (key,))
+    if box is not None:
+        counted = msgspec.structs.replace(box, files=box.files + files, held=box.held + size)
+        BOXES.put(txn, (key,), counted)
 
 
 def bury(txn: WriteTxn, filekey: str, most: int) -> bool:

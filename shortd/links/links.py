@@ -19,6 +19,7 @@ import msgspec
 from shortd import errors
 from shortd.clicks import history
 from shortd.clock import MINUTE
+from shortd.files.boxes import drop_box
 from shortd.files.manifests import drop_file
 from shortd.hosts import Hosts, ShortHost
 from shortd.hosts.destinations import Destination, refuse_blocked
@@ -35,6 +36,7 @@ from shortd.store.pace import matching_keys
 from shortd.store.room import Reserve
 from shortd.store.schema import (
     ACCOUNTS,
+    BOXES,
     COUNTS,
     LINKS,
     LINKS_BY_ID,
@@ -73,6 +75,8 @@ class NewLink(msgspec.Struct, frozen=True, gc=False):
     campaign: str = ""
     filekey: str = ""
     """The file it shares; then the destination is the file's name."""
+    box: str = ""
+    """Key of the box that it stands for; then the destination is the box's name."""
     drawn_lengths: Sequence[int] = ()
     """Lengths of the code to draw, the shortest first; none: it spells the link's id."""
     replaces: bool = True
@@ -356,8 +360,8 @@ class Links:
 
 def _row(new: NewLink, owner: str, team: str, link_id: int, code: str, utime: int) -> Link:
     terms, beside = new.terms, NO_RARE_TERMS
-    if team or new.campaign or new.password is not None:
-        beside = RareTerms(team=team, campaign=new.campaign, password=new.password)
+    if team or new.campaign or new.password is not None or new.box:
+        beside = RareTerms(team=team, campaign=new.campaign, password=new.password, box=new.box)
     return Link(
         id=link_id,
         owner=owner,
@@ -390,6 +394,8 @@ def delete_links(txn: WriteTxn, ids: Sequence[int], rows: int) -> bool:
         counts = COUNTS.get(txn, (link_id,))
         rows -= 1 + (min(counts.visits, history.ROWS_AT_ONCE) if counts else 0)
         if link is not None:
+            box = BOXES.get(txn, (link.box,)) if link.box else None
+            rows -= box.files if box else 0
             delete_link(txn, link)
         if rows <= 0:
             return False
@@ -424,6 +430,8 @@ def delete_link(txn: WriteTxn, link: Link) -> None:
     """Removes a link with its file and everything kept under its id."""
     if link.filekey:
         drop_file(txn, link.filekey)
+    if link.box:
+        drop_box(txn, link.box)
     LINKS.delete(txn, (link.host, link.code))
     history.delete(txn, link.id)
     drop_reports(txn, link.id)

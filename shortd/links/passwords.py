@@ -22,6 +22,8 @@ from shortd.security.signing import Signer
 PASSWORD_CHARACTERS = 256
 PROOF_SECONDS = 60
 """How long a proof opens its link."""
+BOX_SECONDS = 6 * 3600
+"""The same of a box's link: who sends files there proves it with each part of them."""
 
 
 class Proof(NamedTuple):
@@ -63,7 +65,7 @@ class LinkPasswords:
 
     def proof(self, link: Link, now: int) -> Proof:
         """For who has just named the password."""
-        expires = now + PROOF_SECONDS * SECOND
+        expires = now + (BOX_SECONDS if link.box else PROOF_SECONDS) * SECOND
         return Proof(expires, self._signer.sign(_name(link), expires))
 
     def is_valid(self, proof: Proof, link: Link, now: int) -> bool:

@@ -135,6 +135,12 @@ class LinkTerms:
         def change(link: Link) -> Link:
             if changes.destination is not None and link.filekey:
                 raise errors.INVALID_FIELD("A file's link leads to the file.", field="destination")
+            if changes.destination is not None and link.box:
+                raise errors.INVALID_FIELD("A box's link leads to the box.", field="destination")
+            if changes.expiration_count and link.box:
+                raise errors.INVALID_FIELD(
+                    "A box ends at a time, or when it is full.", field="expiration_count"
+                )
             if changes.password is not None:
                 rare = msgspec.structs.replace(link.rare or NO_RARE_TERMS, password=password)
                 link = msgspec.structs.replace(link, rare=rare)

@@ -7,6 +7,7 @@ Links are built from `public_url` alone, never from what a request claimed. Head
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -24,15 +25,35 @@ from shortd.clock import SECOND
 from shortd.errors import Sentence
 from shortd.languages import Language, Languages, open_languages
 from shortd.mail_addresses import mailbox_of, sender_of
-from shortd.models.mail import Mail, MailPurpose
+from shortd.models.mail import FactorChange, Mail, MailPurpose
 
 _SUBJECTS = {
     MailPurpose.VERIFY.value: Sentence("Verify your e-mail address"),
     MailPurpose.RESET.value: Sentence("Choose a new password"),
+    MailPurpose.BOX.value: Sentence("Files were sent to you"),
     MailPurpose.REPORT.value: Sentence("Visitors have reported links"),
+    MailPurpose.FACTORS.value: Sentence("How your account is opened was changed"),
     "test": Sentence("Mail from shortd works"),
 }
-
+_CHANGES = {
+    FactorChange.APP_ADDED.value: Sentence(
+        "The codes of an authenticator app are asked for from now on."
+    ),
+    FactorChange.APP_REMOVED.value: Sentence(
+        "The codes of an authenticator app are not asked for any more."
+    ),
+    FactorChange.RECOVERY_CODES.value: Sentence(
+        "New recovery codes were made; earlier ones have ended."
+    ),
+    FactorChange.PASSKEY_ADDED.value: Sentence("A passkey was added."),
+    FactorChange.PASSKEY_REMOVED.value: Sentence("A passkey was removed."),
+    FactorChange.WAY_ADDED.value: Sentence(
+        "Somebody who signs in at another service opens the account, too."
+    ),
+    FactorChange.WAY_REMOVED.value: Sentence(
+        "Somebody who signs in at another service does not open the account any more."
+    ),
+}
 _FILLED = partial(fill, width=76, break_long_words=False, break_on_hyphens=False)
 """A paragraph in lines; what has no spaces stays whole."""
 
@@ -40,10 +61,18 @@ _FILLED = partial(fill, width=76, break_long_words=False, break_on_hyphens=False
 class Messages:
     """Makes messages. `sender` is [mail] from; empty is shortd@ and the name of the server."""
 
-    def __init__(self, public_url: str, sender: str, languages: Languages | None = None) -> None:
+    def __init__(
+        self,
+        public_url: str,
+        sender: str,
+        languages: Languages | None = None,
+        pages_url: str = "",
+    ) -> None:
+        """`pages_url` is the origin of the pages, where that is another one."""
         self.domain = mail_domain(public_url)
         """What the server calls itself to other mail servers, and in a Message-ID."""
         self._public_url = public_url
+        self._pages_url = pages_url or public_url
         self._languages = languages or open_languages()
         self._sender = sender_of(sender or f"shortd@{self.domain}")
 
@@ -53,16 +82,21 @@ class Messages:
         ValueError if the address is none that mail can be sent to.
         """
         recipient = mailbox_of(mail.recipient)
-        if mail.purpose is MailPurpose.REPORT:
+        kind = mail.purpose.value
+        changes: list[Sentence] = []
+        if mail.purpose is MailPurpose.BOX:
+            link = f"{self._pages_url}/-/boxes" + (f"/{mail.code}" if mail.code else "")
+        elif mail.purpose is MailPurpose.REPORT:
             # Nothing of what a stranger has written, nor of which link.
-            link = f"{self._public_url}/-/admin/reports"
+            link = f"{self._pages_url}/-/admin/reports"
+        elif mail.purpose is MailPurpose.FACTORS:
+            link = f"{self._pages_url}/-/account/second-factor"
+            changes = [_CHANGES[change] for change in mail.code.split(",") if change in _CHANGES]
         else:
             query = urlencode({"email": recipient.addr_spec, "code": mail.code})
-            link = f"{self._public_url}/-/{mail.purpose.value}?{query}"
+            link = f"{self._public_url}/-/{kind}?{query}"
         language = self._languages.named(mail.language) or self._languages.default
-        return self._message(
-            mail.purpose.value, recipient, mail.id, mail.create_utime, link, language
-        )
+        return self._message(kind, recipient, mail.id, mail.create_utime, link, language, changes)
 
     def test(self, address: str, mail_id: str, now: int) -> EmailMessage:
         """What `shortd mail test` sends. ValueError for an address that is none."""
@@ -77,9 +111,11 @@ class Messages:
         utime: int,
         link: str,
         language: Language,
+        changes: Sequence[Sentence] = (),
     ) -> EmailMessage:
         site = self._public_url.partition("://")[2]
-        context = {"site": site, "link": link, "language": language}
+        context: dict[str, object] = {"site": site, "link": link, "language": language}
+        context["changes"] = [change.said(language.gettext) for change in changes]
         message = EmailMessage(SMTPUTF8)
         message["Subject"] = f"{_SUBJECTS[kind].said(language.gettext)} ({site})"
         message["From"] = self._sender

@@ -15,7 +15,7 @@ import msgspec
 
 from shortd.clock import DAY, HOUR, SECOND
 from shortd.models.accounts import Account
-from shortd.models.mail import Mail, MailHistory, MailPurpose, MailTraffic
+from shortd.models.mail import FactorChange, Mail, MailHistory, MailPurpose, MailTraffic
 from shortd.names import mailbox_of
 from shortd.security.mailed_codes import LIFETIME, NOBODY, is_current
 from shortd.store import Store
@@ -41,10 +41,23 @@ TIME_TO_READ = 300 * SECOND
 """µs of its code's life that a mail must still have when it is sent."""
 HOURLY = 3
 """Mails of one purpose that a mailbox may be sent: whoever asks, nobody is flooded."""
-DAILY = {MailPurpose.REPORT: 4, MailPurpose.VERIFY: 7, MailPurpose.RESET: 10}
+DAILY = {
+    MailPurpose.REPORT: 4,
+    MailPurpose.VERIFY: 7,
+    MailPurpose.FACTORS: 7,
+    MailPurpose.RESET: 10,
+    MailPurpose.BOX: 24,
+}
 """Mails of all purposes, before one of this purpose is refused: strangers who have an address
-verified leave its owner a way back into his account, and so do those who report links."""
-TRAFFIC_SHARE = {MailPurpose.REPORT: 0.5, MailPurpose.VERIFY: 0.8, MailPurpose.RESET: 1.0}
+verified leave its owner a way back into his account, and so do those who report links. What tells
+of boxes counts apart: strangers who send files take nothing from it."""
+TRAFFIC_SHARE = {
+    MailPurpose.REPORT: 0.5,
+    MailPurpose.BOX: 0.5,
+    MailPurpose.VERIFY: 0.8,
+    MailPurpose.FACTORS: 0.9,
+    MailPurpose.RESET: 1.0,
+}
 """The same of what the server may send to everybody."""
 REASON_LENGTH = 200
 TRAFFIC = ("sent",)
@@ -86,11 +99,15 @@ class Outbox:
     def is_wanted(self, mail: Mail, now: int) -> bool:
         """Whether the mail's code could still be used: there is no newer one, nobody has used
         it, and the account is there and has the address. Of reports, whether any are open, and the
-        account is still an operator's."""
+        account is still an operator's; of a change, whether it is still news."""
         with self._store.read() as txn:
             account = ACCOUNTS.get(txn, (mail.userid,))
+            if mail.purpose is MailPurpose.BOX:
+                return account is not None and is_known(account, mail.recipient)
             if mail.purpose is MailPurpose.REPORT:
                 return _is_operators(account, mail, now) and REPORTS.count(txn) > 0
+            if mail.purpose is MailPurpose.FACTORS:
+                return account is not None and _may_be_told(account, mail, now)
             return account is not None and is_current(txn, account, mail.purpose, mail.code, now)
 
     async def remove(self, mail: Mail) -> None:
@@ -133,6 +150,39 @@ def put_mail(txn: WriteTxn, mail: Mail) -> None:
     OUTBOX.put(txn, (mail.userid, mail.purpose), mail)
 
 
+def tell_change(
+    txn: WriteTxn, account: Account, change: FactorChange, mail_id: str, per_day: int, now: int
+) -> None:
+    """Queues a mail to an account's owner, if the address is known to be his, that says what of
+    his ways to sign in was changed. One that waits says it as well; none is left out for its
+    mailbox having got many: it comes later."""
+    if not account.email_verified:
+        return
+    purpose = MailPurpose.FACTORS
+    waiting = OUTBOX.get(txn, (account.userid, purpose))
+    changes = [change.value]
+    if waiting is not None and waiting.code:
+        changes = list(dict.fromkeys([*waiting.code.split(","), change.value]))
+    wait = take_mail(txn, account.email, purpose, per_day, now)
+    put_mail(
+        txn,
+        Mail(
+            id=mail_id,
+            userid=account.userid,
+            purpose=purpose,
+            recipient=account.email,
+            code=",".join(changes),
+            create_utime=now,
+            next_utime=now + wait,
+        ),
+    )
+
+
+def _may_be_told(account: Account, mail: Mail, now: int) -> bool:
+    is_news = now < mail.create_utime + LIFETIME[mail.purpose]
+    return is_news and account.email_verified and account.email == mail.recipient
+
+
 def is_waiting(txn: Txn, userid: str, purpose: MailPurpose) -> bool:
     """Whether a mail to that account for that purpose is still to be sent."""
     mail = OUTBOX.get(txn, (userid, purpose))
@@ -163,6 +213,7 @@ def take_mail(txn: WriteTxn, email: str, purpose: MailPurpose, per_day: int, now
     everything = sorted(
         utime
         for one in MailPurpose
+        if (one is MailPurpose.BOX) == (purpose is MailPurpose.BOX)
         for utime in (MAIL_HISTORIES.get(txn, (mailbox, one)) or MailHistory()).utimes
         if utime <= now
     )
@@ -173,6 +224,17 @@ def take_mail(txn: WriteTxn, email: str, purpose: MailPurpose, per_day: int, now
     if not wait:
         MAIL_HISTORIES.put(txn, (mailbox, purpose), MailHistory((*utimes, now)))
     return wait
+
+
+def last_mailed(txn: Txn, email: str, purpose: MailPurpose) -> int:
+    """When an address was last sent a mail of a purpose, or is to be; 0 for never lately."""
+    history = MAIL_HISTORIES.get(txn, (mailbox_of(email), purpose)) or MailHistory()
+    return max(history.utimes, default=0)
+
+
+def is_known(account: Account, email: str) -> bool:
+    """Whether this is the address of an account, known to be its owner's."""
+    return account.email == email and account.email_verified
 
 
 def _take_traffic(txn: WriteTxn, most: int, counts: bool, now: int) -> int:

@@ -25,6 +25,6 @@ class MailServices:
 def open_mail(store: Store, settings: Settings, clock: Clock, timeline: Timeline) -> MailServices:
     """Wires them."""
     languages = open_languages(settings.web.language, settings.web.languages)
-    messages = Messages(settings.public_url, settings.mail.sender, languages)
+    messages = Messages(settings.public_url, settings.mail.sender, languages, settings.pages_url)
     transport = transport_of(settings, messages.domain)
     return MailServices(Delivery(Outbox(store), messages, transport, clock, timeline))

@@ -77,6 +77,77 @@ class Token(msgspec.Struct, array_like=True, frozen=True):
     """From where it was opened, as `[clicks] ip` lets addresses be kept."""
     use_utime: int = 0
     """When it was last used, within an hour; 0 if not since it was opened."""
+    proof_utime: int = 0
+    """When its owner last proved himself again; 0 if not since it was opened."""
+    vouched: bool = False
+    """Whether it was opened on another's word, an issuer's, who asks for factors of his own."""
+    issuer: str = ""
+    """Whose word, by the name that the settings give the issuer; empty for none."""
+
+
+class Identity(msgspec.Struct, array_like=True, frozen=True):
+    """Who an account is at an issuer, or to the proxy: whoever that is may open it."""
+
+    userid: str
+    digest: bytes
+    """SHA-256 of the three below: a subject may be longer than a key of the database."""
+    voucher: str
+    """"oidc" or "proxy"."""
+    issuer: str
+    """As it calls itself; empty for the proxy."""
+    subject: str
+    called: str
+    """What its owner may know it by: the address or name there when it was last used."""
+    create_utime: int
+    use_utime: int = 0
+    """When it was last used, within an hour; 0 if never."""
+
+
+class LoginLink(msgspec.Struct, array_like=True, frozen=True):
+    """A link by which the operator lets somebody in, once."""
+
+    digest: bytes
+    """SHA-256 of its secret."""
+    until: int
+    """Unix µs."""
+
+
+class Passkey(msgspec.Struct, array_like=True, frozen=True):
+    """A WebAuthn credential that opens an account by itself."""
+
+    id: str
+    """By which its owner names it."""
+    userid: str
+    credential: bytes
+    """Attested credential data (WebAuthn 6.5.1): model, credential id and public key."""
+    digest: bytes
+    """SHA-256 of the credential id, which is longer than a key of the database may be."""
+    name: str
+    create_utime: int
+    counter: int = 0
+    """Signatures so far, as far as the authenticator counts them."""
+    use_utime: int = 0
+    """When it was last used; 0 if never."""
+    doubt_utime: int = 0
+    """When its counter went back, as a copy's does: it has opened nothing since. 0 if never."""
+
+
+class SecondFactor(msgspec.Struct, array_like=True, frozen=True):
+    """What an account has to prove beside its password, and what passkeys know it by."""
+
+    handle: bytes
+    """The account in the eyes of authenticators: random, and told to nobody else."""
+    secret: bytes = b""
+    """Of the codes of an authenticator app; empty for none."""
+    create_utime: int = 0
+    """Since when there is one."""
+    step: int = -1
+    """The latest time step whose code was used: none before it is good any more."""
+    recovery: tuple[bytes, ...] = ()
+    """Digests of the recovery codes that are left."""
+    waiting: bytes = b""
+    """A secret that is being set up, and no code has come for yet."""
+    waiting_utime: int = 0
 
 
 class Theme(StrEnum):

@@ -88,7 +88,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 class RareTerms(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What few links have, apart from what each row has, so that plain rows stay small: terms, as
-    `Terms` tells them, and the link's place and password."""
+    `Terms` tells them, and the link's place, password and box."""
 
     team: str = ""
     """Id of the team it belongs to; empty: its owner's own team."""
@@ -110,6 +110,8 @@ class RareTerms(msgspec.Struct, array_like=True, frozen=True, gc=False):
     note: str = ""
     barred: bool = False
     """The operator has turned it off, and nobody else can turn it on."""
+    box: str = ""
+    """Key of the box that visits are shown; then the link's `url` is the box's name."""
 
     @property
     def unique_window(self) -> int:
@@ -146,6 +148,11 @@ class Link(msgspec.Struct, array_like=True, frozen=True, gc=False):
     def location(self) -> str:
         """The Location header of its own destination."""
         return self.ascii_url or self.url
+
+    @property
+    def box(self) -> str:
+        """Key of the box that it stands for; empty if it is none's."""
+        return self.rare.box if self.rare is not None else ""
 
     @property
     def terms(self) -> Terms:
@@ -185,8 +192,8 @@ _rare_values = attrgetter(*_RARE)
 
 
 def rare_terms(terms: Terms, beside: RareTerms = NO_RARE_TERMS) -> RareTerms | None:
-    """What a row keeps of terms apart, with the place and the password of `beside`; None if that
-    comes to nothing."""
+    """What a row keeps of terms apart, with the place, the password and the box of `beside`; None
+    if that comes to nothing."""
     values = _rare_values(terms)
     if beside is NO_RARE_TERMS and values == _PLAIN:
         return None

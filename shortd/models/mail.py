@@ -8,12 +8,29 @@ import msgspec
 
 
 class MailPurpose(StrEnum):
-    """What a mailed code is good for."""
+    """What a mailed code is good for, or what a mail without one tells."""
 
     VERIFY = "verify"
     RESET = "reset"
+    BOX = "box"
+    """Something came into a box: there is no code, but the id of its link, or nothing for several.
+    """
     REPORT = "report"
     """None at all: it tells an operator that a link was reported."""
+    FACTORS = "factors"
+    """That ways to sign in came or went."""
+
+
+class FactorChange(StrEnum):
+    """What a mail of the purpose `FACTORS` tells."""
+
+    APP_ADDED = "app_added"
+    APP_REMOVED = "app_removed"
+    RECOVERY_CODES = "recovery_codes"
+    PASSKEY_ADDED = "passkey_added"
+    PASSKEY_REMOVED = "passkey_removed"
+    WAY_ADDED = "way_added"
+    WAY_REMOVED = "way_removed"
 
 
 class MailedCode(msgspec.Struct, array_like=True, frozen=True):
@@ -39,7 +56,7 @@ class Mail(msgspec.Struct, array_like=True, frozen=True):
     recipient: str
     code: str
     """In the clear until the mail is delivered; empty once it is given up, and in one that has
-    none."""
+    none. Of the purpose `FACTORS` it is the changes that it tells, with commas between."""
     create_utime: int
     next_utime: int
     """When to try next."""

@@ -39,6 +39,9 @@ class Secret(StrEnum):
     """The present one, of who wants to change it."""
     API_KEY = "api_key"
     MAILED_CODE = "mailed_code"
+    SECOND_FACTOR = "second_factor"
+    """A code of an app, or a recovery code, of who has proved his password."""
+    PASSKEY = "passkey"
     LINK_PASSWORD = "link_password"
     FILE_CHALLENGE = "file_challenge"
 
@@ -47,6 +50,7 @@ MESSAGES = {
     Secret.LINK_PASSWORD: errors.Sentence("Too many wrong passwords; wait and try again."),
     Secret.FILE_CHALLENGE: errors.Sentence("Too many wrong passwords; wait and try again."),
     Secret.MAILED_CODE: errors.Sentence("Too many wrong codes; wait and try again."),
+    Secret.SECOND_FACTOR: errors.Sentence("Too many wrong codes; wait and try again."),
 }
 
 

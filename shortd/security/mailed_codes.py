@@ -24,7 +24,9 @@ CODE_BYTES = 16
 LIFETIME = {
     MailPurpose.VERIFY: DAY,
     MailPurpose.RESET: 3600 * SECOND,
+    MailPurpose.FACTORS: DAY,
     MailPurpose.REPORT: DAY,
+    MailPurpose.BOX: DAY,
 }
 """µs for which a code is good, or a mail without one worth sending."""
 MAX_ATTEMPTS = 10

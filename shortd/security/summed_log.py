@@ -24,6 +24,10 @@ MOST_ADDRESSES = 1 << 14
 
 LOGIN_FAILED = "login_failed"
 LOGIN_LIMITED = "login_limited"
+SIGN_IN_FAILED = "sign_in_failed"
+"""By an issuer or the proxy."""
+HEADER_IGNORED = "proxy_header_ignored"
+"""One that only a proxy may send came from somebody else."""
 SIGNED_UP = "signed_up"
 """Events, as they stand in the log."""
 

@@ -185,6 +185,10 @@ async def _serve(settings: Settings, signals: Signals, settings_file: Path | Non
         data=str(settings.data_dir.absolute()),
         mail=str(services.mail.delivery.transport),
     )
+    for issuer in services.issuers.values():
+        log.info(
+            "issuer", name=issuer.name, issuer=issuer.settings.issuer, callback=issuer.callback
+        )
     try:
         await _run_with(
             server.serve(sockets=listeners),

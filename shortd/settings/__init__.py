@@ -6,22 +6,28 @@ It must never guess: a setting that is not understood stops the start.
 from __future__ import annotations
 
 from shortd.settings.settings import (
+    AuthSettings,
     ClickSettings,
+    IssuerSettings,
     Limits,
     LimitSettings,
     LinkSettings,
     PluginSettings,
+    ProxyAuthSettings,
     ServerSettings,
     Settings,
     WebSettings,
 )
 
 __all__ = [
+    "AuthSettings",
     "ClickSettings",
+    "IssuerSettings",
     "LimitSettings",
     "Limits",
     "LinkSettings",
     "PluginSettings",
+    "ProxyAuthSettings",
     "ServerSettings",
     "Settings",
     "WebSettings",

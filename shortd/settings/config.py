@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import ada_url
 import msgspec
 
+from shortd.settings.auth_checks import auth_problems
 from shortd.settings.config_checks import CHECKS, base_url
 from shortd.settings.config_reader import ConfigError, Reader, StructType, Text, source_of
 from shortd.settings.settings import Settings, WebSettings
@@ -34,14 +35,19 @@ class Given(NamedTuple):
     table: dict[str, Any]
     file: Path | None
 
-    def origin(self, name: str) -> str:
-        """Where a setting of this dotted name was set: variable, option or file; "" if nowhere."""
+    def value(self, name: str) -> object:
+        """What a setting of this dotted name was set to; None if it was not."""
         value: object = self.table
         for key in name.split("."):
             if not isinstance(value, dict) or key not in value:
-                return ""
+                return None
             value = value[key]
-        return source_of(value) or str(self.file or "")
+        return value
+
+    def origin(self, name: str) -> str:
+        """Where a setting of this dotted name was set: variable, option or file; "" if nowhere."""
+        value = self.value(name)
+        return "" if value is None else source_of(value) or str(self.file or "")
 
     def located(self, problem: str) -> str:
         """A problem that a check found later, with where its setting was set before it."""
@@ -130,6 +136,8 @@ def settings_of(given: Given) -> Settings:
         taken.add(_netloc(url))
     if web.url and _netloc(web.url) in taken:
         reader.report("web.url", "is a short host; leave it empty, or name another one", web.url)
+    for name, problem in auth_problems(settings.auth):
+        reader.report(name, problem, given.value(name))
     reader.stop_at_problems()
     return settings
 

@@ -17,6 +17,14 @@ from shortd.mail_addresses import sender_of
 from shortd.settings.config_reader import Check, at_home
 
 _NUMERIC = re.compile(r"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]+|[0-9]+)){0,3}", re.IGNORECASE)
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]{1,64}", re.ASCII)
+_TAKEN_HEADERS = frozenset(
+    {
+        *("authorization", "connection", "content-length", "content-type", "cookie", "forwarded"),
+        *("host", "origin", "referer", "transfer-encoding", "user-agent", "x-forwarded-for"),
+        *("x-forwarded-host", "x-forwarded-proto", "sec-fetch-site", "accept-language"),
+    }
+)
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
 
 
@@ -143,6 +151,54 @@ def prefix(text: str) -> str:
     return text
 
 
+def issuer(text: str) -> str:
+    """The address of an OpenID Connect issuer. It stays as it is: it is compared to the letter."""
+    problem = ValueError("expected an https address without query, such as https://id.example.org")
+    try:
+        url = urlsplit(text)
+        host, _ = url.hostname, url.port
+    except ValueError as error:
+        raise problem from error
+    if (
+        url.scheme not in ("https", "http")
+        or not host
+        or "@" in url.netloc
+        or not text.isascii()
+        or not text.isprintable()
+        or any(character in text for character in " ?#\\")
+    ):
+        raise problem
+    if url.scheme == "http" and not _is_loopback(host):
+        raise ValueError("http is for this machine alone; give the issuer an https address")
+    return text
+
+
+def allowed(text: str) -> str:
+    """Who may sign in by an issuer."""
+    kind, _, value = text.partition(":")
+    if kind not in ("group", "domain", "email") or not value.strip() or value != value.strip():
+        raise ValueError("expected group:NAME, domain:example.org or email:somebody@example.org")
+    if kind != "group" and (("@" in value) is not (kind == "email")):
+        raise ValueError("expected group:NAME, domain:example.org or email:somebody@example.org")
+    return text
+
+
+def trusted_header(text: str) -> str:
+    """The name of a header that says who somebody is; empty for none."""
+    if text and not _HEADER.fullmatch(text):
+        raise ValueError("expected the name of a header, such as Remote-User")
+    if text.lower() in _TAKEN_HEADERS:
+        raise ValueError("this header says something else; expected one such as Remote-User")
+    return text
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 def _ascii_name(text: str) -> str | None:
     try:
         name = text if text.isascii() else text.encode("idna").decode()
@@ -154,6 +210,11 @@ def _ascii_name(text: str) -> str | None:
 CHECKS: dict[str, Check] = {
     "public_url": base_url,
     "hosts": base_url,
+    "auth.oidc.*.issuer": issuer,
+    "auth.oidc.*.allow": allowed,
+    "auth.proxy.header": trusted_header,
+    "auth.proxy.email": trusted_header,
+    "auth.proxy.from": network,
     "clicks.geoip_db": folder_or_file,
     "files.handover_prefix": prefix,
     "plugins.dir": folder_or_file,
@@ -165,4 +226,4 @@ CHECKS: dict[str, Check] = {
     "mail.smtp_url": smtp_url,
     "mail.from": sender,
 }
-"""By the dotted name of the setting; of a list, each item is checked."""
+"""By the dotted name of the setting, where * is any one name; of a list, each item is checked."""

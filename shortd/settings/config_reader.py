@@ -60,9 +60,9 @@ class _Unusable(ValueError):
 class Reader:
     """Reads Structs out of tables.
 
-    `file` is where values come from that are not `Text`. `checks`, by dotted name, are told
-    what their setting holds (each item, of a list), and return it in the form to keep or raise
-    ValueError.
+    `file` is where values come from that are not `Text`. `checks`, by dotted name (* is any one
+    part of it), are told what their setting holds (each item, of a list), and return it in the
+    form to keep or raise ValueError.
     """
 
     def __init__(self, file: Path | None = None, checks: Mapping[str, Check] | None = None) -> None:
@@ -73,7 +73,8 @@ class Reader:
         """Dotted names of all settings of what is read."""
 
     def read(self, kind: type[StructType], table: object, path: str = "") -> StructType:
-        """The table as a `kind`. A field named "*" takes the tables that have no field.
+        """The table as a `kind`. A field named "*" takes the tables that have no field, read as
+        its Structs if it has those.
 
         Raises ConfigError with everything reported so far.
         """
@@ -120,7 +121,7 @@ class Reader:
                 except _Unusable as problem:
                     self.report(at + problem.where, problem.message, value)
             elif rest is not None and isinstance(value, dict):
-                values.setdefault(rest.name, {})[key] = value
+                values.setdefault(rest.name, {})[key] = self._table(rest, value, at)
             else:
                 self._report_unknown(at, key, fields, value)
         for key, field in fields.items():
@@ -135,12 +136,22 @@ class Reader:
             self.report(path, str(error), table)
             return None
 
+    def _table(self, rest: FieldInfo, value: dict[str, Any], path: str) -> object:
+        kind = get_args(rest.type)[1]
+        is_known = isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+        return self._section(kind, None, value, path) if is_known else value
+
+    def _check(self, path: str) -> Check | None:
+        parts = path.split(".")
+        names = (path, *(".".join([*parts[:i], "*", *parts[i + 1 :]]) for i in range(len(parts))))
+        return next((self._checks[name] for name in names if name in self._checks), None)
+
     def _value(self, field: FieldInfo, value: object, path: str) -> Any:
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
             base = field.default if isinstance(field.default, msgspec.Struct) else None
             return self._section(field.type, base, value, path)
         converted = _convert(field.type, value)
-        check = self._checks.get(path)
+        check = self._check(path)
         if check is None:
             return converted
         if not isinstance(converted, tuple):

@@ -90,6 +90,56 @@ class AccountSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of the database and of the disk, for all temporary accounts."""
 
 
+class IssuerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[auth.oidc.NAME]: an OpenID Connect issuer whose people may sign in here."""
+
+    issuer: Annotated[str, Meta(min_length=1)]
+    """As it calls itself, to the letter; https, or http on loopback."""
+    client_id: Annotated[str, Meta(min_length=1, max_length=256)]
+    client_secret: Annotated[str, Meta(max_length=1024)] = ""
+    """Empty for a public client. Never log or show it."""
+    name: Annotated[str, Meta(max_length=64)] = ""
+    """On the button; empty for the table's own."""
+    allow: tuple[str, ...] = ()
+    """Each `group:NAME`, `domain:NAME` or `email:ADDRESS`; one that fits is enough. Empty is
+    everybody whom the issuer lets in."""
+    groups_claim: Annotated[str, Meta(min_length=1, max_length=128)] = "groups"
+    create: bool = False
+    """Whether who has no account gets one."""
+    link_by_email: bool = False
+    """Whether a verified address opens the account that has it."""
+
+
+class IssuersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[auth.oidc]: a table for each issuer."""
+
+    issuers: dict[str, IssuerSettings] = msgspec.field(default_factory=dict, name="*")
+    """By their names here, in the order of their buttons."""
+
+
+class ProxyAuthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[auth.proxy]: a proxy that has asked people who they are, and names them in a header."""
+
+    header: str = "Remote-User"
+    email: str = "Remote-Email"
+    """Empty for none: then nobody without an account gets one."""
+    peers: tuple[str, ...] = msgspec.field(default=(), name="from")
+    """Networks whose connections are believed; empty is off."""
+    create: bool = False
+
+
+class AuthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[auth]: by which ways people sign in on the pages."""
+
+    password: bool = True
+    auto: str = ""
+    """The issuer that the sign-in leads straight to; empty for none."""
+    second_factor: Literal["off", "operators", "all"] = "off"
+    """Who has to have one beside a password."""
+    oidc: IssuersSettings = msgspec.field(default_factory=IssuersSettings)
+    proxy: ProxyAuthSettings = ProxyAuthSettings()
+
+
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One section under [limits]. Capacities in weight units, rates in weight units a second.
 
@@ -220,6 +270,8 @@ class WebSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     share: Literal["open", "key", "password"] = "open"
     """Who can open a shared file unless its sender chooses otherwise: whoever has the link; the
     same, with the file encrypted and its key in the link; whoever knows a password."""
+    boxes: bool = True
+    """Whether who has signed up may have boxes, into which others send files."""
     reports: bool = True
     """Whether visitors may report links to the operators."""
     language: str = "en"
@@ -252,6 +304,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     server: ServerSettings = ServerSettings()
     storage: StorageSettings = StorageSettings()
     accounts: AccountSettings = AccountSettings()
+    auth: AuthSettings = msgspec.field(default_factory=AuthSettings)
     limits: LimitSettings = LimitSettings()
     links: LinkSettings = LinkSettings()
     clicks: ClickSettings = ClickSettings()

@@ -17,6 +17,7 @@ HIDDEN = "***"
 
 # Before a host stand a user and his password; as far as the last "@", as a password may have any.
 _USER = re.compile(r"(?<=://)\S*@")
+_OWN_SECRET = re.compile(r"auth\.oidc\..*\.client_secret")
 # Of settings of plugins, which are anybody's: what their names tell.
 _SECRET = re.compile(r"pass|secret|token|key|auth|credential|cookie|salt|seed|pin$|webhook", re.I)
 
@@ -46,7 +47,8 @@ def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Dotted names, and what is no table. The tables of plugins come by themselves."""
     if isinstance(value, msgspec.Struct):
         fields = {f.encode_name: getattr(value, f.name) for f in msgspec.structs.fields(value)}
-        fields.pop("*", None)
+        tables = fields.pop("*", {})
+        fields |= {key: one for key, one in tables.items() if isinstance(one, msgspec.Struct)}
     elif isinstance(value, dict):
         fields = value
     else:
@@ -71,6 +73,8 @@ def _harmless(name: str, value: Any) -> Any:
 
 
 def _hidden(name: str, value: Any) -> Any:
+    if _OWN_SECRET.fullmatch(name):
+        return HIDDEN if value else value
     if name.startswith("plugins.") and _SECRET.search(name.removeprefix("plugins.")):
         return HIDDEN if value else value
     return value

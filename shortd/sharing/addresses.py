@@ -41,12 +41,16 @@ class FileAddress(msgspec.Struct, frozen=True):
     signature: str
     """Proves the rest."""
     is_for_head: bool = False
+    filekey: str = ""
+    """Of a file that came into the box of the link; empty for the one that the link shares."""
 
     @property
     def path(self) -> str:
         """The address, below any host of this server."""
         link = self.link
         assert link is not None, "it was made by `FileAddresses.of`"
+        if self.filekey:
+            return f"/-/files/{self.filekey}?{self.query}"
         room = "bundles" if self.file.entries else "files"
         return f"/-/{room}/{link.filekey}?{self.query}"
 
@@ -54,7 +58,8 @@ class FileAddress(msgspec.Struct, frozen=True):
     def query(self) -> str:
         """What stands behind the path, and behind those of a bundle's files."""
         assert self.link is not None, "it was made by `FileAddresses.of`"
-        return f"link={self.link.id}&expires={self.expires}&signature={self.signature}"
+        name = "box" if self.filekey else "link"
+        return f"{name}={self.link.id}&expires={self.expires}&signature={self.signature}"
 
     def is_over(self, now: int) -> bool:
         """Whether it is too late to begin a download."""
@@ -86,11 +91,19 @@ class FileAddresses:
         signature = self._signer.sign(_name(link.filekey, link.id, for_head), expires)
         return FileAddress(link, file, expires, signature, for_head)
 
+    def of_received(self, link: Link, filekey: str, file: File, now: int) -> FileAddress:
+        """An address for a file in the box of a link, for the box's owner."""
+        expires = now + ADDRESS_SECONDS * SECOND
+        signature = self._signer.sign(_name_in_box(filekey, link.id), expires)
+        return FileAddress(link, file, expires, signature, filekey=filekey)
+
     def read(self, filekey: str, query: Mapping[str, str], now: int) -> FileAddress:
         """An address of ours, over or not. ADDRESS_EXPIRED for any other; NOT_FOUND if its link is
         not what it was, or gives nobody anything.
         """
         expires, signature = _number(query.get("expires", "")), query.get("signature", "")
+        if "box" in query:
+            return self._in_box(filekey, _number(query["box"]), expires, signature)
         if "link" not in query:
             return self._from_before(filekey, expires, signature)
         link_id = _number(query["link"])
@@ -108,6 +121,16 @@ class FileAddresses:
             raise errors.NOT_FOUND()
         return FileAddress(link, decision.file, expires, signature, for_head)
 
+    def _in_box(self, filekey: str, link_id: int, expires: int, signature: str) -> FileAddress:
+        """The address of a file in a box, which has to be in it still."""
+        if not self._signer.verify(_name_in_box(filekey, link_id), expires, signature):
+            raise errors.ADDRESS_EXPIRED()
+        with self._store.read() as txn:
+            link, file = LINKS_BY_ID.get(txn, (link_id,)), FILES.get(txn, (filekey,))
+        if link is None or file is None or not link.box or file.box != link.box:
+            raise errors.NOT_FOUND()
+        return FileAddress(link, file, expires, signature, filekey=filekey)
+
     def _from_before(self, filekey: str, expires: int, signature: str) -> FileAddress:
         """An address that was given out before an upgrade made them name links."""
         if not self._signer.verify(filekey, expires, signature):
@@ -121,6 +144,10 @@ class FileAddresses:
 def _name(filekey: str, link_id: int, for_head: bool) -> str:
     """What is signed beside the time."""
     return f"{filekey}:{link_id}:HEAD" if for_head else f"{filekey}:{link_id}"
+
+
+def _name_in_box(filekey: str, link_id: int) -> str:
+    return f"{filekey}:box:{link_id}"
 
 
 def _number(text: str) -> int:

@@ -164,7 +164,9 @@ class Files:
 
         def begin(txn: WriteTxn) -> None:
             _must_exist(txn, account)
-            if len(list(UPLOADS_BY_OWNER.keys(txn, (account.userid,)))) >= OPEN_UPLOADS:
+            # Those that others send into boxes have bounds of their own.
+            begun = UPLOADS_BY_OWNER.rows(txn, (account.userid,))
+            if sum(not row.box for _, row in begun) >= OPEN_UPLOADS:
                 raise errors.QUOTA_EXCEEDED("You have too many unfinished uploads.")
             UPLOADS.put(txn, (filekey,), upload)
 
@@ -380,7 +382,8 @@ def _check_bundle(bundle: Bundle | None, filesize: int) -> None:
 
 def _own(txn: Txn, account: Account, filekey: str, now: int) -> Upload:
     upload = UPLOADS.get(txn, (filekey,))
-    if upload is None or upload.owner != account.userid or upload.expiration_utime <= now:
+    is_own = upload is not None and upload.owner == account.userid and not upload.box
+    if upload is None or not is_own or upload.expiration_utime <= now:
         raise errors.UPLOAD_NOT_FOUND(field="filekey")
     return upload
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
+from shortd.blocks import BlockHashes
 from shortd.clicks.services import ClickServices
 from shortd.files.blobs import Blobs
 from shortd.limits.services import LimitServices
@@ -14,8 +15,10 @@ from shortd.security.secrets import secret
 from shortd.security.signing import Signer
 from shortd.settings import Settings
 from shortd.sharing.addresses import FileAddresses
+from shortd.sharing.boxes import Boxes
 from shortd.sharing.continuations import Continuations
 from shortd.sharing.files import Files
+from shortd.sharing.incoming import Incoming
 from shortd.sharing.unlocking import Unlocking
 from shortd.store import Store
 from shortd.visits import Visits
@@ -26,6 +29,8 @@ class SharingServices:
     """Files as links."""
 
     files: Files
+    boxes: Boxes
+    incoming: Incoming
     addresses: FileAddresses
     unlocking: Unlocking
     continuations: Continuations
@@ -39,6 +44,7 @@ async def open_sharing(
     clicks: ClickServices,
     links: Links,
     visits: Visits,
+    hashes: BlockHashes,
     random: Random,
 ) -> SharingServices:
     """Wires them."""
@@ -47,6 +53,8 @@ async def open_sharing(
     addresses = FileAddresses(store, visits, signer)
     return SharingServices(
         files=Files(store, blobs, links, settings.limits, limits.holdings, random),
+        boxes=Boxes(store, links, settings.limits, random, enabled=settings.web.boxes),
+        incoming=Incoming(store, blobs, settings, limits.holdings, hashes, random),
         addresses=addresses,
         unlocking=Unlocking(visits, clicks, guessing, addresses),
         continuations=Continuations(visits, clicks.sightings, limits.budgets, limits.owners),

@@ -17,6 +17,8 @@ from shortd.models.teams import Role
 from shortd.store.schema import (
     ACCOUNTS,
     API_KEYS,
+    BOX_ITEMS,
+    BOXES,
     BUNDLES,
     CAMPAIGNS,
     COUNTS,
@@ -32,11 +34,15 @@ from shortd.store.schema import (
     GRANTS,
     HOLDINGS,
     HOSTS,
+    IDENTITIES,
     LINK_TRACKERS,
     LINKS,
     LINKS_BY_ID,
+    LOGIN_LINKS,
     MEMBERS,
+    PASSKEYS,
     REPORTS,
+    SECOND_FACTORS,
     STORED_BYTES,
     TABLES,
     TEAMS,
@@ -74,6 +80,7 @@ def faults(txn: Txn, blobs: Mapping[str, int] | None = None) -> Iterator[str]:
             yield f"a report is of link {link_id}, which does not exist"
     yield from _team_faults(txn)
     yield from _file_faults(txn)
+    yield from _box_faults(txn)
     yield from _holding_faults(txn)
     if blobs is not None:
         for (filekey, number), part in FILE_PARTS.scan(txn):
@@ -109,6 +116,15 @@ def _team_faults(txn: Txn) -> Iterator[str]:
     for userid in {key[0] for table in (API_KEYS, GRANTS) for key, _ in table.scan(txn)}:
         if ACCOUNTS.get(txn, (userid,)) is None:
             yield "API keys or v1 logins belong to no account"
+    for userid in {key[0] for table in (PASSKEYS, SECOND_FACTORS) for key, _ in table.scan(txn)}:
+        if ACCOUNTS.get(txn, (userid,)) is None:
+            yield "passkeys or a second factor belong to no account"
+    for userid in {key[0] for table in (IDENTITIES, LOGIN_LINKS) for key, _ in table.scan(txn)}:
+        if ACCOUNTS.get(txn, (userid,)) is None:
+            yield "linked sign-ins or links to sign in belong to no account"
+    for (userid, _), _ in PASSKEYS.scan(txn):
+        if SECOND_FACTORS.get(txn, (userid,)) is None:
+            yield "passkeys lack what authenticators know their account by"
 
 
 def _place_faults(txn: Txn, link: Link, rare: RareTerms) -> Iterator[str]:
@@ -132,7 +148,7 @@ def _file_faults(txn: Txn) -> Iterator[str]:
         if filekey in owners:
             yield f"{filekey} is both a file and an upload"
         owners[filekey] = file.owner
-        if links[filekey] != 1:
+        if links[filekey] != 1 and not file.box:
             yield f"file {filekey} has {links[filekey]} links"
     for filekey in sorted(links.keys() - {filekey for (filekey,), _ in FILES.scan(txn)}):
         yield f"a link shares {filekey}, which is no file"
@@ -170,6 +186,39 @@ def _file_faults(txn: Txn) -> Iterator[str]:
             yield f"an account stores {stored[userid]} bytes and is charged with {size}"
         if ACCOUNTS.get(txn, (userid,)) is None:
             yield "bytes are charged to an account that does not exist"
+
+
+def _box_faults(txn: Txn) -> Iterator[str]:
+    """Boxes, their links, and what is in them."""
+    links = Counter(link.box for _, link in LINKS.scan(txn) if link.box)
+    # Of a deleted link, what can be undone has the box.
+    links.update(row.link.box for _, row in FORMER_LINKS.scan(txn) if not row.fields)
+    files: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for (key, serial), item in BOX_ITEMS.scan(txn):
+        file = FILES.get(txn, (item.filekey,))
+        files[key] += 1
+        if file is None or file.box != key:
+            yield f"item {serial} of box {key} has no file"
+    shared = Counter(file.box for _, file in FILES.scan(txn) if file.box)
+    for key in sorted(shared.keys() | files.keys()):
+        if shared[key] != files[key]:
+            yield f"box {key} has {files[key]} items and {shared[key]} files"
+    boxes = {row.box for _, row in UPLOADS.scan(txn) if row.box} | files.keys() | links.keys()
+    of_box = {key: row.box for (key,), row in UPLOADS.scan(txn)}
+    of_box |= {key: row.box for (key,), row in FILES.scan(txn)}
+    for (filekey, _), part in FILE_PARTS.scan(txn):
+        sizes[of_box.get(filekey, "")] += part.size
+    for (key,), box in BOXES.scan(txn):
+        boxes.discard(key)
+        if links[key] != 1:
+            yield f"box {key} has {links[key]} links"
+        if (box.files, box.held) != (files[key], sizes[key]):
+            yield f"box {key} counts other files or bytes than are in it"
+        if ACCOUNTS.get(txn, (box.owner,)) is None:
+            yield f"box {key} belongs to no account"
+    for key in sorted(boxes - {""}):
+        yield f"there is no box {key}, but something of it"
 
 
 def _holding_faults(txn: Txn) -> Iterator[str]:

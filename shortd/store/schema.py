@@ -15,8 +15,12 @@ from shortd.models.accounts import (
     ApiKey,
     Grant,
     GrantToken,
+    Identity,
     KnownClient,
+    LoginLink,
+    Passkey,
     Preferences,
+    SecondFactor,
     Token,
 )
 from shortd.models.audit import AuditEntry
@@ -30,7 +34,7 @@ from shortd.models.clicks import (
     Sighting,
     Visit,
 )
-from shortd.models.files import Bundle, File, FilePart, Upload
+from shortd.models.files import Box, BoxItem, Bundle, File, FilePart, Upload
 from shortd.models.limits import Balance, Holding
 from shortd.models.links import FormerLink, Link, LinkTracker
 from shortd.models.mail import Mail, MailedCode, MailHistory, MailTraffic
@@ -111,6 +115,28 @@ def change_holding(txn: WriteTxn, key: str, rows: int, files: int) -> None:
 
 TOKENS: Table[tuple[str, bytes], Token] = Table("tokens", Key(TEXT, Fixed(32)), Token)
 """By (userid, SHA-256 of the token): one prefix holds all logins of an account."""
+
+IDENTITIES_BY_DIGEST: Index[tuple[bytes], Identity] = Index(
+    "identities_by_digest", Key(Fixed(32)), lambda row: (row.digest,)
+)
+IDENTITIES: Table[tuple[str, bytes], Identity] = Table(
+    "identities", Key(TEXT, Fixed(32)), Identity, (IDENTITIES_BY_DIGEST,)
+)
+"""Who accounts are at issuers and to the proxy, by (userid, digest)."""
+
+LOGIN_LINKS: Table[tuple[str], LoginLink] = Table("login_links", Key(TEXT), LoginLink)
+"""By userid: an account's newest."""
+
+PASSKEYS_BY_CREDENTIAL: Index[tuple[bytes], Passkey] = Index(
+    "passkeys_by_credential", Key(Fixed(32)), lambda row: (row.digest,)
+)
+PASSKEYS: Table[tuple[str, str], Passkey] = Table(
+    "passkeys", Key(TEXT, TEXT), Passkey, (PASSKEYS_BY_CREDENTIAL,)
+)
+"""By (userid, id)."""
+
+SECOND_FACTORS: Table[tuple[str], SecondFactor] = Table("second_factors", Key(TEXT), SecondFactor)
+"""By userid; none for an account that never set one up."""
 
 PREFERENCES: Table[tuple[str], Preferences] = Table("preferences", Key(TEXT), Preferences)
 """By userid; none for an account that never chose anything."""
@@ -275,6 +301,12 @@ LINKS_BY_CAMPAIGN: Index[tuple[str, int, int], Link] = Index(
     Key(TEXT, U64, U64),
     lambda row: (row.rare.campaign, row.utime, row.id) if row.rare and row.rare.campaign else None,
 )
+LINKS_WITH_BOX: Index[tuple[str, int, int], Link] = Index(
+    "links_with_box",
+    Key(TEXT, U64, U64),
+    lambda row: (row.owner, row.utime, row.id) if row.rare and row.rare.box else None,
+)
+"""Boxes, by whose they are."""
 LINKS_PER_TEAM: Count[tuple[str], Link] = Count(
     "links_per_team",
     Key(TEXT),
@@ -300,7 +332,10 @@ LINKS: Table[tuple[int, str], Link] = Table(
     "links",
     LINK_KEY,
     Link,
-    (LINKS_BY_ID, LINKS_BY_OWNER, LINKS_BY_TEAM, LINKS_BY_MEMBER, LINKS_BY_CAMPAIGN),
+    (
+        *(LINKS_BY_ID, LINKS_BY_OWNER, LINKS_BY_TEAM, LINKS_BY_MEMBER, LINKS_BY_CAMPAIGN),
+        LINKS_WITH_BOX,
+    ),
     counts=(LINKS_PER_TEAM, LINKS_PER_CAMPAIGN),
     sizes=Sizes(lambda row: row.owner, hold, _trackers_of),
     watched=True,
@@ -343,11 +378,14 @@ REPORT_MAILS: Table[tuple[int], int] = Table("report_mails", Key(U64), int)
 UPLOADS_BY_OWNER: Index[tuple[str, str], Upload] = Index(
     "uploads_by_owner", Key(TEXT, TEXT), lambda row: (row.owner, row.filekey)
 )
+UPLOADS_BY_BOX: Index[tuple[str, str], Upload] = Index(
+    "uploads_by_box", Key(TEXT, TEXT), lambda row: (row.box, row.filekey) if row.box else None
+)
 UPLOADS: Table[tuple[str], Upload] = Table(
     "uploads",
     Key(TEXT),
     Upload,
-    (UPLOADS_BY_OWNER,),
+    (UPLOADS_BY_OWNER, UPLOADS_BY_BOX),
     sizes=Sizes(lambda row: row.owner, hold),
 )
 """Files that are still coming, by filekey."""
@@ -368,6 +406,14 @@ FILE_PARTS: Table[tuple[str, int], FilePart] = Table(
 )
 """By (filekey, part number), of uploads and files alike."""
 
+BOXES: Table[tuple[str], Box] = Table(
+    "boxes", Key(TEXT), Box, sizes=Sizes(lambda row: row.owner, hold)
+)
+"""What others may send to an owner, by the key that the box's link has."""
+
+BOX_ITEMS: Table[tuple[str, int], BoxItem] = Table("box_items", Key(TEXT, U64), BoxItem)
+"""What came, by (key of the box, serial): each has a row among the files."""
+
 DEAD_BLOBS: Table[tuple[str], bool] = Table("dead_blobs", Key(TEXT), bool)
 """Blobs that no part refers to any more, by name. They are deleted from disk after the
 transaction that put them here, and then from here."""
@@ -382,7 +428,8 @@ SECRETS: Table[tuple[str], bytes] = Table("secrets", Key(TEXT), bytes)
 """`("file_addresses",)`: the key that signs download addresses. `("plugins",)`: what each plugin's
 own secret is derived from. `("visitors",)`: the key under which visitors are known again.
 `("link_passwords",)`: the key that signs what a link's password opens. `("clients",)`: the key
-under which addresses of clients are stored."""
+under which addresses of clients are stored. `("flows",)`: the key that signs sign-ins under way at
+issuers."""
 
 COUNTS: Table[tuple[int], Counts] = Table("counts", Key(U64), Counts)
 """By link id. Has a link's latest day and newest visits as well, as `clicks.history` keeps them."""
@@ -418,7 +465,16 @@ AUDIT: Table[tuple[int, int], AuditEntry] = Table("audit", Key(U64, U32), AuditE
 """What operators did, by (time in µs, number among those of that time): oldest first.
 `upkeep.audit` writes it, nobody else. Names in it outlive the accounts that had them."""
 
-CREDENTIALS: tuple[Table[Any, Any], ...] = (TOKENS, GRANTS, API_KEYS, CODES, KNOWN_CLIENTS)
+CREDENTIALS: tuple[Table[Any, Any], ...] = (
+    TOKENS,
+    GRANTS,
+    API_KEYS,
+    IDENTITIES,
+    LOGIN_LINKS,
+    PASSKEYS,
+    CODES,
+    KNOWN_CLIENTS,
+)
 """What opens an account beside its password, or makes opening it easier, each under the account's
 userid. `accounts.credentials` ends them together."""
 
@@ -429,6 +485,10 @@ TABLES: tuple[Table[Any, Any], ...] = (
     ACCOUNTS,
     HOLDINGS,
     TOKENS,
+    IDENTITIES,
+    LOGIN_LINKS,
+    PASSKEYS,
+    SECOND_FACTORS,
     PREFERENCES,
     KNOWN_CLIENTS,
     CODES,
@@ -454,6 +514,8 @@ TABLES: tuple[Table[Any, Any], ...] = (
     FILES,
     BUNDLES,
     FILE_PARTS,
+    BOXES,
+    BOX_ITEMS,
     DEAD_BLOBS,
     DEAD_FILES,
     STORED_BYTES,

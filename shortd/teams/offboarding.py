@@ -14,6 +14,7 @@ from itertools import islice
 
 import msgspec
 
+from shortd.files.boxes import give_box
 from shortd.files.manifests import give_file
 from shortd.links import delete_links
 from shortd.links.access import in_team, own_team_id
@@ -170,6 +171,8 @@ def inherit(txn: WriteTxn, team: str, leaving: str, heir: str) -> None:
 def _give(txn: WriteTxn, link: Link, team: str, heir: str) -> None:
     if link.filekey:
         give_file(txn, link.filekey, heir)
+    if link.box:
+        give_box(txn, link.box, heir)
     rare = in_team(link.rare, heir, team)
     LINKS.put(txn, (link.host, link.code), msgspec.structs.replace(link, owner=heir, rare=rare))
 

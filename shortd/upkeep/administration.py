@@ -7,6 +7,7 @@ unlocked.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
@@ -14,6 +15,7 @@ from shortd import errors
 from shortd.accounts import normalize_email, normalize_username
 from shortd.accounts.credentials import end_credentials
 from shortd.accounts.mailboxes import verified
+from shortd.accounts.second_factors import clear as clear_factors
 from shortd.limits.owner_cache import OwnerCache
 from shortd.models.accounts import Account, AccountType
 from shortd.names import folded
@@ -38,6 +40,8 @@ class Changes(msgspec.Struct, frozen=True):
     locked: bool | None = None
     operator: bool | None = None
     """Whether the operator's pages are its. Its logins end as it becomes one."""
+    second_factor: Literal[False] | None = None
+    """False removes its app, recovery codes and passkeys: for who has lost them."""
 
 
 _VERIFIED_BY_TYPE = {AccountType.REGISTERED: False, AccountType.VERIFIED: True}
@@ -88,7 +92,8 @@ class Administration:
             old = ACCOUNTS.get(txn, (userid,))
             if old is None:
                 raise errors.ACCOUNT_NOT_FOUND()
-            if not old.type.is_registered and new.keys() - {"locked"}:
+            has_more = new.keys() - {"locked"} or changes.second_factor is False
+            if not old.type.is_registered and has_more:
                 raise errors.NOT_REGISTERED(
                     "The %(type)s account can only be locked.", type=old.type
                 )
@@ -107,7 +112,9 @@ class Administration:
                 end_credentials(txn, userid)
             elif account.operator and not old.operator:
                 # Who holds a login of old did not open it for this.
-                end_credentials(txn, userid, keep_keys=True)
+                end_credentials(txn, userid, keep_keys=True, keep_identities=True)
+            if changes.second_factor is False:
+                clear_factors(txn, userid)
             ACCOUNTS.put(txn, (userid,), account)
             return account
 

@@ -47,6 +47,7 @@ from shortd.store.schema import (
     MAIL_HISTORIES,
     OUTBOX,
     PREFERENCES,
+    SECOND_FACTORS,
     SIGHTINGS_BY_END,
     TOKENS,
     UPLOADS_BY_OWNER,
@@ -213,6 +214,7 @@ def drop_account(txn: WriteTxn, userid: str) -> None:
     for bucket in (api_key(userid), link_key(userid)):
         BALANCES.delete(txn, (bucket,))
     PREFERENCES.delete(txn, (userid,))
+    SECOND_FACTORS.delete(txn, (userid,))
     account = ACCOUNTS.get(txn, (userid,))
     if account is not None:
         holdings.end(txn, account)

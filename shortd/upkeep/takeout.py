@@ -19,24 +19,30 @@ from shortd.clicks import history
 from shortd.clicks.clicks import Clicks
 from shortd.clicks.rollups import counts_of
 from shortd.clicks.statistics import day_text
+from shortd.files.boxes import items_of
 from shortd.hosts import Hosts
 from shortd.links.access import own_team_id
 from shortd.links.sheets import Sheets
 from shortd.models.accounts import Account
+from shortd.models.files import BoxItem
 from shortd.models.links import Link
 from shortd.store import Store
 from shortd.store.schema import (
     API_KEYS,
     AUDIT,
+    BOXES,
     BUNDLES,
     CAMPAIGNS_BY_TEAM,
     COUNTS,
     DOMAINS_BY_TEAM,
     FILES,
+    IDENTITIES,
     LINKS_BY_ID,
     LINKS_BY_OWNER,
     MEMBERS_BY_ACCOUNT,
+    PASSKEYS,
     PREFERENCES,
+    SECOND_FACTORS,
     TEAM_TRACKERS_BY_TEAM,
     TEAMS,
     TOKENS,
@@ -136,8 +142,19 @@ class Takeout:
             yield _row("preferences", preferences)
         for _, token in TOKENS.scan(txn, (userid,)):
             yield _row("login", token, without=("userid",))
+        for _, identity in IDENTITIES.scan(txn, (userid,)):
+            yield _row("identity", identity, without=("userid", "digest"))
         for _, key in API_KEYS.scan(txn, (userid,)):
             yield _row("api_key", key, without=("userid", "digest"))
+        for _, passkey in PASSKEYS.scan(txn, (userid,)):
+            yield _row("passkey", passkey, without=("userid", "credential", "digest", "counter"))
+        factor = SECOND_FACTORS.get(txn, (userid,))
+        if factor is not None and factor.secret:
+            yield {
+                "type": "second_factor",
+                "create_utime": factor.create_utime,
+                "recovery_codes": len(factor.recovery),
+            }
         for _, member in MEMBERS_BY_ACCOUNT.rows(txn, (userid,)):
             joined = TEAMS.get(txn, (member.team,))
             yield _row("member", member) | {"team_name": joined.name if joined else ""}
@@ -179,6 +196,11 @@ class Takeout:
         if bundle is not None:
             entries = [msgspec.structs.asdict(entry) for entry in bundle.entries]
             yield {"type": "bundle", "filekey": link.filekey, "entries": entries}
+        box = BOXES.get(txn, (link.box,)) if link.box else None
+        if box is not None:
+            yield _row("box", box, without=("owner", "public_key")) | {"link": link.id}
+            for serial, item in items_of(txn, link.box):
+                yield _of_item(txn, item) | {"link": link.id, "id": serial}
         live = self._clicks.live(txn, link.id)
         if live.count or live.count_qr:
             yield _row("counts", live) | {"link": link.id}
@@ -221,6 +243,15 @@ class Takeout:
             if start >= stop:
                 break
             await asyncio.sleep(0)
+
+
+def _of_item(txn: Txn, item: BoxItem) -> Row:
+    """What came into a box; of an encrypted file no more than its size."""
+    file = FILES.get(txn, (item.filekey,))
+    without = ("owner", "challenge", "signature", "box")
+    described = {} if file is None else _row("file", file, without=without)
+    kept = _row("box_item", item, without=("sender_key", "label"))
+    return described | kept
 
 
 def _row(kind: str, row: msgspec.Struct, *, without: Sequence[str] = ()) -> Row:

@@ -24,6 +24,8 @@ class Outcome(Enum):
     """A plugin's page, which leads on."""
     FILE = "file"
     """On to the file's download, or to the page that unlocks it."""
+    BOX = "box"
+    """The page on which files are sent to the link's owner."""
     PROTECTED = "protected"
     """The page that asks for the link's password."""
     HIDDEN = "hidden"
@@ -37,6 +39,7 @@ _ALIVE = (
     Outcome.REDIRECT,
     Outcome.INTERSTITIAL,
     Outcome.FILE,
+    Outcome.BOX,
     Outcome.PROTECTED,
     Outcome.HIDDEN,
 )

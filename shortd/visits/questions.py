@@ -165,7 +165,8 @@ class EndedByClicks(Question):
         self._clicks = clicks
 
     def decide(self, case: Case) -> Decision | None:
-        if case.fallback is not None or not case.link.expiration_count:
+        # A box has limits of its own: who sends comes more than once.
+        if case.fallback is not None or not case.link.expiration_count or case.rare.box:
             return None
         has_ended = self._clicks.are_used_up(case.txn, case.link)
         case.note(self.asks, "yes" if has_ended else "no")
@@ -232,6 +233,21 @@ class Protected(Question):
         return 0 if link.rare is not None and link.rare.password is not None else ALWAYS
 
 
+class ReceivesFiles(Question):
+    """A box's link leads to the page where its owner is sent something."""
+
+    asks = "is it a box"
+
+    def decide(self, case: Case) -> Decision | None:
+        if not case.rare.box:
+            return None
+        case.note(self.asks, "yes")
+        return Decision(Outcome.BOX, case.link, case.owner, weight=case.weight)
+
+    def silent_until(self, link: Link, owner: Owner, now: int) -> int:
+        return 0 if link.box else ALWAYS
+
+
 class ShownToVisitor(Question):
     """What works a limited number of times is kept for who comes to use it."""
 
@@ -276,6 +292,7 @@ def all_questions(clicks: Clicks, budgets: Budgets) -> tuple[Question, ...]:
         Affordable(budgets),
         LeadsElsewhere(),
         Protected(),
+        ReceivesFiles(),
         ShownToVisitor(),
         SharesFile(),
     )

@@ -107,7 +107,8 @@ def stored_answer(
     services, asked = services_of(request), request.headers
     is_get = request.method == "GET"
     kind, headers = presentation(file)
-    if services.visits.visits.is_listed(link):
+    # A file in a box is its owner's alone.
+    if not file.box and services.visits.visits.is_listed(link):
         headers.remove(NO_INDEX)
     chosen = plan(
         file.stored_size,
@@ -156,7 +157,7 @@ def late(request: AnyRequest, address: FileAddress) -> Answer:
     """
     services, link = services_of(request), address.link
     is_encrypted = address.file.encryption is not Encryption.NONE
-    if request.method != "GET" or is_encrypted or link is None:
+    if request.method != "GET" or is_encrypted or link is None or address.filekey:
         raise errors.ADDRESS_EXPIRED()
     here = services.visits.heads.of(request.scope["headers"]).host
     location = f"/{link.code}" if here == link.host else services.hosts.short_url(link)
@@ -175,14 +176,16 @@ def later(answer: Answer) -> ASGIApp:
 def presentation(file: File) -> tuple[bytes, list[tuple[bytes, bytes]]]:
     """A file's Content-Type, and the headers that keep it harmless."""
     essence = file.filetype.partition(";")[0].strip().lower()
-    shown = file.encryption is Encryption.NONE and (essence in SHOWN or essence == _TEXT)
+    is_plain = file.encryption is Encryption.NONE
+    # Of what strangers have sent, nothing is ever shown on our origin.
+    shown = is_plain and not file.box and (essence in SHOWN or essence == _TEXT)
     kind = file.filetype.encode() or OCTETS
     if file.encryption is not Encryption.NONE:
         kind = OCTETS
     elif essence == _TEXT and not parse_options_header(file.filetype)[1].get("charset"):
         kind += b"; charset=utf-8"
     return kind, [
-        (b"content-disposition", disposition(file.filename, attachment=not shown)),
+        (b"content-disposition", disposition(file.filename or "file", attachment=not shown)),
         (b"content-security-policy", _SHOWN_POLICY if shown else b"sandbox"),
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"no-referrer"),

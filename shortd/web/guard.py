@@ -16,16 +16,20 @@ from litestar.enums import HttpMethod
 
 from shortd import errors
 from shortd.hosts import PAGES_HOST
+from shortd.web import session
 from shortd.web.answers import NO_STORE, Answer
 from shortd.web.routing import AnyRequest, response, services_of
 
 FORM_BYTES = 64 << 10
 """Of a body, unless its handler asks for more."""
 _SAFE = ("GET", "HEAD")
+_BEFORE_ALL = (session.SECOND_FACTOR, session.CONFIRM, session.LOGIN, "/-/logout", "/-/look")
+"""Addresses for who still has to set up a second factor."""
 
 
 def check(request: AnyRequest) -> None:
-    """FOREIGN_FORM unless a page of ours has sent this, NOT_FOUND where no pages stand.
+    """FOREIGN_FORM unless a page of ours has sent this, NOT_FOUND where no pages stand;
+    SECOND_FACTOR_REQUIRED.
 
     `Sec-Fetch-Site` decides where browsers send it, on https and on this machine; else `Origin`;
     for a GET over plain http, which comes with neither, the origin of `Referer`.
@@ -44,6 +48,7 @@ def check(request: AnyRequest) -> None:
         is_ours = False
     if not is_ours:
         raise errors.FOREIGN_FORM()
+    _demand_second_factor(request)
 
 
 def check_secret(request: AnyRequest) -> None:
@@ -63,6 +68,7 @@ def at_home(request: AnyRequest) -> Response[bytes] | None:
     A name that is none of ours is let through: many a proxy passes the one that it knows us by.
     """
     if is_at_home(request):
+        _demand_second_factor(request)
         return None
     query = request.scope["query_string"].decode("latin-1")
     path = (request.scope.get("raw_path") or b"/").decode("latin-1").partition("?")[0]
@@ -88,6 +94,16 @@ def only_elsewhere(request: AnyRequest) -> None:
 def own_origin(request: AnyRequest) -> str:
     """The origin of our pages, as browsers spell it."""
     return _origin_of(services_of(request).hosts.pages.base_url)
+
+
+def _demand_second_factor(request: AnyRequest) -> None:
+    """SECOND_FACTOR_REQUIRED for who has to set one up before he does anything else here."""
+    factors = services_of(request).accounts.factors
+    if not factors.are_demanded or request.url.path.startswith(_BEFORE_ALL):
+        return
+    found = session.current(request)
+    if found is not None:
+        factors.demand(found.account, found.token)
 
 
 def _is_here(request: AnyRequest, origin: str, own: str) -> bool:

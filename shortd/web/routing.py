@@ -10,7 +10,7 @@ from litestar.enums import HttpMethod
 from litestar.types import HTTPScope
 
 from shortd.services import Services
-from shortd.web.answers import Answer
+from shortd.web.answers import JSON_HEADERS, NO_STORE, Answer
 
 AnyRequest = Request[object, object, State]
 look = partial(route, http_method=[HttpMethod.GET, HttpMethod.HEAD])
@@ -27,6 +27,11 @@ def response(answer: Answer) -> Response[bytes]:
     # Not as `media_type`, to which Litestar would add a second charset.
     headers = {name.decode(): value.decode() for name, value in answer.headers}
     return Response(answer.body, status_code=answer.status, headers=headers)
+
+
+def sent_json(text: str) -> Response[bytes]:
+    """A JSON document that is written already, not to be cached."""
+    return response(Answer(200, [*JSON_HEADERS, NO_STORE], text.encode()))
 
 
 def attachment_headers(media_type: str, name: str) -> dict[str, str]:

@@ -27,6 +27,8 @@ from shortd.settings import Settings
 from shortd.web.routing import AnyRequest, services_of
 
 LOGIN = "/-/login"
+CONFIRM = "/-/account/confirm"
+SECOND_FACTOR = "/-/account/second-factor"
 LONGEST = 400 * DAY
 """µs that browsers keep a cookie at most (RFC 6265bis 5.5)."""
 BACK = frozenset(
@@ -40,6 +42,7 @@ anywhere, nor files, nor what plugins have."""
 
 _VALUE = re.compile(r"([A-Za-z0-9]{32})(?:\.([A-Za-z0-9]{32}))?", re.ASCII)
 _STATE = "shortd_session"
+_NAMED = "shortd_named"
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -48,6 +51,8 @@ class Session(msgspec.Struct, frozen=True):
     account: Account
     token: str | None = None
     """In the clear; None for a temporary account, which has none."""
+    proxied: bool = False
+    """Whether a proxy says who it is, at every request, and no cookie does."""
 
     @property
     def temporary(self) -> bool:
@@ -87,6 +92,22 @@ def registered(request: AnyRequest) -> Session:
 def become(request: AnyRequest, login: Login) -> None:
     """From here on the request is that of who has just signed in."""
     request.scope["state"][_STATE] = Session(login.account, login.token)
+
+
+def enter(scope: HTTPScope, account: Account, token: str) -> None:
+    """The request is that of whom a proxy in front has named."""
+    scope.setdefault("state", {})[_STATE] = Session(account, token, proxied=True)
+
+
+def name_in_vain(scope: HTTPScope, name: str) -> None:
+    """A proxy in front has named somebody whom no account is linked to."""
+    scope.setdefault("state", {})[_NAMED] = name
+
+
+def named(request: AnyRequest) -> str:
+    """Whom a proxy has named so; empty for nobody."""
+    name: str = request.scope["state"].get(_NAMED, "")
+    return name
 
 
 def start(request: AnyRequest, answer: Response[bytes], login: Login) -> Response[bytes]:
@@ -133,6 +154,11 @@ def sign_in_address(request: AnyRequest) -> str:
     return LOGIN if wanted == "/" else f"{LOGIN}?{urlencode({'next': wanted})}"
 
 
+def confirm_address(wanted: str) -> str:
+    """Of the page where who is signed in proves himself once more, and goes on from there."""
+    return f"{CONFIRM}?{urlencode({'next': wanted})}"
+
+
 def cookie_name(settings: Settings) -> str:
     """Browsers take the longer one from a secure origin alone, for all of it, from itself."""
     return "__Host-shortd" if is_secure(settings) else "shortd"
@@ -149,6 +175,9 @@ def _read(request: AnyRequest) -> Session | None:
 
 def of_scope(services: Services, scope: HTTPScope) -> Session | None:
     """Whose request this is, before there is a request of Litestar's."""
+    entered: Session | None = scope.get("state", {}).get(_STATE)
+    if entered is not None:
+        return entered
     sent = b"; ".join(value for name, value in scope["headers"] if name == b"cookie")
     return opened(services, parse_cookie(sent.decode("latin-1")))
 

@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import urlencode
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from shortd.accounts.identities import person_of_proxy
 from shortd.models.mail import MailPurpose
 from shortd.store import schema
 from shortd.store.schema import CODES, CREDENTIALS, KNOWN_CLIENTS, OUTBOX, TABLES
 from shortd.store.table import Table
-from shortd.testing import RunningApp
+from shortd.testing import RunningApp, open_app
 from shortd.upkeep.administration import Changes
 from tests.api.v2.people import PASSWORD, double_sha256
+from tests.authenticator import Authenticator
+from tests.conftest import GENEROUS
 from tests.teams.people import Colleague, Newcomer
+from tests.web.account.test_passkeys import add
 from tests.web.surfer import Surfer, derived
 
 OLD, NEW = double_sha256(PASSWORD), double_sha256("Another 1")
 STRANGER = "203.0.113.66"
 
+OWN = "http://localhost:8080"
+"""Where browsers have passkeys."""
+
 Opens = Callable[[], bool]
 """Whether a credential still does."""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[RunningApp]:
+    with open_app(tmp_path / "data", environ={**GENEROUS, "SHORTD_PUBLIC_URL": OWN}) as running:
+        yield running
 
 
 def v1(app: RunningApp, path: str, body: object, token: str = "") -> httpx.Response:
@@ -41,7 +56,7 @@ def v2_login(ann: Colleague) -> Opens:
 
 
 def web_session(ann: Colleague) -> Opens:
-    surfer = Surfer(ann.app)
+    surfer = Surfer(ann.app, OWN)
     assert surfer.sign_in("ann").status_code == 303
     return lambda: surfer.is_in()
 
@@ -78,6 +93,33 @@ def key_at_sqwish(ann: Colleague) -> Opens:
     return lambda: ann.app.get(f"/shorten.json?{query}").status_code == 200
 
 
+def passkey(ann: Colleague) -> Opens:
+    key, surfer = Authenticator(OWN), Surfer(ann.app, OWN)
+    assert surfer.sign_in("ann").status_code == 303
+    assert add(surfer, key).status_code == 303
+    passkeys = ann.app.services.accounts.passkeys
+
+    def opens() -> bool:
+        asked = json.loads(passkeys.request_options(ann.app.clock.now()))
+        form = {"credential": key.sign(asked)}
+        return Surfer(ann.app, OWN).send("/-/login/passkey", form).status_code == 303
+
+    return opens
+
+
+def identity(ann: Colleague) -> Opens:
+    identities = ann.app.services.accounts.identities
+    person = person_of_proxy(f"ann {uuid4()}")
+    ann.do(identities.link(ann.account, person, ann.now))
+    return lambda: identities.account_of(person) is not None
+
+
+def login_link(ann: Colleague) -> Opens:
+    links = ann.app.services.accounts.login_links
+    link = ann.do(links.make(ann.account, ann.now))
+    return lambda: links.is_good(link, ann.app.clock.now())
+
+
 def mailed_code(ann: Colleague) -> Opens:
     code = ann.app.run(_forgotten(ann))
 
@@ -103,6 +145,9 @@ MAKERS: dict[str, list[Callable[[Colleague], Opens]]] = {
     "tokens": [v2_login, web_session],
     "grants": [v1_access_token, v1_refresh_token],
     "api_keys": [key_at_v1, key_at_sqwish],
+    "identities": [identity],
+    "login_links": [login_link],
+    "passkeys": [passkey],
     "codes": [mailed_code],
     "known_clients": [known_client],
 }
@@ -123,10 +168,12 @@ OTHERS = {
     *("grant_tokens", "teams", "members", "invitations", "campaigns", "team_trackers"),
     *("link_trackers", "domains", "links", "dead_links", "uploads", "files", "file_parts"),
     *("dead_files", "dead_blobs", "stored_bytes", "secrets", "counts", "day_stats", "visits"),
-    *("sightings", "balances", "preferences", "former_links", "audit"),
+    *("sightings", "balances", "preferences", "former_links", "audit", "second_factors"),
     *("blocked_patterns", "reports", "report_mails"),
+    *("boxes", "box_items", "bundles"),
 }
-"""Tables that open no account. `grant_tokens` mean nothing without their grant."""
+"""Tables that open no account. `grant_tokens` mean nothing without their grant; a second factor
+asks for more."""
 
 
 def test_every_table_is_a_credentials_or_none() -> None:
@@ -170,14 +217,14 @@ def changed(ann: Colleague) -> None:
 
 
 def changed_on_the_page(ann: Colleague) -> None:
-    surfer = Surfer(ann.app)
+    surfer = Surfer(ann.app, OWN)
     surfer.sign_in("ann")
     form = derived("password", PASSWORD) | derived("password_new", "Another 1")
     assert surfer.send("/-/account/password", {**form, "end_keys": "on"}).status_code == 303
 
 
 def signed_out_everywhere(ann: Colleague) -> None:
-    surfer = Surfer(ann.app)
+    surfer = Surfer(ann.app, OWN)
     surfer.sign_in("ann")
     form = {"end_keys": "on"}
     assert surfer.send("/-/account/sessions/end-all", form).status_code == 303

@@ -25,7 +25,7 @@ class Shelf:
     userid: str
     token: str
 
-    def call(self, name: str, **inputs: Any) -> dict[str, Any]:
+    def call(self, name: str, /, **inputs: Any) -> dict[str, Any]:
         return self.site.call(name, userid=self.userid, token=self.token, **inputs)
 
     def refusal(self, name: str, **inputs: Any) -> str:

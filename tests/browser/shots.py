@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import secrets
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from pyotp import TOTP
 
 from tests.browser.conftest import ARGUMENTS, light_chromium
 from tests.browser.operating import ADMIN_PAGES, report_refused
 from tests.browser.parts import show_parts
-from tests.browser.shelf import filled_shelf, filled_team, new_shelf
+from tests.browser.shelf import Shelf, filled_shelf, filled_team, new_shelf
 from tests.bundles import new_bundle
 from tests.conftest import GENEROUS
 from tests.server_process import ServerProcess
@@ -31,7 +34,9 @@ SIZES = ((1280, 860), (360, 780))
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 LONG = "https://example.org/campaigns/2026/autumn/landing?utm_source=flyer&utm_medium=print"
 
-Open = Callable[["Page", ServerProcess], None]
+FACTORS = "/-/account/second-factor"
+
+Open = Callable[["Page", ServerProcess], object]
 """Brings a fresh tab to its page."""
 
 
@@ -121,6 +126,43 @@ def key_made(tab: Page, site: ServerProcess) -> None:
         tab.locator("#made").wait_for()
 
 
+def app_begun(tab: Page, site: ServerProcess) -> str:
+    """The secret of an authenticator app that is being set up."""
+    of_newcomer(FACTORS)(tab, site)
+    tab.locator("[action$='second-factor/app'] button").click()
+    return tab.locator("#secret").inner_text().replace(" ", "")
+
+
+def recovery_codes(tab: Page, site: ServerProcess) -> None:
+    tab.locator("#code").fill(TOTP(app_begun(tab, site)).now())
+    tab.locator("[action$='app/code'] button").click()
+    tab.locator("#codes").wait_for()
+
+
+def code_refused(tab: Page, site: ServerProcess) -> None:
+    """Behind the password of an account with an app."""
+    name, password = secrets.token_hex(4), "Password 1"
+    tab.goto(f"{site.url}/-/signup?next={FACTORS}", wait_until="networkidle")
+    tab.locator("#email").fill(f"{name}@example.org")
+    tab.locator("#username").fill(name)
+    tab.locator("#password_new").fill(password)
+    tab.locator("#password_again").fill(password)
+    tab.locator("main .go").click()
+    tab.locator("[action$='second-factor/app'] button").click()
+    secret = tab.locator("#secret").inner_text().replace(" ", "")
+    tab.locator("#code").fill(TOTP(secret).now())
+    tab.locator("[action$='app/code'] button").click()
+    tab.locator("#codes").wait_for()
+    tab.context.clear_cookies()
+    tab.goto(f"{site.url}/-/login", wait_until="networkidle")
+    tab.locator("#name").fill(name)
+    tab.locator("#password").fill(password)
+    tab.locator("main .go").click()
+    tab.locator("#code").fill("000000")
+    tab.locator("main .go").click()
+    tab.get_by_role("alert").wait_for()
+
+
 def selected(tab: Page, site: ServerProcess) -> None:
     signed_in("/-/dashboard")(tab, site)
     if tab.viewport_size and tab.viewport_size["width"] > 720:
@@ -192,6 +234,63 @@ def share_queue(tab: Page, site: ServerProcess) -> None:
     tab.locator("#file").set_input_files([file])  # type: ignore[arg-type]
 
 
+POINT = "BGsX0fLhLEJH-Lzm5WOkQPJ3A32BLeszoPShOUXYmMKWT-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"
+"""A point of P-256: its generator."""
+
+
+def boxes(tab: Page, site: ServerProcess) -> None:
+    shelf = new_shelf(site)
+    _box(shelf, "Invoices and receipts of the whole autumn of 2026, each with its number")
+    box = shelf.call("create_box", name="Votes", public_key=POINT)["entry"]
+    shelf.call("close_box", shorturl=box["shorturl"])
+    shelf.enter(tab.context)
+    tab.goto(f"{site.url}/-/boxes")
+
+
+def box_of_owner(*, sealed: bool = False) -> Open:
+    """The page of a box; of an encrypted one, without its key."""
+
+    def open_page(tab: Page, site: ServerProcess) -> None:
+        shelf = new_shelf(site)
+        entry = _box(shelf, "Votes", public_key=POINT if sealed else None)
+        shelf.enter(tab.context)
+        tab.goto(f"{site.url}/-/boxes/{entry['id']}")
+
+    return open_page
+
+
+def box_of_sender(**terms: object) -> Open:
+    """The page on which files are sent."""
+
+    def open_page(tab: Page, site: ServerProcess) -> None:
+        note = "Please number the invoices.\nEach as a file of its own."
+        entry = _box(new_shelf(site), "Invoices", note=note, types=[".pdf", "image/*"], **terms)
+        tab.goto(entry["shorturl"])
+        name = "example.org-minutes-of-the-meeting-of-20-November-2026-corrected.pdf"
+        file = {"name": name, "mimeType": "application/pdf", "buffer": bytes(2400)}
+        tab.locator("#file").set_input_files([file])  # type: ignore[arg-type]
+        tab.locator("#send").click()
+        tab.locator(".file [data-ready]:visible").wait_for()
+        other = {"name": "x.txt", "mimeType": "text/plain", "buffer": b"x"}
+        tab.locator("#file").set_input_files([other])  # type: ignore[arg-type]
+
+    return open_page
+
+
+def _box(shelf: Shelf, name: str, **terms: object) -> dict[str, Any]:
+    entry: dict[str, Any] = shelf.call("create_box", name=name, **terms)["entry"]
+    if terms.get("public_key") is None:
+        path = f"/-/box/{entry['shorturl'].rpartition('/')[2]}"
+        body = (
+            b'--x\r\nContent-Disposition: form-data; name="note"\r\n\r\nAs we said.\r\n'
+            b'--x\r\nContent-Disposition: form-data; name="file"; filename="a-long-name-of-a-file'
+            b'-with-everything-that-was-said-on-20-November-2026.pdf"\r\n\r\nx\r\n--x--\r\n'
+        )
+        headers = {"Content-Type": "multipart/form-data; boundary=x"}
+        urllib.request.urlopen(urllib.request.Request(shelf.site.url + path, body, headers)).close()
+    return entry
+
+
 def bundle(tab: Page, site: ServerProcess) -> None:
     names = ["readme.txt", *(f"photos/2026/IMG_{number:04}.jpg" for number in range(70))]
     entry = new_bundle(site, {name: bytes(2400) for name in names}, filename="Summer 2026")
@@ -206,6 +305,11 @@ PAGES: Mapping[str, Open] = {
     "new": at("/-/new?url=https%3A%2F%2Fexample.org%2F&title=Hello&tag=print"),
     "share": at("/-/share"),
     "share-queue": share_queue,
+    "boxes": boxes,
+    "box": box_of_owner(),
+    "box-sealed": box_of_owner(sealed=True),
+    "box-sent": box_of_sender(),
+    "box-sent-sealed": box_of_sender(public_key=POINT),
     "tools": at("/-/tools"),
     "keyboard": at("/-/keyboard"),
     "not-found": at("/nosuch"),
@@ -222,9 +326,16 @@ PAGES: Mapping[str, Open] = {
     "login-refused": login_refused,
     "signup": at("/-/signup"),
     "forgot": at("/-/forgot"),
+    "login-link-old": at("/-/login/link/old"),
     "logout": of_newcomer("/-/logout"),
+    "signed-out": at("/-/logout/done"),
+    "confirm": of_newcomer("/-/account/confirm?next=/-/account"),
     "account": of_newcomer("/-/account"),
     "account-refused": account_refused,
+    "second-factor": of_newcomer(FACTORS),
+    "second-factor-app": app_begun,
+    "second-factor-codes": recovery_codes,
+    "code-refused": code_refused,
     "keys": of_newcomer("/-/account/keys"),
     "key-made": key_made,
     "dashboard": signed_in("/-/dashboard"),

@@ -27,9 +27,9 @@ NAMES = re.compile(
 """Words that all languages share, and what the pages show of their owners."""
 OWNED = (
     *("dashboard", "edit", "tags", "import", "statistics", "visits", "qr", "explain", "key-made"),
-    *("team-", "admin-p", "admin-o", "admin-l", "admin-b", "admin-r"),
+    *("team-", "admin-p", "admin-o", "admin-l", "admin-b", "admin-r", "second-factor-"),
 )
-"""Pages that are mostly made of what their owners have written."""
+"""Pages that are mostly made of what their owners have written, or of drawn letters."""
 
 
 @pytest.fixture(scope="module")

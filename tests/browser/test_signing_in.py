@@ -56,7 +56,7 @@ def sign_in(tab: Page, url: str, name: str, password: str = PASSWORD) -> None:
     tab.goto(f"{url}/-/login?next=/-/account", wait_until="networkidle")
     tab.get_by_label("Name or e-mail").fill(name)
     tab.get_by_label("Password").fill(password)
-    tab.get_by_role("button", name="Sign in").click()
+    tab.get_by_role("button", name="Sign in", exact=True).click()
 
 
 def sign_out(tab: Page, url: str) -> None:
@@ -182,7 +182,7 @@ def test_a_form_outlives_its_login(tab: Page, site: ServerProcess, name: str) ->
     # The browser says that the answer was a refusal.
     tab.get_by_label("Name or e-mail").fill(name)
     tab.get_by_label("Password").fill(PASSWORD)
-    tab.get_by_role("button", name="Sign in").click()
+    tab.get_by_role("button", name="Sign in", exact=True).click()
     tab.get_by_role("button", name="Send it now").click()
     expect(tab.get_by_label("Name", exact=True)).to_have_value(f"{name}-2")
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import httpx
 import pytest
+from pyotp import TOTP
 
 from tests import processes
+from tests.api.v2.people import double_sha256
 from tests.client.shell import Shell
-from tests.server_process import ServerProcess
+from tests.server_process import PLAIN, ServerProcess
+
+FORM = "application/x-www-form-urlencoded"
 
 # In a session of its own, the first terminal that a process opens is its controlling one.
 PROGRAM = """
@@ -144,3 +150,28 @@ def test_a_login_asks_for_the_accounts_password(shell: Shell, server: ServerProc
     refused.answer("Password of test.user@nowhere.example: ", "Trial152!")
     assert refused.end() == (1, "")
     assert b"shortd: The credentials are not valid." in refused.shown
+
+
+def test_a_second_factor_is_asked_for(shell: Shell, server: ServerProcess) -> None:
+    Path("file").write_text("mine")
+    name, password = "factor@nowhere.example", "Password 1"
+    signup = server.call("signup", email=name, password=double_sha256(password))
+    cookies = {"shortd": f"{signup['userid']}.{signup['token']}"}
+    origin, page = {"origin": server.url}, f"{server.url}/-/account/second-factor"
+    with httpx.Client(cookies=cookies, headers=origin, verify=PLAIN) as browser:
+        browser.post(f"{page}/app", headers={"content-type": FORM})
+        [secret] = re.findall(r'id="secret">(.*?)<', browser.get(page).text)
+        code = {"code": TOTP(secret.replace(" ", "")).now()}
+        made = browser.post(f"{page}/app/code", data=code).text
+    codes = made.partition('id="codes"')[2].partition(">")[2].split()
+    sending = Terminal(shell, "send", "file", "--username", name)
+    sending.answer(f"Password of {name}: ", password)
+    sending.answer("Code of the second factor: ", codes[0])
+    status, short_url = sending.end()
+    assert status == 0 and short_url.startswith(server.url), sending.shown
+    assert codes[0].encode() not in sending.shown
+    refused = Terminal(shell, "send", "file", "--username", name)
+    refused.answer(f"Password of {name}: ", password)
+    refused.answer("Code of the second factor: ", codes[0])
+    assert refused.end() == (1, "")
+    assert b"This code is wrong, or was used before." in refused.shown

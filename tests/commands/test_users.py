@@ -11,8 +11,12 @@ import pytest
 
 from shortd import errors
 from shortd.ids import own_team_id
+from shortd.models.accounts import Passkey, SecondFactor
 from shortd.names import own_team_code
-from shortd.testing import open_app
+from shortd.store.check import faults
+from shortd.store.schema import PASSKEYS, SECOND_FACTORS
+from shortd.store.txn import WriteTxn
+from shortd.testing import RunningApp, open_app
 from tests.api.v2.people import PASSWORD, double_sha256, pbkdf2
 from tests.commands.shell import Shell
 from tests.conftest import GENEROUS
@@ -143,3 +147,29 @@ def test_an_operator_is_made_here_alone(shell: Shell) -> None:
     assert "registered, operator, locked" in shell.did("user", "list")
     assert "operator" not in shell.did("user", "set", "ann", "--no-operator")
     assert "operator" not in shell.did("user", "list")
+
+
+def test_a_second_factor_that_was_lost_is_removed(shell: Shell) -> None:
+    shell.did("user", "add", "ann@nowhere.example", "--username", "ann")
+    with open_app(Path("shortd-data")) as app:
+        give_second_factor(app, "ann")
+        login = {"username_email": "ann", "password": pbkdf2(PASSWORD)}
+        assert app.refused("login", **login)["code"] == "second_factor_required"
+    shell.did("user", "set", "ann", "--no-second-factor")
+    with open_app(Path("shortd-data")) as app:
+        assert app.call("login", **login)["token"]
+        with app.services.store.read() as txn:
+            assert list(faults(txn)) == []
+
+
+def give_second_factor(app: RunningApp, name: str) -> None:
+    account = app.services.accounts.accounts.named(name)
+    assert account is not None
+    row = SecondFactor(handle=b"h" * 32, secret=b"s" * 20)
+
+    def put(txn: WriteTxn) -> None:
+        SECOND_FACTORS.put(txn, (account.userid,), row)
+        passkey = Passkey("p", account.userid, b"", b"d" * 32, "Phone", 0)
+        PASSKEYS.put(txn, (account.userid, "p"), passkey)
+
+    app.run(app.services.store.write(put))

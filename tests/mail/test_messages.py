@@ -6,13 +6,14 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import parsedate_to_datetime
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shortd.mail.messages import Messages, mail_domain
 from shortd.mail_addresses import mailbox_of
-from shortd.models.mail import Mail, MailPurpose
+from shortd.models.mail import FactorChange, Mail, MailPurpose
 from tests.mail.post_office import link_of, parsed, query_of, text_of
 
 CODE = "9f0c48d2bb15d09b12e7881869b570bc"
@@ -28,18 +29,34 @@ def compose(
     return parsed(Messages(public_url, sender).compose(mail or row()).as_bytes(policy=SMTP))
 
 
-@pytest.mark.parametrize("purpose", list(MailPurpose))
+@pytest.mark.parametrize("purpose", [MailPurpose.VERIFY, MailPurpose.RESET])
 def test_a_mail_has_both_texts_with_the_same_link(purpose: MailPurpose) -> None:
     mail = compose(row(purpose))
     assert mail.get_content_type() == "multipart/alternative"
     assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
     link = f"https://s.example.org/-/{purpose}?email=a%40b.example&code={CODE}"
+    if purpose is MailPurpose.FACTORS:
+        link = "https://s.example.org/-/account/second-factor"
     if purpose is MailPurpose.REPORT:
         link = "https://s.example.org/-/admin/reports"
     assert link_of(mail) == link
     assert text_of(mail, "html").count(f'href="{link.replace("&", "&amp;")}"') == 1
     assert "<script" not in text_of(mail, "html")
     assert "src=" not in text_of(mail, "html"), "nothing is loaded when it is read"
+
+
+@pytest.mark.parametrize("language", ["", "de", "xx"])
+@pytest.mark.parametrize("code", ["17", ""])
+def test_a_mail_about_a_box_leads_to_it(language: str, code: str) -> None:
+    told = msgspec.structs.replace(row(MailPurpose.BOX), code=code, language=language)
+    pages = Messages("https://s.example.org", "", pages_url="https://links.example.org")
+    mail = parsed(pages.compose(told).as_bytes(policy=SMTP))
+    link = "https://links.example.org/-/boxes" + (f"/{code}" if code else "")
+    assert link_of(mail) == link
+    assert text_of(mail, "html").count(f'href="{link}"') == 1
+    is_german = language == "de"
+    assert ("Briefkästen" in text_of(mail)) == is_german
+    assert ('lang="de"' in text_of(mail, "html")) == is_german
 
 
 def test_headers() -> None:
@@ -123,3 +140,10 @@ def test_no_address_breaks_a_header(local: str, domain: str) -> None:
     assert len(mail["To"].addresses) == 1
     assert sorted(mail.keys()) == sorted(compose().keys())
     assert query_of(mail)["code"] == CODE
+
+
+def test_a_mail_tells_of_every_change() -> None:
+    changes = ",".join(FactorChange)
+    told = msgspec.structs.replace(row(MailPurpose.FACTORS), code=changes)
+    assert text_of(compose(told)).count("\n- ") == len(FactorChange)
+    assert text_of(compose(told), "html").count("<li>") == len(FactorChange)

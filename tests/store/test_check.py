@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from shortd.ids import base62_encode, own_team_id
-from shortd.models.accounts import Account, AccountType, ApiKey
+from shortd.models.accounts import Account, AccountType, ApiKey, Passkey, SecondFactor
 from shortd.models.clicks import Counts, DayStats, Visit
 from shortd.models.files import File, FilePart, Upload
 from shortd.models.links import Link, LinkTracker, RareTerms
@@ -31,6 +31,8 @@ from shortd.store.schema import (
     LINKS_BY_ID,
     LINKS_BY_OWNER,
     MEMBERS,
+    PASSKEYS,
+    SECOND_FACTORS,
     STORED_BYTES,
     TEAMS,
     UPLOADS,
@@ -156,6 +158,16 @@ def change_team_link(**rare: str) -> Callable[[WriteTxn], object]:
                 txn, ("gone", "k"), ApiKey("k", "gone", b"d" * 32, "x", (), 0)
             ),
             ["API keys or v1 logins belong to no account"],
+        ),
+        (
+            lambda txn: SECOND_FACTORS.put(txn, ("gone",), SecondFactor(b"h" * 32)),
+            ["passkeys or a second factor belong to no account"],
+        ),
+        (
+            lambda txn: PASSKEYS.put(
+                txn, ("owner", "p"), Passkey("p", "owner", b"", b"d" * 32, "x", 0)
+            ),
+            ["passkeys lack what authenticators know their account by"],
         ),
     ],
 )

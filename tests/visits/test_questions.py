@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from shortd.clock import DAY, SECOND
 from shortd.models.accounts import Account, AccountType, PasswordHash
 from shortd.models.common import NEVER
-from shortd.models.files import File
+from shortd.models.files import Box, File
 from shortd.models.links import Link, RareTerms, Terms
 from shortd.server.lane import Lane
-from shortd.store.schema import ACCOUNTS, FILES, LINKS
+from shortd.store.schema import ACCOUNTS, BOXES, FILES, LINKS
 from shortd.store.txn import WriteTxn
 from shortd.testing import RunningApp, open_app
 from shortd.visits import questions
@@ -44,6 +44,7 @@ VOUCHES_FOR_ALL = {"Affordable", "LeadsElsewhere"}
 STATUS = {
     Outcome.REDIRECT: 302,
     Outcome.FILE: 302,
+    Outcome.BOX: 200,
     Outcome.PROTECTED: 200,
     Outcome.HIDDEN: 200,
     Outcome.NOT_FOUND: 404,
@@ -72,6 +73,8 @@ class Case(msgspec.Struct, frozen=True):
     owner_ends: int | None
     broke: bool
     """The owner cannot pay for a visit."""
+    box: bool
+    """Whether the link stands for one, if it shares no file."""
 
 
 class Look(NamedTuple):
@@ -107,6 +110,7 @@ CASES = st.builds(
     locked=_mostly(False, False, True),
     owner_ends=_mostly(None, 1, 2),
     broke=_mostly(False, False, True),
+    box=_mostly(False, False, True),
 )
 LOOKS = st.lists(
     st.builds(
@@ -151,6 +155,9 @@ class World:
         if case.password:
             rare = msgspec.structs.replace(link.rare or RareTerms(), password=PASSWORD)
             link = msgspec.structs.replace(link, rare=rare)
+        if is_box(case):
+            rare = msgspec.structs.replace(link.rare or RareTerms(), box=name)
+            link = msgspec.structs.replace(link, rare=rare)
         if case.mobile:
             data = msgspec.msgpack.encode({"android": ANDROID})
             link = msgspec.structs.replace(link, plugins={"mobile": data})
@@ -162,6 +169,8 @@ class World:
         def put(txn: WriteTxn) -> None:
             ACCOUNTS.put(txn, (name,), owner)
             LINKS.put(txn, (0, link.code), link)
+            if is_box(case):
+                BOXES.put(txn, (name,), Box(name, "", 1, 1, 1))
             if case.file:
                 FILES.put(txn, (name,), File(name, MAIN, FILE_BYTES, "", FILE_BYTES))
 
@@ -215,6 +224,10 @@ def a_world(folder: Path) -> Iterator[World]:
             world.close()
 
 
+def is_box(case: Case) -> bool:
+    return case.box and case.file is None
+
+
 def expected(world: World, case: Case, link: Link, look: Look, clicks: int) -> Answer:
     """What a visit should get after so many clicks."""
     if not case.enabled or case.locked:
@@ -228,7 +241,7 @@ def expected(world: World, case: Case, link: Link, look: Look, clicks: int) -> A
     fallback = None
     if case.ends is not None and look.day >= case.ends:
         fallback = LATER if case.date_fallback else ""
-    elif case.clicks and clicks >= case.clicks:
+    elif case.clicks and clicks >= case.clicks and not is_box(case):
         fallback = OTHER if case.count_fallback else ""
     if fallback == "":
         return Answer(Outcome.EXPIRED)
@@ -239,6 +252,8 @@ def expected(world: World, case: Case, link: Link, look: Look, clicks: int) -> A
         return Answer(Outcome.REDIRECT, fallback)
     if case.password:
         return Answer(Outcome.PROTECTED)
+    if is_box(case):
+        return Answer(Outcome.BOX)
     if case.clicks and (not look.is_get or look.is_prefetch or look.user_agent == PREVIEW):
         return Answer(Outcome.HIDDEN)
     if case.file:
@@ -340,7 +355,8 @@ def missed(folder: Path) -> None:
 
 QUESTIONS = [
     *("Enabled", "Begun", "OwnerLives", "FileExists", "EndedByTime", "EndedByClicks"),
-    *("Affordable", "LeadsElsewhere", "Protected", "ShownToVisitor", "SharesFile"),
+    *("Affordable", "LeadsElsewhere", "Protected", "ReceivesFiles", "ShownToVisitor"),
+    "SharesFile",
 ]
 
 

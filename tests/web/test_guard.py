@@ -19,8 +19,11 @@ from tests.web.surfer import Surfer, session_cookie
 
 ORIGINS = ("https://s.example", "http://127.0.0.1:8080", "http://nas.lan:8080")
 OTHER = "https://other.example"
-SECRETS = ("/-/open", "/-/verify", "/-/reset")
-"""These carry a secret of their own."""
+SECRETS = (
+    *("/-/open", "/-/verify", "/-/reset", "/-/box/{code:str}"),
+    *(f"/-/box/{{code:str}}/{act}" for act in ("begin", "part", "finish", "cancel")),
+)
+"""These carry a secret of their own, be it the code of a box."""
 
 
 @pytest.fixture(params=ORIGINS, scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shortd.api.v2 import (
     account_calls,
+    box_calls,
     bundle_call,
     explain_call,
     file_calls,
@@ -19,6 +20,7 @@ from shortd.api.v2 import (
 
 __all__ = [
     "account_calls",
+    "box_calls",
     "bundle_call",
     "explain_call",
     "file_calls",

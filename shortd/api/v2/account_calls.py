@@ -6,7 +6,7 @@ import msgspec
 
 from shortd import errors
 from shortd.api.v2.registry import Context, Credentials, Empty, Input, Output, call
-from shortd.fields import Email, Name, PasswordHex, UserId, Username
+from shortd.fields import Email, FactorCode, Name, PasswordHex, UserId, Username
 from shortd.models.accounts import Account, AccountType
 
 
@@ -25,6 +25,7 @@ class SignUp(Input, frozen=True, kw_only=True):
 class LogIn(Input, frozen=True, kw_only=True):
     username_email: Name
     password: PasswordHex
+    second_factor: FactorCode | None = None
 
 
 class Userid(Output, frozen=True, kw_only=True):
@@ -87,9 +88,17 @@ async def signup(ctx: Context, args: SignUp) -> LoginOutput:
 
 @call("login", weight=1000)
 async def login(ctx: Context, args: LogIn) -> LoginOutput:
-    """Gives a token for a registered account, by username or e-mail address."""
+    """Gives a token for a registered account, by username or e-mail address.
+
+    An account with a second factor needs its code as `second_factor`.
+    """
     result = await ctx.services.accounts.logins.log_in(
-        args.username_email, args.password, ctx.address, ctx.now, ctx.user_agent
+        args.username_email,
+        args.password,
+        ctx.address,
+        ctx.now,
+        ctx.user_agent,
+        second_factor=args.second_factor,
     )
     return _login_output(result.account, result.token)
 

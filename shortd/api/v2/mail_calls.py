@@ -6,7 +6,7 @@ import msgspec
 
 from shortd.api.v2.account_calls import derivations, registered_token
 from shortd.api.v2.registry import Context, Credentials, Empty, Input, Output, call
-from shortd.fields import Email, MailedCodeHex, Name, PasswordHex
+from shortd.fields import Email, FactorCode, MailedCodeHex, Name, PasswordHex
 
 
 class ForgotPassword(Input, frozen=True, kw_only=True):
@@ -18,6 +18,7 @@ class ResetPassword(Input, frozen=True, kw_only=True):
     password: PasswordHex
     unique_code: MailedCodeHex
     password_alt: PasswordHex | None = None
+    second_factor: FactorCode | None = None
 
 
 class ResetOutput(Output, frozen=True, kw_only=True):
@@ -41,12 +42,20 @@ async def forgot_password(ctx: Context, args: ForgotPassword) -> Empty:
 
 @call("reset_password", weight=5000)
 async def reset_password(ctx: Context, args: ResetPassword) -> ResetOutput:
-    """Sets a new password with the code from a mail, and ends all other logins and API keys."""
+    """Sets a new password with the code from a mail, and ends all other logins, API keys and
+    passkeys. An account with a second factor and a verified address needs its code, too.
+    """
     mailboxes = ctx.services.accounts.mailboxes
     account = await mailboxes.try_reset(args.email, args.unique_code, ctx.address, ctx.now)
     passwords = derivations(args.password, args.password_alt)
     login = await mailboxes.reset_password(
-        account, args.unique_code, passwords, ctx.address, ctx.now, ctx.user_agent
+        account,
+        args.unique_code,
+        passwords,
+        ctx.address,
+        ctx.now,
+        ctx.user_agent,
+        second_factor=args.second_factor,
     )
     return ResetOutput(
         userid=login.account.userid,

@@ -104,10 +104,12 @@ class Context(Caller):
             await asyncio.gather(working, leaving, return_exceptions=True)
 
     def authenticate(self, credentials: Credentials) -> None:
-        """Raises BAD_CREDENTIALS, TOKEN_REQUIRED or ACCOUNT_EXPIRED."""
-        self._account = self.services.accounts.logins.authenticate(
-            credentials.userid, credentials.token, self.now
-        )
+        """Raises BAD_CREDENTIALS, TOKEN_REQUIRED or ACCOUNT_EXPIRED; SECOND_FACTOR_REQUIRED for who
+        has to set one up first."""
+        accounts = self.services.accounts
+        account = accounts.logins.authenticate(credentials.userid, credentials.token, self.now)
+        accounts.factors.demand(account, credentials.token)
+        self._account = account
 
 
 class Call(msgspec.Struct, frozen=True):

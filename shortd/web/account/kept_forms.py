@@ -16,6 +16,7 @@ from litestar.types import Receive, Scope, Send
 
 from shortd.web import session
 from shortd.web.account.contents import KEPT_ADDRESS, KEPT_BYTES, Kept, SignPage
+from shortd.web.account.signing_in import asked_of_passkeys, issuer_buttons
 from shortd.web.forms import SECRET, filled
 from shortd.web.policies import is_open_origin
 from shortd.web.render import page, see
@@ -52,12 +53,15 @@ async def _answer(request: AnyRequest) -> Response[bytes]:
     kept = await _sent(request)
     if kept is None:
         return see(request, session.sign_in_address(request))
-    settings = services_of(request).settings
+    services = services_of(request)
     content = SignPage(
         form=filled(),
-        is_open=is_open_origin(settings.pages_url),
+        is_open=is_open_origin(services.settings.pages_url),
         takes_signups=False,
+        takes_passwords=services.settings.auth.password,
+        issuers=issuer_buttons(services),
         kept=kept,
+        passkey=asked_of_passkeys(request),
     )
     return page(request, "account/login.html", content, status=403)
 

@@ -17,7 +17,7 @@ from shortd.web.account.contents import KeysPage
 from shortd.web.forms import Form, again, filled
 from shortd.web.guard import act, show
 from shortd.web.render import language_of, page, see
-from shortd.web.routing import AnyRequest, services_of
+from shortd.web.routing import AnyRequest, client_address, services_of
 from shortd.web.session import Session
 
 PATH = "/-/account/keys"
@@ -30,6 +30,10 @@ class NewKey(msgspec.Struct, frozen=True, kw_only=True):
     scope: Literal["all", "read", "write"] = "all"
     days: Annotated[int, Meta(ge=1, le=36_500)] | None = None
     """None: until it is ended."""
+
+
+class NewToken(msgspec.Struct, frozen=True, kw_only=True):
+    program: Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 class EndKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +66,28 @@ async def make_key(request: AnyRequest) -> Response[bytes]:
     return again(request, TEMPLATE, _content(request, found, form), form)
 
 
+@act(f"{PATH}/token", status_code=200)
+async def make_token(request: AnyRequest) -> Response[bytes]:
+    """A login for a program that speaks ww7 v2, for who has no password to give it. The answer is
+    the one page that ever shows it."""
+    found, words = session.registered(request), language_of(request).gettext
+    form = await forms.read(request, NewToken, call="login")
+    services, value = services_of(request), form.value
+    logins, now = services.accounts.logins, services.clock.now()
+    if not logins.is_proven(found.account, found.token, now):
+        return see(request, session.confirm_address(PATH))
+    if value is not None:
+        address = client_address(services, request.scope)
+        try:
+            login = await logins.open(found.account, address, now, value.program)
+        except errors.ShortdError as refusal:
+            form = form.refuse(refusal, words)
+        else:
+            content = _content(request, found, filled(), token=login.token)
+            return page(request, TEMPLATE, content, secret=True)
+    return again(request, TEMPLATE, _content(request, found, form), form)
+
+
 @act(f"{PATH}/end", status_code=303)
 async def end_key(request: AnyRequest) -> Response[bytes]:
     """Ends a key. One that has ended already is no mistake."""
@@ -77,7 +103,12 @@ async def end_key(request: AnyRequest) -> Response[bytes]:
 
 
 def _content(
-    request: AnyRequest, found: Session, form: Form[Any], made: str = "", made_name: str = ""
+    request: AnyRequest,
+    found: Session,
+    form: Form[Any],
+    made: str = "",
+    made_name: str = "",
+    token: str = "",
 ) -> KeysPage:
     services = services_of(request)
     return KeysPage(
@@ -87,7 +118,9 @@ def _content(
         username=found.account.username or found.account.email,
         made=made,
         made_name=made_name,
+        userid=found.account.userid,
+        token=token,
     )
 
 
-HANDLERS = (show_keys, make_key, end_key)
+HANDLERS = (show_keys, make_key, make_token, end_key)

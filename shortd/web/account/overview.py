@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from litestar import Response
@@ -18,20 +18,23 @@ from msgspec import Meta
 
 from shortd import errors
 from shortd.accounts.api_keys import KEYS_PER_ACCOUNT
+from shortd.accounts.identities import id_of
 from shortd.accounts.logins import SignedIn
 from shortd.clock import SECOND
 from shortd.fields import Email, Username
 from shortd.files.manifests import stored_bytes
 from shortd.limits.buckets import Limit
 from shortd.limits.budgets import REDIRECT_WEIGHT
-from shortd.models.accounts import Account, Theme
+from shortd.models.accounts import Account, Identity, Theme
+from shortd.services import Services
 from shortd.store.schema import LINKS_PER_TEAM
 from shortd.upkeep.administration import Changes
 from shortd.visitors.devices import UNKNOWN
 from shortd.visitors.visitors import parse_agent
 from shortd.web import forms, session
-from shortd.web.account.contents import AccountPage, Meter, SignedInRow
+from shortd.web.account.contents import AccountPage, Meter, SignedInRow, WayRow
 from shortd.web.account.passwords import BothPasswords, Password, checked, derivations
+from shortd.web.account.signing_in import issuer_buttons
 from shortd.web.filters import filters_of
 from shortd.web.forms import Form, again
 from shortd.web.guard import act, show
@@ -100,7 +103,7 @@ async def change_name(request: AnyRequest) -> Response[bytes]:
 async def change_email(request: AnyRequest) -> Response[bytes]:
     """Another address: it counts as not verified, and gets a mail about that."""
     found, words = session.registered(request), language_of(request).gettext
-    form = checked(await forms.read(request, NewEmail), words)
+    form = _checked(await forms.read(request, NewEmail), request, found)
     if form.value is not None:
         try:
             await _confirm(request, found, form.value)
@@ -132,14 +135,14 @@ async def change_password(request: AnyRequest) -> Response[bytes]:
     """A new password. All other logins end, and keys if they are to."""
     found, words = session.registered(request), language_of(request).gettext
     form = await forms.read(request, ChangePassword, call="change_password")
-    form = checked(checked(form, words), words, new=True)
+    form = checked(_checked(form, request, found), words, new=True)
     services = services_of(request)
     if form.value is None:
         return _again(request, found, "password", form)
     assert found.token is not None, "somebody has signed up"
     address, now = client_address(services, request.scope), services.clock.now()
     try:
-        first, other = await derivations(request, form.value, "password")
+        first, other = await _derived(request, found, form.value)
         new = await derivations(request, form.value, "password_new")
         await services.accounts.logins.change_password(
             found.account,
@@ -209,7 +212,7 @@ async def end_logins(request: AnyRequest) -> Response[bytes]:
 async def delete(request: AnyRequest) -> Response[bytes]:
     """Ends the account with all that is its own, once its name is typed."""
     found, words = session.registered(request), language_of(request).gettext
-    form = checked(await forms.read(request, Deletion), words)
+    form = _checked(await forms.read(request, Deletion), request, found)
     account = found.account
     names = {account.username, account.email} - {""}
     if form.value is not None and form.value.name.strip() not in names:
@@ -231,12 +234,37 @@ async def _change(request: AnyRequest, found: Session, changes: Changes) -> None
     await services_of(request).upkeep.administration.change(found.account.userid, changes)
 
 
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def _checked(form: Form[T], request: AnyRequest, found: Session) -> Form[T]:
+    """The form, with what is wrong with the password as far as can be seen, if there is one."""
+    if not services_of(request).accounts.logins.asks_password(found.account):
+        return form
+    return checked(form, language_of(request).gettext)
+
+
+async def _derived(
+    request: AnyRequest, found: Session, value: Password | BothPasswords
+) -> list[str]:
+    """Both derivations of the present password; empty ones of an account that has none."""
+    if not services_of(request).accounts.logins.asks_password(found.account):
+        return ["", ""]
+    return await derivations(request, value, "password")
+
+
 async def _confirm(request: AnyRequest, found: Session, value: Password) -> None:
-    """BAD_CREDENTIALS at the field, LOGIN_LIMITED, BUSY."""
+    """BAD_CREDENTIALS at the field, LOGIN_LIMITED, BUSY; PROOF_REQUIRED for who has no password and
+    has not proved himself lately."""
     services = services_of(request)
-    first, other = await derivations(request, value, "password")
     address, now = client_address(services, request.scope), services.clock.now()
-    await services.accounts.logins.confirm(found.account, first, address, now, password_alt=other)
+    logins = services.accounts.logins
+    if not logins.asks_password(found.account):
+        if not logins.is_proven(found.account, found.token, now):
+            raise errors.PROOF_REQUIRED()
+        return
+    first, other = await derivations(request, value, "password")
+    await logins.confirm(found.account, first, address, now, password_alt=other)
 
 
 async def _mail(request: AnyRequest, found: Session) -> None:
@@ -262,7 +290,16 @@ def _content(
     request: AnyRequest, found: Session, refused: dict[str, Form[Any]] | None = None
 ) -> AccountPage:
     services, account = services_of(request), found.account
+    logins, now = services.accounts.logins, services.clock.now()
+    ways = [_way(services, row) for row in services.accounts.identities.of_account(account.userid)]
+    linked = {way.label for way in ways}
     return AccountPage(
+        has_password=logins.asks_password(account),
+        takes_passwords=services.settings.auth.password,
+        is_proven=logins.is_proven(account, found.token, now),
+        is_proxied=found.proxied,
+        ways=ways,
+        issuers=[pair for pair in issuer_buttons(services) if pair[1] not in linked],
         username=account.username,
         email=account.email,
         is_verified=account.email_verified,
@@ -275,6 +312,17 @@ def _content(
         forms=refused or {},
         is_open=is_open_origin(services.settings.pages_url),
         sends_mail=bool(services.settings.mail.smtp_url),
+    )
+
+
+def _way(services: Services, row: Identity) -> WayRow:
+    issuer = services.issuers.at(row.issuer)
+    return WayRow(
+        id=id_of(row),
+        label=row.issuer if issuer is None else issuer.label,
+        called=row.called,
+        created=row.create_utime,
+        used=row.use_utime,
     )
 
 

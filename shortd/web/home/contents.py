@@ -20,7 +20,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Where it leads; for a file its name."""
     count: int
     kind: str
-    """The symbol of what it is: "link", "file", "lock"."""
+    """The symbol of what it is: "link", "file", "upload", "lock"."""
 
     maker: str = ""
     """Who made it, where that is somebody else."""

@@ -223,13 +223,14 @@ def rows_of(services: Services, links: Sequence[Link], account: Account | None =
             file = services.sharing.files.of_link(txn, link)
             sealed = file is not None and file.encryption is not Encryption.NONE
             locked = link.rare is not None and link.rare.password is not None
+            kind = "upload" if link.box else "file" if file else "link"
             rows.append(
                 Row(
                     id=link.id,
                     short_url=services.hosts.short_url(link),
                     destination=link.url,
                     count=services.clicks.clicks.live(txn, link.id).count,
-                    kind="lock" if sealed or locked else "file" if file else "link",
+                    kind="lock" if sealed or locked else kind,
                     maker="" if account is None else maker_of(txn, account, link),
                 )
             )

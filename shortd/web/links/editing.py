@@ -223,7 +223,7 @@ async def _save(services: Services, account: Account, link: Link, value: Any) ->
             if moves:
                 _check_move(services, account, link, value)
             changes = TermChanges(
-                destination=None if link.filekey else value.destination,
+                destination=None if link.filekey or link.box else value.destination,
                 title=value.title,
                 code=None if moves or value.ending == link.code else value.ending,
                 forwarding=value.forward_query and Forwarding[value.forward_query.upper()],
@@ -331,7 +331,8 @@ def _content(
         live = services.clicks.clicks.live(txn, link.id)
         is_used_up = services.clicks.clicks.are_used_up(txn, link)
     plugins = _plugins(services, link, typed or {})
-    location = ascii_location(link.location)
+    # The name of a file or a box is no address.
+    location = "" if link.filekey or link.box else ascii_location(link.location)
     return EditPage(
         head=head_of(request, link),
         ended=link.expiration_utime <= now or is_used_up,
@@ -341,7 +342,7 @@ def _content(
         group=group,
         wrong=form if form is not None and group not in _GROUPS else filled(),
         has_password=rare.password is not None,
-        final=with_utm(location, rare.utm) if rare.utm else "",
+        final=with_utm(location, rare.utm) if location and rare.utm else "",
         hosts=_hosts(services, account, link),
         host=services.hosts.numbered(link.host).name,
         places=_places(services, account, link),

@@ -22,8 +22,9 @@ class LinkHead(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     short_url: str
     place: str
-    """Its destination, or its file's name."""
+    """Its destination, or the name of its file or box."""
     is_file: bool
+    is_box: bool
     title: str
     tags: Sequence[ShownTag]
     campaign: str
@@ -70,6 +71,7 @@ def head_of(request: AnyRequest, link: Link) -> LinkHead:
         short_url=services.hosts.short_url(link),
         place=link.url,
         is_file=bool(link.filekey),
+        is_box=bool(link.box),
         title=terms.title,
         tags=tags_of(link, services.accounts.preferences.of(account)),
         campaign="" if campaign is None else campaign.name,

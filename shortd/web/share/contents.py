@@ -24,10 +24,10 @@ class NewFile(msgspec.Struct, frozen=True, kw_only=True):
     downloads: Annotated[int, Meta(ge=1, le=2**53)] | None = None
     ending: Annotated[str, Meta(max_length=200)] | None = None
     host: Annotated[str, Meta(max_length=255)] | None = None
-    team: Annotated[str, Meta(max_length=64)] = ""
-    """Id of the team whose the link is; empty for the own one."""
     together: Annotated[str, Meta(max_length=10)] = "one"
     """Whether several files have "one" link or "several"."""
+    team: Annotated[str, Meta(max_length=64)] = ""
+    """Id of the team whose the link is; empty for the own one."""
 
 
 class Finish(NewFile, frozen=True, kw_only=True):

@@ -41,7 +41,7 @@ from shortd.web.render import language_of, page, see
 from shortd.web.routing import AnyRequest, services_of
 from shortd.web.share import making
 from shortd.web.share.contents import Cancel, Finish, Large, NewFile, Room, SharePage
-from shortd.web.share.receiving import FILE, Received
+from shortd.web.share.receiving import FILE, Received, announced
 
 _TEMPLATE = "share/page.html"
 _ROUND = 64 << 10
@@ -72,7 +72,7 @@ async def send(request: AnyRequest) -> Response[bytes]:
     _may_share(request)
     expect_upload(request.scope)
     found, files = session.current(request), services.sharing.files
-    size = _announced(request)
+    size = announced(request)
     forms.charge(request, "file", FILE_MEGABYTE_WEIGHT * (size // 1_000_000))
     account = found.account if found else await temporary(request, now)
     largest = services.settings.limits.of(account.type).max_file_bytes
@@ -81,8 +81,8 @@ async def send(request: AnyRequest) -> Response[bytes]:
     async with AsyncExitStack() as coming:
         received = await coming.enter_async_context(Received(files.blobs))
         try:
-            announced = max(0, size - _ROUND) if size else room
-            coming.enter_context(files.receiving_file(account, announced))
+            expected = max(0, size - _ROUND) if size else room
+            coming.enter_context(files.receiving_file(account, expected))
             await received.read(request, min(largest, size or room))
             form = forms.converted(received.lists, NewFile, words)
             form, new = await making.read(services, account, form, words, now)
@@ -194,12 +194,6 @@ def _may_share(request: AnyRequest) -> None:
     """`SignInFirst` where files are shared by accounts alone."""
     if session.current(request) is None and not is_open(services_of(request)):
         raise session.SignInFirst
-
-
-def _announced(request: AnyRequest) -> int:
-    """Bytes that the body says it has; 0 where it does not."""
-    length = request.headers.get("content-length", "")
-    return int(length) if length.isascii() and length.isdigit() and len(length) < 19 else 0
 
 
 async def _content(

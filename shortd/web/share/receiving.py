@@ -67,10 +67,12 @@ class Received:
         taken, self.files = self.files[:count], self.files[count:]
         return taken
 
-    async def read(self, request: AnyRequest, largest: int) -> None:
+    async def read(self, request: AnyRequest, largest: int, of_each: int | None = None) -> None:
         """Reads the whole form. BAD_FORM, STORAGE_FULL, INVALID_FIELD for too many files,
-        FILE_TOO_LARGE where they have more than `largest` bytes together.
+        FILE_TOO_LARGE where they have more than `largest` bytes together, or one more than
+        `of_each`.
         """
+        of_each = largest if of_each is None else of_each
         kind = request.headers.get("content-type", "")
         parts = Multiparts(kind, body_of(request), most=MOST_FILES + 1 + _OTHER_PARTS)
         try:
@@ -87,7 +89,7 @@ class Received:
                     raise errors.BAD_FORM("The body is not the form of this page.")
                 else:
                     filename = filename_of(part)
-                    blob = await self._saved(parts, largest)
+                    blob = await self._saved(parts, min(largest, of_each))
                     largest -= blob.size
                     if not filename:
                         self._blob = blob
@@ -115,6 +117,12 @@ async def body_of(request: AnyRequest) -> AsyncIterator[bytes]:
             yield chunk
     except InternalServerException:
         raise errors.BAD_REQUEST("The body is not complete.") from None
+
+
+def announced(request: AnyRequest) -> int:
+    """Bytes that the body says it has; 0 where it does not."""
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 19 else 0
 
 
 def filename_of(part: MultipartSegment) -> str:

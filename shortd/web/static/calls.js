@@ -30,8 +30,8 @@ export function send(path, fields, options) {
   return ask(path, new URLSearchParams(fields), options);
 }
 
-/** `onsent` is told of bytes on their way, `signal` ends it. AbortError, Refused. */
-function ask(path, body, { signal, onsent } = {}) {
+/** The answer to a body of any kind. `onsent` is told of bytes on their way, `signal` ends it. AbortError, Refused. */
+export function ask(path, body, { signal, onsent } = {}) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const stop = () => request.abort();

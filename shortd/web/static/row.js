@@ -101,6 +101,7 @@ export class Row {
     this.allow();
     this.find("[data-ready]").hidden = false;
     this.say(facts.join(" · "));
+    if (!made.short_url) return this.note("");
     this.note(
       { key: word("Whoever has the whole link can open the file. Its key is kept nowhere else: copy the link now."), password: word("Send the password another way than the link.") }[way] ?? "",
     );

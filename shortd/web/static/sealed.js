@@ -155,7 +155,7 @@ function gcm(bytes) {
 }
 
 /** `IV | ciphertext | tag`. */
-async function encrypt(key, iv, plain) {
+export async function encrypt(key, iv, plain) {
   const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, key, plain);
   const whole = new Uint8Array(IV_BYTES + sealed.byteLength);
   whole.set(iv);
@@ -164,7 +164,7 @@ async function encrypt(key, iv, plain) {
 }
 
 /** What stands in `IV | ciphertext | tag`; null if it was not encrypted with this key. */
-async function decrypt(key, sealed) {
+export async function decrypt(key, sealed) {
   const algorithm = { name: "AES-GCM", iv: sealed.subarray(0, IV_BYTES) };
   try {
     return await crypto.subtle.decrypt(algorithm, key, sealed.subarray(IV_BYTES));
@@ -174,7 +174,7 @@ async function decrypt(key, sealed) {
   }
 }
 
-function random(size) {
+export function random(size) {
   return crypto.getRandomValues(new Uint8Array(size));
 }
 

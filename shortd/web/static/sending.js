@@ -82,7 +82,7 @@ export class Sending {
     this.turn("cancelled");
     const { filekey } = this.row ?? {};
     if (!filekey) return;
-    await send("/-/share/cancel", { filekey }).catch(() => {});
+    await this.free(filekey).catch(() => {});
     await this.forgetRow();
   }
 
@@ -139,15 +139,11 @@ export class Sending {
     const size = this.sizeOf(number, row.partBytes);
     const part = await this.patiently(async () => {
       const body = await this.partOf(number);
-      const query = { filekey: row.filekey, partnumber: number, partsize: body.size };
-      const form = new FormData();
-      form.append("query", JSON.stringify(query));
-      form.append("part", body, "part");
       const onsent = (bytes) => {
         this.coming.set(number, Math.min(bytes, size));
         this.changed(this);
       };
-      const got = await call("file_part_upload", form, { ...this.options, onsent });
+      const got = await this.post(row, number, body, { ...this.options, onsent });
       const sha256 = crypto.subtle && hexOf(await crypto.subtle.digest("SHA-256", await read(body)));
       // Changed on its way: as good as not arrived.
       if (sha256 && got.sha256 !== sha256) throw new Refused("");
@@ -157,6 +153,19 @@ export class Sending {
     row.parts.push(part);
     await this.keepRow();
     this.changed(this);
+  }
+
+  /** Where files go to; a page that has another place for them has its own, as of `begin`, `finish`
+      and what follows. */
+  post({ filekey }, number, body, options) {
+    const form = new FormData();
+    form.append("query", JSON.stringify({ filekey, partnumber: number, partsize: body.size }));
+    form.append("part", body, "part");
+    return call("file_part_upload", form, options);
+  }
+
+  free(filekey) {
+    return send("/-/share/cancel", { filekey });
   }
 
   /** The bytes of a part as they leave. */
@@ -247,7 +256,7 @@ function sleep(seconds, signal) {
 }
 
 /** A name that the server takes: no controls, no slashes, nothing that turns the direction of text. */
-function nameOf(file) {
+export function nameOf(file) {
   const name = file.name.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069/\\]/g, "_").trim();
   return ["", ".", ".."].includes(name) ? "file" : name.slice(-1024);
 }

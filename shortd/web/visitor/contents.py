@@ -43,6 +43,8 @@ class PreviewPage(msgspec.Struct, frozen=True, kw_only=True):
     """What the link shares, in place of a destination."""
     protected: bool = False
     """It opens with a password alone; then nothing is told of where it leads."""
+    is_box: bool = False
+    """It leads to the page on which files are sent to its owner."""
     report: str = ""
     """Where it is reported; empty where reports are not wanted."""
 
@@ -67,6 +69,36 @@ class PreviewPage(msgspec.Struct, frozen=True, kw_only=True):
     def clickable(self) -> bool:
         """Whether the destination may be a link at all; an imported row is not ours."""
         return (self.destination or "").lower().startswith(("http://", "https://"))
+
+
+class BoxPage(msgspec.Struct, frozen=True, kw_only=True):
+    """box.html: the form by which files are sent to the owner of a box."""
+
+    short_url: str
+    name: str
+    note: str
+    """What its owner tells; empty for nothing."""
+    action: str
+    """Where the form goes; begins with "/-/box/"."""
+    most: int
+    """Bytes that one file may have here now."""
+    files: int
+    """How many files may still come."""
+    types: Sequence[str] = ()
+    """What it takes alone; none: all."""
+    public_key: str = ""
+    """Of an encrypted box, base64url-coded."""
+    is_closed: bool = False
+    sent: int = 0
+    """How many files came just now."""
+    fault: str = ""
+    """Why the form comes back."""
+    typed: str = ""
+    """The note in it."""
+
+    @property
+    def is_full(self) -> bool:
+        return self.files <= 0 or self.most <= 0
 
 
 class BundleFile(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,6 +38,7 @@ from shortd.web.answers import (
 from shortd.web.pages import Pages
 from shortd.web.ranges import goes_on
 from shortd.web.readers import Reader
+from shortd.web.visitor.box import box_page
 from shortd.web.visitor.contents import REPORT_PATH, PasswordPage, PreviewFile, PreviewPage
 
 UNCOUNTED = b"preview"
@@ -169,6 +170,8 @@ class Follow:
         if decision.outcome is Outcome.FILE:
             location = self._file_location(decision, request)
             return self._redirect(302, location, decision.link)
+        if decision.outcome is Outcome.BOX and decision.link is not None:
+            return self.show_box(decision.link, request)
         if decision.outcome is Outcome.PROTECTED and decision.link is not None:
             return self.ask(decision.link, request)
         return self._preview(decision, request)
@@ -191,6 +194,29 @@ class Follow:
         headers = [*LEADING_PAGE_HEADERS, NO_INDEX]
         template = "visitor/password.html"
         return page(self._pages, template, request.reader, status, headers=headers, page=content)
+
+    def show_box(
+        self,
+        link: Link,
+        request: LinkRequest,
+        *,
+        sent: int = 0,
+        refusal: errors.ShortdError | None = None,
+        typed: str = "",
+    ) -> Answer:
+        """The page on which files are sent to a box's owner, to who may see it; after `sent` files
+        came, or with what was refused."""
+        return box_page(
+            self._services,
+            self._pages,
+            link,
+            request.reader,
+            request.headers,
+            now=request.visitor.utime,
+            sent=sent,
+            refusal=refusal,
+            typed=typed,
+        )
 
     def _redirect(self, status: int, location: str, link: Link | None) -> Answer:
         headers: Headers = [(b"location", location.encode("ascii")), NO_STORE]
@@ -222,6 +248,7 @@ class Follow:
             qr_path=f"/{link.code}.svg?{UNCOUNTED.decode()}",
             file=_preview_file(decision),
             protected=decision.outcome is Outcome.PROTECTED,
+            is_box=decision.outcome is Outcome.BOX,
             report=self._report_address(link),
         )
         headers = [*PAGE_HEADERS, NO_INDEX]

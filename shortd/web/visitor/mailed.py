@@ -77,15 +77,13 @@ async def reset(request: AnyRequest) -> Response[bytes]:
     account = await mailboxes.try_reset(content.email, content.code, address, now)
     if not is_derived:
         passwords = await services.security.hasher.derive(composed(form["password"]))
-    login = await mailboxes.reset_password(account, content.code, passwords, address, now)
-    # A page has no use for the login that comes with a new password.
-    await services.accounts.logins.log_out(login.account.userid, login.token)
+    await mailboxes.set_password(account, content.code, passwords, now)
     words = language_of(request).gettext
     return visitor_page(
         request,
         "visitor/done.html",
         title=words("Your new password is set"),
-        message=words("All earlier logins and API keys have ended. This page can be closed."),
+        message=words("Earlier logins, API keys and passkeys have ended. This page can be closed."),
     )
 
 

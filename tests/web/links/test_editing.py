@@ -219,7 +219,7 @@ def test_of_plugins_and_groups_that_are_none_nothing_is_kept(ann: Surfer, short_
 
 
 def test_a_files_link_keeps_its_file(ann: Surfer, app: RunningApp) -> None:
-    file = app.new_file(b"Hello")
+    file = app.new_file(b"Hello", filename="Straße 1.txt")
     owner = Surfer(app)
     owner.cookies["shortd"] = app.userid
     [made] = owner.call("get_entries")["entries"]

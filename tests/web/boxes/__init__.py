@@ -1,0 +1,1 @@
+"""Pages of boxes: their owners' and those of who sends."""
