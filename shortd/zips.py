@@ -14,6 +14,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal, NamedTuple
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
@@ -22,9 +23,9 @@ from shortd.file_names import parts, shortened
 MOST_FILES = 2000
 """Under one link: what a zip of so many takes in memory is some megabytes."""
 NAME_BYTES = 240
-"""Of one name in a path, in UTF-8: file systems take 255, and a number may have to be added."""
-PATH_BYTES = 1000
-"""Of a whole path; of a longer one the last folders stay."""
+"""Of one name in a path, in UTF-8: file systems take 255."""
+FOLDERS_BYTES = 1000
+"""Of all folders in a path; of longer ones the last stay."""
 FALLBACK = "file"
 _UNFIT = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u061c\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
@@ -50,7 +51,8 @@ def zip_paths(paths: Iterable[str]) -> list[str]:
     which characters are composed, or is a folder of another one, gets " (2)".
     """
     cleaned = [_cleaned(path) for path in paths]
-    taken = {_key(names[:end]) for names in cleaned for end in range(1, len(names))}
+    above = {names[:end] for names in cleaned for end in range(1, len(names))}
+    taken = {_key(names) for names in above}
     numbers: dict[str, int] = defaultdict(lambda: 1)
     safe = []
     for *folders, name in cleaned:
@@ -58,7 +60,8 @@ def zip_paths(paths: Iterable[str]) -> list[str]:
         wanted, kept = _key((*folders, name)), name
         while (key := _key((*folders, kept))) in taken:
             numbers[wanted] += 1
-            kept = f"{stem} ({numbers[wanted]}){suffix}"
+            end = f" ({numbers[wanted]}){suffix}"
+            kept = shortened(stem, NAME_BYTES - _utf8_bytes(end), _utf8_bytes) + end
         taken.add(key)
         safe.append("/".join((*folders, kept)))
     return safe
@@ -69,12 +72,13 @@ def _cleaned(path: str) -> tuple[str, ...]:
     names = [name for part in re.split(r"[/\\]", path) if (name := _safe_name(part))]
     size = 0
     for count, name in enumerate(reversed(names)):
-        size += _utf8_bytes(name) + 1
-        if count and size > PATH_BYTES:
+        size += _utf8_bytes(name) + 1 if count else 0
+        if size > FOLDERS_BYTES:
             return tuple(names[-count:])
     return tuple(names) or (FALLBACK,)
 
 
+@lru_cache(maxsize=4096)
 def _safe_name(part: str) -> str:
     """One name of a path; empty where it leads nowhere or up."""
     # Windows drops dots and spaces at the end, after which ".. ." climbs.
@@ -90,7 +94,10 @@ def _utf8_bytes(name: str) -> int:
 
 def _key(names: Sequence[str]) -> str:
     """The same for paths that some file system takes for one."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", "/".join(names)).casefold())
+    path = "/".join(names)
+    if path.isascii():
+        return path.casefold()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", path).casefold())
 
 
 class ZipMember(NamedTuple):
