@@ -194,6 +194,15 @@ class TestFetching:
         for text in ("trip", "photos/2026/", "a b.png", "ü.html", "Download all", "4 files"):
             assert text in page.text
         assert "<script" not in page.text
+        assert page.headers["x-robots-tag"] == "noindex"
+        assert 'href="/-/report?link=' in page.text
+
+    def test_it_may_be_listed(self, owner: Sharer) -> None:
+        address = owner.address(share(owner, robots=True))
+        for headers in (BROWSER, {}):
+            answer = owner.app.get(address, headers=headers)
+            assert answer.status_code == 200
+            assert "x-robots-tag" not in answer.headers
 
     def test_many_files_in_pages(self, owner: Sharer) -> None:
         names = [f"{number}.txt" for number in range(130)]

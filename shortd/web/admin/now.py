@@ -13,6 +13,7 @@ from shortd.mail.outbox import OutboxStatus
 from shortd.plugin_runtime.figures import states
 from shortd.services import Services
 from shortd.store.schema import ACCOUNTS, FILES, LINKS
+from shortd.upkeep.backup import Last, last_backup
 from shortd.web.admin.operators import PATH, operator_of
 from shortd.web.guard import show
 from shortd.web.health import faults
@@ -62,6 +63,8 @@ class NowPage(msgspec.Struct, frozen=True, kw_only=True):
     accounts: int
     links: int
     files: int
+    backup: Last | None
+    """The last backup that was done, if one is known."""
     version: str
     since: int
     """When it was started, in µs."""
@@ -87,6 +90,7 @@ async def now(request: AnyRequest) -> Response[bytes]:
         accounts=accounts,
         links=links,
         files=files,
+        backup=last_backup(services.store.directory),
         version=__version__,
         since=request.app.state.since,
         now=services.clock.now(),

@@ -23,6 +23,7 @@ from shortd.web.pages import Pages
 from shortd.web.policies import fitting, origin_of, script_headers
 from shortd.web.readers import Reader
 from shortd.web.visitor.contents import BoxPage
+from shortd.web.visitor.report_address import report_address
 
 PREFIX = "/-/box/"
 
@@ -61,6 +62,7 @@ def box_page(
         sent=sent,
         fault="" if refusal is None else refusal.said(words),
         typed=typed,
+        report=report_address(services, link),
     )
     origin = origin_of(services, raw_headers)
     allowed = script_headers(origin.sources, form=True)

@@ -23,6 +23,7 @@ from shortd.web.guard import only_elsewhere
 from shortd.web.render import pages_of, visitor_page
 from shortd.web.routing import AnyRequest, look, response, services_of
 from shortd.web.visitor.contents import BundleFile, BundlePage
+from shortd.web.visitor.report_address import report_address
 from shortd.web.zip_answers import zip_answer
 
 AT_ONCE = 50
@@ -42,8 +43,9 @@ async def listing(request: AnyRequest) -> Response[bytes]:
     first, count = _number(request.query_params.get("from", "0")), len(content.bundle.entries)
     if not 0 <= first < count:
         raise errors.NOT_FOUND()
-    here = _Addresses(request, address)
-    if pages_of(request).reader(services_of(request).visits.heads.of(request.scope["headers"])):
+    services, link, here = services_of(request), address.link, _Addresses(request, address)
+    is_listed = services.visits.visits.is_listed(link)
+    if pages_of(request).reader(services.visits.heads.of(request.scope["headers"])):
         last = min(first + AT_ONCE, count)
         page = BundlePage(
             name=content.file.filename,
@@ -55,12 +57,14 @@ async def listing(request: AnyRequest) -> Response[bytes]:
             last=last,
             before=here.from_on(max(0, first - AT_ONCE)) if first else "",
             after=here.from_on(last) if last < count else "",
+            report="" if link is None else report_address(services, link),
         )
         answer = visitor_page(request, "visitor/bundle.html", page=page)
-        answer.headers["x-robots-tag"] = "noindex"
+        if not is_listed:
+            answer.headers["x-robots-tag"] = "noindex"
         return answer
-    vary = (b"vary", b"accept")
-    return response(json_answer(_told(content, here, first), headers=[vary, NO_INDEX]))
+    headers = [(b"vary", b"accept"), *(() if is_listed else (NO_INDEX,))]
+    return response(json_answer(_told(content, here, first), headers=headers))
 
 
 @route(_PATH + "/zip", http_method=[HttpMethod.GET, HttpMethod.HEAD])

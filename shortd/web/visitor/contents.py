@@ -95,6 +95,8 @@ class BoxPage(msgspec.Struct, frozen=True, kw_only=True):
     """Why the form comes back."""
     typed: str = ""
     """The note in it."""
+    report: str = ""
+    """Where the link is reported; empty where reports are not wanted."""
 
     @property
     def is_full(self) -> bool:
@@ -128,6 +130,8 @@ class BundlePage(msgspec.Struct, frozen=True, kw_only=True):
     before: str = ""
     """Where those before them are shown; empty where there are none."""
     after: str = ""
+    report: str = ""
+    """Where the link is reported; empty where reports are not wanted."""
 
 
 class PasswordPage(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import ada_url
 import msgspec
@@ -39,7 +39,8 @@ from shortd.web.pages import Pages
 from shortd.web.ranges import goes_on
 from shortd.web.readers import Reader
 from shortd.web.visitor.box import box_page
-from shortd.web.visitor.contents import REPORT_PATH, PasswordPage, PreviewFile, PreviewPage
+from shortd.web.visitor.contents import PasswordPage, PreviewFile, PreviewPage
+from shortd.web.visitor.report_address import report_address
 
 UNCOUNTED = b"preview"
 """The query of images that preview pages show: nobody has loaded the link's QR code."""
@@ -188,7 +189,7 @@ class Follow:
             query="&".join(filter(None, ("qr" if visitor.is_qr else "", forwarded))),
             referrer=visitor.referrer,
             is_wrong=is_wrong,
-            report=self._report_address(link),
+            report=report_address(self._services, link),
         )
         status = errors.WRONG_PASSWORD.status if is_wrong else 200
         headers = [*LEADING_PAGE_HEADERS, NO_INDEX]
@@ -249,17 +250,11 @@ class Follow:
             file=_preview_file(decision),
             protected=decision.outcome is Outcome.PROTECTED,
             is_box=decision.outcome is Outcome.BOX,
-            report=self._report_address(link),
+            report=report_address(self._services, link),
         )
         headers = [*PAGE_HEADERS, NO_INDEX]
         template = "visitor/preview.html"
         return page(self._pages, template, request.reader, headers=headers, page=content)
-
-    def _report_address(self, link: Link) -> str:
-        """Where a link is reported; empty where reports are not wanted."""
-        if not self._services.settings.web.reports:
-            return ""
-        return f"{REPORT_PATH}?{urlencode({'link': self._services.hosts.short_url(link)})}"
 
     def _refuse_method(self, request: LinkRequest) -> Answer:
         refusal = self._refusal(errors.METHOD_NOT_ALLOWED(), request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from shortd import __version__
@@ -12,6 +13,7 @@ from shortd.models.audit import Action
 from shortd.plugin import Destination, Link, Plugin, Visit, hookimpl
 from shortd.testing import RunningApp, open_app
 from shortd.upkeep import reading
+from shortd.upkeep.backup import LAST, Last
 from tests.conftest import GENEROUS
 from tests.web.admin.conftest import command, lines, make_operator
 from tests.web.surfer import Surfer
@@ -37,6 +39,10 @@ def test_all_is_well(olga: Surfer, ben: Surfer) -> None:
     assert shown["Clicks that wait to be counted"] == "1"
     assert (shown["Accounts"], shown["Links"], shown["Files"]) == ("3", "2", "1")
     assert "1.2 kB" in page
+    assert shown["Last backup"].startswith("none that is known")
+    last = Last(olga.app.clock.now(), 5_300_000)
+    (olga.app.services.store.directory / LAST).write_bytes(msgspec.json.encode(last))
+    assert facts(olga)["Last backup"].endswith("5.3 MB")
     olga.app.drain()
     assert facts(olga)["Clicks that wait to be counted"] == "0"
 

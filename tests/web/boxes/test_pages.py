@@ -40,6 +40,7 @@ def test_its_whole_life(app: RunningApp, ann: Surfer) -> None:
     assert "Nothing yet." in shown and "127.0.0.1:8080/my-box" in re.sub("<[^>]*>", "", shown)
     sender = Sender(app, entry)
     asked = app.get(entry["shorturl"], headers={"accept": "text/html"}).text
+    assert 'href="/-/report?link=' in asked
     assert "By &lt;b&gt;Friday&lt;/b&gt;" in asked and 'accept=".txt,image/*"' in asked
     assert sender.form(("a.txt", b"first"), note="<i>here</i>").status_code == 303
     assert sender.form(("a.txt", b"second")).status_code == 303
