@@ -23,6 +23,7 @@ from shortd.commands.clock import clock
 from shortd.commands.config import config
 from shortd.commands.doctor import doctor
 from shortd.commands.domains import domain
+from shortd.commands.health import health
 from shortd.commands.init import init
 from shortd.commands.links import link
 from shortd.commands.mail import mail
@@ -36,7 +37,7 @@ from shortd.commands.users import user
 from shortd.settings.config import ConfigError
 
 OF_THE_SERVER = (
-    *(serve, init, config, mail, doctor, backup, restore),
+    *(serve, init, config, mail, doctor, backup, restore, health),
     *(user, team, domain, campaign, tracker, link, clock, audit),
     *(stats, plugins, x, import_links),
 )

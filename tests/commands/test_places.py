@@ -29,11 +29,12 @@ ARGUMENTS = {
     "FORMAT": "lines",
     "FILE": os.devnull,
     "[DEST]": "backups",
+    "PATTERN": "example.org",
     "BACKUP": "backups/latest",
 }
 WITHOUT_DATA = {
     *(("serve",), ("init",), ("config", "check"), ("config", "show")),
-    *(("plugins", "new"), ("send",), ("fetch",), ("restore",)),
+    *(("plugins", "new"), ("send",), ("fetch",), ("restore",), ("health",)),
 }
 """Commands that make data, or need none."""
 
@@ -51,6 +52,7 @@ def typed(words: tuple[str, ...]) -> list[str]:
         ("import",): ["--owner", "ann"],
         ("user", "remove"): ["--yes"],
         ("user", "set"): ["--verified"],
+        ("user", "link"): ["--proxy", "ann"],
     }.get(words, [])
     return [*words, *arguments, *more]
 
