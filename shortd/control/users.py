@@ -152,7 +152,8 @@ async def user_link(services: Services, args: LinkUser) -> Rows:
         whose = name if issuer is None else issuer.settings.issuer
         person = Person(voucher=Voucher.ISSUER, issuer=whose, subject=subject)
     try:
-        await services.accounts.identities.link(account, person, services.clock.now())
+        async with noted(services, Action.LINK_SIGN_IN, about=account, detail=f"of {whose}"):
+            await services.accounts.identities.link(account, person, services.clock.now())
     except Fault as fault:
         raise errors.BAD_REQUEST(str(fault.kind.said)) from None
     return [[f"{person.subject} of {whose} opens {account.userid}."]]
@@ -161,5 +162,6 @@ async def user_link(services: Services, args: LinkUser) -> Rows:
 @act("user login-link")
 async def user_login_link(services: Services, args: OneUser) -> Rows:
     account = account_called(services.store, args.user)
-    link = await services.accounts.login_links.make(account, services.clock.now())
+    async with noted(services, Action.MAKE_LOGIN_LINK, about=account):
+        link = await services.accounts.login_links.make(account, services.clock.now())
     return [[f"{services.settings.pages_url}/-/login/link/{link}"]]

@@ -26,6 +26,8 @@ class Action(StrEnum):
     SIGN_OUT_ACCOUNT = "sign_out_account"
     MAIL_RESET = "mail_reset"
     ADD_API_KEY = "add_api_key"
+    LINK_SIGN_IN = "link_sign_in"
+    MAKE_LOGIN_LINK = "make_login_link"
     IMPORT_LINKS = "import_links"
     TURN_OFF_LINK = "turn_off_link"
     TURN_ON_LINK = "turn_on_link"

@@ -23,7 +23,7 @@ CORPUS = {
 }
 CODE, USERID = b"CODE00", b"U" * 32
 """Stand for what a server drew."""
-MOST_HELD = 0.05
+MOST_HELD = 0.1
 """Seconds of its own time for which the event loop may keep a visitor waiting."""
 MOST_GROWTH = 64 * MIB
 

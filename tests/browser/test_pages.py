@@ -265,7 +265,7 @@ class TestPreview:
         # The first letter is Cyrillic.
         tab.goto(f"{new_link('https://еxample.com/login')}+")  # noqa: RUF001
         expect(tab.get_by_role("heading", level=2)).to_contain_text("xn--")
-        assert tab.get_by_role("main").inner_text().isascii()
+        assert tab.get_by_role("main").inner_text().replace("·", "").isascii()
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,17 @@ NAMES = re.compile(
 """Words that all languages share, and what the pages show of their owners."""
 OWNED = (
     *("dashboard", "edit", "tags", "import", "statistics", "visits", "qr", "explain", "key-made"),
-    *("team-", "admin-p", "admin-o", "admin-l", "admin-b", "admin-r", "second-factor-"),
+    *(
+        "box",
+        "bundle",
+        "team-",
+        "admin-p",
+        "admin-o",
+        "admin-l",
+        "admin-b",
+        "admin-r",
+        "second-factor-",
+    ),
 )
 """Pages that are mostly made of what their owners have written, or of drawn letters."""
 
@@ -60,8 +70,8 @@ def test_a_page_takes_long_words(strange_tab: Page, strange_site: ServerProcess,
     if not name.startswith(OWNED):
         names = "|".join(re.escape(one.name) for one in open_languages())
         text = plain(strange_tab.locator("body").inner_text())
-        for lines in strange_tab.locator("pre").all_inner_texts():
-            # They are for a shell.
+        for lines in strange_tab.locator("pre, time").all_inner_texts():
+            # For a shell, and in the browser's own words.
             text = text.replace(lines, "")
         text = NAMES.sub("", re.sub(names, "", _without_addresses(text)))
         assert re.findall(r"[A-Za-z]{2,}", text) == []

@@ -148,7 +148,7 @@ def test_a_code_of_somebody_elses_is_refused(
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("send",), "Missing argument 'FILE'"),
+        (("send",), "Missing argument 'FILE…'"),
         (("send", "-"), "Standard input needs a --name"),
         (("send", "file", "--expire", "soon"), "such as 30m, 24h or 7d"),
         (("send", "file", "--expire", "0d"), "such as 30m, 24h or 7d"),

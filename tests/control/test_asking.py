@@ -85,7 +85,7 @@ def test_a_server_that_gives_no_answer_may_have_done_it(mute: Settings) -> None:
 def test_every_command_is_either_one_that_looks_or_one_that_acts() -> None:
     importlib.import_module("shortd.control.commands")
     assert not LOOKS.keys() & ACTS.keys()
-    assert all(name.endswith((" list", " members", "audit")) for name in LOOKS)
+    assert all(name.endswith((" list", " members", " blocked", "audit")) for name in LOOKS)
 
 
 @pytest.mark.parametrize(

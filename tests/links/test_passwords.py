@@ -394,7 +394,7 @@ class TestFiles:
         keeper.change(path, password=SECRET)
         for page in (keeper.visit(path), keeper.visit(path + "+")):
             assert page.status_code == 200
-            for word in ("report", "pdf", "signature"):
+            for word in ("report.pdf", "pdf", "signature"):
                 assert word not in page.text
         location = keeper.goes(lead_on(keeper, path))
         assert isinstance(location, str)

@@ -37,7 +37,7 @@ from tests.server.wire import follow
 from tests.server_process import PLAIN, ServerProcess
 from tests.sharing.sharing import FORM_TYPE, file_form
 
-ROUNDS = int(os.environ.get("BACKUP_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("BACKUP_ROUNDS", "2"))
 """How often a side is killed."""
 
 

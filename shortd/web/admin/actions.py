@@ -19,6 +19,8 @@ def action_words(words: Words) -> Mapping[Action, str]:
         Action.SIGN_OUT_ACCOUNT: words("Signed out everywhere"),
         Action.MAIL_RESET: words("Mailed a new password's code"),
         Action.ADD_API_KEY: words("Made an API key"),
+        Action.LINK_SIGN_IN: words("Linked a sign-in from elsewhere"),
+        Action.MAKE_LOGIN_LINK: words("Made a link that signs in"),
         Action.IMPORT_LINKS: words("Imported links"),
         Action.TURN_OFF_LINK: words("Turned off the link"),
         Action.TURN_ON_LINK: words("Turned on the link"),

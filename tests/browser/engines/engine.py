@@ -101,8 +101,11 @@ class Engine(ABC):
         self._with(FIELD.format(label), type_into)
 
     def attach(self, file: Path) -> None:
-        """Chooses a file for the page's only field for files, which may hide behind a button."""
-        [field] = self.wait(lambda: self.find('//input[@type="file"]'), "a field for files")
+        """Chooses a file for the page's only field for single files, which may hide behind a
+        button.
+        """
+        field_for_files = '//input[@type="file"][not(@webkitdirectory)]'
+        [field] = self.wait(lambda: self.find(field_for_files), "a field for files")
         field.send_keys(str(file))
 
     def offered(self) -> str:

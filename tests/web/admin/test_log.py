@@ -173,6 +173,8 @@ COMMANDS: dict[str, dict[str, object]] = {
     "user lock": {"user": "cay"},
     "user unlock": {"user": "cay"},
     "user api-key": {"user": "cay", "name": "mine", "scopes": ["read"]},
+    "user link": {"user": "cay", "proxy": "cay"},
+    "user login-link": {"user": "cay"},
     "team add": {"owner": "ben", "name": "Ours", "code": "ours"},
     "team add-member": {"team": "ours", "user": "cay"},
     "team set-role": {"team": "ours", "user": "cay", "role": "admin"},
