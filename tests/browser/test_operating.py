@@ -42,7 +42,11 @@ def test_a_day(tab: Page, site: ServerProcess) -> None:
     expect(tab.get_by_role("heading", level=1)).to_have_text("Now")
 
     tab.get_by_role("link", name="People").click()
+    expect(tab.get_by_role("heading", level=1)).to_have_text("People")
+    # Scripts come behind the page.
+    tab.wait_for_load_state("networkidle")
     tab.keyboard.press("/")
+    expect(tab.get_by_role("searchbox")).to_be_focused()
     tab.keyboard.type(name)
     tab.keyboard.press("Enter")
     tab.get_by_role("list", name="People").get_by_role("link", name=name).click()

@@ -14,10 +14,12 @@ function bitsOfRun(run) {
   return 2;
 }
 
-/** Six of the words in a list: of 1296, that is 62 bits. */
+/** Six different words of a list: of 1296, that is 62 bits. */
 export async function sixWords(address) {
   const list = (await (await fetch(address)).text()).trim().split(/\s+/);
-  return Array.from({ length: MADE }, () => list[drawn(list.length)]).join("-");
+  const made = new Set();
+  while (made.size < MADE) made.add(list[drawn(list.length)]);
+  return [...made].join("-");
 }
 
 function drawn(count) {
