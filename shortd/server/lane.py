@@ -28,7 +28,7 @@ from shortd.web.pages import Pages, open_pages
 from shortd.web.readers import Reader
 from shortd.web.visitor.follow import link_refusal
 
-# A query that is forwarded, escapes and other shapes are the pages' business.
+# Escapes and other shapes are the pages' business.
 _TARGET = re.compile(rb"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?:\?(?P<query>[!-~]*))?")
 _METHODS = (b"GET", b"HEAD")
 _FIRST_LINE = re.compile(
@@ -103,9 +103,9 @@ class Lane:
             return None
         code, query = match.groups()
         is_qr, rest = without_mark(query) if query else (False, b"")
-        if rest and self._visits.passes_on((head.host, code.decode())):
-            return None
-        return self._answer(code, method == b"GET", is_qr, head, peer, default_headers, keep_alive)
+        asked = rest.decode("ascii")
+        is_get = method == b"GET"
+        return self._answer(code, is_get, is_qr, head, peer, default_headers, keep_alive, asked)
 
     def answer_known(self, data: bytes, peer: str, default_headers: list[Header]) -> bytes | None:
         """The response to a whole request if its head was remembered, as `answer` gives it.
@@ -139,8 +139,11 @@ class Lane:
         peer: str,
         default_headers: list[Header],
         keep_alive: bool,
+        query: str = "",
     ) -> bytes | None:
-        visitor = self._heads.visitor(head, peer, self._now(), is_get=is_get, is_qr=is_qr)
+        visitor = self._heads.visitor(
+            head, peer, self._now(), is_get=is_get, is_qr=is_qr, query=query
+        )
         lookups, refused = self._lookups, None
         if lookups.barred:
             payer = self._heads.who_pays(head, peer, visitor.address, is_head=not is_get)

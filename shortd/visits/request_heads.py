@@ -141,7 +141,7 @@ class RequestHeads:
     ) -> Visitor:
         """Who asks, over a connection from `peer`, at `utime` (µs).
 
-        `query` is what of the request's goes on to the destination.
+        `query` is what of the request's goes on to the destination, if the link wants that.
         """
         if head.forwarded is not None:
             peer = self._proxies.of_headers(peer, head.forwarded)

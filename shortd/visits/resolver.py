@@ -136,14 +136,6 @@ class Resolver:
         own = None if link is None or link.rare is None else link.rare.robots
         return self._robots if own is None else own
 
-    def passes_on(self, address: Address) -> bool:
-        """Whether visitors' queries go on to where the link at an address leads."""
-        known = self._settled.get(_key(address))
-        if known is None:
-            return self.forwarding_of(self._store.get(LINKS, address)) is not Forwarding.NO
-        link = None if known.decision is None else known.decision.link
-        return self.forwarding_of(link) is not Forwarding.NO
-
     def heard(self, link: Link | None, visitor: Visitor) -> Visitor:
         """The visitor as a link's plugins meet him: his query is there only if it goes on."""
         if visitor.query and self.forwarding_of(link) is Forwarding.NO:

@@ -43,7 +43,6 @@ class Visits:
         self.explain = resolver.explain
         self.asks = tuple(question.asks for question in resolver.questions)
         """All questions that `explain` may tell of, in order; plugins come after them."""
-        self.passes_on = resolver.passes_on
         self.forwarding_of = resolver.forwarding_of
         self.is_listed = resolver.is_listed
         self._resolver = resolver
@@ -109,9 +108,8 @@ class Visits:
             self.apply(known, visitor)
             return ""
         decision, deciders = known.decision, known.deciders
-        link = None
-        if visitor.query:
-            link = None if decision is None else decision.link
+        link = None if decision is None else decision.link
+        if visitor.query and link is not None:
             visitor = self._resolver.heard(link, visitor)
         if deciders is not None and self._may_see_page(deciders, visitor):
             return None
