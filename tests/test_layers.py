@@ -31,7 +31,7 @@ FLOORS = (
     "files security hosts limits visitors",
     "store settings journal",
     "errors fields field_errors file_names languages models ids names mail_addresses spreadsheets"
-    " blocks clock zips",
+    " blocks clock syncing zips",
 )
 """From the top down: a room imports from floors below its own, never from its neighbours."""
 ALONE = {"client", "__main__"}

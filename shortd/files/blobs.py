@@ -24,6 +24,7 @@ from typing import NamedTuple, TypeVar
 from shortd import errors
 from shortd.store import StorageStatus
 from shortd.store.shortage import NO_ROOM, Shortage
+from shortd.syncing import sync
 
 T = TypeVar("T")
 
@@ -231,9 +232,9 @@ class BlobWriter:
         path = self._blobs.path(self.name)
         if not path.parent.is_dir():
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            _sync_directory(path.parent.parent)
+            sync(path.parent.parent)
         self._path.rename(path)
-        _sync_directory(path.parent)
+        sync(path.parent)
 
     def _remove(self) -> None:
         if self._descriptor >= 0:
@@ -250,11 +251,3 @@ def stored_blobs(directory: Path) -> Iterator[tuple[str, os.stat_result]]:
             if _NAME.fullmatch(entry.name):
                 with suppress(FileNotFoundError):
                     yield entry.name, entry.stat()
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

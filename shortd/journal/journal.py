@@ -25,10 +25,10 @@ from shortd.journal.segments import (
     create_segment,
     list_segments,
     segment_path,
-    sync_directory,
 )
 from shortd.journal.status import JournalStatus, Troubles
 from shortd.models.clicks import Position
+from shortd.syncing import sync
 
 MIB = 1024 * 1024
 PROBE_BYTES = 16 * 1024
@@ -54,7 +54,7 @@ class Journal:
     ) -> None:
         if not directory.exists():
             directory.mkdir(mode=0o700, parents=True)
-            sync_directory(directory.parent)
+            sync(directory.parent)
         self._directory = directory
         self._segment_bytes = segment_bytes
         self._buffer_bytes = buffer_bytes
@@ -78,7 +78,7 @@ class Journal:
         self._troubles = Troubles()
         if self._renew():
             with suppress(OSError):
-                sync_directory(directory)
+                sync(directory)
                 self._unlisted = False
 
     # The event loop's side
@@ -246,7 +246,7 @@ class Journal:
             self._sync_segment(current)
         if unlisted:
             try:
-                sync_directory(self._directory)
+                sync(self._directory)
             except OSError as error:
                 self._distrust(current, error)
         self._synced = until

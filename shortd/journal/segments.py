@@ -37,16 +37,7 @@ def list_segments(directory: Path) -> list[int]:
 def create_segment(directory: Path, number: int) -> Segment:
     """Makes an empty segment, readable by its owner alone; OSError if it is there already.
 
-    Its name survives power loss only after a `sync_directory`.
+    Its name survives power loss only after a `sync` of its folder.
     """
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
     return Segment(number, os.open(segment_path(directory, number), flags, 0o600))
-
-
-def sync_directory(directory: Path) -> None:
-    """Makes names created in a directory survive power loss; raises OSError."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

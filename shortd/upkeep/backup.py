@@ -28,9 +28,10 @@ import msgspec
 
 from shortd import __version__
 from shortd.files.blobs import stored_blobs
-from shortd.journal.segments import list_segments, segment_path, sync_directory
+from shortd.journal.segments import list_segments, segment_path
 from shortd.store.data_directory import StoreError
 from shortd.store.snapshots import Snapshot, Snapshots, snapshots_of
+from shortd.syncing import sync
 from shortd.upkeep.backup_manifest import MANIFEST, Kept, Manifest, Told, faults_of, kept_file
 
 LATEST = "latest"
@@ -79,7 +80,7 @@ def back_up(
             shutil.rmtree(partial, ignore_errors=True)
             raise
         _point(dest / LATEST, name)
-        sync_directory(dest)
+        sync(dest)
         _note(directory, manifest)
         if keep:
             for old in _whole(dest)[:-keep]:
@@ -124,19 +125,19 @@ def _make(directory: Path, backup: Path, before: Path | None, told: Told) -> Man
     files: dict[str, Kept] = {}
     for path in (backup / "db" / "data.mdb", *sorted((backup / "journal").iterdir())):
         path.chmod(0o600)
-        _sync(path)
+        sync(path)
         files[str(path.relative_to(backup))] = kept_file(path)
         told(files[str(path.relative_to(backup))].size)
     files |= blobs.kept()
     for folder in sorted({(backup / name).parent for name in files}):
-        sync_directory(folder)
-    sync_directory(backup / "files")
+        sync(folder)
+    sync(backup / "files")
     manifest = Manifest(__version__, schema, utime, counts, files)
     path = backup / MANIFEST
     path.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
     path.chmod(0o600)
-    _sync(path)
-    sync_directory(backup)
+    sync(path)
+    sync(backup)
     return manifest
 
 
@@ -221,7 +222,7 @@ class _Blobs:
             except FileNotFoundError:
                 path.unlink(missing_ok=True)
                 return
-            _sync(path)
+            sync(path)
             self._told(path.stat().st_size)
         self._here.add(name)
 
@@ -286,11 +287,3 @@ def _note(directory: Path, manifest: Manifest) -> None:
         new.write_bytes(msgspec.json.encode(last))
         new.chmod(0o600)
         new.replace(directory / LAST)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

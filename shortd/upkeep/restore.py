@@ -15,10 +15,10 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from shortd.journal.segments import sync_directory
 from shortd.store import in_use
 from shortd.store.data_directory import DATABASE, StoreError
 from shortd.store.snapshots import snapshots_of
+from shortd.syncing import sync
 from shortd.upkeep.backup_manifest import Manifest, Told, faults_of, read_manifest
 
 _PARTIAL = "restore.partial"
@@ -88,11 +88,11 @@ def put_back_database(copy: Path, directory: Path) -> tuple[dict[str, int], dict
             shutil.rmtree(partial)
         partial.mkdir(mode=0o700)
         _copy_file(copy / DATABASE.name, partial / DATABASE.name)
-        sync_directory(partial)
+        sync(partial)
         kept = directory / _name_for_kept("db")
         (directory / "db").rename(kept)
         partial.rename(directory / "db")
-        sync_directory(directory)
+        sync(directory)
     return now, then, kept
 
 
@@ -133,18 +133,14 @@ def _copy(backup: Path, manifest: Manifest, partial: Path, told: Told) -> None:
         told(kept.size)
     _give(partial, backup)
     for folder in folders:
-        sync_directory(folder)
+        sync(folder)
 
 
 def _copy_file(source: Path, target: Path) -> None:
     """A copy of its own, never a second name: what is restored will be written to."""
     shutil.copyfile(source, target)
     target.chmod(0o600)
-    descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(target)
 
 
 def _give(partial: Path, backup: Path) -> None:
@@ -169,7 +165,7 @@ def _exchange(directory: Path, partial: Path, *, inside: bool) -> Path | None:
         for path in list(partial.iterdir()):
             path.rename(directory / path.name)
         partial.rmdir()
-        sync_directory(directory)
+        sync(directory)
         return kept
     kept = None
     if directory.exists():
@@ -185,7 +181,7 @@ def _exchange(directory: Path, partial: Path, *, inside: bool) -> Path | None:
             with suppress(OSError):
                 kept.rename(directory)
         raise
-    sync_directory(directory.parent)
+    sync(directory.parent)
     return kept
 
 

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.browser.tap import Tap
 from tests.browser.target import Target, open_target
 from tests.browser.watch import Watch
 from tests.conftest import GENEROUS
-from tests.server_process import ServerProcess
+from tests.server_process import ServerProcess, free_port
 from tests.terms import set_terms
 from tests.tools import needed
 
@@ -156,3 +157,15 @@ def plain_tab(chromium: Browser, watch: Watch) -> Iterator[Page]:
     yield watch.attach(context)
     context.close()
     assert watch.complaints == []
+
+
+@pytest.fixture(scope="module")
+def tapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Tap, ServerProcess]]:
+    """A server that browsers reach through a tap, under whose address it knows itself."""
+    port = free_port()
+    environ = {**GENEROUS, "SHORTD_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+    process = ServerProcess(tmp_path_factory.mktemp("tapped") / "data", environ)
+    process.start()
+    with Tap(port, process.port) as tap:
+        yield tap, process
+    process.stop()

@@ -16,22 +16,9 @@ from tests.browser.shelf import new_shelf
 from tests.browser.tap import Tap
 from tests.browser.test_sharing import on_disk, pieces
 from tests.browser.watch import Watch
-from tests.conftest import GENEROUS
-from tests.server_process import ServerProcess, free_port
+from tests.server_process import ServerProcess
 
 MIB = 1 << 20
-
-
-@pytest.fixture(scope="module")
-def tapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Tap, ServerProcess]]:
-    """A server that browsers reach through a tap, under whose address it knows itself."""
-    port = free_port()
-    environ = {**GENEROUS, "SHORTD_PUBLIC_URL": f"http://127.0.0.1:{port}"}
-    process = ServerProcess(tmp_path_factory.mktemp("tapped") / "data", environ)
-    process.start()
-    with Tap(port, process.port) as tap:
-        yield tap, process
-    process.stop()
 
 
 @pytest.fixture

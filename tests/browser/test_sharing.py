@@ -15,8 +15,7 @@ from tests.browser.axe import violations
 from tests.browser.tap import Tap
 from tests.browser.unlocking import Downloader
 from tests.browser.watch import Watch
-from tests.conftest import GENEROUS
-from tests.server_process import ServerProcess, free_port
+from tests.server_process import ServerProcess
 
 WAYS = ["open", "key", "password"]
 PASSWORD = "Größe, our old summer house"
@@ -35,18 +34,6 @@ class WatchOfCuts(Watch):
 @pytest.fixture
 def watch() -> Watch:
     return WatchOfCuts()
-
-
-@pytest.fixture(scope="module")
-def tapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Tap, ServerProcess]]:
-    """A server that browsers reach through a tap, under whose address it knows itself."""
-    port = free_port()
-    environ = {**GENEROUS, "SHORTD_PUBLIC_URL": f"http://127.0.0.1:{port}"}
-    process = ServerProcess(tmp_path_factory.mktemp("tapped") / "data", environ)
-    process.start()
-    with Tap(port, process.port) as tap:
-        yield tap, process
-    process.stop()
 
 
 @pytest.fixture
