@@ -1,6 +1,6 @@
 """`python -m shortd` is `shortd`."""
 
-from shortd.commands.cli import main
+from shortd.commands.entry import main
 
 if __name__ == "__main__":
-    main(prog_name="shortd")
+    main()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from random import Random, SystemRandom
@@ -39,7 +39,7 @@ from shortd.security.secrets import secret
 from shortd.security.services import SecurityServices, open_security
 from shortd.settings import Settings
 from shortd.sharing.services import SharingServices, open_sharing
-from shortd.store import Store
+from shortd.store import Store, Upgrading
 from shortd.store.timeline import Timeline, open_timeline
 from shortd.teams.services import TeamServices, open_teams
 from shortd.upkeep.figures import RoomMetrics
@@ -139,9 +139,11 @@ async def open_services(
     hasher: PasswordHasher | None = None,
     *,
     serving: bool = True,
+    upgrading: Upgrading = lambda _progress: nullcontext(),
 ) -> Services:
     """Opens the data directory. Raises StoreError if it cannot be used, ConfigError for settings
-    of plugins. `plugins` (a test's own) take the place of all that are installed.
+    of plugins. `plugins` (a test's own) take the place of all that are installed. `upgrading` is
+    the store's.
 
     A command, which is not `serving`, finds the directory as the server left it, whatever settings
     it has: it makes and migrates none, takes no host for the default one, counts no clicks.
@@ -154,6 +156,7 @@ async def open_services(
         map_bytes=settings.storage.map_bytes,
         reserve_bytes=settings.storage.reserve_bytes,
         make=serving,
+        upgrading=upgrading,
     )
     try:
         countries = open_countries(settings.clicks.geoip_db, store.directory)

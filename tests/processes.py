@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,24 @@ _started: list[subprocess.Popen[Any]] = []
 
 
 def start(
-    command: Sequence[str | Path], *, is_lasting: bool = False, **options: Any
+    command: Sequence[str | Path],
+    *,
+    is_lasting: bool = False,
+    prepare: Callable[[], None] | None = None,
+    **options: Any,
 ) -> subprocess.Popen[Any]:
-    """Starts a process, which is ended after the test unless it `is_lasting`.
+    """Starts a process, which is ended after the test unless it `is_lasting`. `prepare` is called in it,
+    before the program is.
 
     What runs in the background of a shell ignores Ctrl-C, and so do its children, and theirs.
     """
-    process = subprocess.Popen(command, preexec_fn=_with_all_signals, **options)
+
+    def begin() -> None:
+        _with_all_signals()
+        if prepare is not None:
+            prepare()
+
+    process = subprocess.Popen(command, preexec_fn=begin, **options)
     if not is_lasting:
         _started.append(process)
     return process

@@ -87,7 +87,7 @@ def test_the_command_is_installed(wheel: zipfile.ZipFile) -> None:
     entry_points.read_string(
         wheel.read(f"shortd-{shortd.__version__}.dist-info/entry_points.txt").decode()
     )
-    assert entry_points["console_scripts"]["shortd"] == "shortd.commands.cli:main"
+    assert entry_points["console_scripts"]["shortd"] == "shortd.commands.entry:main"
 
 
 def imported_libraries(file: Path) -> set[str]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
 from shortd.commands.options import Place, placed
 from shortd.commands.options import show as show_facts
+from shortd.settings import Settings
 from shortd.settings.config import ConfigError
+from shortd.settings.config_checks import is_socket
 
 
 @click.group()
@@ -35,7 +39,7 @@ def check(place: Place) -> None:
         {
             "settings": place.given.file or "no file: defaults and environment",
             "links": settings.public_url,
-            "listens": f"{settings.server.host} port {settings.server.port}",
+            "listens": ", ".join(_listening(settings)),
             "data": place.data_dir,
             "mail": transport_of(settings, domain),
             **{
@@ -45,6 +49,14 @@ def check(place: Place) -> None:
         }
     )
     click.echo("The settings are fine.")
+
+
+def _listening(settings: Settings) -> Iterator[str]:
+    from shortd.settings.listening import hosts_of
+
+    for host in hosts_of(settings.server.host):
+        yield f"{host} port {settings.server.port}"
+    yield from filter(is_socket, settings.server.host)
 
 
 @config.command()

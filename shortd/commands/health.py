@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 
 import click
 
 from shortd.commands.options import Place, fail, placed
+from shortd.settings import ServerSettings
+from shortd.settings.config_checks import SOCKET
+from shortd.settings.listening import hosts_of, sockets_of
 
 SECONDS = 5.0
 _ANSWER_BYTES = 1 << 20
@@ -24,18 +31,19 @@ def health(place: Place) -> None:
     also where it is degraded, which a line says: another start would not help then. 1 if there is
     no answer.
     """
-    server = place.settings.server
-    host = _ANYWHERE.get(server.host, server.host)
-    where = f"{host} port {server.port}"
-    connection = HTTPConnection(host, server.port, timeout=SECONDS)
-    try:
-        connection.request("GET", "/-/health", headers={"accept": "application/json"})
-        answer = connection.getresponse()
-        status, body = answer.status, answer.read(_ANSWER_BYTES)
-    except (OSError, HTTPException) as fault:
-        fail([f"no answer at {where}: {fault or type(fault).__name__}"])
-    finally:
-        connection.close()
+    silent = []
+    for where, connection in _ways(place.settings.server):
+        try:
+            connection.request("GET", "/-/health", headers={"accept": "application/json"})
+            answer = connection.getresponse()
+            status, body = answer.status, answer.read(_ANSWER_BYTES)
+            break
+        except (OSError, HTTPException) as fault:
+            silent.append(f"no answer at {where}: {fault or type(fault).__name__}")
+        finally:
+            connection.close()
+    else:
+        fail(silent)
     if status != 200:
         fail([f"the server at {where} answers {status}"])
     try:
@@ -49,3 +57,25 @@ def health(place: Place) -> None:
         if isinstance(told, dict) and told.get("fault")
     ]
     click.echo("; ".join([state, *faults]))
+
+
+class _SocketConnection(HTTPConnection):
+    """A connection over a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(SECONDS)
+        self.sock.connect(os.fsencode(self._path))
+
+
+def _ways(server: ServerSettings) -> Iterator[tuple[str, HTTPConnection]]:
+    """How to reach the server, Unix sockets first, and what each way is called."""
+    for path in sockets_of(server.host):
+        yield f"{SOCKET}{path}", _SocketConnection(path)
+    for named in hosts_of(server.host):
+        host = _ANYWHERE.get(named, named)
+        yield f"{host} port {server.port}", HTTPConnection(host, server.port, timeout=SECONDS)

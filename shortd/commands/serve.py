@@ -8,30 +8,48 @@ from pathlib import Path
 import click
 
 from shortd.commands.options import located, settings_options
-from shortd.settings.config import gather, settings_of
+from shortd.settings.config import Given, gather, settings_of
 from shortd.settings.places import find
+from shortd.settings.variables import PREFIX
 
 
 @click.command()
 @settings_options
-@click.option("--host", metavar="H", help="The address to listen on.")
+@click.option(
+    "--host",
+    "hosts",
+    metavar="H",
+    multiple=True,
+    help="An address to listen on, or unix:PATH; may be given several times.",
+)
 @click.option("--port", metavar="P", type=click.IntRange(1, 65_535), help="The port to listen on.")
+@click.pass_context
 def serve(
-    config_file: Path | None, data_dir: Path | None, host: str | None, port: int | None
+    ctx: click.Context,
+    config_file: Path | None,
+    data_dir: Path | None,
+    hosts: tuple[str, ...],
+    port: int | None,
 ) -> None:
-    """Run the server until SIGTERM or Ctrl-C.
+    """Run the server until SIGTERM or Ctrl-C; SIGHUP has some of the settings read anew.
 
     Without any settings it serves this machine alone, at http://127.0.0.1:8080, with data in
-    ./shortd-data, which it makes if need be.
+    ./shortd-data, which it makes if need be. Sockets that systemd passes take the place of --host
+    and --port.
     """
-    # First of all: process 1 of a container does not hear a signal that it has no handler for.
     from shortd.server.allocator import give_back_large_blocks
     from shortd.server.signals import Signals
 
-    signals = Signals()
+    signals = ctx.obj if isinstance(ctx.obj, Signals) else Signals()
     give_back_large_blocks()
     file = find(config_file)
-    given = gather(file, data_dir=data_dir, host=host, port=port, environ=os.environ)
+
+    environ = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+
+    def given_now() -> Given:
+        return gather(file, data_dir=data_dir, hosts=hosts, port=port, environ=environ)
+
+    given = given_now()
     settings = settings_of(given)
     # What reading the catalogues takes is free again for what is imported behind it: a MB less.
     from shortd.languages import open_languages
@@ -40,6 +58,6 @@ def serve(
     from shortd.server import logs
     from shortd.server.process import run
 
-    logs.configure()
+    logs.configure(settings=settings.log)
     with located(given):
-        run(settings, signals, file)
+        run(settings, signals, file, lambda: settings_of(given_now()))

@@ -38,7 +38,7 @@ class SummedLog:
     """Belongs to the event loop. `shown` makes of an address what the log may have of it."""
 
     def __init__(self, shown: Callable[[str], str] = str) -> None:
-        self._shown = shown
+        self.shown = shown
         self._told: Counter[tuple[str, str]] = Counter()
         self._untold: dict[tuple[str, str], tuple[int, dict[str, str]]] = {}
         self._others: Counter[str] = Counter()
@@ -46,7 +46,7 @@ class SummedLog:
 
     def note(self, event: str, address: str, **facts: str) -> None:
         """Tells that something happened once; `facts` that are empty are left out."""
-        address = self._shown(address)
+        address = self.shown(address)
         key = event, address
         if self._told[key] < ALONE and self._lines < LINES:
             self._told[key] += 1

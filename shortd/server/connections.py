@@ -44,6 +44,8 @@ class Connections(Collector):
         """Open connections, by the blocks of clients' addresses."""
         self.sending = asyncio.Semaphore(MOST_SENDING)
         """Whoever hands part of a file to the kernel, which takes a descriptor more."""
+        self.is_ending = False
+        """The server stops: who asks once more is told that his connection ends with that."""
         self.open = 0
         self.held = 0
         """Bytes that came and wait to be read, of all connections."""

@@ -111,7 +111,13 @@ class LaneProtocol(PatientProtocol):
     def parse_head(self, piece: bytes) -> None:
         if self.in_message:
             super().parse_head(piece)
-        elif piece != self._unknown and self._is_free() and self._answer_known(piece):
+        elif (
+            piece != self._unknown
+            and self._is_free()
+            # Whoever is to be told more than usual is not answered from memory.
+            and not self.shared.is_ending
+            and self._answer_known(piece)
+        ):
             self._head_bytes = 0
         else:
             self._parse_whole(piece, super().parse_head)
@@ -146,7 +152,8 @@ class LaneProtocol(PatientProtocol):
             ):
                 self.check_head()
                 fields = dict(self.headers)
-            keep_alive = version != "1.0" and parser.should_keep_alive()
+            is_last = self.shared.is_ending and not self.intake
+            keep_alive = version != "1.0" and parser.should_keep_alive() and not is_last
             response = None
             try:
                 head = self.lane.head(fields, self.headers)
@@ -204,9 +211,9 @@ class LaneProtocol(PatientProtocol):
         self.lane.flush()
         super().finish(words)
 
-    def shutdown(self) -> None:
+    def wind_down(self) -> None:
         self.lane.flush()
-        super().shutdown()
+        super().wind_down()
 
 
 def with_lane(lane: Lane, shared: Connections) -> type[LaneProtocol]:

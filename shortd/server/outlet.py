@@ -73,9 +73,18 @@ def taken_bytes(transport: asyncio.Transport) -> int:
 
 def unacknowledged(transport: asyncio.Transport) -> int:
     """Bytes that the kernel holds because the client has not taken them."""
+    return _waiting(transport, termios.TIOCOUTQ)
+
+
+def unread(transport: asyncio.Transport) -> int:
+    """Bytes that have come and are still with the kernel."""
+    return _waiting(transport, termios.FIONREAD)
+
+
+def _waiting(transport: asyncio.Transport, queue: int) -> int:
     connection: Any = transport.get_extra_info("socket")
     try:
-        waiting = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))
+        waiting = fcntl.ioctl(connection.fileno(), queue, bytes(4))
     except OSError:
         return 0
     return int.from_bytes(waiting, sys.byteorder)

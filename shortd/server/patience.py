@@ -83,13 +83,18 @@ class Patience:
         self._wait = Wait.LEAVING
         self._since = self._begun = self._time()
 
+    def waited(self, now: float) -> float:
+        """For how long the client has not done what we wait for, in s."""
+        if self._since == _JUST_NOW:
+            self._since = now
+        return now - self._since
+
     def late(self, now: float, *, is_paused: bool, most: float) -> Wait:
         """What the client is late with, if anything. `is_paused`: we do not read. No pause may
         be longer than `most` s.
         """
         passed, self._looked = now - self._looked, now
-        if self._since == _JUST_NOW:
-            self._since = now
+        self.waited(now)
         if is_paused:
             self._since = min(now, self._since + passed)
             self._begun = min(now, self._begun + passed)

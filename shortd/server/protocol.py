@@ -17,13 +17,16 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from shortd import errors
 from shortd.files.transfers import extensions
 from shortd.server.connections import Connections
-from shortd.server.outlet import Outlet, reset, taken_bytes, unacknowledged
+from shortd.server.outlet import Outlet, reset, taken_bytes, unacknowledged, unread
 from shortd.server.patience import Wait
 from shortd.server.reading import ReadingProtocol
 from shortd.server.request_head import Refused, rendered
 from shortd.server.sendfile import ConnectionSendFile
 from shortd.visits.request_heads import Header
 
+LOOPBACK = "127.0.0.1"
+MAPPED = "::ffff:"
+"""What IPv4 addresses begin with on sockets of IPv6."""
 NO_HEADERS: list[Header] = []
 """Never added to: each request begins with a list of its own."""
 
@@ -52,7 +55,13 @@ class PatientProtocol(ReadingProtocol):
         """Bytes of the head that was handed over last."""
         self._is_ending = False
         self._last_words: bytes | None = None
-        self._address = self.client[0] if self.client else ""
+        if self.client is None:
+            # A Unix socket leads to this machine.
+            self.client = (LOOPBACK, 0)
+        elif self.client[0].startswith(MAPPED):
+            # One socket for both families, as systemd makes them.
+            self.client = (self.client[0].removeprefix(MAPPED), self.client[1])
+        self._address = self.client[0]
         if self.shared.admit(self._address):
             self.limit_unsent()
         else:
@@ -117,6 +126,8 @@ class PatientProtocol(ReadingProtocol):
         if self.parser.should_upgrade():
             return
         super().on_message_complete()
+        if self.shared.is_ending:
+            self._announce_end()
         if not self.cycle.keep_alive:
             self.ended, self.is_ready = True, False
         self._wait()
@@ -265,11 +276,41 @@ class PatientProtocol(ReadingProtocol):
         self._count_held()
         self.flow.let_in()
 
-    def shutdown(self) -> None:
-        if not self.in_body:
-            self._end_reading()
-            self._wait()
-        super().shutdown()
+    def wind_down(self) -> None:
+        """The server stops: the next answer that begins is the last one. A client that has asked
+        for nothing yet may still do so, for a moment.
+        """
+        self._note_moves()
+        self.is_ready = False
+        if self._is_busy() or self.in_body or self.pipeline:
+            self._announce_end()
+            if not (self.in_body or self.cycle.keep_alive):
+                self._end_reading()
+
+    def _announce_end(self) -> None:
+        """Has the answer to the request that came last say that it is, if that can still be said
+        and nothing came behind it.
+        """
+        if not (self.cycle.response_started or self.intake):
+            self.cycle.keep_alive = False
+
+    def leave(self, now: float, quiet: float) -> None:
+        """Closes the connection, if nothing of it is under way and its client has asked for nothing
+        for `quiet` s.
+        """
+        if self._is_busy() or self.in_body or self.pipeline:
+            return
+        if self.ended or self.transport.is_closing():
+            return
+        # What has come and was not read yet is no silence.
+        if self.patience.waited(now) >= quiet and not unread(self.transport):
+            self.end(None)
+
+    def _note_moves(self) -> None:
+        if self.has_moved:
+            self.has_moved = False
+            if self.is_ready:
+                self.patience.rest()
 
     def look(self, now: float, most: float) -> None:
         """Gives up a client that makes no progress. Asked once a second; `now` is the loop's time,
@@ -283,10 +324,7 @@ class PatientProtocol(ReadingProtocol):
             return
         if self.transport.is_closing():
             return
-        if self.has_moved:
-            self.has_moved = False
-            if self.is_ready:
-                self.patience.rest()
+        self._note_moves()
         late = self.patience.late(now, is_paused=self.flow.read_paused, most=most)
         if not late:
             return

@@ -62,7 +62,7 @@ class ReadingProtocol(HttpToolsProtocol):
         """It stands behind that request's head, and the request was handed over."""
         self.ended = False
         """Nothing that comes is read any more."""
-        self.is_ready = True
+        self.is_ready = not self.shared.is_ending
         """All that came is answered, and a new request may come."""
         self._ahead = self._ahead_bytes = 0
         """Requests read ahead since none waited, and their bytes."""
@@ -116,6 +116,7 @@ class ReadingProtocol(HttpToolsProtocol):
         self.is_ready = not (
             self.in_message
             or self.ended
+            or self.shared.is_ending
             or (self.cycle is not None and not self.cycle.response_complete)
         )
 

@@ -7,8 +7,9 @@ silently ignored. The settings themselves are in `shortd.settings.settings`.
 
 from __future__ import annotations
 
+import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ import ada_url
 import msgspec
 
 from shortd.settings.auth_checks import auth_problems
-from shortd.settings.config_checks import CHECKS, base_url
+from shortd.settings.config_checks import CHECKS, base_url, is_socket
 from shortd.settings.config_reader import ConfigError, Reader, StructType, Text, source_of
 from shortd.settings.settings import Settings, WebSettings
 from shortd.settings.variables import is_setting, named_by_file, path_of
@@ -62,7 +63,7 @@ def load(
     config_file: Path | None = None,
     *,
     data_dir: Path | None = None,
-    host: str | None = None,
+    hosts: Sequence[str] = (),
     port: int | None = None,
     environ: Mapping[str, str],
 ) -> Settings:
@@ -72,7 +73,7 @@ def load(
     Raises ConfigError for a file that cannot be read, unknown names and unusable values.
     """
     return settings_of(
-        gather(config_file, data_dir=data_dir, host=host, port=port, environ=environ)
+        gather(config_file, data_dir=data_dir, hosts=hosts, port=port, environ=environ)
     )
 
 
@@ -80,7 +81,7 @@ def gather(
     config_file: Path | None = None,
     *,
     data_dir: Path | None = None,
-    host: str | None = None,
+    hosts: Sequence[str] = (),
     port: int | None = None,
     environ: Mapping[str, str],
 ) -> Given:
@@ -97,8 +98,10 @@ def gather(
             _put(table, path_of(setting), Text(_content(environ[name], name), name))
     if data_dir is not None:
         _put(table, ["data_dir"], Text(text_of(data_dir), "--data"))
-    if host is not None:
-        _put(table, ["server", "host"], Text(host, "--host"))
+    if hosts:
+        # As an array: a path may have a comma in it.
+        items = json.dumps([*hosts], ensure_ascii=False).replace("\x7f", "\\u007f")
+        _put(table, ["server", "host"], Text(items, "--host"))
     if port is not None:
         _put(table, ["server", "port"], Text(str(port), "--port"))
     return Given(table, config_file)
@@ -191,7 +194,9 @@ def _put(table: dict[str, Any], path: list[str], value: Text) -> None:
     table[key] = value
 
 
-def _listening_url(host: str, port: int) -> str:
+def _listening_url(hosts: Sequence[str], port: int) -> str:
+    """Raises ValueError where there is none that links could begin with."""
+    host = next((host for host in hosts if not is_socket(host)), "")
     if host in ("0.0.0.0", "::"):
         host = "127.0.0.1"
     return base_url(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")

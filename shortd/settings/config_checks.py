@@ -7,6 +7,7 @@ not repeat the value.
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import socket
 from urllib.parse import parse_qsl, urlsplit
@@ -16,6 +17,10 @@ import ada_url
 from shortd.mail_addresses import sender_of
 from shortd.settings.config_reader import Check, at_home
 
+SOCKET = "unix:"
+"""What a path begins with, where it is a socket to listen on."""
+SOCKET_BYTES = 107
+"""`sun_path` has one more, for its end (unix(7))."""
 _NUMERIC = re.compile(r"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]+|[0-9]+)){0,3}", re.IGNORECASE)
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]{1,64}", re.ASCII)
 _TAKEN_HEADERS = frozenset(
@@ -55,11 +60,25 @@ def origin_or_none(text: str) -> str:
     return base_url(text) if text else text
 
 
+def is_socket(host: str) -> bool:
+    """Whether what is listened on is a Unix socket."""
+    return host.startswith(SOCKET)
+
+
 def listening_host(text: str) -> str:
-    """An address or a name to listen on, in its usual spelling, without brackets; `*` is `::`."""
+    """An address or a name to listen on, in its usual spelling, without brackets; `*` is `::`. Or
+    `unix:` and the absolute path of a socket.
+    """
     text = text.strip()
     if text == "*":
         return "::"
+    if is_socket(text):
+        path = text.removeprefix(SOCKET)
+        if not path.startswith("/") or path.endswith("/") or not path.isprintable():
+            raise ValueError("expected an absolute path behind unix:, as in unix:/run/shortd.sock")
+        if len(os.fsencode(path)) > SOCKET_BYTES:
+            raise ValueError(f"a path of a socket has at most {SOCKET_BYTES} bytes")
+        return text
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:
         address = ipaddress.ip_address(bare)
@@ -73,8 +92,8 @@ def listening_host(text: str) -> str:
         elif bare == text and (name := _ascii_name(bare)) is not None:
             return name
         raise ValueError(
-            "expected an address such as 192.0.2.7 or 2001:db8::7, a name, or :: for everywhere;"
-            " the port is a setting of its own"
+            "expected an address such as 192.0.2.7 or 2001:db8::7, a name, :: for everywhere, or"
+            " unix: and a path; the port is a setting of its own"
         ) from None
     mapped = address.ipv4_mapped if address.version == 6 else None
     return str(mapped or address)

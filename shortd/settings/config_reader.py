@@ -150,13 +150,24 @@ class Reader:
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
             base = field.default if isinstance(field.default, msgspec.Struct) else None
             return self._section(field.type, base, value, path)
+        or_one = _may_be_one(field.type)
+        if or_one and isinstance(value, str) and not isinstance(value, Text):
+            value = [value]
         converted = _convert(field.type, value)
         check = self._check(path)
         if check is None:
             return converted
         if not isinstance(converted, tuple):
             return _checked(check, converted, "")
-        return tuple(_checked(check, item, f"[{i}]") for i, item in enumerate(converted))
+        is_one = or_one and len(converted) == 1
+        return tuple(
+            _checked(check, item, "" if is_one else f"[{i}]") for i, item in enumerate(converted)
+        )
+
+
+def _may_be_one(kind: Any) -> bool:
+    """Whether a list's only item may stand by itself."""
+    return any(getattr(meta, "extra", None) == {"or_one": True} for meta in get_args(kind)[1:])
 
 
 def _checked(check: Check, value: str, where: str) -> str:
@@ -172,7 +183,7 @@ def _convert(kind: Any, value: object) -> Any:
     if isinstance(value, Text):
         if bare is not Path and not value.is_text:
             raise _Unusable("no text: its bytes are not those of this locale")
-        value = _items(value) if get_origin(bare) in _LISTS else str(value)
+        value = _items(value, _may_be_one(kind)) if get_origin(bare) in _LISTS else str(value)
     try:
         return msgspec.convert(value, kind, strict=not is_text, dec_hook=_path)
     except msgspec.ValidationError as error:
@@ -185,13 +196,18 @@ def _convert(kind: Any, value: object) -> Any:
         raise _Unusable(message[0].lower() + message[1:], where.rstrip("`")) from error
 
 
-def _items(text: str) -> list[Any]:
-    """A list given as text: a TOML array, or items between commas."""
+def _items(text: str, or_one: bool) -> list[Any]:
+    """A list given as text: a TOML array, or items between commas. With `or_one`, an item may
+    begin with a bracket, as addresses do.
+    """
+    split = [item.strip() for item in text.split(",") if item.strip()]
     if not text.lstrip().startswith("["):
-        return [item.strip() for item in text.split(",") if item.strip()]
+        return split
     try:
         items: list[Any] = tomllib.loads(f"items = {text.strip()}")["items"]
     except tomllib.TOMLDecodeError as error:
+        if or_one:
+            return split
         raise _Unusable("expected items between commas, or a TOML array") from error
     return items
 

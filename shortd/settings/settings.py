@@ -25,6 +25,9 @@ Bytes = Annotated[int, Meta(ge=0, le=2**62)]
 Days = Annotated[float, Meta(gt=0, le=36_500)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 
+OneOrMore = Annotated[tuple[str, ...], Meta(min_length=1, extra={"or_one": True})]
+"""A list, or its only item by itself."""
+
 KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
@@ -33,8 +36,10 @@ GIB = 1 << 30
 class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[server]: where to listen, whom to believe, and what a connection may ask for."""
 
-    host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
+    host: OneOrMore = ("127.0.0.1",)
+    """Addresses and names, `::` for all of both families; `unix:` and an absolute path."""
     port: Annotated[int, Meta(ge=1, le=65_535)] = 8080
+    """Of all of them but Unix sockets."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks that may set X-Forwarded-For/Proto; each is fit for `ipaddress.ip_network`."""
     fast_lane: bool = True
@@ -76,6 +81,8 @@ class StorageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How far the clock may be from the last time seen and still be believed."""
     clock_proof_hours: Annotated[float, Meta(gt=0, le=87_600)] = 12.0
     """How long it has to go on evenly to be believed after all."""
+    require_mount: bool = False
+    """Whether a data directory without data has to be a mount point."""
 
 
 class AccountSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -250,8 +257,11 @@ class MailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[log]: what stands in the log."""
+    """[log]: what stands in the log, and how. Read anew at SIGHUP."""
 
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "text", "json"] = "auto"
+    """"auto" is text on a terminal, JSON anywhere else."""
     addresses: Literal["full", "truncated", "none"] = "full"
     """Of clients, in lines about sign-ins, sign-ups and refusals."""
 

@@ -13,14 +13,17 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeVar
 
 import lmdb
 import msgspec
 import structlog
 
+from shortd import errors
 from shortd.store import migrations
 from shortd.store.alongside import waiting
 from shortd.store.data_directory import StoreError as StoreError
@@ -42,6 +45,10 @@ _SLOT_BYTES = 64
 VERSION_KEY = ("schema_version",)
 _TRIED = ("writes_tried",)
 _PID_BYTES = 20
+
+Upgrading = Callable[[Callable[[], str]], AbstractContextManager[None]]
+"""What is entered for as long as an upgrade takes. It is given what tells how far that is, from any
+thread."""
 
 log = structlog.get_logger(__name__)
 
@@ -77,9 +84,10 @@ class Store:
         map_bytes: int = DEFAULT_MAP_BYTES,
         reserve_bytes: int = DEFAULT_RESERVE_BYTES,
         make: bool = True,
+        upgrading: Upgrading = lambda _progress: nullcontext(),
     ) -> None:
         """Opens a data directory. `make` makes one where there is none, and brings an older
-        database up to date; without it both are refused. Raises StoreError.
+        database up to date (`upgrading`); without it both are refused. Raises StoreError.
         """
         self.directory = directory
         if make:
@@ -117,7 +125,14 @@ class Store:
                         for table in TABLES
                         for name in table.databases
                     }
-                self._migrate(version, migrations.STEPS)
+                if version is None:
+                    self._migrate(SCHEMA_VERSION, {}, [])
+                elif version < SCHEMA_VERSION:
+                    progress = [f"Upgrading the database to schema {SCHEMA_VERSION}"]
+                    with upgrading(lambda: progress[-1]):
+                        self._copy_old(version, progress)
+                        self._migrate(version, migrations.STEPS, progress)
+                        log.info("schema_migrated", found=version, now=SCHEMA_VERSION)
                 self._room = Room(
                     self._environment,
                     directory / "db" / "data.mdb",
@@ -160,6 +175,11 @@ class Store:
         result = await self._writer.write(addition.behind(function), reserve, is_quiet=is_quiet)
         addition.is_done = True
         return result
+
+    async def answers(self) -> None:
+        """Returns once the writer thread has got to it, whether or not the disk takes anything."""
+        with suppress(errors.ShortdError, lmdb.Error, OSError):
+            await self._writer.write(_nothing, Reserve.ALL, is_quiet=True)
 
     async def write_or_owe(self, function: Callable[[WriteTxn], None]) -> None:
         """See `Writer.write_or_owe`."""
@@ -205,25 +225,45 @@ class Store:
             )
         return version
 
+    def _copy_old(self, version: int, progress: list[str]) -> None:
+        """Keeps the database as it is for the older version that has made it."""
+        backup = self.directory / f"db-before-schema-{SCHEMA_VERSION}"
+        backup.mkdir(mode=0o700, exist_ok=True)
+        # LMDB never overwrites, and an earlier try may have left its copy, whole or not.
+        (backup / "data.mdb").unlink(missing_ok=True)
+        progress.append(f"{progress[0]}: copying the old one to {backup}")
+        copied: Future[None] = Future()
+
+        def copy() -> None:
+            try:
+                self._environment.copy(str(backup))
+                copied.set_result(None)
+            except BaseException as fault:
+                copied.set_exception(fault)
+
+        # In a thread, as this one hears no signal while LMDB works.
+        Thread(target=copy, name="shortd-copy", daemon=True).start()
+        try:
+            copied.result()
+        except BaseException as fault:
+            if not copied.done():
+                # A signal. What the other thread reads cannot be closed; nothing was changed.
+                os._exit(0 if isinstance(fault, SystemExit) else 1)
+            raise
+        log.info("schema_older", found=version, becomes=SCHEMA_VERSION, copy=str(backup))
+
     def _migrate(
-        self, version: int | None, steps: Mapping[int, Callable[[WriteTxn], None]]
+        self,
+        version: int,
+        steps: Mapping[int, Callable[[WriteTxn], None]],
+        progress: list[str],
     ) -> None:
-        if version == SCHEMA_VERSION:
-            return
-        if version is not None:
-            backup = self.directory / f"db-before-schema-{SCHEMA_VERSION}"
-            backup.mkdir(mode=0o700, exist_ok=True)
-            # LMDB never overwrites, and an earlier try may have left its copy, whole or not.
-            (backup / "data.mdb").unlink(missing_ok=True)
-            self._environment.copy(str(backup))
-            log.info("schema_older", found=version, becomes=SCHEMA_VERSION, copy=str(backup))
         with self._environment.begin(write=True) as raw:
             txn = WriteTxn(raw, self._databases)
-            for step in range(SCHEMA_VERSION if version is None else version, SCHEMA_VERSION):
+            for step in range(version, SCHEMA_VERSION):
+                progress.append(f"{progress[0]}: from schema {step}")
                 steps[step](txn)
             META.put(txn, VERSION_KEY, SCHEMA_VERSION)
-        if version is not None:
-            log.info("schema_migrated", found=version, now=SCHEMA_VERSION)
 
 
 def in_use(directory: Path, lock: int) -> DataDirectoryInUse:
@@ -268,3 +308,7 @@ def _allocate_readers(file: Path) -> None:
 def _try(txn: WriteTxn) -> None:
     """Writes something, as one has to, to see whether there is room."""
     META.put(txn, _TRIED, (META.get(txn, _TRIED) or 0) + 1)
+
+
+def _nothing(_txn: WriteTxn) -> None:
+    """What the writer thread is asked to do, to see that it does something."""

@@ -13,11 +13,13 @@ from pathlib import Path
 
 from shortd.limits.budgets import FILE_MEGABYTE_WEIGHT, REDIRECT_WEIGHT
 from shortd.plugin_runtime.discovery import check_all
-from shortd.settings import Settings
+from shortd.settings import ServerSettings, Settings
 from shortd.settings.config import ConfigError
+from shortd.settings.listening import addresses, hosts_of, is_stale, sockets_of
 from shortd.store import DataDirectoryInUse
 from shortd.store.data_directory import DATABASE, StoreError, what_is_wrong
 from shortd.store.looking import check_schema
+from shortd.store.mounts import check_place
 from shortd.visitors.countries import open_countries
 
 LARGEST_CALL_WEIGHT = 101_000
@@ -29,8 +31,9 @@ PRIVILEGED_PORTS = 1024
 
 def problems(settings: Settings) -> Iterator[str]:
     """One line for each; it begins with the setting's name."""
-    yield from _listening(settings.server.host, settings.server.port)
+    yield from _listening(settings.server)
     yield from _data_directory(settings.data_dir)
+    yield from _place(settings)
     yield from _limits(settings)
     for check in (check_all, _countries):
         try:
@@ -39,14 +42,19 @@ def problems(settings: Settings) -> Iterator[str]:
             yield from error.problems
 
 
-def _listening(host: str, port: int) -> Iterator[str]:
+def _listening(server: ServerSettings) -> Iterator[str]:
+    for host in hosts_of(server.host):
+        yield from _host(host, server.port)
+    for path in sockets_of(server.host):
+        yield from _socket(path)
+
+
+def _host(host: str, port: int) -> Iterator[str]:
     try:
-        family, _, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        family, address = addresses(host, port)[0]
     except (OSError, UnicodeError) as fault:
         reason = fault.strerror if isinstance(fault, OSError) else "is no name"
-        yield f"server.host: does not resolve: {reason}"
+        yield f"server.host: {host} does not resolve: {reason}"
         return
     # A port that is in use is so by our own server, most likely: another one tells of the address.
     tried = port if port < PRIVILEGED_PORTS else 0
@@ -58,7 +66,22 @@ def _listening(host: str, port: int) -> Iterator[str]:
         yield f"server.port: below {PRIVILEGED_PORTS}, which this user may not listen on"
     except OSError as fault:
         if fault.errno != errno.EADDRINUSE:
-            yield f"server.host: cannot be listened on: {fault.strerror}"
+            yield f"server.host: {host} cannot be listened on: {fault.strerror}"
+
+
+def _socket(path: Path) -> Iterator[str]:
+    try:
+        is_stale(path)
+    except OSError as fault:
+        # Our own server, most likely.
+        if fault.errno != errno.EADDRINUSE:
+            yield f"server.host: {path}: {fault.strerror}"
+        return
+    folder = path.parent
+    if not folder.is_dir():
+        yield f"server.host: {folder} is no folder, and the socket belongs there"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        yield f"server.host: this user may not make a socket in {folder}"
 
 
 def _data_directory(directory: Path) -> Iterator[str]:
@@ -78,6 +101,13 @@ def _data_directory(directory: Path) -> Iterator[str]:
         yield f"data_dir: {above} {what_is_wrong(above)}"
     elif not os.access(above, os.W_OK | os.X_OK):
         yield f"data_dir: this user may not write in {above}"
+
+
+def _place(settings: Settings) -> Iterator[str]:
+    try:
+        check_place(settings.data_dir, require_mount=settings.storage.require_mount)
+    except StoreError as fault:
+        yield f"storage.require_mount: {fault}"
 
 
 def _limits(settings: Settings) -> Iterator[str]:

@@ -4,7 +4,7 @@ import stat
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -27,8 +27,11 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     steps: list[str] = []
     settings: list[Settings] = []
 
-    def run(given: Settings, signals: object, file: Path | None) -> None:
+    def run(
+        given: Settings, signals: object, file: Path | None, read: Callable[[], Settings]
+    ) -> None:
         assert steps == ["logs"]
+        assert read() == given
         settings.append(given)
 
     server = ModuleType("shortd.server.process")
@@ -36,7 +39,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     monkeypatch.setitem(sys.modules, "shortd.server.process", server)
     # The handlers are the test runner's own.
     monkeypatch.setattr("signal.signal", lambda number, handler: None)
-    monkeypatch.setattr(logs, "configure", lambda: steps.append("logs"))
+    monkeypatch.setattr(logs, "configure", lambda settings: steps.append("logs"))
     return settings
 
 
@@ -79,7 +82,7 @@ def test_serve_takes_settings_from_file_environment_and_options(
     )
     assert result.exit_code == 0, result.output
     (settings,) = served
-    assert (settings.server.host, settings.server.port) == ("0.0.0.0", 9000)
+    assert (settings.server.host, settings.server.port) == (("0.0.0.0",), 9000)
     assert (settings.clicks.sync_ms, settings.clicks.ip) == (5, "none")
     assert (settings.data_dir, settings.public_url) == (Path("d"), "http://127.0.0.1:9000")
 

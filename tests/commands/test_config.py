@@ -97,10 +97,10 @@ class TestCheck:
     @pytest.mark.parametrize(
         ("host", "words"),
         [
-            ("no-such-host.invalid", "does not resolve: "),
+            ("no-such-host.invalid", "no-such-host.invalid does not resolve: "),
             ("a" * 70, "expected an address such as "),
-            ("192.0.2.1", "cannot be listened on: Cannot assign requested address"),
-            ("2001:db8::1", "cannot be listened on: "),
+            ("192.0.2.1", "192.0.2.1 cannot be listened on: Cannot assign requested address"),
+            ("2001:db8::1", "2001:db8::1 cannot be listened on: "),
         ],
     )
     def test_a_host_that_is_none_of_this_machines(self, bare: Shell, host: str, words: str) -> None:

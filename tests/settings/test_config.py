@@ -143,11 +143,10 @@ def test_a_file_changes_what_it_names_and_nothing_else(file: Path) -> None:
         ("server.port = true", "server.port: expected int, got bool"),
         ("server.port = 0", "server.port: expected int >= 1"),
         ("server.port = 65536", "server.port: expected int <= 65535"),
-        ("server.host = ''", "server.host: expected str of length >= 1"),
         (
             "server.host = 'a b'",
-            "server.host: expected an address such as 192.0.2.7 or 2001:db8::7, a name, or :: "
-            "for everywhere; the port is a setting of its own",
+            "server.host: expected an address such as 192.0.2.7 or 2001:db8::7, a name, :: "
+            "for everywhere, or unix: and a path; the port is a setting of its own",
         ),
         ("server = 80", "server: expected a table"),
         ("server.prot = 80", "server.prot: unknown setting; is port meant?"),
@@ -283,17 +282,82 @@ def test_a_port_makes_another_short_host(file: Path) -> None:
 @pytest.mark.parametrize(
     ("host", "port", "public_url"),
     [
-        (None, 9000, "http://127.0.0.1:9000"),
-        ("0.0.0.0", None, "http://127.0.0.1:8080"),
-        ("::", 80, "http://127.0.0.1"),
-        ("::1", 9000, "http://[::1]:9000"),
-        ("Box.lan", 9000, "http://box.lan:9000"),
+        ([], 9000, "http://127.0.0.1:9000"),
+        (["0.0.0.0"], None, "http://127.0.0.1:8080"),
+        (["::"], 80, "http://127.0.0.1"),
+        (["::1"], 9000, "http://[::1]:9000"),
+        (["Box.lan"], 9000, "http://box.lan:9000"),
+        (["unix:/run/s.sock", "::1", "10.0.0.7"], 9000, "http://[::1]:9000"),
     ],
 )
 def test_links_follow_from_where_the_server_listens(
-    host: str | None, port: int | None, public_url: str
+    host: list[str], port: int | None, public_url: str
 ) -> None:
-    assert load(host=host, port=port, environ={}).public_url == public_url
+    assert load(hosts=host, port=port, environ={}).public_url == public_url
+
+
+def test_a_socket_alone_says_nothing_of_links(file: Path) -> None:
+    assert problems(file, "server.host = 'unix:/run/s.sock'") == [
+        "server.host: not a host that links can name; set public_url to what they are to begin with"
+    ]
+    read(file, "public_url = 'https://s.example'\nserver.host = 'unix:/run/s.sock'")
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        ("server.host = '::'", ("::",)),
+        (
+            "server.host = ['[::1]', 'BOX.lan', 'unix:/a b,c.sock']",
+            ("::1", "box.lan", "unix:/a b,c.sock"),
+        ),
+        ("", ("127.0.0.1",)),
+    ],
+)
+def test_a_host_is_one_or_a_list(file: Path, text: str, hosts: tuple[str, ...]) -> None:
+    assert read(file, f"public_url = 'https://s.example'\n{text}").server.host == hosts
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        ("::", ("::",)),
+        ("[::1]", ("::1",)),
+        ("[::1], 127.0.0.1", ("::1", "127.0.0.1")),
+        ("127.0.0.1,unix:/run/s.sock", ("127.0.0.1", "unix:/run/s.sock")),
+        ('["127.0.0.1", "unix:/a,b"]', ("127.0.0.1", "unix:/a,b")),
+    ],
+)
+def test_hosts_come_from_the_environment(text: str, hosts: tuple[str, ...]) -> None:
+    assert load(environ={"SHORTD_SERVER__HOST": text}).server.host == hosts
+
+
+@pytest.mark.parametrize(
+    "hosts", [["::1"], ["unix:/a,b", "127.0.0.1"], ['unix:/"quoted"\\x', "::"], ["unix:/ü", "*"]]
+)
+def test_hosts_come_from_options(hosts: list[str]) -> None:
+    wanted = tuple("::" if host == "*" else host for host in hosts)
+    environ = {"SHORTD_PUBLIC_URL": "https://s.example"}
+    assert load(hosts=hosts, environ=environ).server.host == wanted
+
+
+@pytest.mark.parametrize(
+    ("host", "where", "words"),
+    [
+        ("[]", "", "expected array of length >= 1"),
+        ("5", "", "expected array, got int"),
+        ("['::', 'a b']", "[1]", "expected an address such as "),
+        ("['unix:run/s.sock']", "", "expected an absolute path behind unix:"),
+        ("'unix:'", "", "expected an absolute path behind unix:"),
+        ("'unix:/run/'", "", "expected an absolute path behind unix:"),
+        ('"unix:/run/\\u0000s"', "", "expected an absolute path behind unix:"),
+        (f"'unix:/{'x' * 107}'", "", "a path of a socket has at most 107 bytes"),
+    ],
+)
+def test_what_is_nothing_to_listen_on(file: Path, host: str, where: str, words: str) -> None:
+    text = f"public_url = 'https://s.example'\nserver.host = {host}"
+    (problem,) = problems(file, text)
+    assert problem.startswith(f"server.host{where}: {words}")
 
 
 def test_a_public_url_that_was_set_stays(file: Path) -> None:
@@ -439,10 +503,10 @@ def test_no_message_repeats_a_value() -> None:
 def test_options_win_over_all(file: Path) -> None:
     file.write_text("server.port = 1\ndata_dir = 'file'")
     environ = {"SHORTD_SERVER__PORT": "2", "SHORTD_SERVER__HOST": "::", "SHORTD_DATA_DIR": "env"}
-    settings = load(file, data_dir=Path("given"), host="::1", port=3, environ=environ)
+    settings = load(file, data_dir=Path("given"), hosts=["::1"], port=3, environ=environ)
     assert (settings.data_dir, settings.server.host, settings.server.port) == (
         Path("given"),
-        "::1",
+        ("::1",),
         3,
     )
     with pytest.raises(ConfigError, match=r"^--port: server\.port: expected int >= 1$"):

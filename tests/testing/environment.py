@@ -12,7 +12,7 @@ import venv
 from pathlib import Path
 
 PROGRAMS = {
-    "shortd": "shortd.commands.cli:main",
+    "shortd": "shortd.commands.entry:main",
     "pytest": "pytest:console_main",
     "mypy": "mypy.__main__:console_entry",
 }
