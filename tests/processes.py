@@ -18,8 +18,8 @@ def start(
     prepare: Callable[[], None] | None = None,
     **options: Any,
 ) -> subprocess.Popen[Any]:
-    """Starts a process, which is ended after the test unless it `is_lasting`. `prepare` is called in it,
-    before the program is.
+    """Starts a process, which is ended after the test unless it `is_lasting`. `prepare` runs in it,
+    before the program does.
 
     What runs in the background of a shell ignores Ctrl-C, and so do its children, and theirs.
     """

@@ -13,7 +13,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from pathlib import Path
 from threading import Thread
@@ -42,6 +42,8 @@ DEFAULT_MAP_BYTES = 1 << 36
 MAX_READERS = 1024
 """Transactions that may read at once. A handful does; the slots are there for what goes wrong."""
 _SLOT_BYTES = 64
+HEAR_SECONDS = 0.2
+"""How long a signal may wait while a database is copied."""
 VERSION_KEY = ("schema_version",)
 _TRIED = ("writes_tried",)
 _PID_BYTES = 20
@@ -244,12 +246,13 @@ class Store:
         # In a thread, as this one hears no signal while LMDB works.
         Thread(target=copy, name="shortd-copy", daemon=True).start()
         try:
-            copied.result()
+            while not copied.done():
+                # Again and again: a signal that comes just before a wait does not end it.
+                wait([copied], timeout=HEAR_SECONDS)
         except BaseException as fault:
-            if not copied.done():
-                # A signal. What the other thread reads cannot be closed; nothing was changed.
-                os._exit(0 if isinstance(fault, SystemExit) else 1)
-            raise
+            # A signal. What the other thread reads cannot be closed; nothing was changed.
+            os._exit(0 if isinstance(fault, SystemExit) else 1)
+        copied.result()
         log.info("schema_older", found=version, becomes=SCHEMA_VERSION, copy=str(backup))
 
     def _migrate(

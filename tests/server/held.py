@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
-from typing import Any
+from typing import Any, Protocol
 
 from tests import processes
 from tests.server.wire import AsyncWire, call, request
@@ -22,6 +22,12 @@ FIRST = 3
 BACKLOG = 4096
 ANSWER_SECONDS = 60
 TOLD_BYTES = 1 << 16
+
+
+class HasFileno(Protocol):
+    """What can be passed: sockets, and what a server is to refuse."""
+
+    def fileno(self) -> int: ...
 
 
 class Told:
@@ -51,7 +57,7 @@ class Told:
 
 def spawn(
     data_dir: Path,
-    sockets: Sequence[socket.socket],
+    sockets: Sequence[HasFileno],
     log: Path,
     environ: Mapping[str, str],
     names: str = "",
@@ -177,8 +183,9 @@ async def restart(
     try:
         await asyncio.to_thread(told.until, "READY")
         userid = (await asked(port, "temporary_account"))["userid"]
-        made = await asked(port, "url", userid=userid, url="https://example.com/", code="here")
-        load = Load(port, "/here")
+        made = await asked(port, "url", userid=userid, url="https://example.com/")
+        short_url = made["entry"]["shorturl"]
+        load = Load(port, short_url.removeprefix(url))
         async with asyncio.TaskGroup() as tasks:
             clients = tasks.create_task(load.run(3, pauses))
             for _ in range(times):
@@ -190,7 +197,7 @@ async def restart(
             await asyncio.sleep(1.0)
             load.end()
             await clients
-        entry = await asked(port, "get_entry", userid=userid, shorturl=made["entry"]["shorturl"])
+        entry = await asked(port, "get_entry", userid=userid, shorturl=short_url)
         load.counted = entry["entry"]["count"]
         server.terminate()
         assert await asyncio.to_thread(server.wait, 30) == 0
@@ -204,5 +211,6 @@ async def asked(port: int, name: str, /, **inputs: Any) -> dict[str, Any]:
     wire = await AsyncWire.open(port)
     answer = await wire.ask(call(name, "Connection: close", **inputs))
     wire.close()
+    assert answer.json["status"] == "success", answer.json
     output: dict[str, Any] = answer.json["output"]
     return output

@@ -5,25 +5,35 @@ with 0. Others change nothing.
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import signal
+import subprocess
+import sys
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import Random
 
+import httpx
+import lmdb
+import msgspec
 import pytest
 
+from shortd.store.schema import SCHEMA_VERSION
+from tests import processes
 from tests.server.conftest import Launch, running
+from tests.server.held import Told
 from tests.server.ledger import Ledger
 from tests.server.load import all_entries, run_load
 from tests.server.test_crash import stored_counts
 from tests.server.wire import Wire, call, follow, request
-from tests.server_process import ServerProcess
+from tests.server_process import PLAIN, ServerProcess, free_port
+from tests.sharing.sharing import FORM_TYPE, file_form
+from tests.tools import needed
 
 STOPS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-ALL_STOPS = pytest.mark.parametrize(
-    "number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT]
-)
+ALL_STOPS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
 AT_A_STOP = """
 import importlib, os
 def interrupted(module, name):
@@ -34,7 +44,40 @@ def interrupted(module, name):
     setattr(module, name, interrupt)
 interrupted(importlib.import_module("shortd.{module}"), "{name}")
 """
-IMPATIENT = "import shortd.server.process; shortd.server.process.STOPPING_SECONDS = 0.5"
+IMPATIENT = "import shortd.server.stopping; shortd.server.stopping.STOPPING_SECONDS = 0.5"
+AT_AN_UPGRADE = {
+    "copies": """
+import time
+from pathlib import Path
+from shortd import store
+class Slow(store.Thread):
+    def run(self):
+        Path({ready!r}).touch()
+        time.sleep(20)
+store.Thread = Slow
+""",
+    "migrates": """
+import time
+from pathlib import Path
+from shortd.store import migrations
+def slow(txn):
+    Path({ready!r}).touch()
+    for _ in range(1000):
+        time.sleep(0.02)
+migrations.STEPS[{step}] = slow
+""",
+}
+AT_AN_IMPORT = """
+import os, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{module}":
+            os.kill(os.getpid(), {number})
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["shortd", "serve", *sys.argv[1:]]
+from shortd.commands.entry import main
+main()
+"""
 
 
 @ALL_STOPS
@@ -157,7 +200,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (signal.SIGTERM, "server.process", "listen"),
         (signal.SIGINT, "services", "Store"),
-        (signal.SIGHUP, "clicks.services", "Journal"),
+        (signal.SIGINT, "clicks.services", "Journal"),
         (signal.SIGQUIT, "visitors.services", "parse_agent"),
         (signal.SIGTERM, "plugin_runtime.services", "start_plugins"),
         (signal.SIGTERM, "server.process", "most_connections"),
@@ -175,6 +218,61 @@ def test_a_stop_while_it_starts(
     assert '"serving"' not in stopped.log
     with running(ServerProcess(stored)):
         pass
+
+
+@pytest.mark.parametrize(
+    ("number", "module"),
+    [
+        (signal.SIGTERM, "shortd.commands.cli"),
+        (signal.SIGINT, "click"),
+        (signal.SIGQUIT, "shortd.services"),
+    ],
+)
+def test_a_stop_while_it_imports(tmp_path: Path, number: signal.Signals, module: str) -> None:
+    program = AT_AN_IMPORT.format(module=module, number=int(number))
+    process = processes.start(
+        [sys.executable, "-c", program, "--data", tmp_path / "data", "--port", str(free_port())],
+        env={**os.environ, "SHORTD_CONFIG": os.devnull},
+        stderr=subprocess.PIPE,
+    )
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, b"")
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("when", ["copies", "migrates"])
+def test_a_stop_while_it_upgrades(tmp_path: Path, number: signal.Signals, when: str) -> None:
+    """Nothing has happened, then; the next start does it."""
+    directory = tmp_path / "data"
+    with running(ServerProcess(directory)) as server:
+        server.call("temporary_account")
+    with lmdb.open(str(directory / "db"), max_dbs=128) as environment:
+        table = environment.open_db(b"meta")
+        with environment.begin(write=True, db=table) as txn:
+            ((key, value),) = [row for row in txn.cursor() if b"schema_version" in row[0]]
+            assert value == msgspec.msgpack.encode(SCHEMA_VERSION)
+            txn.put(key, msgspec.msgpack.encode(SCHEMA_VERSION - 1))
+    told = Told(str(tmp_path / "notify"))
+    ready = tmp_path / "ready"
+    prelude = AT_AN_UPGRADE[when].format(ready=str(ready), step=SCHEMA_VERSION - 1)
+    upgrading = ServerProcess(directory, {"NOTIFY_SOCKET": told.address}, prelude=prelude)
+    upgrading.spawn()
+    try:
+        more = told.until("EXTEND_TIMEOUT_USEC")
+    finally:
+        told.close()
+    assert int(more["EXTEND_TIMEOUT_USEC"]) > 10_000_000
+    assert more["STATUS"].startswith(f"Upgrading the database to schema {SCHEMA_VERSION}")
+    while not ready.exists():
+        time.sleep(0.02)
+    upgrading.send_signal(signal.SIGHUP)
+    upgrading.send_signal(number)
+    assert upgrading.wait(10) == 0
+    assert "schema_migrated" not in upgrading.log
+    assert "Traceback" not in upgrading.log
+    with running(ServerProcess(directory)) as server:
+        assert "schema_migrated" in server.log
 
 
 def test_whoever_stalls_a_stop_takes_ten_seconds(launch: Launch) -> None:
@@ -199,6 +297,90 @@ def test_whoever_stalls_a_stop_takes_ten_seconds(launch: Launch) -> None:
         assert half.response().status == 200
     assert '"clients_cut_off": 2' in server.log
     assert '"level": "error"' not in server.log
+
+
+def test_hangups_never_kill(tmp_path: Path) -> None:
+    """Neither before it is ready, nor afterwards, nor at the end."""
+    program = AT_AN_IMPORT.format(module="shortd.commands.cli", number=int(signal.SIGHUP))
+    server = ServerProcess(tmp_path / "data")
+    command = [sys.executable, "-c", program, "--data", server.data_dir]
+    log = tmp_path / "log"
+    with log.open("w") as file:
+        process = processes.start(
+            [*command, "--port", str(server.port)], env=server.environ, stderr=file
+        )
+    while '"Started server' not in log.read_text():
+        assert process.poll() is None
+        time.sleep(0.05)
+    for _ in range(5):
+        process.send_signal(signal.SIGHUP)
+    wait_until_read(server)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(30) == 0
+    # The one that came before anybody could read settings anew is remembered.
+    assert log.read_text().count('"settings_reloaded"') >= 2
+    assert "Traceback" not in log.read_text()
+
+
+def test_the_first_process_of_a_container(tmp_path: Path) -> None:
+    """The kernel hands it nothing that it has no handler for."""
+    server = ServerProcess(tmp_path / "data")
+    inside = [needed("unshare"), "--pid", "--fork", "--kill-child"]
+    if subprocess.run([*inside, "true"], capture_output=True).returncode:
+        pytest.skip("this user may not make a space of process numbers")
+    serving = [sys.executable, "-m", "shortd", "serve", "--data", server.data_dir]
+    process = processes.start(
+        [*inside, *serving, "--port", str(server.port)],
+        env=server.environ,
+        stderr=subprocess.DEVNULL,
+    )
+    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while not (children := listed.read_text().split()):
+        time.sleep(0.01)
+    (child,) = map(int, children)
+    while b"serve" not in Path(f"/proc/{child}/cmdline").read_bytes():
+        time.sleep(0.01)
+    os.kill(child, signal.SIGHUP)
+    while True:
+        assert process.poll() is None
+        with suppress(ConnectionError):
+            wait_until_read(server)
+            break
+        time.sleep(0.05)
+    os.kill(child, signal.SIGTERM)
+    assert process.wait(30) == 0
+
+
+def test_what_a_stop_cuts_off_can_be_resumed(launch: Launch) -> None:
+    """Whoever reads slowly, sends slowly, or watches: none of them holds a stop up."""
+    server = launch({"SHORTD_SERVER__STOP_SECONDS": "2"})
+    content = bytes(range(256)) * (8 << 12)
+    userid = server.call("temporary_account")["userid"]
+    with httpx.Client(base_url=server.url, verify=PLAIN) as client:
+        query = {"userid": userid, "filename": "a.bin", "filesize": len(content)}
+        made = client.post(
+            "/v2/file", content=file_form(query, content), headers={"content-type": FORM_TYPE}
+        )
+        place = client.get(made.json()["output"]["entry"]["shorturl"]).headers["location"]
+    target = place.removeprefix(server.url)
+    with ExitStack() as stack:
+        reading, sending = (stack.enter_context(Wire(server.port)) for _ in range(2))
+        reading.send(request(target))
+        begun = reading.part(100_000)
+        head, _, got = begun.partition(b"\r\n\r\n")
+        (tag,) = re.findall(rb"(?i)^etag: (.*)\r$", head + b"\r", re.MULTILINE)
+        sending.send(request("/v2/url", "Content-Length: 100000", method="POST"))
+        wait_until_read(server)
+        started = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - started < 10
+    server.start()
+    with Wire(server.port) as wire:
+        ranged = f"Range: bytes={len(got)}-"
+        rest = wire.ask(request(target, ranged, f"If-Range: {tag.decode()}"))
+    assert rest.status == 206
+    assert got + rest.body == content
 
 
 def wait_until_read(server: ServerProcess) -> None:

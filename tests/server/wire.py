@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -44,11 +45,16 @@ def follow(short_url: str, times: int = 1) -> list[int]:
 
 
 class Wire:
-    """A blocking connection."""
+    """A blocking connection, to a port or a Unix socket."""
 
-    def __init__(self, port: int, *, timeout: float = 20) -> None:
-        self._socket = socket.create_connection((HOST, port), timeout=timeout)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, port: int | Path, *, timeout: float = 20) -> None:
+        if isinstance(port, Path):
+            self._socket = socket.socket(socket.AF_UNIX)
+            self._socket.settimeout(timeout)
+            self._socket.connect(str(port))
+        else:
+            self._socket = socket.create_connection((HOST, port), timeout=timeout)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._reader = self._socket.makefile("rb")
 
     def __enter__(self) -> Wire:
@@ -79,6 +85,10 @@ class Wire:
     def ask(self, *pieces: bytes) -> Response:
         self.send(*pieces)
         return self.response()
+
+    def part(self, size: int) -> bytes:
+        """So many bytes of what comes."""
+        return self._reader.read(size)
 
     def closed(self) -> bool:
         """Waits for the server's next move: whether it is to close without another byte."""
