@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 
@@ -24,5 +26,6 @@ class HostOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
 
 DEFAULTS = HostOptions()
 """Of a host that says nothing."""
-ADDRESSES = ("root", "unknown", "ended")
-"""Names of the options that are where visitors are sent."""
+Place = Literal["root", "unknown", "ended"]
+PLACES: tuple[Place, ...] = ("root", "unknown", "ended")
+"""Options that are addresses visitors are sent to."""
