@@ -25,6 +25,7 @@ from shortd import __version__
 from shortd.app import App
 from shortd.control import commands as admin_commands
 from shortd.control import socket as admin
+from shortd.hosts.ways import option_problems
 from shortd.server import logs, socket_files
 from shortd.server.activation import inherited
 from shortd.server.connections import Connections
@@ -39,6 +40,7 @@ from shortd.server.signals import Signals
 from shortd.server.stopping import Server
 from shortd.services import Services, open_services
 from shortd.settings import Settings
+from shortd.settings.config import ConfigError
 from shortd.store.data_directory import act_as_owner
 from shortd.store.mounts import check_place
 from shortd.visitors.visitors import kept_address
@@ -133,7 +135,8 @@ async def _serve_with(
     )
     server = Server(config, connections, services.clicks.clicks.feed.end)
     status = f"Serving {settings.public_url} on {', '.join(map(name_of, listeners))}"
-    reloading = Reloading(settings, read, {"log": partial(_take_log, services)})
+    takers = {"log": partial(_take_log, services), "host": partial(_take_hosts, services)}
+    reloading = Reloading(settings, partial(_read, read, services), takers)
 
     def reload() -> None:
         if not server.is_up.is_set():
@@ -200,10 +203,24 @@ async def _report(server: Server, services: Services, supervisor: Supervisor, st
         await asyncio.Event().wait()
 
 
+def _read(read: Callable[[], Settings], services: Services) -> Settings:
+    """The settings as they are now. Raises ConfigError, also for what only the start would find."""
+    found, started = read(), services.settings
+    base_urls = (started.public_url, *started.hosts)
+    if problems := list(option_problems(found.host.options, base_urls)):
+        raise ConfigError(problems)
+    return found
+
+
 def _take_log(services: Services, settings: Settings) -> None:
     """Has the section [log] in effect."""
     logs.configure(settings=settings.log)
     services.security.log.shown = partial(kept_address, mode=settings.log.addresses)
+
+
+def _take_hosts(services: Services, settings: Settings) -> None:
+    """Has the sections [host.*] in effect."""
+    services.hosts.take_options(settings.host.options)
 
 
 async def _run_with(main: Coroutine[Any, Any, None], *work: Coroutine[Any, Any, None]) -> None:

@@ -6,6 +6,7 @@ A value never stands in the log: it may be a secret.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ import structlog
 
 from shortd.settings import Settings
 from shortd.settings.config import ConfigError
+from shortd.settings.dotted import dotted
 
 MOST_NAMES = 20
 """Of settings in one line."""
@@ -37,6 +39,8 @@ class Reloading:
         """In effect."""
         self._read = read
         self._takers = takers
+        # Whoever has asked for it is told, however little else is.
+        logging.getLogger(__name__).setLevel(logging.INFO)
 
     def reload(self) -> None:
         """Reads the settings and takes over what can be."""
@@ -64,17 +68,14 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
     if isinstance(before, msgspec.Struct) and type(before) is type(after):
         for field in msgspec.structs.fields(before):
             # Tables that are named by the operator stand beside the others.
-            name = path if field.encode_name == "*" else _joined(path, field.encode_name)
+            name = path if field.encode_name == "*" else dotted(path, field.encode_name)
             yield from differences(getattr(before, field.name), getattr(after, field.name), name)
-    elif isinstance(before, dict) and isinstance(after, dict):
-        for key in [*before, *(key for key in after if key not in before)]:
-            yield from differences(before.get(key), after.get(key), _joined(path, key))
+    elif isinstance(before, dict | None) and isinstance(after, dict | None):
+        old, new = before or {}, after or {}
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from differences(old.get(key), new.get(key), dotted(path, key))
     elif before != after:
         yield path
-
-
-def _joined(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key
 
 
 def _listed(names: Iterator[str]) -> str:

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from shortd.hosts.ways import option_problems
 from shortd.limits.budgets import FILE_MEGABYTE_WEIGHT, REDIRECT_WEIGHT
 from shortd.plugin_runtime.discovery import check_all
 from shortd.settings import ServerSettings, Settings
@@ -35,6 +36,7 @@ def problems(settings: Settings) -> Iterator[str]:
     yield from _data_directory(settings.data_dir)
     yield from _place(settings)
     yield from _limits(settings)
+    yield from option_problems(settings.host.options, (settings.public_url, *settings.hosts))
     for check in (check_all, _countries):
         try:
             check(settings)

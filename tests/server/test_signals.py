@@ -303,7 +303,7 @@ def test_hangups_never_kill(tmp_path: Path) -> None:
     """Neither before it is ready, nor afterwards, nor at the end."""
     program = AT_AN_IMPORT.format(module="shortd.commands.cli", number=int(signal.SIGHUP))
     server = ServerProcess(tmp_path / "data")
-    command = [sys.executable, "-c", program, "--data", server.data_dir]
+    command = [sys.executable, "-c", program, "--data", str(server.data_dir)]
     log = tmp_path / "log"
     with log.open("w") as file:
         process = processes.start(
@@ -329,7 +329,7 @@ def test_the_first_process_of_a_container(tmp_path: Path) -> None:
     inside = [needed("unshare"), "--pid", "--fork", "--kill-child"]
     if subprocess.run([*inside, "true"], capture_output=True).returncode:
         pytest.skip("this user may not make a space of process numbers")
-    serving = [sys.executable, "-m", "shortd", "serve", "--data", server.data_dir]
+    serving = [sys.executable, "-m", "shortd", "serve", "--data", str(server.data_dir)]
     process = processes.start(
         [*inside, *serving, "--port", str(server.port)],
         env=server.environ,

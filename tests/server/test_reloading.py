@@ -1,0 +1,123 @@
+"""SIGHUP: what can be taken over is, what cannot is told, and what is wrong changes nothing."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import GENEROUS
+from tests.server.conftest import running
+from tests.server.wire import Wire, call, request
+from tests.server_process import ServerProcess
+
+Reload = Callable[[str | bytes | None], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("reloading") / "config.toml"
+    file.write_text("")
+    return file
+
+
+@pytest.fixture(scope="module")
+def server(file: Path) -> Iterator[ServerProcess]:
+    environ = {**GENEROUS, "SHORTD_CONFIG": str(file), "SHORTD_PUBLIC_URL": "http://localhost"}
+    with running(ServerProcess(file.parent / "data", environ)) as started:
+        yield started
+
+
+@pytest.fixture
+def reload(server: ServerProcess, file: Path) -> Reload:
+    def run(text: str | bytes | None) -> dict[str, Any]:
+        """The line of the log that tells of it. None: there is no file."""
+        before = len(server.log)
+        if text is None:
+            file.unlink()
+        else:
+            file.write_bytes(text.encode() if isinstance(text, str) else text)
+        server.send_signal(signal.SIGHUP)
+        while "settings_" not in server.log[before:] or not server.log.endswith("\n"):
+            with Wire(server.port) as wire:
+                wire.ask(request("/robots.txt"))
+        (line,) = server.log[before:].splitlines()
+        told: dict[str, Any] = json.loads(line)
+        return told
+
+    return run
+
+
+def failed_logins(server: ServerProcess) -> list[str]:
+    """The addresses in the log's lines about a login that fails now."""
+    before = len(server.log)
+    with Wire(server.port) as wire:
+        wire.ask(call("login", username_email="x", password="0" * 64))
+    lines = map(json.loads, server.log[before:].splitlines())
+    return [line["address"] for line in lines if line["event"] == "login_failed"]
+
+
+def test_what_stands_in_the_log(server: ServerProcess, reload: Reload) -> None:
+    assert failed_logins(server) == ["127.0.0.1"]
+    line = reload("[log]\naddresses = 'truncated'")
+    assert (line["event"], line["changed"]) == ("settings_reloaded", "log.addresses")
+    assert "need_restart" not in line
+    assert failed_logins(server) == ["127.0.0.0"]
+    reload("")
+    assert failed_logins(server) == ["127.0.0.1"]
+
+
+def test_how_much_of_it(server: ServerProcess, reload: Reload) -> None:
+    # Who has asked for it is told all the same.
+    line = reload("[log]\nlevel = 'error'")
+    assert line["changed"] == "log.level"
+    assert failed_logins(server) == []
+    reload("")
+
+
+def test_the_ways_of_a_host(server: ServerProcess, reload: Reload) -> None:
+    there = "https://example.com/home"
+    line = reload(f'[host.localhost]\nroot = "{there}"')
+    assert line["changed"] == "host.localhost"
+    with Wire(server.port) as wire:
+        answer = wire.ask(request("/"))
+    assert (answer.status, answer.headers["location"]) == (302, there)
+    reload("")
+    with Wire(server.port) as wire:
+        assert wire.ask(request("/")).status == 200
+
+
+def test_what_needs_a_restart_is_named_and_not_shown(server: ServerProcess, reload: Reload) -> None:
+    secret = "smtps://me:hunter2@mail.example"
+    text = f"[mail]\nsmtp_url = '{secret}'\n[server]\nport = 1\nstop_seconds = 1\n[log]\n"
+    text += "addresses = 'none'\n[plugins.ab]\nseed = 7"
+    for _ in range(2):
+        line = reload(text)
+        # The option wins over the file's port.
+        assert line["need_restart"] == "server.stop_seconds, mail.smtp_url, plugins.ab.seed"
+    assert "hunter2" not in server.log
+    line = reload("")
+    assert line["changed"] == "log.addresses"
+    assert "need_restart" not in line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("[log", "[log]\nlevel = 'loud'", "[log]\naddresses = 'none'\n[links]\nredirects = 1"),
+        *(b"\xff", None),
+        "[log]\naddresses = 'none'\n[host.localhost]\nroot = 'http://localhost/circle'",
+    ],
+)
+def test_a_broken_file_changes_nothing(
+    server: ServerProcess, file: Path, reload: Reload, text: str | bytes | None
+) -> None:
+    line = reload(text)
+    assert line["event"] == "settings_not_reloaded"
+    assert text is None or str(file) in line["problems"] or "host.localhost" in line["problems"]
+    assert failed_logins(server) == ["127.0.0.1"]
+    assert reload("")["changed"] == "nothing"
