@@ -19,6 +19,8 @@ from packaging.requirements import Requirement
 
 import shortd
 from shortd.commands.cli import main
+from shortd.server.listening import BACKLOG
+from tests.tools import needed, unusable
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -144,3 +146,38 @@ def test_the_unit_starts_a_command_that_exists() -> None:
     assert context.params["config_file"] == Path("/etc/shortd/config.toml")
     # The one place that the unit may write to.
     assert context.params["data_dir"] == Path("/var/lib", unit["Service"]["StateDirectory"])
+
+
+@pytest.mark.parametrize("unit", ["shortd.service", "shortd-backup.service"])
+def test_the_units_keep_the_process_in_a_small_room(unit: str) -> None:
+    """As systemd rates it: 10 is any program, 0 one that can do nothing."""
+    file = str(ROOT / "systemd" / unit)
+    asked = [needed("systemd-analyze"), "security", "--offline=true", file]
+    rated = subprocess.run(asked, capture_output=True, text=True, timeout=60)
+    if "--offline" in rated.stderr:
+        unusable("this systemd rates no units that are not installed")
+    (level,) = re.findall(r"exposure level for \S+: ([\d.]+)", rated.stdout)
+    assert float(level) <= 1.3
+
+
+def test_systemd_understands_the_units(tmp_path: Path) -> None:
+    units = [tmp_path / unit.name for unit in (ROOT / "systemd").glob("shortd*")]
+    assert len(units) > 3
+    for unit in units:
+        text = (ROOT / "systemd" / unit.name).read_text(encoding="utf-8")
+        # Where nothing is installed.
+        unit.write_text(text.replace("/opt/shortd/bin/shortd", "/bin/true"), encoding="utf-8")
+    asked = [needed("systemd-analyze"), "verify", *map(str, units)]
+    verified = subprocess.run(asked, capture_output=True, text=True, timeout=60)
+    ours = [line for line in verified.stderr.splitlines() if str(tmp_path) in line]
+    assert ours == []
+
+
+def test_the_socket_is_held_for_all_who_come_at_once() -> None:
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(ROOT / "systemd/shortd.socket")
+    assert int(unit["Socket"]["Backlog"]) == BACKLOG
+    assert unit["Socket"]["FreeBind"] == "yes"
+    # One process takes all connections.
+    assert unit["Socket"].get("Accept", "no") == "no"

@@ -3,14 +3,17 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import structlog
 
 from shortd.server import logs
+from shortd.settings.settings import LogSettings
 
 
 class Terminal(io.StringIO):
@@ -28,6 +31,7 @@ def put_back() -> Iterator[None]:
     logging.captureWarnings(False)
     root.handlers[:] = handlers
     root.setLevel(level)
+    logging.getLogger(logs.OURS).setLevel(logging.NOTSET)
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:
@@ -112,3 +116,78 @@ def test_tracebacks_show_no_variables() -> None:
             structlog.get_logger().exception("failed")
         assert "LookupError: no 7" in stream.getvalue()
         assert "hunter2" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("kind", [Terminal, io.StringIO])
+def test_the_settings_say_how_lines_look(kind: type[io.StringIO]) -> None:
+    stream = kind()
+    logs.configure(stream, LogSettings(format="json"))
+    structlog.get_logger("shortd.test").info("started\nanew")
+    (line,) = lines(stream)
+    assert line["event"] == "started\nanew"
+    stream = kind()
+    logs.configure(stream, LogSettings(format="text"))
+    structlog.get_logger("shortd.test").info("started")
+    assert "started" in stream.getvalue()
+    assert "{" not in stream.getvalue()
+    assert ("\x1b" in stream.getvalue()) == stream.isatty()
+
+
+@pytest.mark.parametrize(
+    ("level", "told"),
+    [
+        ("debug", ["debug", "info", "warning", "error", "of a library"]),
+        ("info", ["info", "warning", "error", "of a library"]),
+        ("warning", ["warning", "error"]),
+        ("error", ["error"]),
+    ],
+)
+def test_the_settings_say_how_much_is_told(
+    level: Literal["debug", "info", "warning", "error"], told: list[str]
+) -> None:
+    """Of libraries never more than usual: what they tell then may have secrets in it."""
+    stream = io.StringIO()
+    logs.configure(stream, LogSettings(level=level))
+    ours = structlog.get_logger("shortd.test")
+    for each in (ours.debug, ours.info, ours.warning, ours.error):
+        each(each.__name__)
+    logging.getLogger("httpx").debug("Authorization: Bearer")
+    logging.getLogger("httpx").info("of a library")
+    assert [line["event"] for line in lines(stream)] == told
+
+
+def test_the_journal_is_told_priorities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "stderr").open("w+") as stream:
+        found = os.fstat(stream.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
+        logs.configure(stream)
+        log = structlog.get_logger("shortd.test")
+        log.info("a")
+        log.warning("b")
+        logs.configure(stream, LogSettings(format="text", level="debug"))
+        log.debug("c")
+        try:
+            raise ValueError
+        except ValueError:
+            log.exception("d")
+        stream.seek(0)
+        a, b, c, *d = stream.read().splitlines()
+    assert (a[:3], json.loads(a[3:])["event"]) == ("<6>", "a")
+    assert (b[:3], json.loads(b[3:])["event"]) == ("<4>", "b")
+    assert c.startswith("<7>[debug")
+    # Each line is an entry of its own there.
+    assert len(d) > 2
+    assert all(line.startswith("<3>") for line in d)
+
+
+@pytest.mark.parametrize("stream", [None, "1:2", "x"])
+def test_another_stream_is_not_the_journals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: str | None
+) -> None:
+    if stream is not None:
+        monkeypatch.setenv("JOURNAL_STREAM", stream)
+    with (tmp_path / "stderr").open("w+") as opened:
+        logs.configure(opened)
+        structlog.get_logger("shortd.test").info("a")
+        opened.seek(0)
+        assert json.loads(opened.read())["event"] == "a"
