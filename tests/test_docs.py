@@ -194,14 +194,16 @@ class TestOperations:
         assert restored == {**entry, "shorturl": shorturl, "count": 20}
         assert file.content == b"Hello"
 
-    def test_nginx_passes_host_and_address(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("way", ["port", "socket"])
+    def test_nginx_passes_host_and_address(self, tmp_path: Path, way: str) -> None:
         front, back = free_port(), free_port()
+        path = f"unix:{tmp_path}/http.sock"
         name, other = f"s.example.org:{front}", f"other.example:{front}"
         settings = tmp_path / "config.toml"
         toml = block("docs/operations.md", "toml", "trusted_proxies")
         settings.write_text(toml.replace("https://s.example.org", f"http://{name}"))
         site = block("docs/operations.md", "nginx", "proxy_pass").replace(
-            DEFAULT, f"127.0.0.1:{back}"
+            DEFAULT, f"127.0.0.1:{back}" if way == "port" else path
         )
         site = site.replace("listen 443 ssl;", f"listen 127.0.0.1:{front};")
         site = re.sub(r"ssl_certificate.*", "", site)
@@ -209,6 +211,7 @@ class TestOperations:
         environ = {
             "SHORTD_CONFIG": str(settings),
             "SHORTD_HOSTS": f"http://{other}",
+            "SHORTD_SERVER__HOST": f"127.0.0.1,{path}",
         }
         server = ServerProcess(tmp_path / "data", environ, port=back)
         server.start()
