@@ -8,6 +8,7 @@ could. Rests on uvicorn's internals, whose minor version is pinned for that reas
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Coroutine
 from inspect import CORO_CREATED, getcoroutinestate
 from typing import Any
@@ -55,13 +56,8 @@ class PatientProtocol(ReadingProtocol):
         """Bytes of the head that was handed over last."""
         self._is_ending = False
         self._last_words: bytes | None = None
-        if self.client is None:
-            # A Unix socket leads to this machine.
-            self.client = (LOOPBACK, 0)
-        elif self.client[0].startswith(MAPPED):
-            # One socket for both families, as systemd makes them.
-            self.client = (self.client[0].removeprefix(MAPPED), self.client[1])
-        self._address = self.client[0]
+        self.client = _believed(self.client, transport)
+        self._address = self.client[0] if self.client else ""
         if self.shared.admit(self._address):
             self.limit_unsent()
         else:
@@ -341,6 +337,19 @@ class PatientProtocol(ReadingProtocol):
         """Sets how much may wait for the client before its next request does."""
         if not self.transport.is_closing():
             self.transport.set_write_buffer_limits(high=self.shared.unsent_bytes)
+
+
+def _believed(
+    client: tuple[str, int] | None, transport: asyncio.Transport
+) -> tuple[str, int] | None:
+    """Who a client is, as far as that is known."""
+    if client is None:
+        # Also whoever has left already, and may be anybody. A Unix socket leads to this machine.
+        is_local = transport.get_extra_info("socket").family == socket.AF_UNIX
+        return (LOOPBACK, 0) if is_local else None
+    address, port = client
+    # One socket for both families, as systemd makes them.
+    return (address.removeprefix(MAPPED), port) if address.startswith(MAPPED) else client
 
 
 def _nothing() -> None:

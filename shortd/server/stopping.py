@@ -32,6 +32,8 @@ QUIET_SECONDS = 1.1
 STOPPING_SECONDS = 5.0
 """A server that is to stop waits for a silent client for no longer than this."""
 STOPPING_LOOK_SECONDS = 0.1
+EMPTY_SECONDS = 0.02
+"""How often a stop looks whether anybody is left."""
 UNWIND_SECONDS = 0.5
 """Requests whose clients were cut off get so long to notice."""
 
@@ -138,7 +140,11 @@ class Server(uvicorn.Server):
         self._connections.is_ending = True
         for connection in self._all():
             connection.wind_down()
-        await self._wait_tasks_to_complete()
+        state = self.server_state
+        while (state.connections or state.tasks) and not self.force_exit:
+            await asyncio.sleep(EMPTY_SECONDS)
+        for server in self.servers:
+            await server.wait_closed()
 
     async def _end(self) -> None:
         """Ends what is still under way: downloads can be resumed, and what was not answered was

@@ -18,7 +18,7 @@ from tests import processes
 from tests.conftest import GENEROUS
 from tests.server.conftest import Launch
 from tests.server.held import Told, held_socket, restart, spawn
-from tests.server.wire import Wire, request
+from tests.server.wire import Wire, call, request
 
 WATCHDOG = {"WATCHDOG_USEC": "600000"}
 WRITER_WAITS = """
@@ -62,6 +62,11 @@ def test_several_sockets_of_both_kinds(tmp_path: Path, told: Told) -> None:
         unix = stack.enter_context(socket.socket(socket.AF_UNIX))
         unix.bind(str(path))
         unix.listen()
+        both = ("::", 0) if socket.has_dualstack_ipv6() else ("127.0.0.1", 0)
+        family = socket.AF_INET6 if both[0] == "::" else socket.AF_INET
+        dual = stack.enter_context(
+            socket.create_server(both, family=family, dualstack_ipv6=family == socket.AF_INET6)
+        )
         # The settings name a port that is taken: nobody looks.
         taken = {
             "SHORTD_SERVER__PORT": str(held[0].getsockname()[1]),
@@ -69,7 +74,7 @@ def test_several_sockets_of_both_kinds(tmp_path: Path, told: Told) -> None:
             "SHORTD_PUBLIC_URL": "http://localhost",
         }
         log = tmp_path / "log"
-        server = spawn(tmp_path / "data", [*held, unix], log, taken, "one:two:local")
+        server = spawn(tmp_path / "data", [*held, unix, dual], log, taken, "a:b:local:c")
         stack.callback(processes.end, server)
         ready = told.until("READY")
         assert ready["READY"] == "1"
@@ -77,6 +82,9 @@ def test_several_sockets_of_both_kinds(tmp_path: Path, told: Told) -> None:
         for address in (*(one.getsockname()[1] for one in held), path):
             with Wire(address) as wire:
                 assert wire.ask(request("/-/health")).status == 200
+        with Wire(dual.getsockname()[1]) as wire:
+            wire.ask(call("login", username_email="x", password="0" * 64))
+        assert '"address": "127.0.0.1"' in log.read_text()
         server.terminate()
         assert told.until("STOPPING")["STOPPING"] == "1"
         assert server.wait(30) == 0

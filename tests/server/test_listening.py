@@ -51,6 +51,14 @@ def test_a_unix_socket_from_start_to_end(launch: Launch, tmp_path: Path) -> None
             == 401
         )
     assert '"address": "203.0.113.9"' in server.log
+    asked = subprocess.run(
+        [sys.executable, "-m", "shortd", "health", "--data", server.data_dir],
+        env={**server.environ, **on(f"unix:{path}")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (asked.returncode, asked.stdout) == (0, "ok\n")
     # A living one's is refused,
     line = refused(tmp_path / "other", on(f"unix:{path}"))
     assert line == f"shortd: unix:{path}: another process listens there"
