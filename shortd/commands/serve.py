@@ -31,11 +31,11 @@ def serve(
     hosts: tuple[str, ...],
     port: int | None,
 ) -> None:
-    """Run the server until SIGTERM or Ctrl-C; SIGHUP has some of the settings read anew.
+    """Run the server until SIGTERM or Ctrl-C.
 
     Without any settings it serves this machine alone, at http://127.0.0.1:8080, with data in
     ./shortd-data, which it makes if need be. Sockets that systemd passes take the place of --host
-    and --port.
+    and --port. SIGHUP has some of the settings read anew.
     """
     from shortd.server.allocator import give_back_large_blocks
     from shortd.server.signals import Signals
