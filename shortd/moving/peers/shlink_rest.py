@@ -73,7 +73,9 @@ class ShlinkApi(StagedSource):
         except ValueError:
             raise errors.SOURCE_UNREADABLE("%(url)s is no address.", url=told(url)) from None
         if not options.api_key:
-            raise errors.SOURCE_UNREADABLE("Shlink's API wants a key.")
+            raise errors.SOURCE_UNREADABLE(
+                "Shlink's API wants a key: give it with --api-key-file or SHORTD_IMPORT_API_KEY."
+            )
         super().__init__("rest", options)
         path = parts.path.rstrip("/")
         self._base = f"{parts.scheme}://{parts.netloc}{path}"
