@@ -28,12 +28,12 @@ SOUND = "Everything stored agrees with itself."
 @click.option("--fix", is_flag=True, help="Mend what follows from the rest, after a copy.")
 @click.option("--json", "as_json", is_flag=True, help="Say what was found as one line of JSON.")
 def doctor(place: Place, fix: bool, as_json: bool) -> None:
-    """Check what is stored against itself, and change nothing, unless by --fix.
+    """Check what is stored against itself.
 
-    The server must be stopped; a copy or a backup can be checked at any time (--data). --fix makes
-    indexes, counts and sums anew from the rows that they are of, and removes what belongs to links,
-    teams and accounts that do not exist; the database of before is kept beside it. Exit status
-    1 if anything is wrong, 3 if a part of it was mended.
+    Nothing is changed, unless by --fix. The server must be stopped; a copy or a backup can be
+    checked at any time (--data). --fix makes indexes, counts and sums anew from the rows that they
+    are of, and removes what belongs to links, teams and accounts that do not exist; the database of
+    before is kept beside it. Exit status 1 if anything is wrong, 3 if a part of it was mended.
     """
     from shortd.store.looking import looked_at
     from shortd.store.schema import SCHEMA_VERSION
@@ -135,6 +135,4 @@ def compact(place: Place) -> None:
     place.enter()
     before, after = compacted(place.data_dir)
     place.tell()
-    click.echo(
-        f"{place.data_dir / 'db' / 'data.mdb'}: {decimal(before)} before, {decimal(after)} now."
-    )
+    click.echo(f"The database: {decimal(before)} before, {decimal(after)} now.")

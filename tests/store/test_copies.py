@@ -92,7 +92,7 @@ class TestCompacting:
         make(tmp_path, fill)
         fill_disk(monkeypatch)
         before = content(tmp_path)
-        with pytest.raises(StoreError, match="MiB free on the disk .* nothing was changed"):
+        with pytest.raises(StoreError, match=r"MiB free on the disk .* nothing was changed"):
             compact(tmp_path)
         assert content(tmp_path) == before
 
@@ -148,7 +148,7 @@ class TestUpgrading:
         make(tmp_path, fill, make_older)
         fill_disk(monkeypatch)
         before = content(tmp_path)
-        with pytest.raises(StoreError, match="the upgrade from schema 1 .* nothing was changed"):
+        with pytest.raises(StoreError, match=r"the upgrade from schema 1 .* nothing was changed"):
             Store(tmp_path)
         assert content(tmp_path) == before
 

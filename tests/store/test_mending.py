@@ -74,7 +74,9 @@ def hold_wrongly(txn: WriteTxn) -> None:
 
 def fill_box_wrongly(txn: WriteTxn) -> None:
     BOXES.put(txn, ("box",), Box("owner", "", 10, 10, 100, files=9, held=99))
-    LINKS.put(txn, (0, "boxlink"), Link(12, "owner", 0, "boxlink", "box", 1, rare=RareTerms(box="box")))
+    LINKS.put(
+        txn, (0, "boxlink"), Link(12, "owner", 0, "boxlink", "box", 1, rare=RareTerms(box="box"))
+    )
     FILES.put(txn, ("sent",), File("owner", "sent", 3, "", 3, box="box"))
     FILE_PARTS.put(txn, ("sent", 0), FilePart("c" * 32, 3, b""))
     BOX_ITEMS.put(txn, ("box", 0), BoxItem("sent", 0))
@@ -115,7 +117,7 @@ def test_what_belongs_to_nothing_goes(store: Store) -> None:
     write(store, mend)
     assert found(store) == []
     with store.read() as txn:
-        assert list(COUNTS.scan(txn)) == list(VISITS.scan(txn)) == []
+        assert [*COUNTS.scan(txn), *VISITS.scan(txn)] == []
         assert [key for key, _ in MEMBERS.scan(txn)] == [(TEAM, "owner")]
 
 
