@@ -21,7 +21,7 @@ from shortd.commands.backup import backup, restore
 from shortd.commands.campaigns import campaign
 from shortd.commands.clock import clock
 from shortd.commands.config import config
-from shortd.commands.doctor import doctor
+from shortd.commands.doctor import compact, doctor
 from shortd.commands.domains import domain
 from shortd.commands.health import health
 from shortd.commands.init import init
@@ -37,7 +37,7 @@ from shortd.commands.users import user
 from shortd.settings.config import ConfigError
 
 OF_THE_SERVER = (
-    *(serve, init, config, mail, doctor, backup, restore, health),
+    *(serve, init, config, mail, doctor, compact, backup, restore, health),
     *(user, team, domain, campaign, tracker, link, clock, audit),
     *(stats, plugins, x, import_links),
 )

@@ -1,53 +1,138 @@
-"""`shortd doctor`: does what is stored agree with itself?"""
+"""`shortd doctor` and `shortd compact`: what is stored, sound and no larger than it has to be."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
+import msgspec
 
 from shortd.commands.options import Place, fail, placed
 
 ADVICE = (
     "where counts or indexes differ from rows, the rows are right.",
-    "nothing was changed. Keep a copy of this directory as it is, and put back the newest backup"
-    " that `shortd doctor --data BACKUP` finds in order.",
+    "nothing was changed. `shortd doctor --fix` mends what follows from rows; for the rest, keep a"
+    " copy of this directory as it is, and put back the newest backup that `shortd doctor --data"
+    " BACKUP` finds in order.",
 )
+LEFT = (
+    "these are left: what they tell of is lost, or for you to decide about. A backup from before"
+    " may have it: `shortd doctor --data BACKUP` says whether that one is in order.",
+)
+IN_PART = 3
+SOUND = "Everything stored agrees with itself."
 
 
 @click.command()
 @placed
-def doctor(place: Place) -> None:
-    """Check what is stored against itself, and change nothing.
+@click.option("--fix", is_flag=True, help="Mend what follows from the rest, after a copy.")
+@click.option("--json", "as_json", is_flag=True, help="Say what was found as one line of JSON.")
+def doctor(place: Place, fix: bool, as_json: bool) -> None:
+    """Check what is stored against itself.
 
-    The server must be stopped; a copy or a backup can be checked at any time (--data).
+    Nothing is changed, unless by --fix. The server must be stopped; a copy or a backup can be
+    checked at any time (--data). --fix makes indexes, counts and sums anew from the rows that they
+    are of, and removes what belongs to links, teams and accounts that do not exist; the database of
+    before is kept beside it. Exit status 1 if anything is wrong, 3 if a part of it was mended.
     """
-    from shortd.clock import utc_text
-    from shortd.files.blobs import stored_blobs
-    from shortd.mail.outbox import given_up, status_of
-    from shortd.store.check import faults
     from shortd.store.looking import looked_at
     from shortd.store.schema import SCHEMA_VERSION
+    from shortd.upkeep.mending import found
 
     place.enter()
+    if fix:
+        _fix(place, as_json=as_json)
+        return
     with looked_at(place.data_dir) as store:
-        blobs = {name: status.st_size for name, status in stored_blobs(place.data_dir / "files")}
-        with store.read() as txn:
-            found = list(faults(txn, blobs))
-            outbox, lost = status_of(txn), given_up(txn)
+        wrong = found(store)
+        waiting, lines = _mail(store)
         schema = store.found_schema
     place.tell()
+    if as_json:
+        _print_json(schema=schema, faults=wrong, mail=waiting)
+        raise SystemExit(1 if wrong else 0)
     if schema is not None and schema < SCHEMA_VERSION:
         click.echo(
             f"Schema {schema}: the next start of the server makes it {SCHEMA_VERSION}, after"
             " a copy. What it will be then was checked."
         )
+    for line in lines:
+        click.echo(line)
+    if wrong:
+        fail([*wrong, *ADVICE])
+    click.echo(SOUND)
+
+
+def _fix(place: Place, *, as_json: bool) -> None:
+    from shortd.clock import SystemClock
+    from shortd.store.schema import SCHEMA_VERSION
+    from shortd.upkeep.backup_manifest import MANIFEST
+    from shortd.upkeep.mending import mended
+
+    if (place.data_dir / MANIFEST).exists():
+        fail([f"{place.data_dir} is a backup, which nothing changes: restore it, then mend that"])
+    result = mended(place.data_dir, SystemClock().now())
+    place.tell()
+    status = 0 if not result.left else IN_PART if len(result.left) < len(result.before) else 1
+    if as_json:
+        _print_json(
+            schema=SCHEMA_VERSION,
+            faults=result.left,
+            mended=[line for line in result.before if line not in set(result.left)],
+            copy=None if result.copy is None else str(result.copy),
+        )
+        raise SystemExit(status)
+    left = set(result.left)
+    for line in result.before:
+        if line not in left:
+            click.echo(f"Mended: {line}.")
+    if result.copy is not None:
+        click.echo(f"The database of before is in {result.copy}; delete it when you are sure.")
+    if result.left:
+        fail([*result.left, *LEFT], status=status)
+    click.echo(SOUND)
+
+
+def _mail(store: Any) -> tuple[dict[str, object], list[str]]:
+    """What waits and what was given up: as data, and as lines."""
+    from shortd.clock import utc_text
+    from shortd.mail.outbox import given_up, status_of
+
+    with store.read() as txn:
+        outbox, lost = status_of(txn), given_up(txn)
+    lines = []
     if outbox.oldest_utime is not None:
         since = utc_text(outbox.oldest_utime)
-        click.echo(f"Mail waiting: {outbox.waiting}, the oldest since {since}.")
-    for row in lost:
-        click.echo(
-            f"A mail to {row.recipient} ({row.purpose}) was given up"
-            f" at {utc_text(row.given_up_utime)} after {row.attempts} attempts: {row.reason}"
-        )
-    if found:
-        fail([*found, *ADVICE])
-    click.echo("Everything stored agrees with itself.")
+        lines.append(f"Mail waiting: {outbox.waiting}, the oldest since {since}.")
+    lines += [
+        f"A mail to {row.recipient} ({row.purpose}) was given up"
+        f" at {utc_text(row.given_up_utime)} after {row.attempts} attempts: {row.reason}"
+        for row in lost
+    ]
+    return {
+        "waiting": outbox.waiting,
+        "oldest_utime": outbox.oldest_utime,
+        "given_up": len(lost),
+    }, lines
+
+
+def _print_json(**facts: object) -> None:
+    click.echo(msgspec.json.encode(facts).decode())
+
+
+@click.command()
+@placed
+def compact(place: Place) -> None:
+    """Give back what the database has free within itself.
+
+    The server must be stopped. LMDB uses again what was deleted, but its file never shrinks. A copy
+    without what is free takes its place once it is whole; the disk needs room for it meanwhile.
+    """
+    from rich.filesize import decimal
+
+    from shortd.store.copies import compact as compacted
+
+    place.enter()
+    before, after = compacted(place.data_dir)
+    place.tell()
+    click.echo(f"The database: {decimal(before)} before, {decimal(after)} now.")

@@ -16,8 +16,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 from shortd import errors
 from shortd.control.wire import ANSWER_BYTES, Reply, Request, Rows, short_path
 from shortd.settings import Settings
-from shortd.store import DataDirectoryInUse
-from shortd.store.data_directory import act_as_owner
+from shortd.store.data_directory import DataDirectoryInUse, act_as_owner
 
 ANSWER_SECONDS = 600.0
 START_SECONDS = 10.0

@@ -48,6 +48,7 @@ class Action(StrEnum):
     ADD_TRACKER = "add_tracker"
     REMOVE_TRACKER = "remove_tracker"
     BELIEVE_CLOCK = "believe_clock"
+    MEND_DATABASE = "mend_database"
 
 
 class AuditEntry(msgspec.Struct, array_like=True, frozen=True):

@@ -16,6 +16,7 @@ from shortd.settings.settings import (
     ProxyAuthSettings,
     ServerSettings,
     Settings,
+    StorageSettings,
     WebSettings,
 )
 
@@ -30,5 +31,6 @@ __all__ = [
     "ProxyAuthSettings",
     "ServerSettings",
     "Settings",
+    "StorageSettings",
     "WebSettings",
 ]

@@ -82,6 +82,8 @@ class StorageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How far the clock may be from the last time seen and still be believed."""
     clock_proof_hours: Annotated[float, Meta(gt=0, le=87_600)] = 12.0
     """How long it has to go on evenly to be believed after all."""
+    keep_old_schema_days: Days = 30.0
+    """For how long the database from before an upgrade stays beside the new one."""
     require_mount: bool = False
     """Whether a data directory without data has to be a mount point."""
 

@@ -26,8 +26,9 @@ import structlog
 from shortd import errors
 from shortd.store import migrations
 from shortd.store.alongside import waiting
+from shortd.store.copies import BEFORE_SCHEMA, check_room, keep_copy, used_bytes
 from shortd.store.data_directory import StoreError as StoreError
-from shortd.store.data_directory import check_there, reason_of
+from shortd.store.data_directory import check_there, in_use, reason_of
 from shortd.store.room import DEFAULT_RESERVE_BYTES, Reserve, Room
 from shortd.store.schema import META, SCHEMA_VERSION, TABLES
 from shortd.store.table import Table
@@ -53,10 +54,6 @@ Upgrading = Callable[[Callable[[], str]], AbstractContextManager[None]]
 thread."""
 
 log = structlog.get_logger(__name__)
-
-
-class DataDirectoryInUse(StoreError):
-    """Another shortd process owns the data directory."""
 
 
 class SchemaTooNew(StoreError):
@@ -120,21 +117,15 @@ class Store:
                         f"{directory} was written by an older shortd (schema {version}, this one"
                         f" writes {SCHEMA_VERSION}): start the server, which brings it up to date"
                     )
-                # In one transaction: a new directory's databases cost one fsync, not one each.
-                with self._environment.begin(write=True) as txn:
-                    self._databases |= {
-                        name: self._environment.open_db(name.encode(), txn=txn)
-                        for table in TABLES
-                        for name in table.databases
-                    }
                 if version is None:
+                    self._open_databases()
                     self._migrate(SCHEMA_VERSION, {}, [])
                 elif version < SCHEMA_VERSION:
                     progress = [f"Upgrading the database to schema {SCHEMA_VERSION}"]
                     with upgrading(lambda: progress[-1]):
-                        self._copy_old(version, progress)
-                        self._migrate(version, migrations.STEPS, progress)
-                        log.info("schema_migrated", found=version, now=SCHEMA_VERSION)
+                        self._upgrade(version, progress)
+                else:
+                    self._open_databases()
                 self._room = Room(
                     self._environment,
                     directory / "db" / "data.mdb",
@@ -200,6 +191,11 @@ class Store:
         with self.read() as txn:
             return self._room.used_bytes(txn.raw)
 
+    def keep_copy(self, copy: Path) -> None:
+        """Makes a folder with the database as it is. Raises StoreError, OSError."""
+        check_room(self.directory, used_bytes(self._environment), "a copy of the database")
+        keep_copy(self._environment, copy)
+
     def watch(self, watcher: Callable[[Sequence[Change]], None]) -> None:
         """Calls `watcher` on the event loop with what each write did to rows of watched tables:
         after the commit, and before any write in it returns. It must be quick.
@@ -227,24 +223,52 @@ class Store:
             )
         return version
 
+    def _open_databases(self) -> None:
+        # In one transaction: a new directory's databases cost one fsync, not one each.
+        with self._environment.begin(write=True) as txn:
+            self._databases |= {
+                name: self._environment.open_db(name.encode(), txn=txn)
+                for table in TABLES
+                for name in table.databases
+            }
+
+    def _upgrade(self, version: int, progress: list[str]) -> None:
+        """Brings the database up to date. Raises StoreError; then it is as it was."""
+        self._copy_old(version, progress)
+        self._open_databases()
+        try:
+            self._migrate(version, migrations.STEPS, progress)
+        except (msgspec.MsgspecError, ValueError, LookupError) as fault:
+            raise StoreError(
+                f"the database in {self.directory} cannot be made schema {SCHEMA_VERSION}"
+                f" ({type(fault).__name__}: {fault}): it is as it was; start the older version"
+            ) from fault
+        copy = self.directory / f"{BEFORE_SCHEMA}{SCHEMA_VERSION}"
+        log.info(
+            "schema_migrated",
+            found=version,
+            now=SCHEMA_VERSION,
+            way_back=f"shortd restore {copy} --data {self.directory}",
+        )
+
     def _copy_old(self, version: int, progress: list[str]) -> None:
         """Keeps the database as it is for the older version that has made it."""
-        backup = self.directory / f"db-before-schema-{SCHEMA_VERSION}"
-        backup.mkdir(mode=0o700, exist_ok=True)
-        # LMDB never overwrites, and an earlier try may have left its copy, whole or not.
-        (backup / "data.mdb").unlink(missing_ok=True)
-        progress.append(f"{progress[0]}: copying the old one to {backup}")
+        copy = self.directory / f"{BEFORE_SCHEMA}{SCHEMA_VERSION}"
+        # Once for the copy, and once for what the migration writes anew, all of it at worst.
+        wanted = 2 * used_bytes(self._environment)
+        check_room(self.directory, wanted, f"the upgrade from schema {version} to {SCHEMA_VERSION}")
+        progress.append(f"{progress[0]}: copying the old one to {copy}")
         copied: Future[None] = Future()
 
-        def copy() -> None:
+        def keep() -> None:
             try:
-                self._environment.copy(str(backup))
+                keep_copy(self._environment, copy)
                 copied.set_result(None)
             except BaseException as fault:
                 copied.set_exception(fault)
 
         # In a thread, as this one hears no signal while LMDB works.
-        Thread(target=copy, name="shortd-copy", daemon=True).start()
+        Thread(target=keep, name="shortd-copy", daemon=True).start()
         try:
             while not copied.done():
                 # Again and again: a signal that comes just before a wait does not end it.
@@ -253,7 +277,7 @@ class Store:
             # A signal. What the other thread reads cannot be closed; nothing was changed.
             os._exit(0 if isinstance(fault, SystemExit) else 1)
         copied.result()
-        log.info("schema_older", found=version, becomes=SCHEMA_VERSION, copy=str(backup))
+        log.info("schema_older", found=version, becomes=SCHEMA_VERSION, copy=str(copy))
 
     def _migrate(
         self,
@@ -267,16 +291,6 @@ class Store:
                 progress.append(f"{progress[0]}: from schema {step}")
                 steps[step](txn)
             META.put(txn, VERSION_KEY, SCHEMA_VERSION)
-
-
-def in_use(directory: Path, lock: int) -> DataDirectoryInUse:
-    """What to tell somebody who has met another's lock."""
-    owner = os.pread(lock, 32, 0).decode("ascii", "replace").strip()
-    # Who only looks leaves the number of whoever was there before.
-    known = owner and Path("/proc", owner).exists()
-    return DataDirectoryInUse(
-        f"{directory} is in use by another shortd (process {owner if known else 'unknown'})"
-    )
 
 
 def _lock(directory: Path) -> int:

@@ -5,15 +5,20 @@ Reads everything once; must never repair anything.
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import msgspec
 
 from shortd.ids import own_team_id
 from shortd.models.accounts import DELETED
 from shortd.models.limits import Holding
 from shortd.models.links import Link, RareTerms
 from shortd.models.teams import Role
+from shortd.store.index import Count, UniqueIndex
+from shortd.store.ranges import pairs
 from shortd.store.schema import (
     ACCOUNTS,
     API_KEYS,
@@ -57,8 +62,13 @@ def faults(txn: Txn, blobs: Mapping[str, int] | None = None) -> Iterator[str]:
     """One line for every index entry or row that contradicts the rest.
 
     `blobs` are the sizes in bytes of those on disk, by name, if the disk is to be checked, too;
-    one that no row names is no contradiction, but the undertaker's.
+    one that no row names is no contradiction, but the undertaker's. Where a row cannot be read,
+    those alone are told.
     """
+    lost = list(unreadable(txn))
+    if lost:
+        yield from lost
+        return
     for table in TABLES:
         yield from _index_faults(txn, table)
         yield from _count_faults(txn, table)
@@ -88,6 +98,20 @@ def faults(txn: Txn, blobs: Mapping[str, int] | None = None) -> Iterator[str]:
                 yield f"part {number} of {filekey} is not on disk"
             elif blobs[part.blob] != part.size:
                 yield f"part {number} of {filekey} has {blobs[part.blob]} bytes of {part.size}"
+
+
+def unreadable(txn: Txn) -> Iterator[str]:
+    """One line for every table with rows that are not what was written."""
+    for table in TABLES:
+        rows = 0
+        for raw_key, raw in pairs(txn, table.name, b"", None, reverse=False):
+            try:
+                table.key.decode(raw_key)
+                table.decode(raw)
+            except (msgspec.MsgspecError, ValueError, LookupError, struct.error):
+                rows += 1
+        if rows:
+            yield f"{table.name} has {rows} rows that cannot be read"
 
 
 def _team_faults(txn: Txn) -> Iterator[str]:
@@ -243,34 +267,46 @@ def _holding_faults(txn: Txn) -> Iterator[str]:
 
 def _index_faults(txn: Txn, table: Table[Any, Any]) -> Iterator[str]:
     for index in table.indexes:
-        rebuilt = {}
-        implied = set()
-        for key, row in table.scan(txn):
-            raw_key = table.key.encode(key)
-            entry = index.entry(raw_key, row)
-            if entry is not None:
-                rebuilt[entry] = raw_key
-            elif (index_key := index.of(row)) is not None:
-                implied.add(index.key.encode(index_key))
-        for entry in implied & rebuilt.keys():
+        right, implied = right_entries(txn, table, index)
+        for entry in implied & right.keys():
             yield f"index {index.name} has two rows for {index.key.decode(entry)}"
         stored = dict(index.entries(txn))
-        for entry in rebuilt.keys() - stored.keys():
+        for entry in right.keys() - stored.keys():
             yield f"index {index.name} lacks {index.key.decode(entry)}"
-        for entry in stored.keys() - rebuilt.keys():
+        for entry in stored.keys() - right.keys():
             yield f"index {index.name} holds {index.key.decode(entry)}, which is no row's"
-        for entry in rebuilt.keys() & stored.keys():
-            if rebuilt[entry] != stored[entry]:
+        for entry in right.keys() & stored.keys():
+            if right[entry] != stored[entry]:
                 yield f"index {index.name} points {index.key.decode(entry)} to another row"
+
+
+def right_entries(
+    txn: Txn, table: Table[Any, Any], index: UniqueIndex[Any, Any]
+) -> tuple[dict[bytes, bytes], set[bytes]]:
+    """What an index has to hold by the rows there are, and which keys need no entry."""
+    right = {}
+    implied = set()
+    for key, row in table.scan(txn):
+        raw_key = table.key.encode(key)
+        entry = index.entry(raw_key, row)
+        if entry is not None:
+            right[entry] = raw_key
+        elif (index_key := index.of(row)) is not None:
+            implied.add(index.key.encode(index_key))
+    return right, implied
 
 
 def _count_faults(txn: Txn, table: Table[Any, Any]) -> Iterator[str]:
     for count in table.counts:
-        entries = (count.entry(row) for _, row in table.scan(txn))
-        rows = Counter(entry for entry in entries if entry is not None)
-        stored = dict(count.entries(txn))
-        for entry in sorted(rows.keys() | stored.keys()):
-            if rows[entry] != stored.get(entry, 0):
+        right, stored = right_counts(txn, table, count), dict(count.entries(txn))
+        for entry in sorted(right.keys() | stored.keys()):
+            if right[entry] != stored.get(entry, 0):
                 key = count.key.decode(entry)
                 found = stored.get(entry, 0)
-                yield f"count {count.name} is {found} for {key}; right is {rows[entry]}"
+                yield f"count {count.name} is {found} for {key}; right is {right[entry]}"
+
+
+def right_counts(txn: Txn, table: Table[Any, Any], count: Count[Any, Any]) -> Counter[bytes]:
+    """What a count has to be by the rows there are, by encoded key."""
+    entries = (count.entry(row) for _, row in table.scan(txn))
+    return Counter(entry for entry in entries if entry is not None)

@@ -7,8 +7,11 @@ is refused.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -32,6 +35,41 @@ class NoData(StoreError):
 
 class NotTheOwner(StoreError):
     """It belongs to another user, whom this process cannot become."""
+
+
+class DataDirectoryInUse(StoreError):
+    """Another shortd process owns the data directory."""
+
+
+def in_use(directory: Path, lock: int) -> DataDirectoryInUse:
+    """What to tell somebody who has met another's lock."""
+    owner = os.pread(lock, 32, 0).decode("ascii", "replace").strip()
+    # Who only looks leaves the number of whoever was there before.
+    known = owner and Path("/proc", owner).exists()
+    return DataDirectoryInUse(
+        f"{directory} is in use by another shortd (process {owner if known else 'unknown'})"
+    )
+
+
+@contextmanager
+def unused(directory: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Keeps servers out of a directory, and with LOCK_EX whoever looks at it, too. Raises
+    DataDirectoryInUse if somebody has it.
+    """
+    try:
+        descriptor = os.open(directory / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        # No server was ever here: a backup.
+        yield
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise in_use(directory, descriptor) from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def check_there(directory: Path) -> None:

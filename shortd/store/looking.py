@@ -6,7 +6,6 @@ For commands that show what a stopped server has, and for backups, wherever they
 from __future__ import annotations
 
 import fcntl
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,8 +14,8 @@ from typing import TypeVar
 
 import lmdb
 
-from shortd.store import SchemaTooOld, Store, in_use
-from shortd.store.data_directory import StoreError, check_there
+from shortd.store import SchemaTooOld, Store
+from shortd.store.data_directory import StoreError, check_there, unused
 from shortd.store.room import Reserve
 from shortd.store.schema import META, SCHEMA_VERSION, TABLES
 from shortd.store.txn import WriteTxn
@@ -50,7 +49,7 @@ def check_schema(directory: Path) -> None:
 def _opened(directory: Path) -> Iterator[lmdb.Environment]:
     check_there(directory)
     with ExitStack() as undo:
-        _lock(directory, undo)
+        undo.enter_context(unused(directory, fcntl.LOCK_SH))
         try:
             environment = lmdb.open(str(directory / "db"), readonly=True, lock=False, max_dbs=128)
             undo.callback(environment.close)
@@ -97,16 +96,3 @@ def _copy(directory: Path, environment: lmdb.Environment) -> Iterator[Path]:
                 f" it: {fault}"
             ) from fault
         yield copy
-
-
-def _lock(directory: Path, undo: ExitStack) -> None:
-    try:
-        descriptor = os.open(directory / "lock", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        # No server was ever here: a backup.
-        return
-    undo.callback(os.close, descriptor)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise in_use(directory, descriptor) from None

@@ -6,7 +6,6 @@ beside it, whatever state it is in. No server may run meanwhile.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -15,8 +14,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from shortd.store import in_use
-from shortd.store.data_directory import DATABASE, StoreError
+from shortd.store.data_directory import DATABASE, StoreError, unused
 from shortd.store.snapshots import snapshots_of
 from shortd.syncing import sync
 from shortd.upkeep.backup_manifest import Manifest, Told, faults_of, read_manifest
@@ -50,7 +48,7 @@ def put_back(
 
     Raises StoreError, OSError; then everything is as it was.
     """
-    with _unused(directory):
+    with unused(directory):
         inside = directory.is_dir() and os.path.ismount(directory)
         if not inside:
             directory.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +71,7 @@ def put_back_database(copy: Path, directory: Path) -> tuple[dict[str, int], dict
 
     Raises StoreError, OSError; then everything is as it was.
     """
-    with _unused(directory):
+    with unused(directory):
         with (
             # In a folder of its own, as everybody who reads a database wants it.
             _standing_alone(copy) as alone,
@@ -102,24 +100,6 @@ def _standing_alone(copy: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="shortd-") as folder:
         Path(folder, "db").symlink_to(copy.absolute(), target_is_directory=True)
         yield Path(folder)
-
-
-@contextmanager
-def _unused(directory: Path) -> Iterator[None]:
-    """Keeps servers out of a directory. Raises DataDirectoryInUse if one has it."""
-    try:
-        descriptor = os.open(directory / "lock", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        yield
-        return
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise in_use(directory, descriptor) from None
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _copy(backup: Path, manifest: Manifest, partial: Path, told: Told) -> None:

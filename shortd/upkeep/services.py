@@ -61,6 +61,7 @@ def open_upkeep(
         links.links,
         links.reports,
         settings.clicks,
+        settings.storage,
         timeline,
         audit,
     )

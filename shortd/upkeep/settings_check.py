@@ -17,8 +17,7 @@ from shortd.plugin_runtime.discovery import check_all
 from shortd.settings import ServerSettings, Settings
 from shortd.settings.config import ConfigError
 from shortd.settings.listening import addresses, hosts_of, is_stale, sockets_of
-from shortd.store import DataDirectoryInUse
-from shortd.store.data_directory import DATABASE, StoreError, what_is_wrong
+from shortd.store.data_directory import DATABASE, DataDirectoryInUse, StoreError, what_is_wrong
 from shortd.store.looking import check_schema
 from shortd.store.mounts import check_place
 from shortd.visitors.countries import open_countries

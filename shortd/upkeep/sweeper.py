@@ -18,7 +18,7 @@ import structlog
 from shortd.accounts.credentials import end_credentials
 from shortd.accounts.known_clients import is_over
 from shortd.clicks import history
-from shortd.clock import DAY
+from shortd.clock import DAY, SECOND
 from shortd.files.manifests import drop_file
 from shortd.limits import holdings
 from shortd.limits.budgets import Budgets, api_key, link_key
@@ -28,8 +28,9 @@ from shortd.links.reports import Reports
 from shortd.links.undoing import finish_all
 from shortd.models.accounts import Account
 from shortd.models.clicks import Counts
-from shortd.settings import ClickSettings
+from shortd.settings import ClickSettings, StorageSettings
 from shortd.store import Store
+from shortd.store.copies import forget_old_schemas
 from shortd.store.pace import matching_keys
 from shortd.store.portions import in_portions
 from shortd.store.room import Reserve
@@ -81,6 +82,7 @@ class Sweeper:
         links: Links,
         reports: Reports,
         clicks: ClickSettings,
+        storage: StorageSettings,
         timeline: Timeline,
         audit: AuditLog,
     ) -> None:
@@ -90,6 +92,7 @@ class Sweeper:
         self._links = links
         self._reports = reports
         self._clicks = clicks
+        self._storage = storage
         self._timeline = timeline
         self._audit = audit
 
@@ -125,6 +128,9 @@ class Sweeper:
         await self._reports.sweep(now)
         await self._audit.sweep(now)
         await self._budgets.sweep(now)
+        before = now / SECOND - self._storage.keep_old_schema_days * DAY / SECOND
+        for copy in await asyncio.to_thread(forget_old_schemas, self._store.directory, before):
+            log.info("old_database_removed", copy=str(copy))
 
     async def sweep_visits(self) -> None:
         """Forgets the visits that have been kept for as long as configured."""

@@ -18,7 +18,8 @@ from shortd.control.registry import ACTS, LOOKS
 from shortd.control.socket import bind
 from shortd.control.wire import SOCKET, Request, Rows
 from shortd.settings import Settings
-from shortd.store import DataDirectoryInUse, Store
+from shortd.store import Store
+from shortd.store.data_directory import DataDirectoryInUse
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import pytest
 
 import shortd.store
 from shortd.models.teams import Host
-from shortd.store import DataDirectoryInUse, SchemaTooNew, Store, StoreError, migrations
+from shortd.store import SchemaTooNew, Store, StoreError, migrations
+from shortd.store.data_directory import DataDirectoryInUse
 from shortd.store.schema import HOSTS, META, SCHEMA_VERSION
 from shortd.store.txn import WriteTxn
 from tests.store.things import write

@@ -41,6 +41,7 @@ def action_words(words: Words) -> Mapping[Action, str]:
         Action.ADD_TRACKER: words("Added the tracker"),
         Action.REMOVE_TRACKER: words("Removed the tracker"),
         Action.BELIEVE_CLOCK: words("Said that the clock is right"),
+        Action.MEND_DATABASE: words("Mended the database"),
     }
 
 

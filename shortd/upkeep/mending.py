@@ -1,0 +1,71 @@
+"""The work of `shortd doctor`: what in a data directory contradicts itself, and mending what
+follows from the rest.
+
+What is mended is copied first. Nothing here migrates a database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from shortd.files.blobs import stored_blobs
+from shortd.models.audit import Action
+from shortd.store import Store
+from shortd.store.check import faults, unreadable
+from shortd.store.mending import mend
+from shortd.store.room import Reserve
+from shortd.upkeep.audit import COMMAND, AuditLog
+
+BEFORE_MENDING = "db-before-fix-"
+
+
+class Mended(NamedTuple):
+    """What became of a database."""
+
+    before: list[str]
+    """A line for each fault there was."""
+    left: list[str]
+    """For each that nothing can mend but a person."""
+    copy: Path | None
+    """The database as it was; None if nothing was changed."""
+
+
+def found(store: Store) -> list[str]:
+    """A line for each contradiction in a data directory, its shared files among them."""
+    blobs = {name: status.st_size for name, status in stored_blobs(store.directory / "files")}
+    with store.read() as txn:
+        return list(faults(txn, blobs))
+
+
+def mended(directory: Path, now: int) -> Mended:
+    """Mends what can be mended in a directory that no server has. `now` is Unix time in µs.
+
+    Raises StoreError, OSError; then nothing has changed.
+    """
+    store = Store(directory, make=False)
+    try:
+        before = found(store)
+        with store.read() as txn:
+            is_lost = any(unreadable(txn))
+        if is_lost or not before:
+            # What cannot be read cannot be added up, either.
+            return Mended(before, before, None)
+        when = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        copy = directory / f"{BEFORE_MENDING}{when}"
+        store.keep_copy(copy)
+
+        async def write() -> None:
+            detail = f"{len(before)} faults; before: {copy.name}"
+            noting = AuditLog(store).noting(
+                COMMAND, Action.MEND_DATABASE, now, str(directory), detail=detail
+            )
+            async with noting:
+                await store.write(mend, Reserve.ALL)
+
+        asyncio.run(write())
+        return Mended(before, found(store), copy)
+    finally:
+        store.close()
