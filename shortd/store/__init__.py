@@ -28,6 +28,7 @@ from shortd.store import migrations
 from shortd.store.alongside import waiting
 from shortd.store.data_directory import StoreError as StoreError
 from shortd.store.data_directory import check_there, reason_of
+from shortd.store.readers import ReaderAges
 from shortd.store.room import DEFAULT_RESERVE_BYTES, Reserve, Room
 from shortd.store.schema import META, SCHEMA_VERSION, TABLES
 from shortd.store.table import Table
@@ -74,6 +75,19 @@ class StorageStatus(msgspec.Struct, frozen=True):
     """Why the last write that adds rows was refused; None once one found room again."""
     refused: int
     """How many were, since the start."""
+
+
+class StorageFigures(msgspec.Struct, frozen=True):
+    """How the database is, for metrics."""
+
+    map_bytes: int
+    """What it may grow to, with the reserve."""
+    free_pages: int
+    """Of its file, below the last one that was ever used."""
+    oldest_reader_seconds: float
+    """See `ReaderAges.oldest`."""
+    waiting: int
+    """Writes that wait."""
 
 
 class Store:
@@ -147,6 +161,7 @@ class Store:
                 raise StoreError(f"cannot open the database in {directory}: {reason}") from fault
             undo.pop_all()
         self._writer = Writer(self._environment, self._databases, self._room)
+        self._readers = ReaderAges(self._environment)
 
     def read(self) -> Txn:
         """A snapshot of the last commit."""
@@ -199,6 +214,17 @@ class Store:
         """Bytes of the map that hold something."""
         with self.read() as txn:
             return self._room.used_bytes(txn.raw)
+
+    def figures(self) -> StorageFigures:
+        """How the database is at the moment."""
+        info, page_bytes = self._environment.info(), self._environment.stat()["psize"]
+        free = info["last_pgno"] + 1 - self.used_bytes() // page_bytes
+        return StorageFigures(
+            map_bytes=info["map_size"],
+            free_pages=max(0, free),
+            oldest_reader_seconds=self._readers.oldest(),
+            waiting=self._writer.waiting,
+        )
 
     def watch(self, watcher: Callable[[Sequence[Change]], None]) -> None:
         """Calls `watcher` on the event loop with what each write did to rows of watched tables:
