@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Coroutine
 from copy import copy
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import structlog
@@ -21,7 +21,10 @@ from shortd.api.v1 import routes as v1
 from shortd.api.v2 import routes as v2
 from shortd.api.v2.reference import HANDLERS as REFERENCE_HANDLERS
 from shortd.api.v2.registry import CALLS
+from shortd.clock import SECOND
+from shortd.files.transfers import is_upload
 from shortd.links.addresses import LINK_PATH, read_path
+from shortd.security.summed_log import UPLOAD_REFUSED
 from shortd.services import Services
 from shortd.web import calls, session
 from shortd.web.account.download import HANDLERS as MY_DATA_HANDLERS
@@ -40,6 +43,7 @@ from shortd.web.bodies import IncomingBody
 from shortd.web.boxes.pages import HANDLERS as BOXES_HANDLERS
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
 from shortd.web.extensions import plugin_routes
+from shortd.web.figures import FaultFigures, RequestFigures
 from shortd.web.frame import HANDLERS as FRAME_HANDLERS
 from shortd.web.home.pages import HANDLERS as HOME_HANDLERS
 from shortd.web.links import HANDLERS as LINK_HANDLERS
@@ -92,6 +96,9 @@ class App:
         self._services = services
         self._pages = open_pages(services.settings)
         self._follow = Follow(services, self._pages)
+        self._figures = RequestFigures()
+        services.metrics.register(self._figures)
+        services.metrics.register(FaultFigures(services))
         self._proxied = Proxied(services) if services.settings.auth.proxy.peers else None
         routers = [*plugin_routes(services.plugin_runtime.plugins, _render_exception)]
         # A copy has the same routes, and a state of its own.
@@ -146,7 +153,8 @@ class App:
 
     def _serve(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         if scope["type"] == ScopeType.HTTP:
-            send = paced(self._services.limits.answers, send)
+            begun = partial(self._begun, scope, self._services.clock.elapsed())
+            send = paced(self._services.limits.answers, send, begun)
             if scope["path"] == "/" and scope["method"] in _WITHOUT_BODY:
                 answer = self._follow.root(scope)
                 if answer is not None:
@@ -158,6 +166,15 @@ class App:
             if not scope["path"].startswith(_OWN) and (path := _read(scope)):
                 return self._link(scope, path, send)
         return self._litestar(scope, receive, send)
+
+    def _begun(self, scope: HTTPScope, since: int, status: int) -> None:
+        """An answer goes out."""
+        taken = self._services.clock.elapsed() - since
+        self._figures.observe(_kind(scope["path"]), taken / SECOND)
+        if status >= 400 and is_upload(scope):
+            self._services.security.log.note(
+                UPLOAD_REFUSED, self._address_of(scope), status=str(status)
+            )
 
     async def _link(self, scope: HTTPScope, path: re.Match[str], send: Send) -> None:
         try:
@@ -173,6 +190,13 @@ class App:
             answer = link_refusal(self._pages, errors.INTERNAL(), None)
         await self._services.clicks.clicks.flushed()
         await answer.send(send)
+
+
+def _kind(path: str) -> str:
+    """One of `RequestFigures`' kinds."""
+    if path.startswith("/-/"):
+        return "page"
+    return "api" if path.startswith(_OWN) or sqwish.format_of(path) is not None else "link"
 
 
 def _read(scope: HTTPScope) -> re.Match[str] | None:

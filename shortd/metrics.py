@@ -12,9 +12,15 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
+from shortd import __version__
 from shortd.clock import SECOND
 from shortd.journal import Journal
 from shortd.limits.budgets import Budgets
@@ -36,7 +42,10 @@ class Metrics(Collector):
         delivery: Delivery,
         budgets: Budgets,
         readers: Sequence[str],
+        start: int,
     ) -> None:
+        """`start` is the Unix time of the server's start in µs."""
+        self._start = start
         self.redirects = 0
         self.visits: Counter[str] = Counter()
         """Visits that ended in anything but a redirect, by outcome."""
@@ -70,6 +79,10 @@ class Metrics(Collector):
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
+        yield InfoMetricFamily("shortd_build", "The version.", value={"version": __version__})
+        yield GaugeMetricFamily(
+            "shortd_start_time_seconds", "When the server began.", value=self._start / SECOND
+        )
         visits = CounterMetricFamily("shortd_visits", "Visits to links.", labels=["outcome"])
         for outcome, count in {"redirect": self.redirects, **self.visits}.items():
             visits.add_metric([outcome], count)

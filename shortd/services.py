@@ -200,7 +200,7 @@ async def _wire(
     hosts.names.blocks = blocked.blocks
     hashes = BlockHashes(await secret(store, "clients"))
     security = open_security(hasher, partial(kept_address, mode=settings.log.addresses), clock)
-    limits = open_limits(store, settings, hashes)
+    limits = open_limits(store, settings, hashes, security.log.limited)
     visitors = open_visitors(settings, countries)
     mail = open_mail(store, settings, clock, timeline)
     flows = Flows(await secret(store, "flows"), random)
@@ -214,6 +214,7 @@ async def _wire(
         mail.delivery,
         limits.budgets,
         settings.server.metrics_from,
+        clock.now(),
     )
     metrics.register(PluginMetrics(plugins.plugins, plugins.events))
     metrics.register(GuessMetrics(security.guessing))

@@ -73,6 +73,8 @@ class Clicks:
         self._is_long = False
         self.bare = 0
         """Clicks that have lost all but their count since the start."""
+        self.counted = 0
+        """Clicks that went into the tables since the start."""
         self.unsynced = asyncio.Event()
         """There are clicks that a loss of power would take."""
         self.undrained = asyncio.Event()
@@ -215,6 +217,7 @@ class Clicks:
             generation = self.sealed.popleft()
             self._sealed_clicks -= generation.clicks
             self._sealed_bytes -= generation.bytes
+            self.counted += generation.clicks
             self.feed.counted(generation.pending.keys())
         self._see_length()
 

@@ -39,6 +39,9 @@ class SendFile(Protocol):
 class Body(Protocol):
     """The body of a request, whose memory is counted."""
 
+    is_streamed: bool
+    """Whether `stream` was called."""
+
     def stream(self) -> None:
         """Nothing is kept of what comes, but for what `keep` is told of."""
         ...
@@ -68,6 +71,12 @@ def expect_upload(scope: Any) -> None:
         expect()
     if body := _body_of(scope):
         body.stream()
+
+
+def is_upload(scope: Any) -> bool:
+    """Whether `expect_upload` was said of this request."""
+    body = _body_of(scope)
+    return body is not None and body.is_streamed
 
 
 def offer_body(scope: Any, body: Body) -> None:

@@ -9,7 +9,7 @@ that a restart grants nothing; addresses of clients are stored as keyed hashes a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from string import digits
 
@@ -51,10 +51,19 @@ Bucket = tuple[str, Limit]
 class Budgets:
     """The buckets of this server and the limits that the configuration gives them."""
 
-    def __init__(self, store: Store, limits: LimitSettings, hashes: BlockHashes) -> None:
-        """`hashes` names clients on the disk."""
+    def __init__(
+        self,
+        store: Store,
+        limits: LimitSettings,
+        hashes: BlockHashes,
+        tell: Callable[[str, str], None] = lambda _address, _bucket: None,
+    ) -> None:
+        """`hashes` names clients on the disk. `tell` hears whose bucket was short, as an address,
+        and which one, by the family of its key.
+        """
         self._store = store
         self._hashes = hashes
+        self.tell = tell
         self.buckets = Buckets(self._load)
         self.refusals: Counter[str] = Counter()
         """What was refused because a bucket was short, by the family of its key."""
@@ -82,7 +91,7 @@ class Budgets:
         """Takes the weight of a call from an address. RATE_LIMITED, with nothing taken, if a bucket
         is short: a temporary account spends its client's as well as its own.
         """
-        if wait := self._charge_all(self._payers(account, address), weight, now):
+        if wait := self._charge_all(self._payers(account, address), address, weight, now):
             raise errors.RATE_LIMITED(retry_after=wait / SECOND)
 
     def refund_account(self, account: Account, address: str, weight: int, now: int) -> None:
@@ -92,7 +101,9 @@ class Budgets:
 
     def charge_client(self, address: str, weight: int, now: int) -> None:
         """The same for a caller known only by an address."""
-        if weight and (wait := self._charge_all([self.client_bucket(address)], weight, now)):
+        if weight and (
+            wait := self._charge_all([self.client_bucket(address)], address, weight, now)
+        ):
             raise errors.RATE_LIMITED(retry_after=wait / SECOND)
 
     def client_bucket(self, address: str) -> Bucket:
@@ -116,7 +127,7 @@ class Budgets:
         buckets = [
             self.block_bucket(f"{MAIL}{width}", name) for width, name in enumerate(blocks(address))
         ]
-        if wait := self._charge_all(buckets, MAIL_WEIGHT, now):
+        if wait := self._charge_all(buckets, address, MAIL_WEIGHT, now):
             raise errors.MAIL_LIMITED(
                 "Too many mails were asked for from here; try again later.",
                 retry_after=wait / SECOND,
@@ -134,13 +145,15 @@ class Budgets:
                 payers.append(self.block_bucket(_of_guests(width), name))
         return payers
 
-    def _charge_all(self, buckets: Sequence[Bucket], weight: int, now: int) -> int:
+    def _charge_all(self, buckets: Sequence[Bucket], address: str, weight: int, now: int) -> int:
         """Takes weight from each, or from none: then the µs to wait, else 0."""
         for done, bucket in enumerate(buckets):
             if wait := self.buckets.charge(*bucket, weight, now):
                 for paid in buckets[:done]:
                     self.buckets.refund(*paid, weight, now)
-                self.refusals[bucket[0].partition(":")[0].rstrip(digits)] += 1
+                family = bucket[0].partition(":")[0].rstrip(digits)
+                self.refusals[family] += 1
+                self.tell(address, family)
                 return wait
         return 0
 

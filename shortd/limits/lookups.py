@@ -67,6 +67,7 @@ class Lookups:
                 self.barred.clear()
             self.barred[name] = now, now + wait
             self._until = max(self._until, now + wait)
+            self._budgets.tell(client, LOOKUP)
 
     @contextmanager
     def of_call(self, client: str, now: int) -> Iterator[None]:

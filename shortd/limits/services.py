@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from shortd.blocks import BlockHashes
@@ -27,9 +28,11 @@ class LimitServices:
     answers: Answers
 
 
-def open_limits(store: Store, settings: Settings, hashes: BlockHashes) -> LimitServices:
-    """Wires them. `hashes` names clients on the disk."""
-    budgets = Budgets(store, settings.limits, hashes)
+def open_limits(
+    store: Store, settings: Settings, hashes: BlockHashes, tell: Callable[[str, str], None]
+) -> LimitServices:
+    """Wires them. `hashes` names clients on the disk; `tell` is that of `Budgets`."""
+    budgets = Budgets(store, settings.limits, hashes, tell)
     return LimitServices(
         budgets,
         OwnerCache(store, budgets),

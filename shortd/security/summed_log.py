@@ -28,6 +28,9 @@ SIGN_IN_FAILED = "sign_in_failed"
 """By an issuer or the proxy."""
 HEADER_IGNORED = "proxy_header_ignored"
 """One that only a proxy may send came from somebody else."""
+LIMITED = "limited"
+"""More calls, mails or codes that lead nowhere than one may have."""
+UPLOAD_REFUSED = "upload_refused"
 SIGNED_UP = "signed_up"
 """Events, as they stand in the log."""
 
@@ -57,6 +60,10 @@ class SummedLog:
             self._untold[key] = times + 1, facts
         else:
             self._others[event] += 1
+
+    def limited(self, address: str, bucket: str) -> None:
+        """Tells that a client has spent what is in one of his buckets."""
+        self.note(LIMITED, address, bucket=bucket)
 
     def flush(self) -> None:
         """Tells what was added up, and begins a new minute."""

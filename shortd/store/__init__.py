@@ -29,6 +29,7 @@ from shortd.store.alongside import waiting
 from shortd.store.copies import BEFORE_SCHEMA, check_room, keep_copy, used_bytes
 from shortd.store.data_directory import StoreError as StoreError
 from shortd.store.data_directory import check_there, in_use, reason_of
+from shortd.store.readers import ReaderAges
 from shortd.store.room import DEFAULT_RESERVE_BYTES, Reserve, Room
 from shortd.store.schema import META, SCHEMA_VERSION, TABLES
 from shortd.store.table import Table
@@ -71,6 +72,19 @@ class StorageStatus(msgspec.Struct, frozen=True):
     """Why the last write that adds rows was refused; None once one found room again."""
     refused: int
     """How many were, since the start."""
+
+
+class StorageFigures(msgspec.Struct, frozen=True):
+    """How the database is, for metrics."""
+
+    map_bytes: int
+    """What it may grow to, with the reserve."""
+    free_pages: int
+    """Of its file, below the last one that was ever used."""
+    oldest_reader_seconds: float
+    """See `ReaderAges.oldest`."""
+    waiting: int
+    """Writes that wait."""
 
 
 class Store:
@@ -138,6 +152,7 @@ class Store:
                 raise StoreError(f"cannot open the database in {directory}: {reason}") from fault
             undo.pop_all()
         self._writer = Writer(self._environment, self._databases, self._room)
+        self._readers = ReaderAges(self._environment)
 
     def read(self) -> Txn:
         """A snapshot of the last commit."""
@@ -195,6 +210,17 @@ class Store:
         """Makes a folder with the database as it is. Raises StoreError, OSError."""
         check_room(self.directory, used_bytes(self._environment), "a copy of the database")
         keep_copy(self._environment, copy)
+
+    def figures(self) -> StorageFigures:
+        """How the database is at the moment."""
+        info, page_bytes = self._environment.info(), self._environment.stat()["psize"]
+        free = info["last_pgno"] + 1 - self.used_bytes() // page_bytes
+        return StorageFigures(
+            map_bytes=info["map_size"],
+            free_pages=max(0, free),
+            oldest_reader_seconds=self._readers.oldest(),
+            waiting=self._writer.waiting,
+        )
 
     def watch(self, watcher: Callable[[Sequence[Change]], None]) -> None:
         """Calls `watcher` on the event loop with what each write did to rows of watched tables:

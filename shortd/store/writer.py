@@ -112,6 +112,11 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="shortd-writer", daemon=True)
         self._thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """Functions that wait for their turn."""
+        return self._jobs.qsize()
+
     async def write(
         self,
         function: Callable[[WriteTxn], T],

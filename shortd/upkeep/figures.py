@@ -4,6 +4,7 @@ clock.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -13,6 +14,7 @@ from shortd.clicks import Clicks
 from shortd.clock import SECOND
 from shortd.files.blobs import Blobs
 from shortd.store import Store
+from shortd.store.schema import STORED_BYTES
 from shortd.store.timeline import Timeline
 from shortd.upkeep.backup import last_backup
 
@@ -57,6 +59,37 @@ class RoomMetrics(Collector):
             "shortd_clicks_bare",
             "Clicks that kept nothing but their count, as the journal was at its bound.",
             value=self._clicks.bare,
+        )
+        yield CounterMetricFamily(
+            "shortd_clicks_drained", "Clicks that were counted.", value=self._clicks.counted
+        )
+        figures = self._store.figures()
+        yield GaugeMetricFamily(
+            "shortd_storage_map_bytes", "What the database may grow to.", value=figures.map_bytes
+        )
+        yield GaugeMetricFamily(
+            "shortd_storage_free_pages",
+            "Pages in the database's file that nothing is on.",
+            value=figures.free_pages,
+        )
+        yield GaugeMetricFamily(
+            "shortd_storage_oldest_reader_age_seconds",
+            "For how long the oldest reader holds pages that nobody else needs.",
+            value=figures.oldest_reader_seconds,
+        )
+        yield GaugeMetricFamily(
+            "shortd_writer_queue_length", "Writes that wait.", value=figures.waiting
+        )
+        disk = os.statvfs(self._store.directory)
+        yield GaugeMetricFamily(
+            "shortd_disk_free_bytes",
+            "Left on the disk of the data directory.",
+            value=disk.f_bavail * disk.f_frsize,
+        )
+        with self._store.read() as txn:
+            files = sum(size for _, size in STORED_BYTES.scan(txn))
+        yield GaugeMetricFamily(
+            "shortd_files_bytes", "Bytes of shared files and unfinished uploads.", value=files
         )
         if (last := last_backup(self._store.directory)) is not None:
             yield GaugeMetricFamily(

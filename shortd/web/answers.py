@@ -7,7 +7,7 @@ the same bytes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 import msgspec
@@ -31,10 +31,14 @@ VARY = b"accept, accept-language, cookie"
 _HTML = (b"content-type", b"text/html; charset=utf-8")
 
 
-def paced(answers: Answers, send: Send) -> Send:
-    """`send`, but whole large bodies go on as their client takes them, and count for as long."""
+def paced(answers: Answers, send: Send, begun: Callable[[int], None]) -> Send:
+    """`send`, but whole large bodies go on as their client takes them, and count for as long.
+    `begun` hears the status of the answer when that is begun.
+    """
 
     async def pace(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            begun(message["status"])
         # What comes piece by piece, as files do, is not in memory as a whole.
         if message["type"] != "http.response.body" or message.get("more_body"):
             await send(message)

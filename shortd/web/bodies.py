@@ -30,8 +30,8 @@ class IncomingBody:
     """The body of one request. `receive` takes the place of ASGI's; `close` ends it."""
 
     __slots__ = (
-        *("_address_of", "_held", "_is_streamed", "_is_tried", "_pool", "_prove", "_receive"),
-        *("_scope", "_start", "_userid"),
+        *("_address_of", "_held", "_is_tried", "_pool", "_prove", "_receive", "_scope"),
+        *("_start", "_userid", "is_streamed"),
     )
 
     def __init__(
@@ -48,7 +48,7 @@ class IncomingBody:
         self._address_of = address_of
         self._prove = prove
         self._held: HeldBody | None = None
-        self._is_streamed = False
+        self.is_streamed = False
         self._is_tried = False
         """Whether credentials were looked for."""
         self._start = bytearray()
@@ -59,7 +59,7 @@ class IncomingBody:
     async def receive(self) -> HTTPReceiveMessage:
         """The next message. BUSY or CREDENTIALS_FIRST if there is no room for it."""
         message: HTTPReceiveMessage = await self._receive()  # type: ignore[assignment]
-        if message["type"] == "http.request" and not self._is_streamed:
+        if message["type"] == "http.request" and not self.is_streamed:
             piece = message.get("body", b"")
             if piece or self._start:
                 self.keep(piece, is_last=not message.get("more_body"))
@@ -67,7 +67,7 @@ class IncomingBody:
 
     def stream(self) -> None:
         """Nothing is kept of the rest, but for what `keep` is told of."""
-        self._is_streamed = True
+        self.is_streamed = True
 
     def keep(self, piece: bytes, *, is_last: bool = False) -> None:
         """Counts a piece that is to be kept in memory. BUSY or CREDENTIALS_FIRST."""

@@ -20,7 +20,7 @@ from tests.server_process import PLAIN, ServerProcess
 RIGHT, WRONG = double_sha256(PASSWORD), double_sha256("wrong")
 OWNER = "192.0.2.1"
 GUESSERS = 16
-OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
+FILTER = Path(__file__).parents[2] / "monitoring/fail2ban/filter.d/shortd.conf"
 
 Try = Callable[["Site", str, str], Awaitable[int]]
 """Tries a password at a site from an address: the status of the answer."""
@@ -117,7 +117,7 @@ def test_sixteen_at_once_get_ten_tries_and_owners_get_in(
 
 
 def test_what_fail2ban_reads(site: Site) -> None:
-    """The filter of docs/operations.md finds the address in the lines of a real log."""
+    """The filter for it finds the address in the lines of a real log."""
 
     async def test() -> str:
         await site.start()
@@ -130,7 +130,7 @@ def test_what_fail2ban_reads(site: Site) -> None:
             return (await site.client.get("/-/metrics")).text
 
     assert 'shortd_logins_total{outcome="failed"} 10.0\n' in asyncio.run(test())
-    [pattern] = re.findall(r"^failregex = (.+)$", OPERATIONS.read_text(), re.MULTILINE)
+    [pattern] = re.findall(r"^failregex = (.+)$", FILTER.read_text(), re.MULTILINE)
     found = Counter(
         match["address"]
         for line in site.server.log.splitlines()
