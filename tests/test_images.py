@@ -16,6 +16,7 @@ import yaml
 
 from shortd.commands.cli import main
 from shortd.settings.config import load
+from tests.documents import block
 
 ROOT = Path(__file__).parents[1]
 CONTAINERS = ROOT / "containers"
@@ -130,6 +131,17 @@ def test_the_quadlet_names_its_volume_and_settings_that_there_are() -> None:
     assert target == environment(only("ENV"))["SHORTD_DATA"]
     load(environ=environment(unit["Container"]["Environment"]), data_dir=Path("/data"))
     assert unit["Container"]["HealthCmd"].split()[1] in main.commands
+
+
+def test_the_deployment_for_clusters_has_one_writer_and_settings_that_there_are() -> None:
+    deployment = yaml.safe_load(block("docs/packagers.md", "yaml", "Deployment"))
+    assert deployment["spec"]["replicas"] == 1
+    assert deployment["spec"]["strategy"]["type"] == "Recreate"
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    given = {one["name"]: one["value"] for one in container["env"]}
+    settings = load(environ=given, data_dir=Path("/data"))
+    assert settings.server.trusted_proxies == ("10.0.0.0/8",)
+    assert container["ports"] == [{"containerPort": settings.server.port}]
 
 
 @pytest.mark.slow
