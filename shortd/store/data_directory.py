@@ -98,7 +98,8 @@ def act_as_owner(directory: Path, *, access_will_do: bool = False) -> None:
             return
         raise NotTheOwner(
             f"{directory} belongs to {name}, and you are {user_name(os.geteuid())}:"
-            f" run this as that user (as root: runuser -u {name} -- shortd …)"
+            f" run this as that user (as root: runuser -u {name} -- shortd …; a container:"
+            f" --user {owner}){_or_give_it(directory)}"
         )
     try:
         _become(owner, directory)
@@ -119,6 +120,16 @@ def act_as_owner(directory: Path, *, access_will_do: bool = False) -> None:
             f" everybody can run it, and use runuser -u {name} -- shortd …"
         )
     log.info("acting_as_owner", user=name, data=str(directory))
+
+
+def _or_give_it(directory: Path) -> str:
+    """What else helps where nothing is kept yet, as with a new folder that a container is given."""
+    try:
+        if any(directory.iterdir()):
+            return ""
+    except OSError:
+        return ""
+    return f", or, as root, chown {os.geteuid()}:{os.getegid()} {directory}"
 
 
 def owner_of(directory: Path) -> int:
