@@ -20,6 +20,7 @@ import tempfile
 import time
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 SECONDS = 60
 
@@ -90,9 +91,10 @@ def until_ready(
 
 def follow_a_link(port: int) -> None:
     account = asked(port, "temporary_account", {})
-    entry = asked(port, "url", {"userid": account["userid"], "url": "https://example.com/"})
+    userid = str(account["userid"])
+    entry = asked(port, "url", {"userid": userid, "url": "https://example.com/"})
     connection = HTTPConnection("127.0.0.1", port, timeout=SECONDS)
-    connection.request("GET", "/" + entry["entry"]["shorturl"].rpartition("/")[2])
+    connection.request("GET", "/" + str(entry["entry"]["shorturl"]).rpartition("/")[2])
     answer = connection.getresponse()
     if (answer.status, answer.getheader("location")) != (302, "https://example.com/"):
         raise AssertionError(f"the link answers {answer.status} {answer.getheader('location')}")
@@ -109,7 +111,7 @@ def plugins_are_on(port: int) -> None:
         raise AssertionError(f"plugins: {states}")
 
 
-def asked(port: int, call: str, given: dict[str, str]) -> dict[str, dict[str, str]]:
+def asked(port: int, call: str, given: dict[str, str]) -> dict[str, Any]:
     connection = HTTPConnection("127.0.0.1", port, timeout=SECONDS)
     connection.request("POST", f"/v2/{call}", json.dumps(given))
     answer = json.loads(connection.getresponse().read())

@@ -16,7 +16,7 @@ from shortd import __version__, errors
 from shortd.commands.cli import Commands, main
 from shortd.server import logs
 from shortd.settings.config import Settings, load
-from shortd.store import DataDirectoryInUse
+from shortd.store.data_directory import DataDirectoryInUse
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 

@@ -110,7 +110,7 @@ class Sent:
 
 def send(answers: Answers, sent: Sent, message: Message) -> None:
     async def run() -> None:
-        await paced(answers, sent)(message)
+        await paced(answers, sent, lambda _status: None)(message)
 
     asyncio.run(run())
 
