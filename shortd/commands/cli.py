@@ -31,13 +31,14 @@ from shortd.commands.options import fail
 from shortd.commands.plugins import import_links, plugins, x
 from shortd.commands.serve import serve
 from shortd.commands.stats import stats
+from shortd.commands.status import status
 from shortd.commands.teams import team
 from shortd.commands.trackers import tracker
 from shortd.commands.users import user
 from shortd.settings.config import ConfigError
 
 OF_THE_SERVER = (
-    *(serve, init, config, mail, doctor, backup, restore, health),
+    *(serve, init, config, status, health, mail, doctor, backup, restore),
     *(user, team, domain, campaign, tracker, link, clock, audit),
     *(stats, plugins, x, import_links),
 )

@@ -145,7 +145,6 @@ def import_links(place: Place, owner: str, format_name: str, file: Path) -> None
     """
     place.enter()
     done = asyncio.run(_import(place.settings, owner, format_name, file))
-    place.tell()
     click.echo(f"{done} links were imported.")
 
 

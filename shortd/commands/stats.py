@@ -52,7 +52,6 @@ def rebuild(place: Place) -> None:
 
     place.enter()
     store = Store(place.data_dir, map_bytes=place.settings.storage.map_bytes, make=False)
-    place.tell()
     try:
         asyncio.run(_recount(store, place.settings.clicks.geoip_db, write=True))
     finally:

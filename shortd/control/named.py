@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from random import SystemRandom
 from typing import NamedTuple
+from unicodedata import normalize
+from urllib.parse import unquote
 
 from shortd import errors
 from shortd.accounts.accounts import everyone, named
 from shortd.control.registry import Args
+from shortd.hosts import Hosts, without_scheme
 from shortd.ids import own_team_id
-from shortd.models.accounts import Account
+from shortd.links.addresses import read_code, split_short_url
+from shortd.models.accounts import DELETED, Account
+from shortd.models.links import Link
 from shortd.models.teams import Team
 from shortd.names import own_team_code
 from shortd.services import Services
 from shortd.store import Store
-from shortd.store.schema import TEAMS
+from shortd.store.schema import LINKS, TEAMS
 from shortd.teams.teams import Teams, team_row
+from shortd.upkeep.people import People
+
+CODE_BYTES = 400
+"""Of the longest code."""
 
 
 class OneUser(Args, frozen=True):
     user: str
-    """Username, e-mail address or userid."""
+    """Username, e-mail address or userid; of a temporary account also what pages call it by."""
 
 
 class OneTeam(Args, frozen=True):
@@ -37,6 +47,53 @@ class ById(Args, frozen=True):
     id: str
 
 
+def hosts_called(hosts: Hosts, name: str) -> list[int]:
+    """Numbers of the hosts of that name. UNKNOWN_HOST."""
+    found = hosts.ever(without_scheme(name).partition("/")[0])
+    if not found:
+        known = ", ".join(sorted({host.name for host in hosts.configured}))
+        raise errors.UNKNOWN_HOST(f"There is no host {name!r} here, but {known}.", field="host")
+    return [host.number for host in found]
+
+
+def link_called(store: Store, hosts: Hosts, text: str, host: str | None = None) -> Link:
+    """The link at a short URL, with a scheme or without, or of a code. ENTRY_NOT_FOUND; BAD_REQUEST
+    for a code that stands on several hosts, of which `host` names none."""
+    with store.read() as txn:
+        found = {
+            link.id: link
+            for number, code in _addresses(hosts, text, host)
+            if (link := LINKS.get(txn, (number, code))) is not None and link.owner != DELETED
+        }
+    if not found:
+        raise errors.ENTRY_NOT_FOUND(f"There is no link {text!r}.")
+    if len(found) > 1:
+        said = ", ".join(sorted(hosts.short_url(link) for link in found.values()))
+        raise errors.BAD_REQUEST(f"{text!r} may be any of {said}: say which by --host.")
+    return next(iter(found.values()))
+
+
+def _addresses(hosts: Hosts, text: str, host: str | None) -> Iterator[tuple[int, str]]:
+    """Where a link may stand that somebody calls so: at a short URL, else at a code."""
+    wanted = None if host is None else set(hosts_called(hosts, host))
+    name, rest = split_short_url(text)
+    numbers = [one.number for one in hosts.ever(name)] if rest else []
+    for number in numbers:
+        if wanted is None or number in wanted:
+            yield from ((number, code) for code in _codes(unquote(rest), read_code(rest)))
+    if not numbers:
+        everywhere = [one.number for one in hosts.ever()] if wanted is None else wanted
+        for number in everywhere:
+            yield from ((number, code) for code in _codes(text, read_code(text)))
+
+
+def _codes(text: str, read: str | None) -> Iterator[str]:
+    """A code as it was written, composed, and without what people put around it."""
+    for code in dict.fromkeys((text, normalize("NFC", text), read)):
+        if code and "\0" not in code and len(code.encode(errors="replace")) <= CODE_BYTES:
+            yield code
+
+
 class Found(NamedTuple):
     """A team, and as whom the operator meets it."""
 
@@ -46,8 +103,8 @@ class Found(NamedTuple):
 
 
 def account_called(store: Store, name: str) -> Account:
-    """An account by username, e-mail address or userid. ACCOUNT_NOT_FOUND."""
-    account = named(store, name)
+    """An account by what people call it. ACCOUNT_NOT_FOUND."""
+    account = named(store, name) or People(store).find(name)
     if account is None:
         raise errors.ACCOUNT_NOT_FOUND(f"There is no account {name!r}.")
     return account

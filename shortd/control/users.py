@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from shortd import errors
-from shortd.accounts.accounts import everyone
 from shortd.accounts.identities import person_of_proxy
-from shortd.clicks.statistics import day_text
 from shortd.clock import DAY
 from shortd.control.named import OneUser, account_called
 from shortd.control.noted import noted
-from shortd.control.registry import Args, act, look
-from shortd.control.wire import Rows
+from shortd.control.registry import Args, Done, act
 from shortd.issuers import Fault, Person
 from shortd.issuers.people import Voucher
-from shortd.models.accounts import Account, AccountType, Scope
+from shortd.models.accounts import AccountType, Scope
 from shortd.models.audit import Action
 from shortd.models.common import NEVER
 from shortd.services import Services
-from shortd.store import Store
+from shortd.store.schema import API_KEYS, GRANTS
 from shortd.upkeep.administration import Changes, told
+from shortd.upkeep.audit import called
 
 
 class NewUser(Args, frozen=True):
@@ -47,8 +43,14 @@ class LinkUser(OneUser, frozen=True):
     """The issuer, by its name in the settings or its address, and the subject there."""
 
 
+class RevokeUser(OneUser, frozen=True):
+    sessions: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    everything: bool = False
+
+
 @act("user add")
-async def user_add(services: Services, args: NewUser) -> Rows:
+async def user_add(services: Services, args: NewUser) -> str:
     async with noted(services, Action.ADD_ACCOUNT, args.username or args.email):
         account = await services.accounts.accounts.add(
             args.email, args.username, args.passwords, services.clock.now()
@@ -57,63 +59,40 @@ async def user_add(services: Services, args: NewUser) -> Rows:
         changes = Changes(type=args.type)
         async with noted(services, Action.CHANGE_ACCOUNT, about=account, detail=told(changes)):
             await services.upkeep.administration.change(account.userid, changes)
-    return [[f"Added {account.email}, userid {account.userid}."]]
-
-
-@look("user list")
-def user_list(store: Store, args: Args) -> Rows:
-    rows = [
-        [
-            account.userid,
-            account.username or "-",
-            account.email or "-",
-            ", ".join(_marks(account)),
-            day_text(account.create_utime // DAY),
-        ]
-        for account in everyone(store)
-    ]
-    return [["USERID", "USERNAME", "E-MAIL", "TYPE", "SINCE"], *rows]
-
-
-def _marks(account: Account) -> Iterator[str]:
-    yield account.type.value
-    if account.operator:
-        yield "operator"
-    if account.locked:
-        yield "locked"
+    return f"Added {account.email}, userid {account.userid}."
 
 
 @act("user set")
-async def user_set(services: Services, args: SetUser) -> Rows:
+async def user_set(services: Services, args: SetUser) -> str:
     account, detail = account_called(services.store, args.user), told(args.changes)
     async with noted(services, Action.CHANGE_ACCOUNT, about=account, detail=detail):
         account = await services.upkeep.administration.change(account.userid, args.changes)
     known = "known" if account.email_verified else "not known"
     state = " It is an operator." if account.operator else ""
     state += " It is locked." if account.locked else ""
-    return [[f"{account.userid} is {account.type.value}, its address {known}.{state}"]]
+    return f"{account.userid} is {account.type.value}, its address {known}.{state}"
 
 
 @act("user lock")
-async def user_lock(services: Services, args: OneUser) -> Rows:
+async def user_lock(services: Services, args: OneUser) -> str:
     return await _lock(services, args.user, locked=True)
 
 
 @act("user unlock")
-async def user_unlock(services: Services, args: OneUser) -> Rows:
+async def user_unlock(services: Services, args: OneUser) -> str:
     return await _lock(services, args.user, locked=False)
 
 
-async def _lock(services: Services, user: str, *, locked: bool) -> Rows:
+async def _lock(services: Services, user: str, *, locked: bool) -> str:
     account = account_called(services.store, user)
     action = Action.LOCK_ACCOUNT if locked else Action.UNLOCK_ACCOUNT
     async with noted(services, action, about=account):
         await services.upkeep.administration.change(account.userid, Changes(locked=locked))
-    return [[f"{account.userid} is {'locked' if locked else 'not locked any more'}."]]
+    return f"{account.userid} is {'locked' if locked else 'not locked any more'}."
 
 
 @act("user remove")
-async def user_remove(services: Services, args: OneUser) -> Rows:
+async def user_remove(services: Services, args: OneUser) -> str:
     account = account_called(services.store, args.user)
     try:
         async with noted(services, Action.REMOVE_ACCOUNT, about=account):
@@ -125,22 +104,22 @@ async def user_remove(services: Services, args: OneUser) -> Rows:
             "There is no room left, and removing needs some before it makes any: free a few MB of"
             " the disk, or raise [storage] map_bytes, and try again."
         ) from None
-    return [[f"Removed {account.userid} with its links, files and keys."]]
+    return f"Removed {account.userid} with its links, files and keys."
 
 
 @act("user api-key")
-async def user_api_key(services: Services, args: NewKey) -> Rows:
+async def user_api_key(services: Services, args: NewKey) -> str:
     now = services.clock.now()
     until = NEVER if args.days is None else now + round(args.days * DAY)
     account = account_called(services.store, args.user)
     detail = f"{args.name}, {' and '.join(scope.value for scope in args.scopes)}"
     async with noted(services, Action.ADD_API_KEY, about=account, detail=detail):
         made = await services.accounts.api_keys.create(account, args.name, args.scopes, now, until)
-    return [[made.key]]
+    return made.key
 
 
 @act("user link")
-async def user_link(services: Services, args: LinkUser) -> Rows:
+async def user_link(services: Services, args: LinkUser) -> str:
     account = account_called(services.store, args.user)
     if not account.type.is_registered:
         raise errors.NOT_REGISTERED(field="user")
@@ -156,12 +135,45 @@ async def user_link(services: Services, args: LinkUser) -> Rows:
             await services.accounts.identities.link(account, person, services.clock.now())
     except Fault as fault:
         raise errors.BAD_REQUEST(str(fault.kind.said)) from None
-    return [[f"{person.subject} of {whose} opens {account.userid}."]]
+    return f"{person.subject} of {whose} opens {account.userid}."
 
 
 @act("user login-link")
-async def user_login_link(services: Services, args: OneUser) -> Rows:
+async def user_login_link(services: Services, args: OneUser) -> str:
     account = account_called(services.store, args.user)
     async with noted(services, Action.MAKE_LOGIN_LINK, about=account):
         link = await services.accounts.login_links.make(account, services.clock.now())
-    return [[f"{services.settings.pages_url}/-/login/link/{link}"]]
+    return f"{services.settings.pages_url}/-/login/link/{link}"
+
+
+@act("user revoke")
+async def user_revoke(services: Services, args: RevokeUser) -> Done:
+    account, accounts = account_called(services.store, args.user), services.accounts
+    if args.everything:
+        async with noted(services, Action.SIGN_OUT_ACCOUNT, about=account, detail="with API keys"):
+            await accounts.logins.end_all(account, None, end_keys=True)
+        return Done(["All sessions, API keys and passkeys have ended."])
+    said: list[str] = []
+    refused: list[str] = []
+    logins = {login.id for login in accounts.logins.of_account(account, None, 0)}
+    with services.store.read() as txn:
+        grants = {grant for (_, grant), _ in GRANTS.scan(txn, (account.userid,))}
+        keys = {key for (_, key), _ in API_KEYS.scan(txn, (account.userid,))}
+    for what, wanted, there in (
+        ("session", args.sessions, logins | grants),
+        ("key", args.keys, keys),
+    ):
+        for one in dict.fromkeys(wanted):
+            if one not in there:
+                refused.append(f"There is no {what} {one!r} of {called(account)}.")
+                continue
+            detail = f"{what} {one}"
+            async with noted(services, Action.END_CREDENTIAL, about=account, detail=detail):
+                if one in logins:
+                    await accounts.logins.end(account, one)
+                elif one in grants:
+                    await accounts.access_tokens.end(account.userid, one)
+                else:
+                    await accounts.api_keys.delete(account, one)
+            said.append(f"{what.capitalize()} {one} has ended.")
+    return Done(said, refused)

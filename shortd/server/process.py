@@ -194,7 +194,7 @@ async def _serve(settings: Settings, signals: Signals, settings_file: Path | Non
             server.serve(sockets=listeners),
             services.work(),
             server.watch(),
-            admin.listen(services, admin_commands.run),
+            admin.listen(services, admin_commands.answer),
         )
     finally:
         await services.close()

@@ -73,6 +73,12 @@ class _LookingStore(Store):
             for name in table.databases
         }
 
+    def used_bytes(self) -> int:
+        with self._environment.begin() as raw:
+            stats = [raw.stat(database) for database in self._databases.values()]
+        parts = ("branch_pages", "leaf_pages", "overflow_pages")
+        return sum(stat["psize"] * stat[part] for stat in stats for part in parts)
+
     async def write(
         self,
         function: Callable[[WriteTxn], T],
