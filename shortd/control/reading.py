@@ -23,10 +23,11 @@ Walk = Callable[[Txn, C | None], Iterator[tuple[C, V]]]
 
 
 def portions(
-    store: Store, rows: Table[Any, V] | Walk[Any, V], size: int = PORTION
+    store: Store, rows: Table[Any, V] | Walk[Any, V], size: int | None = None
 ) -> Iterator[list[V]]:
     """All rows of a table or a walk, so many at a time. What is written meanwhile may be among them
     or not."""
+    size = size or PORTION
     walk: Walk[Any, V] = _walk_of(rows) if isinstance(rows, Table) else rows
     after = None
     while True:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 from click.testing import CliRunner, Result
@@ -14,7 +16,7 @@ from shortd.commands.cli import main
 from tests.api.v2.people import PASSWORD
 
 NOTE = "shortd: data "
-"""How a command that acts begins to tell what it acted on."""
+"""How a command begins to tell what it is about."""
 
 
 class Shell:
@@ -43,13 +45,23 @@ class Shell:
         assert result.exit_code == 0, result.output
         return result.stderr
 
+    def json(self, *command: str, **environ: str) -> Any:
+        """What a command prints with `--json`."""
+        return json.loads(self.did(*command, "--json", **environ))
+
     def refused(self, *command: str, status: int = 1, **environ: str) -> str:
-        """The one line of a command that must fail, without the program's name."""
+        """The one line of a command that must fail, without the program's name, behind the note of
+        where it was tried."""
         result = self.run(*command, **environ)
         assert (result.exit_code, result.stdout) == (status, ""), result.output
-        (line,) = result.stderr.splitlines()
+        (line,) = said(result.stderr)
         assert line.startswith("shortd: ")
         return line.removeprefix("shortd: ")
+
+
+def said(errors: str) -> list[str]:
+    """Lines of standard error but the note of what a command is about."""
+    return [line for line in errors.splitlines() if not line.startswith(NOTE)]
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int, int, int, str]]:

@@ -16,7 +16,7 @@ from shortd import errors
 from shortd.control import asking
 from shortd.control.registry import ACTS, LOOKS
 from shortd.control.socket import bind
-from shortd.control.wire import SOCKET, Request, Rows
+from shortd.control.wire import SOCKET, Reply, Request
 from shortd.settings import Settings
 from shortd.store import DataDirectoryInUse, Store
 
@@ -34,14 +34,14 @@ def test_a_command_waits_for_a_server_that_is_about_to_stop(
     known = asking.ask
     asked: list[Request] = []
 
-    def ask(of: Settings, request: Request) -> Rows | None:
+    def ask(of: Settings, request: Request) -> Iterator[Reply] | None:
         asked.append(request)
         if len(asked) == 3:
             server.close()
         return known(of, request)
 
     monkeypatch.setattr(asking, "ask", ask)
-    assert asking.look(settings, "user list", {})[0][0] == "USERID"
+    assert list(asking.look(settings, "user list", {})) == [[]]
     assert len(asked) == 3
 
 
@@ -50,7 +50,7 @@ def test_it_does_not_wait_for_ever(settings: Settings, monkeypatch: pytest.Monke
     server = Store(settings.data_dir)
     for run in (asking.look, asking.act):
         with pytest.raises(DataDirectoryInUse, match="does not take commands; try again"):
-            run(settings, "user list", {})
+            list(run(settings, "user list", {}))
     server.close()
 
 
@@ -59,7 +59,7 @@ def mute(settings: Settings) -> Iterator[Settings]:
     """Where a server takes commands, and says something else than answers."""
     listener = bind(settings.data_dir)
     listener.setblocking(True)
-    answers = [b"", b"nonsense\n", b'{"rows": 5}\n']
+    answers = [b"", b"nonsense\n", b'{"said": 5}\n']
 
     def serve() -> None:
         for answer in answers:
@@ -85,7 +85,8 @@ def test_a_server_that_gives_no_answer_may_have_done_it(mute: Settings) -> None:
 def test_every_command_is_either_one_that_looks_or_one_that_acts() -> None:
     importlib.import_module("shortd.control.commands")
     assert not LOOKS.keys() & ACTS.keys()
-    assert all(name.endswith((" list", " members", " blocked", "audit")) for name in LOOKS)
+    shows = (" list", " members", " blocked", " show", " sessions", " keys", "audit", "status")
+    assert all(name.endswith(shows) for name in LOOKS)
 
 
 @pytest.mark.parametrize(
