@@ -14,6 +14,7 @@ import click
 
 from shortd.client.failures import ClientFailure
 from shortd.client.texts import take_text_alone
+from shortd.commands.control import json_option
 from shortd.commands.options import (
     HomePath,
     Place,
@@ -23,13 +24,15 @@ from shortd.commands.options import (
     placed,
     settings_options,
 )
+from shortd.commands.tables import print_json
 from shortd.settings.config import ConfigError, Settings
 
 
 @click.group(invoke_without_command=True)
 @click.pass_context
 @placed
-def plugins(place: Place, ctx: click.Context) -> None:
+@json_option
+def plugins(place: Place, ctx: click.Context, as_json: bool) -> None:
     """List the plugins, their hooks, and why one cannot be used.
 
     A running server shows at /-/health which of them it has switched off.
@@ -37,9 +40,13 @@ def plugins(place: Place, ctx: click.Context) -> None:
     if ctx.invoked_subcommand is not None:
         return
     from shortd.plugin_runtime.discovery import discover
-    from shortd.plugin_runtime.listing import lines
+    from shortd.plugin_runtime.listing import facts, lines
 
-    for line in lines(discover(place.settings)):
+    found = discover(place.settings)
+    if as_json:
+        print_json([list(facts(found))])
+        return
+    for line in lines(found):
         click.echo(line)
 
 

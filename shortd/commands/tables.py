@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import click
@@ -109,7 +109,7 @@ def working(what: str) -> Iterator[None]:
 def _batches(rows: Iterator[Record]) -> Iterator[list[Record]]:
     """The first is there, even if it is empty."""
     while True:
-        batch = [row for row, _ in zip(rows, range(ROWS), strict=False)]
+        batch = list(islice(rows, ROWS))
         yield batch
         if len(batch) < ROWS:
             return

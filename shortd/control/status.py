@@ -19,6 +19,7 @@ from shortd.mail.outbox import status_of
 from shortd.models.accounts import DELETED
 from shortd.plugin_runtime.discovery import discover
 from shortd.plugin_runtime.figures import states
+from shortd.plugin_runtime.listing import state_of
 from shortd.store import Store
 from shortd.store.schema import (
     ACCOUNTS,
@@ -207,7 +208,7 @@ def _plugins(view: View) -> list[PluginShown]:
     return [
         PluginShown(
             one.name,
-            "disabled" if one.disabled else "faulty" if one.fault else "ready",
+            state_of(one),
             one.fault or None,
         )
         for one in discover(view.settings)

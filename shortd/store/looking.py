@@ -76,8 +76,10 @@ class _LookingStore(Store):
     def used_bytes(self) -> int:
         with self._environment.begin() as raw:
             stats = [raw.stat(database) for database in self._databases.values()]
-        parts = ("branch_pages", "leaf_pages", "overflow_pages")
-        return sum(stat["psize"] * stat[part] for stat in stats for part in parts)
+        return sum(
+            stat["psize"] * (stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"])
+            for stat in stats
+        )
 
     async def write(
         self,

@@ -161,12 +161,13 @@ def leads_to(host: str) -> Callable[[Link], bool]:
         host = ada_url.URL(host if "://" in host else f"https://{host}").hostname
     except ValueError:
         return lambda link: False
+    host = host.removesuffix(".")
 
     def does(link: Link) -> bool:
         if link.filekey or link.box:
             return False
         try:
-            found = ada_url.URL(link.location).hostname
+            found = ada_url.URL(link.location).hostname.removesuffix(".")
         except ValueError:
             return False
         return found == host or found.endswith(f".{host}")

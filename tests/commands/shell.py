@@ -22,12 +22,13 @@ NOTE = "shortd: data "
 class Shell:
     """Runs commands in the working folder."""
 
-    def __init__(self, runner: CliRunner) -> None:
+    def __init__(self, runner: CliRunner, **environ: str) -> None:
         self._runner = runner
+        self._environ = {"SHORTD_USER_PASSWORD": PASSWORD, **environ}
 
     def run(self, *command: str, **environ: str) -> Result:
         """Whatever comes of it, but a bug."""
-        environ = {"SHORTD_USER_PASSWORD": PASSWORD, **environ}
+        environ = {**self._environ, **environ}
         result = self._runner.invoke(main, list(command), env=environ, input="")
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
@@ -61,7 +62,7 @@ class Shell:
 
 def said(errors: str) -> list[str]:
     """Lines of standard error but the note of what a command is about."""
-    return [line for line in errors.splitlines() if not line.startswith(NOTE)]
+    return [line for line in errors.splitlines() if not line.startswith(f"{NOTE}/")]
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int, int, int, str]]:

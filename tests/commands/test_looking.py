@@ -33,6 +33,7 @@ LOOKS = [
     ("link", "search", "example"),
     ("link", "blocked"),
     ("status",),
+    ("mail", "list"),
     ("audit",),
     ("doctor",),
     ("stats", "verify"),
