@@ -20,6 +20,7 @@ from shortd.commands.audit import audit
 from shortd.commands.backup import backup, restore
 from shortd.commands.campaigns import campaign
 from shortd.commands.clock import clock
+from shortd.commands.completion import complete_names
 from shortd.commands.config import config
 from shortd.commands.doctor import doctor
 from shortd.commands.domains import domain
@@ -130,3 +131,4 @@ def main() -> None:
 for command in (*OF_THE_SERVER, *OF_THE_CLIENT):
     main.add_command(command)
 take_text_alone(main)
+complete_names(main)

@@ -95,6 +95,17 @@ def place_of(config_file: Path | None, data_dir: Path | None) -> Place:
     return Place(settings, given)
 
 
+def place_in(ctx: click.Context) -> Place:
+    """The place that a command is about whose options are not all read yet; where --help or a shell
+    comes first, the environment has to do. Raises ConfigError."""
+
+    def given(option: str, variable: str) -> Path | None:
+        named = os.environ.get(variable)
+        return ctx.params.get(option) or (HomePath().convert(named, None, ctx) if named else None)
+
+    return place_of(given("config_file", "SHORTD_CONFIG"), given("data_dir", "SHORTD_DATA"))
+
+
 class HomePath(click.Path):
     """A path that may begin with "~": after the "=" of an option, no shell replaces it."""
 

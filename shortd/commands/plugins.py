@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -16,11 +15,10 @@ from shortd.client.failures import ClientFailure
 from shortd.client.texts import take_text_alone
 from shortd.commands.control import json_option
 from shortd.commands.options import (
-    HomePath,
     Place,
     fail,
     located,
-    place_of,
+    place_in,
     placed,
     settings_options,
 )
@@ -96,7 +94,7 @@ class PluginGroups(click.Group):
         from shortd.plugin_runtime.flaws import one_line
         from shortd.plugin_runtime.running import prepare, unstarted
 
-        place = _place(ctx)
+        place = place_in(ctx)
         groups: dict[str, click.Command] = {}
         with located(place.given):
             prepared = prepare(place.settings)
@@ -128,13 +126,13 @@ class ImportCommand(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.MissingParameter as missing:
-            formats = _formats(_place(ctx))
+            formats = _formats(place_in(ctx))
             raise click.UsageError(f"{missing.format_message()} {formats}", ctx) from None
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_paragraph()
         with formatter.indentation():
-            formatter.write_text(_formats(_place(ctx)))
+            formatter.write_text(_formats(place_in(ctx)))
 
 
 @click.command("import", cls=ImportCommand)
@@ -209,12 +207,3 @@ def _formats(place: Place) -> str:
 def _listed(formats: Iterable[str]) -> str:
     names = ", ".join(sorted(formats))
     return f"Formats: {names}." if names else "There is no format: no plugin here brings any."
-
-
-def _place(ctx: click.Context) -> Place:
-    # Before the options are read, where --help comes first, the environment has to do.
-    def given(option: str, variable: str) -> Path | None:
-        named = os.environ.get(variable)
-        return ctx.params.get(option) or (HomePath().convert(named, None, ctx) if named else None)
-
-    return place_of(given("config_file", "SHORTD_CONFIG"), given("data_dir", "SHORTD_DATA"))

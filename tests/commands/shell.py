@@ -23,13 +23,13 @@ class Shell:
     """Runs commands in the working folder."""
 
     def __init__(self, runner: CliRunner, **environ: str) -> None:
-        self._runner = runner
+        self.runner = runner
         self._environ = {"SHORTD_USER_PASSWORD": PASSWORD, **environ}
 
     def run(self, *command: str, **environ: str) -> Result:
         """Whatever comes of it, but a bug."""
         environ = {**self._environ, **environ}
-        result = self._runner.invoke(main, list(command), env=environ, input="")
+        result = self.runner.invoke(main, list(command), env=environ, input="")
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
