@@ -19,9 +19,9 @@ LINES = (
     Column("TIME", time("utime")),
     Column("BY", _by),
     Column("WHAT", lambda record: str(record["action"]).replace("_", " ")),
-    Column("TO WHOM OR WHAT", field("subject")),
-    Column("DETAILS", field("detail"), 1),
-    Column("REASON", field("reason"), 2),
+    Column("TO WHOM OR WHAT", field("subject"), folds=True),
+    Column("DETAILS", field("detail"), 1, folds=True),
+    Column("REASON", field("reason"), 2, folds=True),
 )
 
 

@@ -13,9 +13,9 @@ PATTERN_HELP = (
     " alone; or /an expression/ between slashes, in RE2's syntax, looked for in the whole URL."
 )
 BLOCKED = (
-    Column("PATTERN", field("pattern")),
+    Column("PATTERN", field("pattern"), folds=True),
     Column("SINCE", day("since_utime")),
-    Column("REASON", field("reason")),
+    Column("REASON", field("reason"), folds=True),
 )
 
 

@@ -14,7 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from shortd.client.texts import Text
-from shortd.commands.options import Place, place_in
+from shortd.commands.options import Place, the_place
 
 MOST = 100
 READ = 2000
@@ -28,7 +28,7 @@ class _Completed(Text):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         try:
-            found = (name for name in self.names(place_in(ctx)) if name.startswith(incomplete))
+            found = (name for name in self.names(the_place(ctx)) if name.startswith(incomplete))
             return [CompletionItem(name) for name in islice(found, MOST)]
         except Exception:
             # A shell prints what it is given into the middle of a line.
@@ -58,10 +58,9 @@ class _Host(_Completed):
 
 def _records(place: Place, command: str) -> Iterator[dict[str, Any]]:
     from shortd.control import asking
-    from shortd.control.wire import Request
 
-    for reply in asking.ask(place.settings, Request(command, {})) or ():
-        yield from reply.records
+    for portion in asking.look_there(place.settings, command):
+        yield from portion
 
 
 _TYPES = {"USER": _User(), "TEAM": _Team(), "HOST": _Host()}

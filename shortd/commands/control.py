@@ -6,15 +6,20 @@ They need not know whether the server runs: see `shortd.control`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import click
 
 from shortd.commands.options import PARTLY, Place, fail
-from shortd.commands.tables import Column, Record, print_list, printable
+from shortd.commands.tables import Column, Record, print_list, printable, show_rows
+from shortd.commands.working import working
 
 USER_HELP = "USER is a username, an e-mail address or a userid."
 TEAM_HELP = "TEAM is a team's id or code; the name of an account means its own team."
+
+LONG = frozenset({"user remove", "link block"})
+"""Commands that may take minutes."""
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON; times are µs since 1970 in UTC."
@@ -53,12 +58,14 @@ def act(place: Place, command: str, **args: Any) -> None:
     from shortd.control import asking
 
     place.check()
-    end(*asking.act(place.settings, command, args))
+    with working(command) if command in LONG else nullcontext():
+        came = asking.act(place.settings, command, args)
+    end(*came)
 
 
-def end(said: Sequence[str], refused: Sequence[str]) -> None:
+def end(rows: list[list[str]], refused: Sequence[str]) -> None:
     """Prints what was done, and ends in failure if some of it was not."""
-    for sentence in said:
-        click.echo(printable(sentence))
+    if rows:
+        show_rows(rows)
     if refused:
-        fail(map(printable, refused), status=PARTLY if said else 1)
+        fail(map(printable, refused), status=PARTLY if rows else 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from shortd.commands.options import Place, fail, placed
+from shortd.commands.working import working
 
 ADVICE = (
     "where counts or indexes differ from rows, the rows are right.",
@@ -31,7 +32,8 @@ def doctor(place: Place) -> None:
     with looked_at(place.data_dir) as store:
         blobs = {name: status.st_size for name, status in stored_blobs(place.data_dir / "files")}
         with store.read() as txn:
-            found = list(faults(txn, blobs))
+            with working("checking"):
+                found = list(faults(txn, blobs))
             outbox, lost = status_of(txn), given_up(txn)
         schema = store.found_schema
     if schema is not None and schema < SCHEMA_VERSION:

@@ -21,9 +21,9 @@ from shortd.commands.tables import (
     print_list,
     printable,
     time,
-    working,
 )
 from shortd.commands.terms import WHEN_HELP, changes_of, term_options
+from shortd.commands.working import working
 
 LINK_HELP = (
     "LINK is a short URL, with or without its scheme, or a code. Before one that begins with a"
@@ -61,8 +61,8 @@ COLUMNS = (
     Column("LAST CLICK", day("last_click_utime"), 4),
     Column("OWNER", field("owner"), 1),
     Column("STATE", _state),
-    Column("TAGS", lambda link: ", ".join(link["tags"]) or "-", 3),
-    Column("DESTINATION", field("url")),
+    Column("TAGS", lambda link: ", ".join(link["tags"]) or "-", 3, folds=True),
+    Column("DESTINATION", field("url"), folds=True),
 )
 
 
@@ -257,8 +257,8 @@ def link_set(
 ) -> None:
     """Change the terms of links.
 
-    Whose they are is told nothing. What is not named stays; tags that are named take the place of
-    those that were there.
+    What is not named stays; tags that are named take the place of those that were there. Owners are
+    not told.
     """
     terms = changes_of(options)
     terms |= {} if url is None else {"destination": url}
@@ -320,13 +320,13 @@ def _each(place: Place, command: str, links: tuple[str, ...], **args: Any) -> No
     from shortd.control import asking
 
     place.check()
-    said: list[str] = []
+    rows: list[list[str]] = []
     refused: list[str] = []
     for some in _batches(links):
         came = asking.act(place.settings, command, {"links": some, **args})
-        said += came.said
+        rows += came.rows
         refused += came.refused
-    end(said, refused)
+    end(rows, refused)
 
 
 def _batches(links: tuple[str, ...]) -> Iterator[list[str]]:

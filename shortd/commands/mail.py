@@ -26,7 +26,7 @@ MAILS = (
     Column("SINCE", time("created_utime")),
     Column("TRIED", field("attempts"), 1),
     Column("NEXT", _next),
-    Column("WHY NOT YET", field("reason")),
+    Column("WHY NOT YET", field("reason"), folds=True),
 )
 
 

@@ -95,9 +95,9 @@ def place_of(config_file: Path | None, data_dir: Path | None) -> Place:
     return Place(settings, given)
 
 
-def place_in(ctx: click.Context) -> Place:
-    """The place that a command is about whose options are not all read yet; where --help or a shell
-    comes first, the environment has to do. Raises ConfigError."""
+def the_place(ctx: click.Context) -> Place:
+    """The place of a command whose options may not have been read, as where --help comes first:
+    then the environment has to do. Raises ConfigError."""
 
     def given(option: str, variable: str) -> Path | None:
         named = os.environ.get(variable)

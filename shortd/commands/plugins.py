@@ -18,9 +18,10 @@ from shortd.commands.options import (
     Place,
     fail,
     located,
-    place_in,
+    place_of,
     placed,
     settings_options,
+    the_place,
 )
 from shortd.commands.tables import print_json
 from shortd.settings.config import ConfigError, Settings
@@ -94,7 +95,7 @@ class PluginGroups(click.Group):
         from shortd.plugin_runtime.flaws import one_line
         from shortd.plugin_runtime.running import prepare, unstarted
 
-        place = place_in(ctx)
+        place = the_place(ctx)
         groups: dict[str, click.Command] = {}
         with located(place.given):
             prepared = prepare(place.settings)
@@ -117,6 +118,7 @@ class PluginGroups(click.Group):
 @settings_options
 def x(config_file: Path | None, data_dir: Path | None) -> None:
     """Run a plugin's command: shortd x NAME COMMAND."""
+    place_of(config_file, data_dir).tell()
 
 
 class ImportCommand(click.Command):
@@ -126,13 +128,13 @@ class ImportCommand(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.MissingParameter as missing:
-            formats = _formats(place_in(ctx))
+            formats = _formats(the_place(ctx))
             raise click.UsageError(f"{missing.format_message()} {formats}", ctx) from None
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_paragraph()
         with formatter.indentation():
-            formatter.write_text(_formats(place_in(ctx)))
+            formatter.write_text(_formats(the_place(ctx)))
 
 
 @click.command("import", cls=ImportCommand)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shortd.commands.options import Place, fail, placed
+from shortd.commands.working import working
 
 if TYPE_CHECKING:
     from shortd.store import Store
@@ -61,20 +62,25 @@ def rebuild(place: Place) -> None:
 async def _recount(store: Store, geoip_db: str, *, write: bool) -> int:
     """How many differences there were; each is printed, and a sum of it all."""
     from shortd.clicks.recount import Verdict, recount
+    from shortd.store.schema import LINKS
     from shortd.visitors.countries import open_countries, place_of
 
     countries = open_countries(geoip_db, Path(gettempdir()))
     place = partial(place_of, country_of=countries.of if countries else None)
     days = dict.fromkeys(Verdict, 0)
     links = faults = 0
-    async for link in recount(store, place, write=write):
-        links += 1
-        for verdict, count in link.verdicts.items():
-            days[verdict] += count
-        for fault in link.faults:
-            faults += 1
-            if faults <= FAULTS_SHOWN:
-                click.echo(f"link {link.link_id}: {fault}")
+    with store.read() as txn:
+        total = LINKS.count(txn)
+    with working("links", total) as advance:
+        async for link in recount(store, place, write=write):
+            links += 1
+            advance(1)
+            for verdict, count in link.verdicts.items():
+                days[verdict] += count
+            for fault in link.faults:
+                faults += 1
+                if faults <= FAULTS_SHOWN:
+                    click.echo(f"link {link.link_id}: {fault}")
     if faults > FAULTS_SHOWN:
         click.echo(f"… and {faults - FAULTS_SHOWN} more")
     click.echo(

@@ -7,7 +7,8 @@ import click
 from shortd.clock import HOUR, utc_text
 from shortd.commands.control import json_option, look_at_one
 from shortd.commands.options import Place, placed, show
-from shortd.commands.tables import Record, print_object, printable, size_text, working
+from shortd.commands.tables import Record, print_object, printable, size_text
+from shortd.commands.working import working
 
 
 @click.command()

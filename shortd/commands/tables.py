@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from shortd.clock import moment, utc_text
 Record = dict[str, Any]
 NOTHING = "-"
 GAP = 2
+FOLDED = 24
 ROWS = 1000
 """Whose cells say how wide the columns are."""
 
@@ -31,6 +31,8 @@ class Column(NamedTuple):
     text: Callable[[Record], str]
     rank: int = 0
     """Where a terminal is narrow, columns of a higher rank go first; those of 0 stay."""
+    folds: bool = False
+    """Whether a terminal that is narrow breaks what is longer than `FOLDED`."""
 
 
 def field(name: str) -> Callable[[Record], str]:
@@ -94,18 +96,6 @@ def printable(text: str) -> str:
     return "".join(filter(str.isprintable, text))
 
 
-@contextmanager
-def working(what: str) -> Iterator[None]:
-    """Tells a terminal that something takes its time, until it is done."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-
-    with Console(stderr=True, highlight=False).status(f"{what} …"):
-        yield
-
-
 def _batches(rows: Iterator[Record]) -> Iterator[list[Record]]:
     """The first is there, even if it is empty."""
     while True:
@@ -124,15 +114,26 @@ def _widths(rows: Sequence[Sequence[str]], columns: Sequence[Column]) -> list[in
     return [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
 
 
+def show_rows(rows: Sequence[Sequence[str]]) -> None:
+    """Prints sentences, which are rows of one cell, or a table."""
+    cells = [[printable(cell) for cell in row] for row in rows]
+    _print_wide(cells, [max(map(len, column)) for column in zip(*cells, strict=True)])
+
+
+def _print_wide(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> None:
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo((" " * GAP).join(cells).rstrip())
+
+
 def _print_plain(
     first: list[Record], others: Iterable[list[Record]], columns: Sequence[Column]
 ) -> None:
-    heads = [column.head for column in columns]
     rows = _cells(first, columns)
     widths = _widths(rows, columns)
-    for row in chain([heads], rows, *(iter(_cells(batch, columns)) for batch in others)):
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo((" " * GAP).join(cells).rstrip())
+    _print_wide([[column.head for column in columns], *rows], widths)
+    for batch in others:
+        _print_wide(_cells(batch, columns), widths)
 
 
 def _print_folded(
@@ -147,7 +148,7 @@ def _print_folded(
     for number, batch in enumerate(chain([first], others)):
         table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), show_header=not number)
         for column, width in zip(shown, widths, strict=True):
-            least = min(width, max(console.width // len(shown), len(column.head)))
+            least = min(_least(column, width), console.width)
             table.add_column(column.head, overflow="fold", min_width=least)
         for row in _cells(batch, shown):
             table.add_row(*row)
@@ -158,12 +159,18 @@ def _print_folded(
         click.echo(f"shortd: no room for {said}: see --json, or pipe it to less -S", err=True)
 
 
+def _least(column: Column, width: int) -> int:
+    """What a column needs of a terminal."""
+    return min(width, max(FOLDED, len(column.head))) if column.folds else width
+
+
 def _fitting(batch: list[Record], columns: Sequence[Column], width: int) -> list[Column]:
     """The columns that a terminal has room for."""
     shown = list(columns)
     while True:
         widths = _widths(_cells(batch, shown), shown)
         least = max(shown, key=lambda column: column.rank)
-        if sum(widths) + GAP * (len(shown) - 1) <= width or not least.rank:
+        needed = sum(map(_least, shown, widths)) + GAP * (len(shown) - 1)
+        if needed <= width or not least.rank:
             return shown
         shown.remove(least)

@@ -49,7 +49,7 @@ def _second_factor(record: Record) -> str:
 ACCOUNTS = (
     Column("USERID", field("userid"), 5),
     Column("USERNAME", field("username")),
-    Column("E-MAIL", field("email")),
+    Column("E-MAIL", field("email"), folds=True),
     Column("TYPE", _type),
     Column("SINCE", day("created_utime"), 4),
     Column("LINKS", field("links")),
@@ -64,11 +64,11 @@ SESSIONS = (
     Column("ENDS", day("ends_utime")),
     Column("FROM", field("address")),
     Column("BY", lambda one: one["issuer"] or (f"key {one['key']}" if one["key"] else "-"), 2),
-    Column("WITH", field("user_agent"), 3),
+    Column("WITH", field("user_agent"), 3, folds=True),
 )
 KEYS = (
     Column("ID", field("id")),
-    Column("NAME", field("name")),
+    Column("NAME", field("name"), folds=True),
     Column("MAY", lambda key: " and ".join(key["scopes"])),
     Column("SINCE", day("created_utime"), 1),
     Column("USED", day("used_utime")),

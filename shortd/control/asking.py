@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,7 +15,7 @@ import msgspec
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from shortd import errors
-from shortd.control.wire import ANSWER_BYTES, Record, Reply, Request, short_path
+from shortd.control.wire import ANSWER_BYTES, Record, Reply, Request, Rows, short_path
 from shortd.settings import Settings
 from shortd.store import DataDirectoryInUse
 from shortd.store.data_directory import act_as_owner
@@ -30,8 +30,8 @@ T = TypeVar("T")
 class Came(NamedTuple):
     """What came of a command that acts."""
 
-    said: list[str]
-    refused: list[str]
+    rows: Rows
+    refused: Sequence[str]
     """Of several things, those that were not done, and why."""
 
 
@@ -44,12 +44,18 @@ def look(settings: Settings, command: str, args: dict[str, Any]) -> Iterator[lis
     with ExitStack() as undo:
 
         def attempt() -> Iterator[list[Record]]:
-            replies = ask(settings, request)
+            replies = _asked(settings, request)
             if replies is not None:
-                return (_records(reply) for reply in replies)
+                return (list(reply.records) for reply in replies)
             return undo.enter_context(_here(settings, request))
 
         yield from _patiently(attempt)
+
+
+def look_there(settings: Settings, command: str) -> Iterator[list[Record]]:
+    """The same of a running server alone; nothing where none takes commands."""
+    for reply in _asked(settings, Request(command, {})) or ():
+        yield list(reply.records)
 
 
 def act(settings: Settings, command: str, args: dict[str, Any]) -> Came:
@@ -61,24 +67,35 @@ def act(settings: Settings, command: str, args: dict[str, Any]) -> Came:
 
     async def run() -> Came:
         from shortd.control import commands
+        from shortd.control.registry import DoneInPart
         from shortd.services import open_services
 
         act_as_owner(settings.data_dir)
         services = await open_services(settings, serving=False)
         try:
-            done = await commands.run(services, command, args)
-            return Came(list(done.said), list(done.refused))
+            return Came(await commands.run(services, command, args), ())
+        except DoneInPart as done:
+            return Came(done.rows, done.refused)
         finally:
             await services.close()
 
     def attempt() -> Came:
-        replies = ask(settings, request)
+        replies = _asked(settings, request)
         if replies is None:
             return asyncio.run(run())
-        reply = next(replies)
-        return Came(list(reply.said), list(reply.refused))
+        [reply] = replies
+        return Came(reply.rows, reply.refused)
 
     return _patiently(attempt)
+
+
+def ask(settings: Settings, request: Request) -> Rows | None:
+    """What the running server answers to a command that acts; None if none takes commands."""
+    replies = _asked(settings, request)
+    if replies is None:
+        return None
+    [reply] = replies
+    return reply.rows
 
 
 @contextmanager
@@ -98,10 +115,6 @@ def _here(settings: Settings, request: Request) -> Iterator[Iterator[list[Record
         yield (msgspec.to_builtins(list(portion)) for portion in portions)
 
 
-def _records(reply: Reply) -> list[Record]:
-    return list(reply.records)
-
-
 def _patiently(attempt: Callable[[], T]) -> T:
     patient = Retrying(
         retry=retry_if_exception_type(DataDirectoryInUse),
@@ -115,8 +128,8 @@ def _patiently(attempt: Callable[[], T]) -> T:
         raise DataDirectoryInUse(f"{owned}, which does not take commands; try again") from owned
 
 
-def ask(settings: Settings, request: Request) -> Iterator[Reply] | None:
-    """What the running server answers, one reply or more; None if none takes commands."""
+def _asked(settings: Settings, request: Request) -> Iterator[Reply] | None:
+    """The same, one reply or more."""
     client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     client.settimeout(ANSWER_SECONDS)
     try:

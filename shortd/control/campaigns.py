@@ -9,6 +9,7 @@ import msgspec
 from shortd.control.named import ById, Named, OneTeam, found_team, stored_team
 from shortd.control.noted import noted
 from shortd.control.registry import Portions, View, act, look
+from shortd.control.wire import Rows
 from shortd.models.audit import Action
 from shortd.services import Services
 from shortd.store.schema import CAMPAIGNS
@@ -41,17 +42,17 @@ def campaign_list(view: View, args: OneTeam) -> Portions:
 
 
 @act("campaign add")
-async def campaign_add(services: Services, args: Named) -> str:
+async def campaign_add(services: Services, args: Named) -> Rows:
     team = await stored_team(services, args.team)
     now = services.clock.now()
     async with noted(services, Action.ADD_CAMPAIGN, args.name, detail=f"team {team.code}"):
         campaign = await services.teams.campaigns.create(None, team.id, args.name, args.code, now)
-    return f"Added campaign {campaign.code}, id {campaign.id}."
+    return [[f"Added campaign {campaign.code}, id {campaign.id}."]]
 
 
 @act("campaign remove")
-async def campaign_remove(services: Services, args: ById) -> str:
+async def campaign_remove(services: Services, args: ById) -> Rows:
     row = services.store.get(CAMPAIGNS, (args.id,))
     async with noted(services, Action.REMOVE_CAMPAIGN, row.name if row else ""):
         ended = await services.teams.campaigns.delete(None, args.id)
-    return f"Removed campaign {ended.code}; its links stay."
+    return [[f"Removed campaign {ended.code}; its links stay."]]

@@ -11,7 +11,8 @@ from shortd import errors
 from shortd.control.named import account_called, link_called
 from shortd.control.noted import noted
 from shortd.control.reading import portions
-from shortd.control.registry import Args, Done, Portions, View, act, look
+from shortd.control.registry import Args, DoneInPart, Portions, View, act, look
+from shortd.control.wire import Rows
 from shortd.hosts.destinations import parse_destination
 from shortd.hosts.patterns import read_pattern
 from shortd.links import CODE_PATTERN, NewLink
@@ -81,7 +82,7 @@ def link_blocked(view: View, args: Args) -> Portions:
 
 
 @act("link block")
-async def link_block(services: Services, args: NewPattern) -> str:
+async def link_block(services: Services, args: NewPattern) -> Rows:
     text = read_pattern(args.pattern).text
     detail = "with links that lead there" if args.disable_existing else ""
     async with noted(services, Action.BLOCK_DESTINATION, text, detail=detail, reason=args.reason):
@@ -90,19 +91,19 @@ async def link_block(services: Services, args: NewPattern) -> str:
     if args.disable_existing:
         done = await services.links.blocking.switch_off(row.text)
         said += f" Links that did and were switched off: {done.off}."
-    return said
+    return [[said]]
 
 
 @act("link unblock")
-async def link_unblock(services: Services, args: OnePattern) -> str:
+async def link_unblock(services: Services, args: OnePattern) -> Rows:
     text = read_pattern(args.pattern).text
     async with noted(services, Action.UNBLOCK_DESTINATION, text):
         row = await services.blocked.remove(text)
-    return f"Links may lead to {row.text} again; those that are off stay off."
+    return [[f"Links may lead to {row.text} again; those that are off stay off."]]
 
 
 @act("link add")
-async def link_add(services: Services, args: AddLink) -> Done:
+async def link_add(services: Services, args: AddLink) -> Rows:
     """Says its short URL, and nothing more."""
     now = services.clock.now()
     host = services.hosts.default if args.host is None else services.hosts.named(args.host)
@@ -120,7 +121,7 @@ async def link_add(services: Services, args: AddLink) -> Done:
     detail = "" if args.code is None else destination.url
     async with noted(services, Action.ADD_LINK, subject, about=owner, detail=detail):
         [link] = await services.links.links.create(owner, [new], now)
-    return Done([services.hosts.short_url(link)])
+    return [[services.hosts.short_url(link)]]
 
 
 async def _owner(services: Services, name: str | None, now: int) -> Account:
@@ -143,7 +144,7 @@ async def _owner(services: Services, name: str | None, now: int) -> Account:
 
 
 @act("link set")
-async def link_set(services: Services, args: SetLinks) -> Done:
+async def link_set(services: Services, args: SetLinks) -> Rows:
     if args.terms.code is not None and len(args.links) > 1:
         raise errors.BAD_REQUEST("Several links cannot have one code.")
     given = [
@@ -159,7 +160,7 @@ async def link_set(services: Services, args: SetLinks) -> Done:
 
 
 @act("link enable")
-async def link_enable(services: Services, args: SomeLinks) -> Done:
+async def link_enable(services: Services, args: SomeLinks) -> Rows:
     async def enable(link: Link, owner: Account) -> str:
         await services.upkeep.moderation.turn_on(link.id)
         return f"{services.hosts.short_url(link)} is on."
@@ -168,7 +169,7 @@ async def link_enable(services: Services, args: SomeLinks) -> Done:
 
 
 @act("link disable")
-async def link_disable(services: Services, args: SomeLinks) -> Done:
+async def link_disable(services: Services, args: SomeLinks) -> Rows:
     async def disable(link: Link, owner: Account) -> str:
         await services.upkeep.moderation.turn_off(link.id)
         return f"{services.hosts.short_url(link)} is off."
@@ -177,7 +178,7 @@ async def link_disable(services: Services, args: SomeLinks) -> Done:
 
 
 @act("link delete")
-async def link_delete(services: Services, args: SomeLinks) -> Done:
+async def link_delete(services: Services, args: SomeLinks) -> Rows:
     async def delete(link: Link, owner: Account) -> str:
         await services.upkeep.moderation.delete(link.id)
         return f"Deleted {services.hosts.short_url(link)}."
@@ -191,9 +192,9 @@ async def _each(
     action: Action,
     do: Callable[[Link, Account], Awaitable[str]],
     detail: str | None = None,
-) -> Done:
+) -> Rows:
     """Does it to each link that there is, and notes it; what is refused keeps no other from it."""
-    said: list[str] = []
+    said: Rows = []
     refused: list[str] = []
     for text in dict.fromkeys(args.links):
         try:
@@ -213,7 +214,9 @@ async def _each(
                 detail=link.url if detail is None else detail,
                 reason=args.reason,
             ):
-                said.append(await do(link, owner))
+                said.append([await do(link, owner)])
         except errors.ShortdError as refusal:
             refused.append(f"{text}: {refusal}")
-    return Done(said, refused)
+    if refused:
+        raise DoneInPart(said, refused)
+    return said

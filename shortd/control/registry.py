@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from shortd import errors
-from shortd.control.wire import Reply
+from shortd.control.wire import Reply, Rows
 from shortd.hosts import Hosts
 from shortd.services import Services
 from shortd.settings import Settings
@@ -36,18 +36,19 @@ class View(NamedTuple):
     """Of the server that is asked; None where none runs."""
 
 
-class Done(NamedTuple):
-    """What came of a command that changes something."""
+class DoneInPart(Exception):
+    """Some of several things were not done: what was, and what was not, and why."""
 
-    said: Sequence[str]
-    refused: Sequence[str] = ()
-    """Of several things, those that were not done, and why."""
+    def __init__(self, rows: Rows, refused: Sequence[str]) -> None:
+        super().__init__(*refused)
+        self.rows = rows
+        self.refused = refused
 
 
 Portions = Iterator[Sequence[Any]]
 """What a command shows, some of it at a time: Structs, which go out as JSON."""
 Look = Callable[[View, Any], Portions]
-Act = Callable[[Services, Any], Awaitable[str | Done]]
+Act = Callable[[Services, Any], Awaitable[Rows]]
 
 LOOKS: dict[str, tuple[type[msgspec.Struct], Look]] = {}
 """By name, the type of the arguments of a command that only looks, and what runs it."""
@@ -58,8 +59,10 @@ ACTS: dict[str, tuple[type[msgspec.Struct], Act]] = {}
 async def answer(services: Services, command: str, args: dict[str, Any]) -> AsyncIterator[Reply]:
     """Runs a command for whoever asks a server. Raises ShortdError, also later than at once."""
     if command not in LOOKS:
-        done = await run(services, command, args)
-        yield Reply(said=done.said, refused=done.refused)
+        try:
+            yield Reply(rows=await run(services, command, args))
+        except DoneInPart as done:
+            yield Reply(rows=done.rows, refused=done.refused)
         return
     now = services.clock.now()
     view = View(services.store, services.hosts, services.settings, now, services)
@@ -70,13 +73,13 @@ async def answer(services: Services, command: str, args: dict[str, Any]) -> Asyn
     yield Reply()
 
 
-async def run(services: Services, command: str, args: dict[str, Any]) -> Done:
-    """Runs a command that acts. BAD_REQUEST for one that does not exist or has other arguments."""
+async def run(services: Services, command: str, args: dict[str, Any]) -> Rows:
+    """Runs a command that acts. BAD_REQUEST for one that does not exist or has other arguments;
+    DoneInPart."""
     kind, function = ACTS.get(command, (None, None))
     if kind is None or function is None:
         raise errors.BAD_REQUEST(f"There is no command {command}.")
-    done = await function(services, _converted(args, kind))
-    return Done([done]) if isinstance(done, str) else done
+    return await function(services, _converted(args, kind))
 
 
 def run_look(view: View, command: str, args: dict[str, Any]) -> Portions:
@@ -100,14 +103,14 @@ def look(
 def act(
     name: str,
 ) -> Callable[
-    [Callable[[Services, ArgsT], Awaitable[str | Done]]],
-    Callable[[Services, ArgsT], Awaitable[str | Done]],
+    [Callable[[Services, ArgsT], Awaitable[Rows]]],
+    Callable[[Services, ArgsT], Awaitable[Rows]],
 ]:
     """Enters any other function into the table of commands."""
 
     def register(
-        function: Callable[[Services, ArgsT], Awaitable[str | Done]],
-    ) -> Callable[[Services, ArgsT], Awaitable[str | Done]]:
+        function: Callable[[Services, ArgsT], Awaitable[Rows]],
+    ) -> Callable[[Services, ArgsT], Awaitable[Rows]]:
         ACTS[name] = (typing.get_type_hints(function)["args"], function)
         return function
 

@@ -8,6 +8,7 @@ from shortd.control.named import OneTeam, account_called, found_team, stored_tea
 from shortd.control.noted import noted
 from shortd.control.reading import portions
 from shortd.control.registry import Args, Portions, View, act, look
+from shortd.control.wire import Rows
 from shortd.models.audit import Action
 from shortd.models.teams import Role
 from shortd.services import Services
@@ -72,21 +73,21 @@ def team_list(view: View, args: Args) -> Portions:
 
 
 @act("team add")
-async def team_add(services: Services, args: NewTeam) -> str:
+async def team_add(services: Services, args: NewTeam) -> Rows:
     owner = account_called(services.store, args.owner)
     now, detail = services.clock.now(), f"of {called(owner)}"
     async with noted(services, Action.ADD_TEAM, args.name, detail=detail):
         team = await services.teams.teams.create(owner, args.name, args.code, now)
-    return f"Added team {team.code}, id {team.id}."
+    return [[f"Added team {team.code}, id {team.id}."]]
 
 
 @act("team remove")
-async def team_remove(services: Services, args: RemoveTeam) -> str:
+async def team_remove(services: Services, args: RemoveTeam) -> Rows:
     team = await stored_team(services, args.team)
     detail = "links stay" if args.keep_links else ""
     async with noted(services, Action.REMOVE_TEAM, team.code, detail=detail):
         await services.teams.teams.delete(None, team.id, keep_links=args.keep_links)
-    return f"Removed team {team.code}."
+    return [[f"Removed team {team.code}."]]
 
 
 @look("team members")
@@ -105,7 +106,7 @@ def team_members(view: View, args: OneTeam) -> Portions:
 
 
 @act("team add-member")
-async def team_add_member(services: Services, args: InTeam) -> str:
+async def team_add_member(services: Services, args: InTeam) -> Rows:
     team, account = (
         await stored_team(services, args.team),
         account_called(services.store, args.user),
@@ -113,11 +114,11 @@ async def team_add_member(services: Services, args: InTeam) -> str:
     now, detail = services.clock.now(), f"team {team.code}, {args.role.value}"
     async with noted(services, Action.ADD_MEMBER, about=account, detail=detail):
         await services.teams.members.add(team.id, account, args.role, now)
-    return f"{account.email} is {args.role.value} of team {team.code}."
+    return [[f"{account.email} is {args.role.value} of team {team.code}."]]
 
 
 @act("team set-role")
-async def team_set_role(services: Services, args: InTeam) -> str:
+async def team_set_role(services: Services, args: InTeam) -> Rows:
     team, account = (
         await stored_team(services, args.team),
         account_called(services.store, args.user),
@@ -125,15 +126,15 @@ async def team_set_role(services: Services, args: InTeam) -> str:
     detail = f"team {team.code}, {args.role.value}"
     async with noted(services, Action.SET_ROLE, about=account, detail=detail):
         await services.teams.members.set_role(None, team.id, account.userid, args.role)
-    return f"{account.email} is {args.role.value} of team {team.code}."
+    return [[f"{account.email} is {args.role.value} of team {team.code}."]]
 
 
 @act("team remove-member")
-async def team_remove_member(services: Services, args: InTeam) -> str:
+async def team_remove_member(services: Services, args: InTeam) -> Rows:
     team, account = (
         await stored_team(services, args.team),
         account_called(services.store, args.user),
     )
     async with noted(services, Action.REMOVE_MEMBER, about=account, detail=f"team {team.code}"):
         await services.teams.members.remove(None, team.id, account.userid)
-    return f"{account.email} is no longer in team {team.code}."
+    return [[f"{account.email} is no longer in team {team.code}."]]

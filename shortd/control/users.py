@@ -7,7 +7,8 @@ from shortd.accounts.identities import person_of_proxy
 from shortd.clock import DAY
 from shortd.control.named import OneUser, account_called
 from shortd.control.noted import noted
-from shortd.control.registry import Args, Done, act
+from shortd.control.registry import Args, DoneInPart, act
+from shortd.control.wire import Rows
 from shortd.issuers import Fault, Person
 from shortd.issuers.people import Voucher
 from shortd.models.accounts import AccountType, Scope
@@ -50,7 +51,7 @@ class RevokeUser(OneUser, frozen=True):
 
 
 @act("user add")
-async def user_add(services: Services, args: NewUser) -> str:
+async def user_add(services: Services, args: NewUser) -> Rows:
     async with noted(services, Action.ADD_ACCOUNT, args.username or args.email):
         account = await services.accounts.accounts.add(
             args.email, args.username, args.passwords, services.clock.now()
@@ -59,40 +60,40 @@ async def user_add(services: Services, args: NewUser) -> str:
         changes = Changes(type=args.type)
         async with noted(services, Action.CHANGE_ACCOUNT, about=account, detail=told(changes)):
             await services.upkeep.administration.change(account.userid, changes)
-    return f"Added {account.email}, userid {account.userid}."
+    return [[f"Added {account.email}, userid {account.userid}."]]
 
 
 @act("user set")
-async def user_set(services: Services, args: SetUser) -> str:
+async def user_set(services: Services, args: SetUser) -> Rows:
     account, detail = account_called(services.store, args.user), told(args.changes)
     async with noted(services, Action.CHANGE_ACCOUNT, about=account, detail=detail):
         account = await services.upkeep.administration.change(account.userid, args.changes)
     known = "known" if account.email_verified else "not known"
     state = " It is an operator." if account.operator else ""
     state += " It is locked." if account.locked else ""
-    return f"{account.userid} is {account.type.value}, its address {known}.{state}"
+    return [[f"{account.userid} is {account.type.value}, its address {known}.{state}"]]
 
 
 @act("user lock")
-async def user_lock(services: Services, args: OneUser) -> str:
+async def user_lock(services: Services, args: OneUser) -> Rows:
     return await _lock(services, args.user, locked=True)
 
 
 @act("user unlock")
-async def user_unlock(services: Services, args: OneUser) -> str:
+async def user_unlock(services: Services, args: OneUser) -> Rows:
     return await _lock(services, args.user, locked=False)
 
 
-async def _lock(services: Services, user: str, *, locked: bool) -> str:
+async def _lock(services: Services, user: str, *, locked: bool) -> Rows:
     account = account_called(services.store, user)
     action = Action.LOCK_ACCOUNT if locked else Action.UNLOCK_ACCOUNT
     async with noted(services, action, about=account):
         await services.upkeep.administration.change(account.userid, Changes(locked=locked))
-    return f"{account.userid} is {'locked' if locked else 'not locked any more'}."
+    return [[f"{account.userid} is {'locked' if locked else 'not locked any more'}."]]
 
 
 @act("user remove")
-async def user_remove(services: Services, args: OneUser) -> str:
+async def user_remove(services: Services, args: OneUser) -> Rows:
     account = account_called(services.store, args.user)
     try:
         async with noted(services, Action.REMOVE_ACCOUNT, about=account):
@@ -104,22 +105,22 @@ async def user_remove(services: Services, args: OneUser) -> str:
             "There is no room left, and removing needs some before it makes any: free a few MB of"
             " the disk, or raise [storage] map_bytes, and try again."
         ) from None
-    return f"Removed {account.userid} with its links, files and keys."
+    return [[f"Removed {account.userid} with its links, files and keys."]]
 
 
 @act("user api-key")
-async def user_api_key(services: Services, args: NewKey) -> str:
+async def user_api_key(services: Services, args: NewKey) -> Rows:
     now = services.clock.now()
     until = NEVER if args.days is None else now + round(args.days * DAY)
     account = account_called(services.store, args.user)
     detail = f"{args.name}, {' and '.join(scope.value for scope in args.scopes)}"
     async with noted(services, Action.ADD_API_KEY, about=account, detail=detail):
         made = await services.accounts.api_keys.create(account, args.name, args.scopes, now, until)
-    return made.key
+    return [[made.key]]
 
 
 @act("user link")
-async def user_link(services: Services, args: LinkUser) -> str:
+async def user_link(services: Services, args: LinkUser) -> Rows:
     account = account_called(services.store, args.user)
     if not account.type.is_registered:
         raise errors.NOT_REGISTERED(field="user")
@@ -135,25 +136,25 @@ async def user_link(services: Services, args: LinkUser) -> str:
             await services.accounts.identities.link(account, person, services.clock.now())
     except Fault as fault:
         raise errors.BAD_REQUEST(str(fault.kind.said)) from None
-    return f"{person.subject} of {whose} opens {account.userid}."
+    return [[f"{person.subject} of {whose} opens {account.userid}."]]
 
 
 @act("user login-link")
-async def user_login_link(services: Services, args: OneUser) -> str:
+async def user_login_link(services: Services, args: OneUser) -> Rows:
     account = account_called(services.store, args.user)
     async with noted(services, Action.MAKE_LOGIN_LINK, about=account):
         link = await services.accounts.login_links.make(account, services.clock.now())
-    return f"{services.settings.pages_url}/-/login/link/{link}"
+    return [[f"{services.settings.pages_url}/-/login/link/{link}"]]
 
 
 @act("user revoke")
-async def user_revoke(services: Services, args: RevokeUser) -> Done:
+async def user_revoke(services: Services, args: RevokeUser) -> Rows:
     account, accounts = account_called(services.store, args.user), services.accounts
     if args.everything:
         async with noted(services, Action.SIGN_OUT_ACCOUNT, about=account, detail="with API keys"):
             await accounts.logins.end_all(account, None, end_keys=True)
-        return Done(["All sessions, API keys and passkeys have ended."])
-    said: list[str] = []
+        return [["All sessions, API keys and passkeys have ended."]]
+    said: Rows = []
     refused: list[str] = []
     logins = {login.id for login in accounts.logins.of_account(account, None, 0)}
     with services.store.read() as txn:
@@ -175,5 +176,7 @@ async def user_revoke(services: Services, args: RevokeUser) -> Done:
                     await accounts.access_tokens.end(account.userid, one)
                 else:
                     await accounts.api_keys.delete(account, one)
-            said.append(f"{what.capitalize()} {one} has ended.")
-    return Done(said, refused)
+            said.append([f"{what.capitalize()} {one} has ended."])
+    if refused:
+        raise DoneInPart(said, refused)
+    return said

@@ -17,6 +17,8 @@ REQUEST_BYTES = 64 * 1024
 ANSWER_BYTES = 1 << 26
 """Of one line."""
 
+Rows = list[list[str]]
+"""What a command that acts answers: sentences as rows of one cell, or a table, its head first."""
 Record = dict[str, Any]
 """One thing that a command shows: what `--json` prints of it."""
 
@@ -36,8 +38,8 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a command shows, or a part of it."""
     more: bool = False
     """Another line follows."""
-    said: Sequence[str] = ()
-    """What was done, a sentence each."""
+    rows: Rows = []
+    """What was done."""
     refused: Sequence[str] = ()
     """What of several was not done, and why."""
     refusal: str = ""

@@ -20,7 +20,7 @@ def completed(shell: Shell, line: str, **environ: str) -> list[str]:
     }
     result = shell.runner.invoke(main, [], env={**environ, **asked}, prog_name="shortd")
     assert result.stderr == ""
-    return [one.partition(",")[2] for one in result.stdout.splitlines()]
+    return [one.partition(",")[2] for one in result.stdout.split()]
 
 
 @pytest.mark.parametrize("kind", ["bash", "zsh", "fish"])

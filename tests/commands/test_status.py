@@ -10,6 +10,7 @@ from shortd import __version__
 from shortd.clicks.statistics import day_text
 from shortd.clock import DAY
 from shortd.control import status
+from shortd.control.registry import Args, View
 from shortd.testing import open_app
 from tests.commands.shell import Shell
 
@@ -49,8 +50,8 @@ def test_clicks_are_added_up_by_day(shell: Shell, monkeypatch: pytest.MonkeyPatc
                     app.visit(url)
         now = app.clock.now()
         app.run(app.services.clicks.drain.settle())
-        view = status.View(app.services.store, app.services.hosts, app.services.settings, now, None)
-        [found] = [one for portion in status.status(view, status.Args()) for one in portion]
+        view = View(app.services.store, app.services.hosts, app.services.settings, now, None)
+        [found] = [one for portion in status.status(view, Args()) for one in portion]
     assert found.clicks == 50
     today = now // DAY
     assert list(found.clicks_by_day) == [day_text(day) for day in range(today - 6, today + 1)]

@@ -31,7 +31,7 @@ def test_a_command_waits_for_a_server_that_is_about_to_stop(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = Store(settings.data_dir)
-    known = asking.ask
+    known = asking._asked
     asked: list[Request] = []
 
     def ask(of: Settings, request: Request) -> Iterator[Reply] | None:
@@ -40,7 +40,7 @@ def test_a_command_waits_for_a_server_that_is_about_to_stop(
             server.close()
         return known(of, request)
 
-    monkeypatch.setattr(asking, "ask", ask)
+    monkeypatch.setattr(asking, "_asked", ask)
     assert list(asking.look(settings, "user list", {})) == [[]]
     assert len(asked) == 3
 
@@ -59,7 +59,7 @@ def mute(settings: Settings) -> Iterator[Settings]:
     """Where a server takes commands, and says something else than answers."""
     listener = bind(settings.data_dir)
     listener.setblocking(True)
-    answers = [b"", b"nonsense\n", b'{"said": 5}\n']
+    answers = [b"", b"nonsense\n", b'{"rows": 5}\n']
 
     def serve() -> None:
         for answer in answers:

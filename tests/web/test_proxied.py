@@ -44,8 +44,8 @@ def strict(shortd_app: StartApp) -> RunningApp:
 
 
 def command(app: RunningApp, name: str, **args: Any) -> str:
-    (text,), _ = app.run(commands.run(app.services, name, args))
-    return text
+    ((text,),) = app.run(commands.run(app.services, name, args))
+    return str(text)
 
 
 def add(app: RunningApp, name: str = "ann") -> None:

@@ -24,8 +24,8 @@ def with_ann(app: RunningApp) -> RunningApp:
 
 
 def link_of(app: RunningApp, user: str = "ann") -> str:
-    (text,), _ = app.run(commands.run(app.services, "user login-link", {"user": user}))
-    return text.removeprefix("http://127.0.0.1:8080")
+    ((text,),) = app.run(commands.run(app.services, "user login-link", {"user": user}))
+    return str(text).removeprefix("http://127.0.0.1:8080")
 
 
 def test_there_are_no_forms(off: RunningApp) -> None:
