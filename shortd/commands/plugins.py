@@ -156,12 +156,14 @@ def import_links(place: Place, owner: str, format_name: str, file: Path) -> None
 
 
 async def _import(settings: Settings, owner: str, format_name: str, file: Path) -> int:
+    from shortd.control.own_addresses import know_own_addresses
     from shortd.models.audit import Action
     from shortd.plugin_runtime.flaws import one_line
     from shortd.services import open_services
     from shortd.upkeep.audit import COMMAND
 
     services = await open_services(settings, serving=False)
+    know_own_addresses(services)
     try:
         readers = importers(services.plugin_runtime.plugins.of_hook("importers"))
         if format_name not in readers:

@@ -67,11 +67,13 @@ def act(settings: Settings, command: str, args: dict[str, Any]) -> Came:
 
     async def run() -> Came:
         from shortd.control import commands
+        from shortd.control.own_addresses import know_own_addresses
         from shortd.control.registry import DoneInPart
         from shortd.services import open_services
 
         act_as_owner(settings.data_dir)
         services = await open_services(settings, serving=False)
+        know_own_addresses(services)
         try:
             return Came(await commands.run(services, command, args), ())
         except DoneInPart as done:

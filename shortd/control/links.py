@@ -15,7 +15,7 @@ from shortd.control.registry import Args, DoneInPart, Portions, View, act, look
 from shortd.control.wire import Rows
 from shortd.hosts.destinations import parse_destination
 from shortd.hosts.patterns import read_pattern
-from shortd.links import CODE_PATTERN, NewLink
+from shortd.links import NewLink
 from shortd.links.terms import TermChanges
 from shortd.models.accounts import Account
 from shortd.models.audit import Action
@@ -110,15 +110,16 @@ async def link_add(services: Services, args: AddLink) -> Rows:
     if host is None:
         names = ", ".join(sorted(one.name for one in services.hosts.configured))
         raise errors.UNKNOWN_HOST(f"{args.host!r} is no host here, but {names}.", field="host")
-    if args.code is not None and not CODE_PATTERN.fullmatch(args.code):
-        raise errors.INVALID_CODE(field="code")
+    code = None
+    if args.code is not None:
+        code = services.links.codes.check(args.code, host, wide=True)
     destination = parse_destination(args.url, services.hosts.names, field="url")
     given = await services.links.terms.of_new(args.terms)
     owner = await _owner(services, args.owner, now)
-    new = NewLink(destination, host, args.code, given.terms, given.password, replaces=False)
+    new = NewLink(destination, host, code, given.terms, given.password, replaces=False)
     # What is drawn is not known before it is written.
-    subject = destination.url if args.code is None else host.short_url(args.code)
-    detail = "" if args.code is None else destination.url
+    subject = destination.url if code is None else host.short_url(code)
+    detail = "" if code is None else destination.url
     async with noted(services, Action.ADD_LINK, subject, about=owner, detail=detail):
         [link] = await services.links.links.create(owner, [new], now)
     return [[services.hosts.short_url(link)]]
@@ -153,7 +154,7 @@ async def link_set(services: Services, args: SetLinks) -> Rows:
     detail = ", ".join(CALLED.get(name, name.replace("_", "-")) for name in given)
 
     async def change(link: Link, owner: Account) -> str:
-        link = await services.links.terms.change(owner, link.id, args.terms)
+        link = await services.links.terms.change(owner, link.id, args.terms, wide=True)
         return f"{services.hosts.short_url(link)}: changed {detail}."
 
     return await _each(services, args, Action.CHANGE_LINK, change, detail)

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import SystemRandom
 from typing import NamedTuple
-from unicodedata import normalize
-from urllib.parse import unquote
 
 from shortd import errors
 from shortd.accounts.accounts import everyone, named
 from shortd.control.registry import Args
 from shortd.hosts import Hosts, without_scheme
 from shortd.ids import own_team_id
-from shortd.links.addresses import read_code, split_short_url
+from shortd.links.addresses import codes_in, read_code, split_short_url
+from shortd.links.finding import find
 from shortd.models.accounts import DELETED, Account
 from shortd.models.links import Link
 from shortd.models.teams import Team
 from shortd.names import own_team_code
 from shortd.services import Services
 from shortd.store import Store
-from shortd.store.schema import LINKS, TEAMS
+from shortd.store.schema import TEAMS
+from shortd.store.txn import Txn
 from shortd.teams.teams import Teams, team_row
 from shortd.upkeep.people import People
-
-CODE_BYTES = 400
-"""Of the longest code."""
 
 
 class OneUser(Args, frozen=True):
@@ -59,39 +56,37 @@ def hosts_called(hosts: Hosts, name: str) -> list[int]:
 def link_called(store: Store, hosts: Hosts, text: str, host: str | None = None) -> Link:
     """The link at a short URL, with a scheme or without, or of a code. ENTRY_NOT_FOUND; BAD_REQUEST
     for a code that stands on several hosts, of which `host` names none."""
+    numbers = [one.number for one in hosts.ever()] if host is None else hosts_called(hosts, host)
+    name, rest = split_short_url(text)
+    at = [one.number for one in hosts.ever(name) if one.number in numbers] if rest else []
     with store.read() as txn:
-        found = {
-            link.id: link
-            for number, code in _addresses(hosts, text, host)
-            if (link := LINKS.get(txn, (number, code))) is not None and link.owner != DELETED
-        }
+        found = _meant(txn, hosts, at, [*codes_in(rest), read_code(rest)])
+        # A wide code may look like an address.
+        found = found or _meant(txn, hosts, numbers, [text, *codes_in(text), read_code(text)])
     if not found:
         raise errors.ENTRY_NOT_FOUND(f"There is no link {text!r}.")
     if len(found) > 1:
-        said = ", ".join(sorted(hosts.short_url(link) for link in found.values()))
+        said = ", ".join(sorted(map(hosts.short_url, found)))
         raise errors.BAD_REQUEST(f"{text!r} may be any of {said}: say which by --host.")
-    return next(iter(found.values()))
+    return found[0]
 
 
-def _addresses(hosts: Hosts, text: str, host: str | None) -> Iterator[tuple[int, str]]:
-    """Where a link may stand that somebody calls so: at a short URL, else at a code."""
-    wanted = None if host is None else set(hosts_called(hosts, host))
-    name, rest = split_short_url(text)
-    numbers = [one.number for one in hosts.ever(name)] if rest else []
-    for number in numbers:
-        if wanted is None or number in wanted:
-            yield from ((number, code) for code in _codes(unquote(rest), read_code(rest)))
-    if not numbers:
-        everywhere = [one.number for one in hosts.ever()] if wanted is None else wanted
-        for number in everywhere:
-            yield from ((number, code) for code in _codes(text, read_code(text)))
+def _meant(
+    txn: Txn, hosts: Hosts, numbers: Sequence[int], codes: Sequence[str | None]
+) -> list[Link]:
+    """On each of these hosts the link of the first of these codes that one has."""
+    return [
+        link
+        for number in numbers
+        if (link := next(_found(txn, hosts, number, codes), None)) is not None
+    ]
 
 
-def _codes(text: str, read: str | None) -> Iterator[str]:
-    """A code as it was written, composed, and without what people put around it."""
-    for code in dict.fromkeys((text, normalize("NFC", text), read)):
-        if code and "\0" not in code and len(code.encode(errors="replace")) <= CODE_BYTES:
-            yield code
+def _found(txn: Txn, hosts: Hosts, number: int, codes: Sequence[str | None]) -> Iterator[Link]:
+    for code in filter(None, codes):
+        link = find(txn, hosts, number, code)
+        if link is not None and link.owner != DELETED:
+            yield link
 
 
 class Found(NamedTuple):

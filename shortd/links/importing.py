@@ -15,13 +15,13 @@ from msgspec import ValidationError, convert, to_builtins
 from shortd import errors
 from shortd.hosts import Hosts
 from shortd.hosts.destinations import parse_destination
-from shortd.links.addresses import CODE_PATTERN
+from shortd.links.codes import Codes
+from shortd.links.finding import in_the_way
 from shortd.links.links import Links, NewLink
 from shortd.links.terms import LinkTerms
 from shortd.models.accounts import Account
 from shortd.plugin.types import ImportedLink
 from shortd.store import Store
-from shortd.store.schema import LINKS
 from shortd.store.txn import WriteTxn
 
 BATCH = 1000
@@ -33,10 +33,13 @@ _INT64 = 2**63 - 1
 class Importing:
     """Puts imported links under an account, on the default host."""
 
-    def __init__(self, store: Store, hosts: Hosts, links: Links, terms: LinkTerms) -> None:
+    def __init__(
+        self, store: Store, hosts: Hosts, links: Links, codes: Codes, terms: LinkTerms
+    ) -> None:
         self._store = store
         self._hosts = hosts
         self._links = links
+        self._codes = codes
         self._terms = terms
 
     async def run(self, account: Account, imported: Iterable[object], now: int) -> int:
@@ -72,10 +75,15 @@ class Importing:
             convert(to_builtins(given), ImportedLink, strict=True)
         except ValidationError as fault:
             raise errors.INVALID_FIELD(_at(given, str(fault))) from None
-        if given.code and not CODE_PATTERN.fullmatch(given.code):
-            raise errors.INVALID_CODE(_at(given, f"{given.code!r} cannot be a code."))
         if not 0 <= given.utime <= _INT64:
             raise errors.INVALID_FIELD(_at(given, "A number is out of bounds."))
+        host, code = self._hosts.default, None
+        if given.code:
+            try:
+                code = self._codes.check(given.code, host, wide=True)
+            except errors.ShortdError as refusal:
+                told = f"{given.code!r} cannot be a code. {refusal.message}"
+                raise refusal.kind(_at(given, told)) from None
         try:
             destination = parse_destination(given.url, self._hosts.names)
             terms = self._terms.check(given.terms)
@@ -86,8 +94,8 @@ class Importing:
             raise refusal.kind(_at(given, told)) from None
         return NewLink(
             destination=destination,
-            host=self._hosts.default,
-            code=given.code or None,
+            host=host,
+            code=code,
             terms=terms,
         )
 
@@ -99,7 +107,7 @@ class Importing:
         first: int,
     ) -> None:
         for position, (given, new) in enumerate(batch):
-            if new.code is not None and LINKS.get(txn, (new.host.number, new.code)) is not None:
+            if new.code is not None and in_the_way(txn, self._hosts, new.host.number, new.code):
                 raise errors.CODE_TAKEN(_at(given, f"The code {new.code} is in use."))
             self._links.insert(txn, account.userid, new, given.utime or first + position)
 

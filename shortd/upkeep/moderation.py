@@ -73,14 +73,12 @@ class Moderation:
     def at(self, text: str) -> list[Link]:
         """The links at an address; at an ending alone, those of all hosts."""
         text = text.strip()
-        address = self._links.address(text) if "/" in text else None
         with self._store.read() as txn:
-            if address is not None:
-                found = [LINKS.get(txn, address)]
-            elif not text or "\0" in text or len(text.encode()) > _CODE_BYTES:
-                return []
-            else:
-                found = [LINKS.get(txn, (number, text)) for number in _numbers(txn)]
+            hosts = [self._hosts.numbered(number) for number in _numbers(txn)]
+        named = (self._links.named(text, host) for host in hosts)
+        addresses = dict.fromkeys(address for address in named if address is not None)
+        with self._store.read() as txn:
+            found = [LINKS.get(txn, address) for address in addresses]
         return [link for link in found if link is not None and link.owner != DELETED]
 
     async def page(self, search: LinkSearch, after: Cursor | None) -> Looked[Cursor, Link]:

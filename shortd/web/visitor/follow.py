@@ -6,7 +6,6 @@ its own about what a visit gets.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from urllib.parse import quote
@@ -18,8 +17,13 @@ from msgspec import structs
 
 from shortd import errors
 from shortd.hosts.destinations import without_mark
+from shortd.link_codes import escaped
+from shortd.links.addresses import Named, readings
+from shortd.links.finding import find
 from shortd.links.qr import QrOptions
+from shortd.models.accounts import DELETED
 from shortd.models.files import Encryption
+from shortd.models.hosts import Place
 from shortd.models.links import Forwarding, Link
 from shortd.services import Services
 from shortd.visits.decisions import Decision, Outcome, Visitor, refusal_of
@@ -46,6 +50,7 @@ UNCOUNTED = b"preview"
 """The query of images that preview pages show: nobody has loaded the link's QR code."""
 _IMAGE_TYPES = {"svg": b"image/svg+xml", "png": b"image/png"}
 _METHODS = ("GET", "HEAD")
+_PLACES: dict[Outcome, Place] = {Outcome.NOT_FOUND: "unknown", Outcome.EXPIRED: "ended"}
 
 
 class LinkRequest(msgspec.Struct, frozen=True, gc=False):
@@ -70,42 +75,66 @@ class Follow:
         self._services = services
         self._pages = pages
         self._heads = services.visits.heads
+        self._sends_to = services.hosts.sends_to
         self._visits = services.visits.visits
         self._lookups = services.limits.lookups
         self._continuations = services.sharing.continuations
         self._now = services.clock.now
         self._status = services.settings.links.redirect_status
 
-    def answer(self, scope: HTTPScope, path: re.Match[str]) -> Answer:
-        """The whole response to a request for a link or its preview, by its `LINK_PATH`. It may
-        leave once the click is flushed. RATE_LIMITED.
+    def named(self, scope: HTTPScope, text: str) -> Named | None:
+        """What is asked for of a link that is there, wide codes included, by what stands behind the
+        path's slash, unescaped; None if none is meant. RATE_LIMITED.
+        """
+        host = self._heads.of(scope["headers"]).host
+        with self._services.store.read() as txn:
+            for named in readings(text):
+                link = find(txn, self._services.hosts, host, named.code)
+                if link is not None and link.owner != DELETED:
+                    return structs.replace(named, code=link.code)
+        return None
+
+    def missed(self, scope: HTTPScope) -> None:
+        """Charges who asks for what is not there: it may have been a link. RATE_LIMITED."""
+        request = self.request(scope)
+        if request.method in _METHODS:
+            if refusal := self._lookups.refusal(request.payer, request.visitor.utime):
+                raise refusal
+            self._lookups.missed(request.payer, request.visitor.utime)
+
+    def answer(self, scope: HTTPScope, named: Named) -> Answer:
+        """The whole response to a request for a link or its preview. It may leave once the click is
+        flushed. RATE_LIMITED.
         """
         request = self.request(scope)
         if request.method not in _METHODS:
             return self._refuse_method(request)
         visit = partial(self._visit, request)
-        decision = self.look_up(
-            self._visits.look if path["preview"] else visit, path["code"], request
-        )
-        if path["preview"]:
+        decision = self.look_up(self._visits.look if named.preview else visit, named.code, request)
+        if named.preview:
             return self._preview(decision, request)
         return self.lead_on(decision, request)
 
-    async def image(self, scope: HTTPScope, path: re.Match[str]) -> Answer:
+    def root(self, scope: HTTPScope) -> Answer | None:
+        """The answer to who asks for a host alone; None where our own page stands there."""
+        location = self._sends_to(self._heads.of(scope["headers"]).host, "root")
+        return Answer(302, [_location(location), NO_STORE]) if location else None
+
+    async def image(self, scope: HTTPScope, named: Named) -> Answer:
         """The whole response to a request for a link's QR image, as `answer` has it."""
         request = self.request(scope)
         if request.method not in _METHODS:
             return self._refuse_method(request)
         show = self._visits.look if request.query == UNCOUNTED else self._visits.load_qr
-        decision = self.look_up(show, path["code"], request)
+        decision = self.look_up(show, named.code, request)
         link = decision.link
         if link is None or not decision.is_alive:
             return self._refusal(refusal_of(decision), request)
         short_url = self._services.hosts.short_url(link)
-        looks = QrOptions(format="svg" if path["image"] == "svg" else "png")
+        looks = QrOptions(format="svg" if named.image == "svg" else "png")
         body = await self._services.links.drawing.image(short_url, looks)
         headers: Headers = [
-            (b"content-type", _IMAGE_TYPES[path["image"]]),
+            (b"content-type", _IMAGE_TYPES[named.image]),
             (b"x-content-type-options", b"nosniff"),
             NO_STORE,
             NO_INDEX,
@@ -220,7 +249,7 @@ class Follow:
         )
 
     def _redirect(self, status: int, location: str, link: Link | None) -> Answer:
-        headers: Headers = [(b"location", location.encode("ascii")), NO_STORE]
+        headers: Headers = [_location(location), NO_STORE]
         if not self._visits.is_listed(link):
             headers.append(NO_INDEX)
         return Answer(status, headers)
@@ -239,14 +268,15 @@ class Follow:
     def _preview(self, decision: Decision, request: LinkRequest) -> Answer:
         link = decision.link
         if link is None or not decision.is_alive:
-            return self._refusal(refusal_of(decision), request)
+            return self._turned_away(decision, request)
         shown = decision.outcome is Outcome.REDIRECT
         content = PreviewPage(
             short_url=self._services.hosts.short_url(link),
             destination=decision.location if shown else None,
             host=ada_url.URL(decision.location).host if shown else "",
             created=link.utime,
-            qr_path=f"/{link.code}.svg?{UNCOUNTED.decode()}",
+            ending=escaped(link.code),
+            qr_path=f"/{escaped(link.code)}.svg?{UNCOUNTED.decode()}",
             file=_preview_file(decision),
             protected=decision.outcome is Outcome.PROTECTED,
             is_box=decision.outcome is Outcome.BOX,
@@ -255,6 +285,15 @@ class Follow:
         headers = [*PAGE_HEADERS, NO_INDEX]
         template = "visitor/preview.html"
         return page(self._pages, template, request.reader, headers=headers, page=content)
+
+    def _turned_away(self, decision: Decision, request: LinkRequest) -> Answer:
+        """What is left for who gets nothing at a code: where its host sends him, whatever he is,
+        or a refusal."""
+        place = _PLACES.get(decision.outcome)
+        location = self._sends_to(request.host, place) if place else ""
+        if location:
+            return sent_away(location)
+        return self._refusal(refusal_of(decision), request)
 
     def _refuse_method(self, request: LinkRequest) -> Answer:
         refusal = self._refusal(errors.METHOD_NOT_ALLOWED(), request)
@@ -265,11 +304,20 @@ class Follow:
         return link_refusal(self._pages, error, request.reader)
 
 
+def sent_away(location: str) -> Answer:
+    """The answer to a visit in the place of a refusal, as both lanes send it."""
+    return Answer(302, [_location(location), NO_STORE, NO_INDEX])
+
+
 def link_refusal(pages: Pages, error: errors.ShortdError, reader: Reader | None) -> Answer:
     """A refusal of a visit, as both lanes send it."""
     answer = error_answer(pages, error, reader)
     answer.headers.append(NO_INDEX)
     return answer
+
+
+def _location(location: str) -> tuple[bytes, bytes]:
+    return b"location", location.encode("ascii")
 
 
 def _preview_file(decision: Decision) -> PreviewFile | None:
