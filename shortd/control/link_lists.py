@@ -18,7 +18,7 @@ from shortd.store.schema import LINKS, LINKS_BY_OWNER
 from shortd.upkeep.moderation import leads_to
 
 PORTION = 100
-"""Links: about two milliseconds of a server's time."""
+"""Links: about a millisecond of a server's time."""
 
 
 class Wanted(Args, frozen=True):
