@@ -81,7 +81,7 @@ def changes_of(options: dict[str, Any]) -> dict[str, Any]:
     expires, robots, forwarding = (options[name] for name in ("expires", "robots", "forward_query"))
     changes = {
         "title": options["title"],
-        "tags": ",".join(tags) if tags or no_tags else None,
+        "tags": list(tags) if tags or no_tags else None,
         "note": options["note"],
         "valid_since": options["starts"],
         "expiration_utime": NEVER if expires == 0 else expires,

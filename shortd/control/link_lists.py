@@ -10,7 +10,6 @@ from shortd.control.link_records import Links, LinkShown
 from shortd.control.named import account_called, hosts_called, link_called
 from shortd.control.reading import Walk, portions
 from shortd.control.registry import Args, Portions, View, look
-from shortd.links.queries import tag_names
 from shortd.links.searching import folded_text
 from shortd.models.accounts import DELETED
 from shortd.models.links import NO_RARE_TERMS, Link
@@ -96,13 +95,14 @@ def _of_row(view: View, args: Wanted) -> Callable[[Link], bool]:
             return False
         if (until is not None and link.utime > until) or (since is not None and link.utime < since):
             return False
-        if tag is not None and tag not in tag_names(rare.tags):
+        if tag is not None and tag not in rare.tag_names:
             return False
         if leads_there is not None and not leads_there(link):
             return False
         if not words:
             return True
-        said = folded_text("\n".join((link.code, link.url, rare.title, rare.tags, rare.note)))
+        texts = (link.code, link.url, rare.title, *rare.tag_names, rare.note)
+        said = folded_text("\n".join(texts))
         return all(word in said for word in words)
 
     return fits

@@ -8,7 +8,6 @@ from shortd.accounts.accounts import label
 from shortd.clicks.clicks import LiveCounts
 from shortd.control.registry import View
 from shortd.hosts.destinations import UTM_NAMES
-from shortd.links.queries import tag_names
 from shortd.models.accounts import Account
 from shortd.models.common import NEVER
 from shortd.models.links import NO_RARE_TERMS, Forwarding, Link, Utm
@@ -34,7 +33,7 @@ class LinkShown(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     """Where it leads; of a file or a box its name."""
     title: str
-    tags: list[str]
+    tags: tuple[str, ...]
     note: str
     owner: str
     """A name, an address or, of a temporary account, what pages call it by."""
@@ -83,7 +82,7 @@ class Links:
             kind="file" if link.filekey else "box" if rare.box else "url",
             url=link.url,
             title=rare.title,
-            tags=tag_names(rare.tags),
+            tags=rare.tag_names,
             note=rare.note,
             owner=self._owner(txn, link.owner),
             team=rare.team or None,

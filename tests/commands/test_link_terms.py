@@ -16,7 +16,7 @@ from tests.commands.shell import Shell, all_commands, said
 YEAR_2100 = round(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1_000_000)
 TERMS: list[tuple[list[str], list[str], str, Any, Any]] = [
     (["--title", "Our shop"], ["--title", ""], "title", "Our shop", ""),
-    (["--tag", "print", "--tag", "web"], ["--no-tags"], "tags", ["print", "web"], []),
+    (["--tag", "print", "--tag", "web, too"], ["--no-tags"], "tags", ["print", "web, too"], []),
     (["--note", "Ask Ben"], ["--note", ""], "note", "Ask Ben", ""),
     (["--starts", "2100-01-01"], ["--starts", "never"], "valid_since", YEAR_2100, None),
     (
@@ -66,7 +66,7 @@ def test_all_terms_are_set_and_taken_away(either: Shell, code: str) -> None:
     [link] = either.json("link", "show", code)
     assert [link[name] for *_, name, _, _ in TERMS] == [there for *_, there, _ in TERMS]
     shown = either.did("link", "show", code)
-    for words in ("Our shop", "print, web", "Ask Ben", "2100-01-01 00:00 UTC", "archived"):
+    for words in ("Our shop", "print, web, too", "Ask Ben", "2100-01-01 00:00 UTC", "archived"):
         assert words in shown
     either.did("link", "set", code, *gone)
     [link] = either.json("link", "show", code)
