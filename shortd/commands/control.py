@@ -31,7 +31,9 @@ def look(place: Place, command: str, **args: Any) -> Iterator[list[Record]]:
     from shortd.control import asking
 
     place.check()
-    return asking.look(place.settings, command, args)
+    for portion in asking.look(place.settings, command, args):
+        place.tell()
+        yield portion
 
 
 def look_at_one(place: Place, command: str, **args: Any) -> Record:
@@ -60,12 +62,13 @@ def act(place: Place, command: str, **args: Any) -> None:
     place.check()
     with working(command) if command in LONG else nullcontext():
         came = asking.act(place.settings, command, args)
-    end(*came)
+    end(place, *came)
 
 
-def end(rows: list[list[str]], refused: Sequence[str]) -> None:
+def end(place: Place, rows: list[list[str]], refused: Sequence[str]) -> None:
     """Prints what was done, and ends in failure if some of it was not."""
     if rows:
+        place.tell()
         show_rows(rows)
     if refused:
         fail(map(printable, refused), status=PARTLY if rows else 1)

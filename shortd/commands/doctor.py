@@ -36,6 +36,7 @@ def doctor(place: Place) -> None:
                 found = list(faults(txn, blobs))
             outbox, lost = status_of(txn), given_up(txn)
         schema = store.found_schema
+    place.tell()
     if schema is not None and schema < SCHEMA_VERSION:
         click.echo(
             f"Schema {schema}: the next start of the server makes it {SCHEMA_VERSION}, after"

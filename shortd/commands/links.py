@@ -326,7 +326,7 @@ def _each(place: Place, command: str, links: tuple[str, ...], **args: Any) -> No
         came = asking.act(place.settings, command, {"links": some, **args})
         rows += came.rows
         refused += came.refused
-    end(rows, refused)
+    end(place, rows, refused)
 
 
 def _batches(links: tuple[str, ...]) -> Iterator[list[str]]:

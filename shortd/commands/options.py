@@ -53,8 +53,8 @@ class Place(NamedTuple):
         act_as_owner(self.data_dir)
 
     def tell(self) -> None:
-        """Says on standard error which data and settings are used; once, where a command is in a
-        group that has said so.
+        """Says on standard error which data and settings were used: once, and before what was found
+        there. Of a command that fails nothing is said but why.
         """
         told = click.get_current_context().find_root().meta
         if __name__ not in told:
@@ -79,9 +79,14 @@ def placed(command: Callable[Concatenate[Place, P], None]) -> Callable[..., None
         file, data_dir = options.pop("config_file"), options.pop("data_dir")
         place = place_of(file, data_dir)  # type: ignore[arg-type]
         quieten()
+        try:
+            with located(place.given):
+                command(place, *args, **options)
+        except SystemExit as end:
+            if end.code in (0, PARTLY):
+                place.tell()
+            raise
         place.tell()
-        with located(place.given):
-            command(place, *args, **options)
 
     return settings_options(run)
 

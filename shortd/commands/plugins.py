@@ -18,7 +18,6 @@ from shortd.commands.options import (
     Place,
     fail,
     located,
-    place_of,
     placed,
     settings_options,
     the_place,
@@ -82,7 +81,9 @@ class PluginGroups(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            the_place(ctx).tell()
+            return result
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except (ClientFailure, ConfigError, OSError):
@@ -118,7 +119,6 @@ class PluginGroups(click.Group):
 @settings_options
 def x(config_file: Path | None, data_dir: Path | None) -> None:
     """Run a plugin's command: shortd x NAME COMMAND."""
-    place_of(config_file, data_dir).tell()
 
 
 class ImportCommand(click.Command):

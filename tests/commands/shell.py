@@ -16,7 +16,7 @@ from shortd.commands.cli import main
 from tests.api.v2.people import PASSWORD
 
 NOTE = "shortd: data "
-"""How a command begins to tell what it is about."""
+"""How a command begins to tell what it used."""
 
 
 class Shell:
@@ -51,17 +51,16 @@ class Shell:
         return json.loads(self.did(*command, "--json", **environ))
 
     def refused(self, *command: str, status: int = 1, **environ: str) -> str:
-        """The one line of a command that must fail, without the program's name, behind the note of
-        where it was tried."""
+        """The one line of a command that must fail, without the program's name."""
         result = self.run(*command, **environ)
         assert (result.exit_code, result.stdout) == (status, ""), result.output
-        (line,) = said(result.stderr)
+        (line,) = result.stderr.splitlines()
         assert line.startswith("shortd: ")
         return line.removeprefix("shortd: ")
 
 
 def said(errors: str) -> list[str]:
-    """Lines of standard error but the note of what a command is about."""
+    """Lines of standard error but the note of what a command used."""
     return [line for line in errors.splitlines() if not line.startswith(f"{NOTE}/")]
 
 
