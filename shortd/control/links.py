@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from shortd import errors
-from shortd.control.named import account_called, link_called
+from shortd.control.named import account_called, hosts_called, link_called
 from shortd.control.noted import noted
 from shortd.control.reading import portions
 from shortd.control.registry import Args, DoneInPart, Portions, View, act, look
@@ -106,10 +106,11 @@ async def link_unblock(services: Services, args: OnePattern) -> Rows:
 async def link_add(services: Services, args: AddLink) -> Rows:
     """Says its short URL, and nothing more."""
     now = services.clock.now()
-    host = services.hosts.default if args.host is None else services.hosts.named(args.host)
-    if host is None:
-        names = ", ".join(sorted(one.name for one in services.hosts.configured))
-        raise errors.UNKNOWN_HOST(f"{args.host!r} is no host here, but {names}.", field="host")
+    host = services.hosts.default
+    if args.host is not None:
+        host = services.hosts.numbered(hosts_called(services.hosts, args.host)[0])
+        if services.hosts.named(host.name) is None:
+            raise errors.UNKNOWN_HOST(f"{host.name} answers no more.", field="host")
     code = None
     if args.code is not None:
         code = services.links.codes.check(args.code, host, wide=True)

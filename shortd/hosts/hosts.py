@@ -118,12 +118,14 @@ class Hosts:
         return self._by_number[number]
 
     def ever(self, name: str | None = None) -> list[ShortHost]:
-        """The hosts that links stand on, those that answer no more among them; of that name."""
+        """The hosts that links stand on, those that answer no more among them; of that name, or if
+        there are none of that name at any port."""
         found = [host for host in self._by_number.values() if host.number != PAGES_HOST]
         if name is None:
             return found
         canonical = host_name(name.strip().encode(errors="replace"))
-        return [host for host in found if host.name == canonical]
+        exact = [host for host in found if host.name == canonical]
+        return exact or [host for host in found if _portless(host.name) == canonical]
 
     def short_url(self, link: Link) -> str:
         """A link's address as visitors see it."""

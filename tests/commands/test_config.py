@@ -12,7 +12,7 @@ import pytest
 from shortd.api.v2.registry import CALLS
 from shortd.settings.config import Settings, load
 from shortd.upkeep.settings_check import LARGEST_CALL_WEIGHT, LARGEST_CLIENT_WEIGHT
-from tests.commands.shell import Shell, said, snapshot
+from tests.commands.shell import Shell, snapshot
 
 PLUGIN = """
 from msgspec import Struct
@@ -42,7 +42,7 @@ def problems(shell: Shell, text: str) -> list[str]:
     result = shell.run("config", "check")
     assert snapshot(Path()) == before, "who checks changes nothing"
     assert (result.exit_code, result.stdout) == (2, ""), result.output
-    lines = [line.removeprefix("shortd: ") for line in said(result.stderr)]
+    lines = [line.removeprefix("shortd: ") for line in result.stderr.splitlines()]
     assert all(line.startswith("config.toml: ") for line in lines), lines
     return [line.removeprefix("config.toml: ") for line in lines]
 
@@ -126,7 +126,7 @@ class TestCheck:
         Path("config.toml").write_text("[plugins.ab]\nx = 1\n[limits.custom]\napi_capacity = 1")
         environ = {"SHORTD_CLICKS__GEOIP_DB": "none", "SHORTD_LIMITS__CLIENT__API_CAPACITY": "1"}
         result = bare.run("config", "check", "--data", "/dev/null", **environ)
-        assert sorted(line.split(": ")[1:3] for line in said(result.stderr)) == [
+        assert sorted(line.split(": ")[1:3] for line in result.stderr.splitlines()) == [
             ["--data", "data_dir"],
             ["SHORTD_CLICKS__GEOIP_DB", "clicks.geoip_db"],
             ["SHORTD_LIMITS__CLIENT__API_CAPACITY", "limits.client.api_capacity"],

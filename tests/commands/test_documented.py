@@ -63,7 +63,8 @@ def test_documented_commands_are_right_use(shell: Shell) -> None:
     assert len(lines) > 40
     for words in lines:
         result = shell.run(*words, SHORTD_LINK_PASSWORD="secret")
-        assert result.exit_code in (0, 1, 3), (words, result.output)
+        # What asks on a terminal wants --yes elsewhere.
+        assert result.exit_code in (0, 1, 3) or "--yes" in result.stderr, (words, result.output)
         assert "Usage:" not in result.stderr, words
 
 

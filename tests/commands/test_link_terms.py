@@ -202,7 +202,10 @@ REFUSED = [
     (("https://example.org/", "--code", "a\x01b"), "control characters"),
     (("https://example.org/", "--code", ".."), "take “.” and “..” between slashes out"),
     (("https://example.org/", "--code", "v2/login"), "server"),
-    (("https://example.org/", "--host", "else.example"), "is no host here, but"),
+    (
+        ("https://example.org/", "--host", "else.example"),
+        "There is no host 'else.example' here, but",
+    ),
     (("https://example.org/", "--owner", "nobody"), "There is no account 'nobody'."),
     (("https://example.org/", "--expired-url", "x"), "must begin with http"),
     (("https://example.org/", "--title", "x" * 600), "At most 512 characters."),

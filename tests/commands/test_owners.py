@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.commands.shell import said, snapshot
+from tests.commands.shell import snapshot
 from tests.server_process import ServerProcess
 
 OWNER, OTHER = 65534, 2
@@ -132,7 +132,7 @@ def test_others_are_told_who_may(run: Run, data: Path, mode: int) -> None:
     for command in (("user", "list"), ("user", "add", "ben@nowhere.example"), ("doctor",)):
         done = run(*command, "--data", str(data), user=OTHER)
         assert (done.returncode, done.stdout) == (1, "")
-        (line,) = said(done.stderr)
+        (line,) = done.stderr.splitlines()
         assert "runuser -u nobody" in line
         assert str(data) in line
     assert snapshot(data) == before
@@ -162,7 +162,7 @@ def test_root_who_cannot_become_the_owner_is_told_so(data: Path) -> None:
         timeout=60,
     )
     assert (done.returncode, done.stdout) == (1, "")
-    (line,) = said(done.stderr)
+    (line,) = done.stderr.splitlines()
     assert "runuser -u nobody" in line
     assert snapshot(data) == before
 
