@@ -112,5 +112,5 @@ async def _recount(store: Store, geoip_db: str, *, write: bool) -> Recounted:
                 differ += 1
                 if differ <= FAULTS_SHOWN:
                     shown.append({"link_id": link.link_id, "difference": str(fault)})
-    by_name = {verdict.name.lower(): count for verdict, count in days.items()}
+    by_name = {verdict.value: count for verdict, count in days.items()}
     return Recounted(links, by_name, differ, shown)
