@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.axe import violations
 from tests.browser.shelf import new_shelf
 from tests.browser.tap import Tap
+from tests.browser.test_bundles import contents
 from tests.browser.test_sharing import on_disk, pieces
 from tests.browser.watch import Watch
 from tests.server_process import ServerProcess
@@ -107,6 +108,12 @@ def test_the_life_of_a_box(
     else:
         saved = saved_by(tab, file.name)
     assert hashlib.sha256(saved).digest() == hashlib.sha256(file.read_bytes()).digest()
+    with tab.expect_download() as everything:
+        tab.get_by_text("Save all as a zip").click()
+    assert everything.value.suggested_filename == "Plans.zip"
+    assert contents(everything.value.path()) == {
+        one.name: one.read_bytes() for one in (file, small)
+    }
 
     # The key outlives what is done on the page.
     tab.get_by_label(f"Delete {small.name}").click()
