@@ -40,7 +40,7 @@ async function reading(page) {
   element("own").value = location.href;
   element("own-link").querySelector("[data-copy]").dataset.copy = location.href;
   for (const form of document.forms) if (form.method === "post") form.action += location.hash;
-  const rows = [...page.querySelectorAll("[data-item]")];
+  const rows = [...page.querySelectorAll("[data-item]")].reverse();
   const files = (await Promise.all(rows.map((row) => read(row, privateKey, key)))).filter(Boolean);
   element("no-key").hidden = files.length > 0 || !rows.length;
   if (files.length) offerAll(files, page.querySelector("h1").textContent);
@@ -51,11 +51,13 @@ async function read(row, privateKey, key) {
   const { sender, label, bytes, item, time } = row.dataset;
   const says = row.querySelector("[data-says]");
   const opened = await openWith(privateKey, key, sender, label);
+  const tell = (text) => (says.textContent = ` · ${text}`);
   if (!opened) {
-    says.textContent = ` · ${word("cannot be opened")}`;
+    tell(word("cannot be opened"));
     return null;
   }
-  const { name, note, fileKey } = opened;
+  const { note, fileKey } = opened;
+  const name = opened.name || "_";
   row.querySelector("[data-name]").textContent = name;
   row.querySelector("[data-note]").textContent = note;
   row.querySelector("[data-note]").hidden = !note;
@@ -76,7 +78,7 @@ async function read(row, privateKey, key) {
   const button = row.querySelector("[data-save]");
   button.disabled = false;
   button.ariaLabel = word("Save {name}", { name });
-  button.onclick = () => take(name, (text) => (says.textContent = ` · ${text}`), async (stream) => (await file.open()).pipeTo(stream));
+  button.onclick = () => take(name, tell, async (stream) => (await file.open()).pipeTo(stream));
   return file;
 }
 
