@@ -13,8 +13,9 @@ from typing import Any
 import click
 
 from shortd import __version__
-from shortd.client.commands import fetch, send
 from shortd.client.failures import ClientFailure, Interrupted
+from shortd.client.fetch_command import fetch
+from shortd.client.send_command import send
 from shortd.client.texts import print_anything, take_text_alone
 from shortd.commands.audit import audit
 from shortd.commands.backup import backup, restore
