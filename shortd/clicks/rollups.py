@@ -26,7 +26,8 @@ VALUES_PER_DIMENSION = 200
 """Distinct values a dimension keeps a day; the rest go under "Other"."""
 NAME_LENGTH = 40
 """Characters of a name that a user agent tells, and of its part."""
-_FIELD = "\x1e"
+FIELD = "\x1e"
+"""Between the fields of a profile."""
 
 PlaceOf = Callable[[str], str]
 """What statistics have of an address: see `countries.place_of`."""
@@ -70,8 +71,8 @@ class Rollup:
     def _add(self, source: str, user_agent: str, language: str, address: str) -> None:
         self._total += 1
         profile = (
-            f"{source}{_FIELD}{_agent(user_agent)}{_FIELD}"
-            f"{primary_language(language)}{_FIELD}{self._place_of(address)}"
+            f"{source}{FIELD}{_agent(user_agent)}{FIELD}"
+            f"{primary_language(language)}{FIELD}{self._place_of(address)}"
         )
         profiles = self._profiles
         if profile in profiles:
@@ -104,7 +105,7 @@ def add_count(values: dict[str, int], value: str, clicks: int, most: int) -> Non
 
 
 def _add_profile(dimensions: dict[str, dict[str, int]], profile: str, clicks: int) -> None:
-    for name, value in zip(DIMENSIONS, profile.split(_FIELD), strict=False):
+    for name, value in zip(DIMENSIONS, profile.split(FIELD), strict=False):
         if value:
             values = dimensions.get(name)
             if values is None:
@@ -140,7 +141,7 @@ def _agent(user_agent: str) -> str:
         f"{brand}{PART}{model}",
         bot,
     )
-    return _FIELD.join(fields)
+    return FIELD.join(fields)
 
 
 def _cut(name: str) -> str:
