@@ -170,14 +170,14 @@ def put_history(
         if day != latest or inside is None:
             DAY_STATS.put(txn, (link_id, day), stats)
     serial = max(totals.visit_serial, len(visits))
-    rows = [VISITS.encode(visit) for visit in visits]
-    newest = rows if _are_few(rows) else []
+    raws = [VISITS.encode(visit) for visit in visits]
+    newest = raws if _are_few(raws) else []
     if not newest:
-        for number, row in enumerate(rows, serial - len(rows)):
-            VISITS.put_encoded(txn, (link_id, number), row)
+        for number, raw in enumerate(raws, serial - len(raws)):
+            VISITS.put_encoded(txn, (link_id, number), raw)
     row = structs.replace(
         totals,
-        visits=len(rows),
+        visits=len(raws),
         visit_serial=serial,
         day=latest,
         day_stats=inside,

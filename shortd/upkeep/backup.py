@@ -142,7 +142,9 @@ def _make(directory: Path, backup: Path, before: Path | None, told: Told) -> Man
 
 
 @contextmanager
-def held_moment(snapshots: Snapshots, source: Path, journal: Path, blobs: BlobNames) -> Iterator[Snapshot]:
+def held_moment(
+    snapshots: Snapshots, source: Path, journal: Path, blobs: BlobNames
+) -> Iterator[Snapshot]:
     """A moment of the database of which everything else is here as well."""
     for _ in range(MOMENTS):
         with snapshots.taken() as moment:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -67,8 +67,7 @@ def link_row(link: Link, host: ShortHost) -> Row:
 
 
 def read_link(given: Row, host: int) -> Link:
-    """The link of an object that has lost `host` and `domain`, on the host of this number. BadRow.
-    """
+    """The link of an object that has lost `host` and `domain`, on the host of this number. BadRow."""
     given.pop("short_url", None)
     plugins = _packed(given)
     link, rare = _LINK.read(given), _RARE.read(given)

@@ -44,9 +44,7 @@ class Shape(Generic[S]):
         self.kind = kind
         info = inspect.type_info(kind)
         assert isinstance(info, inspect.StructType)
-        self._fields = [
-            _Field(one, (renamed or {}).get(one.name, one.name)) for one in info.fields
-        ]
+        self._fields = [_Field(one, (renamed or {}).get(one.name, one.name)) for one in info.fields]
         hidden = {*without, *(fixed or {})}
         self._fixed = dict(fixed or {})
         self._told = [field for field in self._fields if field.attribute not in hidden]

@@ -102,9 +102,7 @@ ACCOUNT = RowType(
     opens=("password", "clients"),
 )
 PREFERENCES = RowType("preferences", schema.PREFERENCES, Preferences, ("userid",))
-IDENTITY = RowType(
-    "identity", schema.IDENTITIES, Identity, ("userid", "digest"), opens=("digest",)
-)
+IDENTITY = RowType("identity", schema.IDENTITIES, Identity, ("userid", "digest"), opens=("digest",))
 PASSKEY = RowType(
     "passkey",
     schema.PASSKEYS,
@@ -125,23 +123,17 @@ MEMBER = RowType("member", schema.MEMBERS, Member, ("team", "userid"))
 INVITATION = RowType("invitation", schema.INVITATIONS, Invitation, ("id",))
 CAMPAIGN = RowType("campaign", schema.CAMPAIGNS, Campaign, ("id",))
 TRACKER = RowType("tracker", schema.TEAM_TRACKERS, TeamTracker, ("id",))
-DOMAIN = RowType(
-    "domain", schema.DOMAINS, Domain, ("id",), without=("number",), opens=("token",)
-)
+DOMAIN = RowType("domain", schema.DOMAINS, Domain, ("id",), without=("number",), opens=("token",))
 BLOCKED_PATTERN = RowType("blocked_pattern", schema.BLOCKED_PATTERNS, BlockedPattern, ("text",))
 LINK_TRACKER = RowType(
     "link_tracker", schema.LINK_TRACKERS, LinkTracker, ("id",), renamed={"link_id": "link"}
 )
 BUNDLE = RowType("bundle", schema.BUNDLES, Bundle, ("filekey",))
-BOX = RowType(
-    "box", schema.BOXES, Box, ("box",), without=("files", "held"), opens=("public_key",)
-)
+BOX = RowType("box", schema.BOXES, Box, ("box",), without=("files", "held"), opens=("public_key",))
 BOX_ITEM = RowType(
     "box_item", schema.BOX_ITEMS, BoxItem, ("box", "serial"), opens=("sender_key", "label")
 )
-REPORT = RowType(
-    "report", schema.REPORTS, Report, ("link", "client"), renamed={"link_id": "link"}
-)
+REPORT = RowType("report", schema.REPORTS, Report, ("link", "client"), renamed={"link_id": "link"})
 OPERATION = RowType(
     "operation",
     schema.AUDIT,

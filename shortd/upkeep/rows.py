@@ -81,8 +81,8 @@ def all_rows(txn: Txn, hosts: Hosts) -> Iterator[Row]:
             if link.owner != DELETED:
                 yield from link_rows(txn, hosts, link)
     for report_key, report in REPORTS.scan(txn):
-        link = LINKS_BY_ID.get(txn, (report.link_id,))
-        if link is not None and link.owner != DELETED:
+        reported = LINKS_BY_ID.get(txn, (report.link_id,))
+        if reported is not None and reported.owner != DELETED:
             yield REPORT.told(report_key, report)
     yield from _all(txn, OPERATION)
 
@@ -114,8 +114,9 @@ def _in_order(txn: Txn, hosts: Hosts) -> Iterator[int]:
     """Numbers of all hosts; by their names, as another server has other numbers."""
     numbers = {host.number for _, host in HOSTS.scan(txn)}
     numbers |= {domain.number for _, domain in DOMAIN.table.scan(txn) if domain.number >= 0}
-    named = {(hosts.numbered(number).name, hosts.numbered(number).domain): number
-             for number in numbers}
+    named = {
+        (hosts.numbered(number).name, hosts.numbered(number).domain): number for number in numbers
+    }
     for name in sorted(named):
         yield named[name]
 

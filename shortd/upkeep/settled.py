@@ -42,7 +42,9 @@ async def settle(
         made.mkdir(mode=0o700)
     source = settings.data_dir
     with snapshots_of(source) as snapshots:
-        moment_of = held_moment(snapshots, source / "journal", folder / "journal", blobs or NoBlobs())
+        moment_of = held_moment(
+            snapshots, source / "journal", folder / "journal", blobs or NoBlobs()
+        )
         with moment_of as moment:
             moment.copy(folder / "db")
     told((folder / "db" / "data.mdb").stat().st_size)
