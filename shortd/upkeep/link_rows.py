@@ -67,7 +67,7 @@ def link_row(link: Link, host: ShortHost) -> Row:
 
 
 def read_link(given: Row, host: int) -> Link:
-    """The link of an object that has lost `host` and `domain`, on the host of this number. BadRow."""
+    """The link of an object without its `host` and `domain`, on the host of a number. BadRow."""
     given.pop("short_url", None)
     plugins = _packed(given)
     link, rare = _LINK.read(given), _RARE.read(given)
@@ -128,11 +128,16 @@ def click_rows(txn: Txn, link_id: int) -> Iterator[Row]:
     counts = COUNTS.get(txn, (link_id,))
     if counts is None:
         return
-    yield {"type": "counts", "link": link_id, **_COUNTS.told(counts)}
+    yield counts_row(link_id, counts)
     for day, stats in history.days(txn, link_id):
         yield day_row(link_id, day, stats)
     for visit in history.each_visit(txn, link_id):
         yield visit_row(link_id, visit)
+
+
+def counts_row(link_id: int, counts: Counts) -> Row:
+    """Totals of a link."""
+    return {"type": "counts", "link": link_id, **_COUNTS.told(counts)}
 
 
 def day_row(link_id: int, day: int, stats: DayStats) -> Row:
