@@ -66,7 +66,7 @@ async def open_links(
     """Wires them."""
     links = Links(store, hosts, random)
     signer = Signer(await secret(store, "link_passwords"))
-    passwords = LinkPasswords(security.hasher, security.guessing, signer)
+    passwords = LinkPasswords(store, security.hasher, security.guessing, signer)
     terms = LinkTerms(links, hosts, passwords)
     search = Search(store)
     listing = Listing(store, hosts, clicks, search)
