@@ -24,11 +24,12 @@ from shortd.commands.config import config
 from shortd.commands.doctor import doctor
 from shortd.commands.domains import domain
 from shortd.commands.health import health
+from shortd.commands.importing import import_links
 from shortd.commands.init import init
 from shortd.commands.links import link
 from shortd.commands.mail import mail
 from shortd.commands.options import fail
-from shortd.commands.plugins import import_links, plugins, x
+from shortd.commands.plugins import plugins, x
 from shortd.commands.serve import serve
 from shortd.commands.stats import stats
 from shortd.commands.teams import team

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from shortd.control import audit, campaigns, clock, domains, links, teams, trackers, users
+from shortd.control import (
+    audit,
+    campaigns,
+    clock,
+    domains,
+    importing,
+    links,
+    teams,
+    trackers,
+    users,
+)
 from shortd.control.registry import run, run_look
 
 __all__ = [
@@ -10,6 +20,7 @@ __all__ = [
     "campaigns",
     "clock",
     "domains",
+    "importing",
     "links",
     "run",
     "run_look",
