@@ -151,9 +151,10 @@ class ClickSum(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Visits to a link that the source kept as sums, of at most one UTC day."""
 
     link: str
-    first: int
-    """Unix µs of the first of them, or of the beginning of the hour or day."""
-    last: int
+    first: int | None
+    """Unix µs of the first of them, or of the beginning of the hour or day; None: unreadable, they
+    count in the total alone."""
+    last: int | None
     total: int
     """At least 1. The sums of a dimension can be less, never more."""
     countries: dict[str, int] = {}

@@ -11,51 +11,32 @@ answers for whether he may.
 
 from __future__ import annotations
 
-import tempfile
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from shortd.moving.records import (
-    ClickSum,
-    HostSetting,
-    Problem,
-    Remark,
-    SourceClick,
-    SourceLink,
-)
+from shortd import errors
+from shortd.moving.inputs import Input, form_of, open_path, open_standard_input, pages_of
+from shortd.moving.options import Options
+from shortd.moving.peers.bitly import BitlyAnswers
+from shortd.moving.peers.bookmarks import Bookmarks
+from shortd.moving.peers.by_object import ObjectSource
+from shortd.moving.peers.by_table import TableSource
+from shortd.moving.peers.chhoto import ChhotoAnswers, ChhotoTables
+from shortd.moving.peers.csv_links import BitlyCsv, CsvLinks, DubCsv, ShlinkCsv, YourlsCsv
+from shortd.moving.peers.dub import DubAnswers
+from shortd.moving.peers.kutt import KuttAnswers, KuttTables
+from shortd.moving.peers.polr import PolrTables
+from shortd.moving.peers.shlink import ShlinkTables
+from shortd.moving.peers.yourls import YourlsAnswers, YourlsTables
+from shortd.moving.source import Source
 
 if TYPE_CHECKING:
     import httpx
 
-UTC = ZoneInfo("UTC")
-
-
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What a source does not tell by itself."""
-
-    timezone: ZoneInfo = UTC
-    """Of local times without an offset."""
-    database_timezone: ZoneInfo | None = None
-    """The zone of a MySQL server that took UTC for its own time (YOURLS, Polr): times of a dump in
-    UTC are shifted back."""
-    prefix: str | None = None
-    """Of the tables of a dump; None: to be found."""
-    dates: Literal["", "mdy", "dmy"] = ""
-    """How 03/04/2021 is to be read; empty: such a time is unreadable."""
-    site: str = ""
-    """The base URL of the peer, where only its short URLs tell codes; empty: to be found."""
-    api_key: str = ""
-    """For an API."""
-    workdir: Path = Path(tempfile.gettempdir())
-    """Where copies of databases, what comes from standard input and the order of links are kept
-    while a source is open: as much as the source itself, at most twice."""
+    from shortd.moving.staged import StagedSource
 
 
 class Format(msgspec.Struct, frozen=True):
@@ -97,39 +78,27 @@ FORMATS: dict[str, Format] = {
 }
 
 
-class Source(AbstractContextManager["Source"], ABC):
-    """An open source."""
-
-    form: str
-    """What it turned out to be: "sql", "sqlite", "json", "csv", "rest", "html"."""
-
-    @abstractmethod
-    def links(self) -> Iterator[SourceLink | Problem | Remark | HostSetting]:
-        """Links, oldest first, each (host, code) once, and what else there is. Once only."""
-
-    @abstractmethod
-    def clicks(self) -> Iterator[SourceClick | ClickSum]:
-        """Clicks; to be asked for behind the last of `links()`. Once only."""
-
-    @property
-    @abstractmethod
-    def progress(self) -> float | None:
-        """How much of the reading is done, from 0 to 1; None: nobody knows."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Removes what was kept meanwhile."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
-        self.close()
+_TABLES: dict[str, type[TableSource]] = {
+    "yourls": YourlsTables,
+    "shlink": ShlinkTables,
+    "kutt": KuttTables,
+    "chhoto": ChhotoTables,
+    "polr": PolrTables,
+}
+_OBJECTS: dict[str, type[ObjectSource]] = {
+    "yourls": YourlsAnswers,
+    "kutt": KuttAnswers,
+    "chhoto": ChhotoAnswers,
+    "dub": DubAnswers,
+    "bitly": BitlyAnswers,
+}
+_CSV: dict[str, type[CsvLinks]] = {
+    "csv": CsvLinks,
+    "yourls": YourlsCsv,
+    "shlink": ShlinkCsv,
+    "dub": DubCsv,
+    "bitly": BitlyCsv,
+}
 
 
 def open_source(
@@ -139,4 +108,60 @@ def open_source(
 
     `client` is for tests, which have no network. Raises SOURCE_UNREADABLE.
     """
-    raise NotImplementedError(format_name, where, options, client)
+    kind = FORMATS[format_name]
+    if where.startswith(("http://", "https://")):
+        return _open_api(kind, where, options, client)
+    path = None if where == "-" else Path(where)
+    if path is not None and path.is_dir():
+        pages = pages_of(path)
+        source = open_path(pages[0])
+        others = [partial(open_path, page) for page in pages[1:]]
+    else:
+        source = open_standard_input() if path is None else open_path(path)
+        others = []
+    try:
+        return _open(kind, source, path, others, options)
+    except BaseException:
+        source.close()
+        raise
+
+
+def _open_api(
+    kind: Format, where: str, options: Options, client: httpx.Client | None
+) -> StagedSource:
+    if kind.name != "shlink":
+        raise errors.SOURCE_UNREADABLE(
+            "Only Shlink is read from an address; keep the answers of %(title)s in a file.",
+            title=kind.title,
+        )
+    # httpx takes its time to load, and most sources are files.
+    from shortd.moving.peers.shlink_rest import ShlinkApi
+
+    return ShlinkApi(where, options, client)
+
+
+def _open(
+    kind: Format,
+    source: Input,
+    path: Path | None,
+    others: list[partial[Input]],
+    options: Options,
+) -> StagedSource:
+    form = form_of(source.head)
+    if form == "sql" and kind.name not in _TABLES:
+        # A table's cell may look like anything.
+        form = "csv"
+    if form in ("sql", "sqlite") and kind.name in _TABLES and not others:
+        return _TABLES[kind.name](form, source, path, options)
+    if form == "json" and kind.name in _OBJECTS:
+        return _OBJECTS[kind.name](form, [lambda: source, *others], options)
+    if form == "html" and kind.name == "bookmarks" and not others:
+        return Bookmarks(source, options)
+    if form == "csv" and kind.name in _CSV and not others:
+        return _CSV[kind.name](source, options)
+    raise errors.SOURCE_UNREADABLE(
+        "%(name)s is nothing that %(title)s is read from (%(forms)s).",
+        name=source.name,
+        title=kind.title,
+        forms=", ".join(kind.forms),
+    )
