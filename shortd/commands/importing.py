@@ -24,7 +24,8 @@ from shortd.commands.control import printable
 from shortd.commands.options import HomePath, Place, fail, located, placed, the_place
 
 if TYPE_CHECKING:
-    from shortd.moving.sources import Options, Source
+    from shortd.moving.options import Options
+    from shortd.moving.source import Source
     from shortd.upkeep.importing.runs import ReportRow, Summary, Target
 
 KEY_VARIABLE = "SHORTD_IMPORT_API_KEY"
@@ -184,7 +185,7 @@ def _import(place: Place, wanted: Wanted, say: Callable[[ReportRow], None]) -> S
     from shortd.control import asking
     from shortd.control.importing import BEGIN, There
     from shortd.control.wire import Request
-    from shortd.moving.sources import Options
+    from shortd.moving.options import Options
 
     begin = {
         "user": wanted.account,

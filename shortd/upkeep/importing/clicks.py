@@ -82,7 +82,7 @@ class PastClicks:
         for click in offer.clicks:
             yield 1, None if click.time is None else self._visit(click, click.time)
         for one in offer.sums:
-            yield one.total, _sum(one)
+            yield one.total, None if one.last is None else _sum(one, one.last)
 
     def _visit(self, click: SourceClick, utime: int) -> Visit:
         return Visit(
@@ -103,7 +103,7 @@ def _site(referrer: str) -> str:
     return f"http://{referrer}" if "." in referrer else ""
 
 
-def _sum(one: ClickSum) -> PastSum:
+def _sum(one: ClickSum, last: int) -> PastSum:
     dimensions: dict[str, dict[str, int]] = {}
     for dimension, values, named in (
         ("country", one.countries, _country),
@@ -116,7 +116,7 @@ def _sum(one: ClickSum) -> PastSum:
             counted[named(name)] += clicks
         if counted:
             dimensions[dimension] = dict(counted)
-    return PastSum(one.last, one.total, dimensions)
+    return PastSum(last, one.total, dimensions)
 
 
 def _country(name: str) -> str:

@@ -12,7 +12,7 @@ from shortd import errors
 from shortd.links.queries import tag_names
 from shortd.moving import Problem, Reason, SourceClick, SourceLink
 from shortd.moving.records import MOST
-from shortd.moving.sources import Source
+from shortd.moving.source import Source
 from shortd.plugin.types import ImportedLink
 from shortd.plugin_runtime.flaws import one_line
 

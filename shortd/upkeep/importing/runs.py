@@ -22,7 +22,7 @@ from shortd.moving import (
     SourceClick,
     SourceLink,
 )
-from shortd.moving.sources import Source
+from shortd.moving.source import Source
 from shortd.upkeep.importing.ledger import Ledger
 from shortd.upkeep.importing.offers import BATCH, BATCH_BYTES, ClickOffer, LinkOffer, Said
 
