@@ -180,6 +180,9 @@ LINK_EXPIRED = ErrorKind("link_expired", 410, "This link has expired.")
 LINK_PROTECTED = ErrorKind("link_protected", 403, "This link opens with its password alone.")
 WRONG_PASSWORD = ErrorKind("wrong_password", 403, "This is not the link's password.")
 
+# Data of other shorteners
+SOURCE_UNREADABLE = ErrorKind("source_unreadable", 400, "The source could not be read.")
+
 # Plugins
 UNKNOWN_PLUGIN = ErrorKind("unknown_plugin", 404, "There is no plugin of this name.")
 PLUGIN_FAILED = ErrorKind("plugin_failed", 503, "A plugin of this server failed.")

@@ -187,6 +187,7 @@ async def _wire(
     )
     known = register if serving else recall
     hosts = await known(store, settings.public_url, settings.hosts, settings.web.url)
+    hosts.take_options(settings.host.options)
     blocked = BlockedDestinations(store)
     hosts.names.blocks = blocked.blocks
     hashes = BlockHashes(await secret(store, "clients"))
@@ -267,5 +268,7 @@ async def _wire(
             hosts,
             clicks.clicks,
             timeline,
+            check,
+            visitors.country_of,
         ),
     )

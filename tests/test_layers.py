@@ -27,7 +27,7 @@ FLOORS = (
     "links",
     "clicks",
     "accounts plugin_runtime metrics",
-    "issuers mail plugin",
+    "issuers mail moving plugin",
     "files security hosts limits visitors",
     "store settings journal",
     "errors fields field_errors file_names languages models ids names mail_addresses spreadsheets"

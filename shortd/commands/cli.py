@@ -25,12 +25,13 @@ from shortd.commands.doctor import doctor
 from shortd.commands.domains import domain
 from shortd.commands.export import export
 from shortd.commands.health import health
+from shortd.commands.importing import import_links
 from shortd.commands.init import init
 from shortd.commands.leaving import OF_A_USER
 from shortd.commands.links import link
 from shortd.commands.mail import mail
 from shortd.commands.options import fail
-from shortd.commands.plugins import import_links, plugins, x
+from shortd.commands.plugins import plugins, x
 from shortd.commands.serve import serve
 from shortd.commands.stats import stats
 from shortd.commands.teams import team

@@ -87,6 +87,17 @@ def place_of(config_file: Path | None, data_dir: Path | None) -> Place:
     return Place(settings, given)
 
 
+def the_place(ctx: click.Context) -> Place:
+    """The place of a command whose options may not have been read, as where --help comes first:
+    then the environment has to do. Raises ConfigError."""
+
+    def given(option: str, variable: str) -> Path | None:
+        named = os.environ.get(variable)
+        return ctx.params.get(option) or (HomePath().convert(named, None, ctx) if named else None)
+
+    return place_of(given("config_file", "SHORTD_CONFIG"), given("data_dir", "SHORTD_DATA"))
+
+
 class HomePath(click.Path):
     """A path that may begin with "~": after the "=" of an option, no shell replaces it."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
@@ -18,6 +18,8 @@ from shortd.control.wire import ANSWER_BYTES, Reply, Request, Rows, short_path
 from shortd.settings import Settings
 from shortd.store import DataDirectoryInUse
 from shortd.store.data_directory import act_as_owner
+
+T = TypeVar("T")
 
 ANSWER_SECONDS = 600.0
 START_SECONDS = 10.0
@@ -38,7 +40,7 @@ def look(settings: Settings, command: str, args: dict[str, Any]) -> Rows:
         with looked_at(settings.data_dir) as store:
             return commands.run_look(store, command, args)
 
-    return _there_or_here(settings, Request(command, args), here)
+    return there_or_here(settings, Request(command, args), here)
 
 
 def act(settings: Settings, command: str, args: dict[str, Any]) -> Rows:
@@ -58,10 +60,13 @@ def act(settings: Settings, command: str, args: dict[str, Any]) -> Rows:
         finally:
             await services.close()
 
-    return _there_or_here(settings, Request(command, args), lambda: asyncio.run(run()))
+    return there_or_here(settings, Request(command, args), lambda: asyncio.run(run()))
 
 
-def _there_or_here(settings: Settings, request: Request, here: Callable[[], Rows]) -> Rows:
+def there_or_here(settings: Settings, request: Request, here: Callable[[], T]) -> Rows | T:
+    """What a server answers, or where none runs what `here` does: again and again while one starts
+    or ends.
+    """
     patient = Retrying(
         retry=retry_if_exception_type(DataDirectoryInUse),
         stop=stop_after_delay(START_SECONDS),
@@ -69,7 +74,7 @@ def _there_or_here(settings: Settings, request: Request, here: Callable[[], Rows
         reraise=True,
     )
 
-    def attempt() -> Rows:
+    def attempt() -> Rows | T:
         rows = ask(settings, request)
         return here() if rows is None else rows
 

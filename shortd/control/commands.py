@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from shortd.control import audit, campaigns, clock, domains, leaving, links, teams, trackers, users
+from shortd.control import (
+    audit,
+    campaigns,
+    clock,
+    domains,
+    importing,
+    leaving,
+    links,
+    teams,
+    trackers,
+    users,
+)
 from shortd.control.registry import run, run_look
 
 __all__ = [
@@ -10,6 +21,7 @@ __all__ = [
     "campaigns",
     "clock",
     "domains",
+    "importing",
     "leaving",
     "links",
     "run",

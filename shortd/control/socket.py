@@ -19,6 +19,7 @@ import structlog
 
 from shortd import errors
 from shortd.accounts.accounts import label
+from shortd.control.registry import UNLOGGED
 from shortd.control.wire import REQUEST_BYTES, SOCKET, Reply, Request, Rows, short_path
 from shortd.services import Services
 
@@ -68,7 +69,8 @@ async def _answer(services: Services, run: Run, line: bytes) -> Reply:
     except Exception as fault:
         log.error("command_failed", exc_info=fault)
         return Reply(refusal=str(errors.INTERNAL()))
-    log.info("command", command=request.command, **about)
+    if request.command not in UNLOGGED:
+        log.info("command", command=request.command, **about)
     return Reply(rows)
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 SOCKET = "admin.sock"
-REQUEST_BYTES = 64 * 1024
+REQUEST_BYTES = 8 << 20
+"""A batch of an import has 2 MiB, or a single row."""
 ANSWER_BYTES = 1 << 26
 
 Rows = list[list[str]]

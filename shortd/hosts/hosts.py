@@ -6,6 +6,9 @@ every link goes with it. Short URLs are built from here, never from a Host heade
 
 Domains of teams come and go while the server runs. They are reached as the default host is: with
 its scheme, at its port.
+
+What a host does in its own way is asked by its number, and may become different at any time: by
+settings that are read anew, or by a domain's row.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import structlog
 
 from shortd.hosts.authority import host_name
 from shortd.hosts.destinations import OwnHosts
+from shortd.models.hosts import DEFAULTS, HostOptions
 from shortd.models.links import Link
 from shortd.models.teams import Domain, DomainStatus, Host
 from shortd.store import Store
@@ -80,6 +84,9 @@ class Hosts:
         self._alike: dict[str, dict[str, ShortHost]] = {}
         """Hosts by name, of those whose names are one but for their ports and "www."."""
         self._by_number = {host.number: host for host in retired}
+        self._options: Mapping[int, HostOptions] = {}
+        """By number, as the settings have them; what is here is never changed but replaced."""
+        self._domain_options: dict[int, HostOptions] = {}
         self._listeners: list[Callable[[], None]] = []
         for host in self.configured:
             self._add(host)
@@ -117,8 +124,8 @@ class Hosts:
         """The number of the host a request means by its Host header or its target.
 
         Proxies drop ports, and people write "www." or leave it out: what is one of ours but for
-        that is that one, and `NO_HOST` if it may as well be another. A name that is nothing like
-        ours means the default host.
+        that is that one, and `NO_HOST` if it may as well be another, or one whose option `www` is
+        off. A name that is nothing like ours means the default host.
         """
         name = host_name(authority)
         if name is None:
@@ -132,8 +139,22 @@ class Hosts:
         if not alike:
             return self.default.number
         same = [host for host in alike.values() if _portless(host.name) == _portless(name)]
-        meant = same or list(alike.values())
+        meant = same or [host for host in alike.values() if self.options_of(host.number).www]
         return meant[0].number if len(meant) == 1 else NO_HOST
+
+    def options_of(self, number: int) -> HostOptions:
+        """What the host of that number does in its own way."""
+        return self._options.get(number) or self._domain_options.get(number, DEFAULTS)
+
+    def take_options(self, options: Mapping[str, HostOptions]) -> None:
+        """Has configured hosts do as these options say, by name, from now on, and all others as
+        usual: all of it at once, for all that is asked behind it. On the event loop."""
+        found = ((self.named(name), own) for name, own in options.items())
+        self._options = {
+            host.number: own for host, own in found if host is not None and not host.team
+        }
+        for listener in self._listeners:
+            listener()
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Calls `listener` whenever Host headers may mean another host than before."""
@@ -156,12 +177,14 @@ class Hosts:
         host = self.of_domain(domain)
         known = self._by_name.get(host.name)
         if not gone and domain.status == DomainStatus.ACTIVE and host.name != self.pages.name:
+            self._domain_options[host.number] = domain.options
             self._add(host)
         else:
             if known is not None and known.domain == domain.id:
                 self.names.discard(host.name)
                 del self._by_name[host.name], self.numbers[host.name.encode()]
                 del self._alike[_core(host.name)][host.name]
+            self._domain_options.pop(host.number, None)
             # Links that are still under its number are shown with it.
             self._by_number[host.number] = host
         for listener in self._listeners:

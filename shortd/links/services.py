@@ -12,7 +12,6 @@ from shortd.hosts import Hosts
 from shortd.links.blocking import BlockedLinks
 from shortd.links.bulk import Bulk
 from shortd.links.drawing import Drawing
-from shortd.links.importing import Importing
 from shortd.links.links import Links
 from shortd.links.listing import Listing
 from shortd.links.passwords import LinkPasswords
@@ -41,7 +40,6 @@ class LinkServices:
     plugin_data: LinkPlugins
     search: Search
     titles: Titles
-    importing: Importing
     drawing: Drawing
     undoing: Undoing
     bulk: Bulk
@@ -66,7 +64,7 @@ async def open_links(
     """Wires them."""
     links = Links(store, hosts, random)
     signer = Signer(await secret(store, "link_passwords"))
-    passwords = LinkPasswords(security.hasher, security.guessing, signer)
+    passwords = LinkPasswords(store, security.hasher, security.guessing, signer)
     terms = LinkTerms(links, hosts, passwords)
     search = Search(store)
     listing = Listing(store, hosts, clicks, search)
@@ -78,7 +76,6 @@ async def open_links(
         plugin_data=LinkPlugins(links, check),
         search=search,
         titles=Titles(hosts, settings.links),
-        importing=Importing(store, hosts, links, terms),
         drawing=Drawing(),
         undoing=Undoing(store),
         bulk=bulk,

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from shortd.models.hosts import HostOptions
+
 
 class Role(StrEnum):
     """What somebody is in a team."""
@@ -98,6 +100,7 @@ class Domain(msgspec.Struct, array_like=True, frozen=True):
     number: int = -1
     """Its host number, once it has answered; no other host ever has it."""
     active_utime: int = 0
+    options: HostOptions = HostOptions()
 
 
 class Host(msgspec.Struct, array_like=True, frozen=True):

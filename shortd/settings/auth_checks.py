@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from importlib.util import find_spec
 
+from shortd.settings.dotted import dotted
 from shortd.settings.settings import AuthSettings
 
 _ISSUER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
@@ -18,7 +19,7 @@ def auth_problems(auth: AuthSettings) -> Iterator[tuple[str, str]]:
     for name in issuers:
         if not _ISSUER_NAME.fullmatch(name):
             yield (
-                f"auth.oidc.{name}",
+                dotted("auth.oidc", name),
                 "is no name for an issuer: it has 1 to 32 of a-z, 0-9, _ and -, and begins with a"
                 " letter or digit",
             )

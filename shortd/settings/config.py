@@ -7,18 +7,20 @@ silently ignored. The settings themselves are in `shortd.settings.settings`.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import ada_url
 import msgspec
 
 from shortd.settings.auth_checks import auth_problems
-from shortd.settings.config_checks import CHECKS, base_url
+from shortd.settings.config_checks import CHECKS, base_url, listening_host
 from shortd.settings.config_reader import ConfigError, Reader, StructType, Text, source_of
-from shortd.settings.settings import Settings, WebSettings
+from shortd.settings.dotted import parts
+from shortd.settings.host_tables import host_problems, named_tables, names_of, netloc
+from shortd.settings.settings import ServerSettings, Settings, WebSettings
 from shortd.settings.variables import is_setting, named_by_file, path_of
 
 __all__ = ["ConfigError", "Given", "Settings", "gather", "load", "plugin_settings"]
@@ -26,6 +28,7 @@ __all__ = ["ConfigError", "Given", "Settings", "gather", "load", "plugin_setting
 SECRET_CHARACTERS = 1 << 16
 """The most in a file that a variable names."""
 
+_ITEM = re.compile(r"\[\d+\]\Z")
 _SECTIONS = frozenset(field.encode_name for field in msgspec.structs.fields(Settings))
 
 
@@ -38,7 +41,7 @@ class Given(NamedTuple):
     def value(self, name: str) -> object:
         """What a setting of this dotted name was set to; None if it was not."""
         value: object = self.table
-        for key in name.split("."):
+        for key in parts(name):
             if not isinstance(value, dict) or key not in value:
                 return None
             value = value[key]
@@ -51,7 +54,7 @@ class Given(NamedTuple):
 
     def located(self, problem: str) -> str:
         """A problem that a check found later, with where its setting was set before it."""
-        name = problem.partition(":")[0].partition("[")[0]
+        name = _ITEM.sub("", problem.partition(": ")[0])
         if name == str(self.file) or name.partition(".")[0] not in _SECTIONS:
             return problem
         origin = self.origin(name) or self.file
@@ -101,6 +104,11 @@ def gather(
         _put(table, ["server", "host"], Text(host, "--host"))
     if port is not None:
         _put(table, ["server", "port"], Text(str(port), "--port"))
+    if isinstance(hosts := table.get("host"), dict):
+        try:
+            table["host"] = named_tables(hosts, _public_url(table), table.get("hosts"))
+        except ValueError as problem:
+            raise ConfigError([f"{config_file}: {problem}"]) from None
     return Given(table, config_file)
 
 
@@ -129,14 +137,15 @@ def settings_of(given: Given) -> Settings:
             open_languages(web.language, web.languages)
         except CatalogueError as fault:
             reader.report("web.language", str(fault), table["web"]["language"])
-    taken = {_netloc(settings.public_url)}
-    for index, url in enumerate(settings.hosts):
-        if _netloc(url) in taken:
+    first, *others = names_of(settings)
+    taken = {first}
+    for index, name in enumerate(others):
+        if name in taken:
             reader.report(f"hosts[{index}]", "names a short host a second time", table["hosts"])
-        taken.add(_netloc(url))
-    if web.url and _netloc(web.url) in taken:
+        taken.add(name)
+    if web.url and netloc(web.url) in taken:
         reader.report("web.url", "is a short host; leave it empty, or name another one", web.url)
-    for name, problem in auth_problems(settings.auth):
+    for name, problem in (*auth_problems(settings.auth), *host_problems(settings)):
         reader.report(name, problem, given.value(name))
     reader.stop_at_problems()
     return settings
@@ -197,6 +206,16 @@ def _listening_url(host: str, port: int) -> str:
     return base_url(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
 
 
-def _netloc(url: str) -> str:
-    """Host and port, by which a request's Host header tells short hosts apart."""
-    return str(ada_url.URL(url).host)
+def _public_url(table: Mapping[str, Any]) -> object:
+    """What was given for it, or what follows from the rest, be it as it may."""
+    if "public_url" in table:
+        return table["public_url"]
+    given, usual = table.get("server"), ServerSettings()
+    server = given if isinstance(given, dict) else {}
+    try:
+        return _listening_url(
+            listening_host(str(server.get("host", usual.host))),
+            int(server.get("port", usual.port)),
+        )
+    except ValueError:
+        return None

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 import msgspec
 from msgspec.structs import FieldInfo
 
+from shortd.settings.dotted import dotted, parts
 from shortd.settings.variables import PREFIX
 from shortd.settings.variables import meant as meant_variable
 
@@ -107,14 +108,15 @@ class Reader:
         self, kind: type[StructType], base: StructType | None, table: object, path: str
     ) -> StructType | None:
         if not isinstance(table, dict):
-            self.report(path, "expected a table", table)
+            hint = meant_variable(table.source, self._names) if isinstance(table, Text) else ""
+            self.report(path, f"expected a table{_question(hint or '')}", table)
             return None
         before = len(self._problems)
         fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
         rest = fields.pop("*", None)
         values: dict[str, Any] = {}
         for key, value in table.items():
-            at = f"{path}.{key}" if path else key
+            at = dotted(path, key)
             if (field := fields.get(key)) is not None:
                 try:
                     values[field.name] = self._value(field, value, at)
@@ -126,7 +128,7 @@ class Reader:
                 self._report_unknown(at, key, fields, value)
         for key, field in fields.items():
             if base is None and field.required and key not in table:
-                self.report(f"{path}.{key}" if path else key, "is required", None)
+                self.report(dotted(path, key), "is required", None)
         if len(self._problems) > before:
             return None
         try:
@@ -142,8 +144,8 @@ class Reader:
         return self._section(kind, None, value, path) if is_known else value
 
     def _check(self, path: str) -> Check | None:
-        parts = path.split(".")
-        names = (path, *(".".join([*parts[:i], "*", *parts[i + 1 :]]) for i in range(len(parts))))
+        keys = parts(path)
+        names = (path, *(".".join([*keys[:i], "*", *keys[i + 1 :]]) for i in range(len(keys))))
         return next((self._checks[name] for name in names if name in self._checks), None)
 
     def _value(self, field: FieldInfo, value: object, path: str) -> Any:
@@ -172,7 +174,7 @@ def _convert(kind: Any, value: object) -> Any:
     if isinstance(value, Text):
         if bare is not Path and not value.is_text:
             raise _Unusable("no text: its bytes are not those of this locale")
-        value = _items(value) if get_origin(bare) in _LISTS else str(value)
+        value = items_of(value) if get_origin(bare) in _LISTS else str(value)
     try:
         return msgspec.convert(value, kind, strict=not is_text, dec_hook=_path)
     except msgspec.ValidationError as error:
@@ -185,7 +187,7 @@ def _convert(kind: Any, value: object) -> Any:
         raise _Unusable(message[0].lower() + message[1:], where.rstrip("`")) from error
 
 
-def _items(text: str) -> list[Any]:
+def items_of(text: str) -> list[Any]:
     """A list given as text: a TOML array, or items between commas."""
     if not text.lstrip().startswith("["):
         return [item.strip() for item in text.split(",") if item.strip()]

@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from shortd.clock import DAY
 from shortd.models.accounts import AccountType
+from shortd.models.hosts import HostOptions
 
 # Upper bounds keep later arithmetic inside 64 bits: balances are in millionths of a weight
 # unit, times in µs.
@@ -292,6 +293,13 @@ class PluginSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Raw tables by plugin name; `config.plugin_settings` makes them a plugin's own type."""
 
 
+class HostsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[host]: a table for each short host that has its own ways."""
+
+    options: dict[str, HostOptions] = msgspec.field(default_factory=dict, name="*")
+    """By the names of hosts, as in their base URLs: "s.example.org", or with a port."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of them; what `config.load` returns."""
 
@@ -314,6 +322,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sqwish: SqwishSettings = SqwishSettings()
     web: WebSettings = WebSettings()
     plugins: PluginSettings = msgspec.field(default_factory=PluginSettings)
+    host: HostsSettings = msgspec.field(default_factory=HostsSettings)
 
     @property
     def pages_url(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from shortd.settings.config import Given, Settings
+from shortd.settings.dotted import quoted
 
 DEFAULT = "default"
 HIDDEN = "***"
@@ -55,7 +56,7 @@ def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield path.removesuffix("."), value
         return
     for key, below in fields.items():
-        yield from _flat(below, f"{path}{_key(key)}.")
+        yield from _flat(below, f"{path}{quoted(str(key))}.")
 
 
 def _harmless(name: str, value: Any) -> Any:
@@ -84,13 +85,10 @@ def _toml(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{_key(key)} = {_toml(below)}' for key, below in value.items())}}}"
+        pairs = (f"{quoted(str(key))} = {_toml(below)}" for key, below in value.items())
+        return f"{{{', '.join(pairs)}}}"
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     # TOML's strings are JSON's, as far as a name of a file need be no text.
     text = str(value).encode("utf-8", "backslashreplace").decode()
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _key(key: object) -> str:
-    return str(key) if re.fullmatch(r"[A-Za-z0-9_-]+", str(key)) else _toml(str(key))

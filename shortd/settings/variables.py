@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 PREFIX = "SHORTD_"
 _FILE = "_FILE"
 """So do images have it for what is not to stand in the environment."""
+_HOST = "host__"
 _OPTIONS = frozenset(
     {
         *("SHORTD_CONFIG", "SHORTD_DATA"),
@@ -50,8 +51,15 @@ def named_by_file(name: str) -> str | None:
 
 
 def path_of(name: str) -> list[str]:
-    """Section, subsection, key: where in the settings a variable belongs."""
-    return name.removeprefix(PREFIX).lower().split("__")
+    """Section, subsection, key: where in the settings a variable belongs.
+
+    That of a host has what is left of its name in between, which may have "__" in it.
+    """
+    rest = name.removeprefix(PREFIX).lower()
+    if rest.startswith(_HOST):
+        host, _, key = rest.removeprefix(_HOST).rpartition("__")
+        return ["host", host, key] if host else ["host", key]
+    return rest.split("__")
 
 
 def name_of(setting: str) -> str:

@@ -35,6 +35,7 @@ from shortd.models.clicks import (
     Visit,
 )
 from shortd.models.files import Box, BoxItem, Bundle, File, FilePart, Upload
+from shortd.models.importing import ORIGIN_BYTES, Imported
 from shortd.models.limits import Balance, Holding
 from shortd.models.links import FormerLink, Link, LinkTracker
 from shortd.models.mail import Mail, MailedCode, MailHistory, MailTraffic
@@ -353,6 +354,14 @@ FORMER_LINKS: Table[tuple[str, int, int], FormerLink] = Table(
 """What can be undone, by (userid, act, link id). A link that is deleted stays at its address,
 belongs to `DELETED`, and has a row here."""
 
+IMPORTED_BY_ORIGIN: Index[tuple[str, bytes], Imported] = Index(
+    "imported_by_origin",
+    Key(TEXT, Fixed(ORIGIN_BYTES)),
+    lambda row: (row.source, row.origin),
+)
+IMPORTED: Table[tuple[int], Imported] = Table("imported", Key(U64), Imported, (IMPORTED_BY_ORIGIN,))
+"""Where links came from that were made elsewhere, by link id. A row goes with its link."""
+
 BLOCKED_PATTERNS: Table[tuple[str], BlockedPattern] = Table(
     "blocked_patterns", Key(TEXT), BlockedPattern, watched=True
 )
@@ -507,6 +516,7 @@ TABLES: tuple[Table[Any, Any], ...] = (
     DOMAINS,
     LINKS,
     FORMER_LINKS,
+    IMPORTED,
     BLOCKED_PATTERNS,
     REPORTS,
     REPORT_MAILS,

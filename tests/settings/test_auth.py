@@ -94,7 +94,7 @@ def test_the_secret_is_never_shown(file: Path) -> None:
         ),
         (
             ISSUER.replace("home", '"a b"'),
-            "auth.oidc.a b: is no name for an issuer: it has 1 to 32 of a-z, 0-9, _ and -, and"
+            'auth.oidc."a b": is no name for an issuer: it has 1 to 32 of a-z, 0-9, _ and -, and'
             " begins with a letter or digit",
         ),
         (

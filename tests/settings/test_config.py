@@ -416,7 +416,7 @@ def test_the_environment_wins_over_the_file_and_is_converted(file: Path) -> None
         ("SHORTD_SERVER__PORT__X", "1", "server.port: expected int, got table"),
         ("SHORTD_SERVER__FAST_LANE", "maybe", "server.fast_lane: expected bool, got str"),
         ("SHORTD_SERVER", "1", "server: expected a table"),
-        ("SHORTD_SERVER__", "1", "server.: unknown setting"),
+        ("SHORTD_SERVER__", "1", 'server."": unknown setting'),
         ("SHORTD_", "1", "unknown setting"),
         ("SHORTD_SERVER_PORT", "1", "server_port: unknown setting; is SHORTD_SERVER__PORT meant?"),
         ("SHORTD_SERVR__PORT", "1", "servr: unknown setting; is SHORTD_SERVER__PORT meant?"),

@@ -1,0 +1,122 @@
+"""Rows of a table in CSV, by the names of its columns.
+
+Each line is UTF-8, or else Windows-1252; the first one names the columns and tells what stands
+between them. A line that is longer than any row is told as a faulty one, and reading goes on.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+
+from shortd import errors
+from shortd.moving.inputs import Input, mark_of, text_pieces
+from shortd.moving.tables import Faulty
+from shortd.moving.texts import IN_CP1252
+from shortd.spreadsheets import unmarked
+
+LINE = 1 << 20
+"""Characters of a line."""
+COLUMNS = 500
+DELIMITERS = ",;\t"
+
+_FILLERS = re.compile(r"[\s_\-]+")
+
+
+def named(column: str) -> str:
+    """The name of a column as all its spellings have it."""
+    return _FILLERS.sub("", column.strip().lower())
+
+
+class CsvRows:
+    """A table that is read once."""
+
+    def __init__(self, source: Input) -> None:
+        self._source = source
+        self._long: list[int] = []
+        self._line = 0
+        self._is_open = False
+        self._lines = self._read_lines()
+        head = next(self._lines, "")
+        delimiter = max(DELIMITERS, key=_outside(head).count)
+        self._cells = csv.reader(self._lines, delimiter=delimiter, strict=False)
+        try:
+            names = next(csv.reader([head], delimiter=delimiter), [])
+        except csv.Error:
+            names = []
+        self.columns = [named(name) for name in names[:COLUMNS]]
+        """Names as `named` has them, in their order."""
+
+    def rows(self) -> Iterator[tuple[str, dict[str, str] | Faulty]]:
+        """The line at which a row ends, and its cells by name; empty rows are none."""
+        while True:
+            try:
+                cells = next(self._cells)
+            except StopIteration:
+                break
+            except csv.Error as fault:
+                yield str(self._line), Faulty(str(self._line), f"no row: {fault}")
+                continue
+            yield from self._long_lines()
+            if not any(cells):
+                continue
+            if len(cells) > COLUMNS:
+                yield str(self._line), Faulty(str(self._line), "more columns than can be")
+                continue
+            found: dict[str, str] = {}
+            for name, cell in zip(self.columns, cells, strict=False):
+                found.setdefault(name, unmarked(cell))
+            yield str(self._line), found
+        yield from self._long_lines()
+
+    def _long_lines(self) -> Iterator[tuple[str, Faulty]]:
+        while self._long:
+            number = str(self._long.pop(0))
+            yield number, Faulty(number, f"a line of more than {LINE} characters")
+
+    def _read_lines(self) -> Iterator[str]:
+        waiting = ""
+        is_passing = False
+        for piece in text_pieces(self._source, IN_CP1252):
+            waiting += piece.replace("\r\n", "\n")
+            lines = waiting.split("\n")
+            waiting = lines.pop()
+            for line in lines:
+                self._line += 1
+                if is_passing or len(line) > LINE:
+                    is_passing = False
+                    self._long.append(self._line)
+                else:
+                    yield line + "\n"
+            if len(waiting) > LINE:
+                is_passing, waiting = True, ""
+        if is_passing:
+            self._long.append(self._line + 1)
+        elif waiting:
+            self._line += 1
+            yield waiting
+
+    @property
+    def progress(self) -> float | None:
+        """From 0 to 1."""
+        return self._source.progress
+
+
+def _outside(head: str) -> str:
+    """A line without what stands in quotes."""
+    return re.sub(r'"[^"]*"', "", head)
+
+
+def is_table(head: bytes) -> bool:
+    """Whether the beginning of a file can be one of a table."""
+    size, _ = mark_of(head)
+    line = head[size:].partition(b"\n")[0]
+    return any(delimiter.encode() in line for delimiter in DELIMITERS)
+
+
+def no_column(source: Input, what: str) -> errors.ShortdError:
+    """The refusal of a table that lacks the column which makes links of it."""
+    return errors.SOURCE_UNREADABLE(
+        "%(name)s has no column of %(what)s in its first line.", name=source.name, what=what
+    )

@@ -1,0 +1,1 @@
+"""What each peer's data mean. A module here knows one peer, and never how bytes are read."""

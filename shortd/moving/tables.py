@@ -1,0 +1,104 @@
+"""Rows of a peer's database, by the names of its tables, whether they stand in a dump or in a file.
+
+Which tables are a peer's is told by their columns; a dump's may have a prefix, and a dump may have
+those of other programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from shortd import errors
+from shortd.moving.inputs import Input
+from shortd.moving.sql_dumps import BadRow, SqlDump, Table
+from shortd.moving.texts import told
+
+
+class Wanted(NamedTuple):
+    """What a reader wants of a table."""
+
+    columns: tuple[str, ...]
+    """In the order in which rows have them; None stands for what a table does not have."""
+    needs: tuple[str, ...]
+    """Those by which the table is known."""
+
+
+class Faulty(NamedTuple):
+    """A row that cannot be read."""
+
+    row: str
+    why: str
+
+
+Row = Sequence[object]
+
+
+class Tables(Protocol):
+    """Where rows come from."""
+
+    zone: str | None
+    definitions: dict[str, bytes]
+    """What defines a table, by its name without prefix, as far as it was read."""
+
+    def rows(self) -> Iterator[tuple[str, Row | Faulty]]:
+        """Names without prefix, and rows."""
+
+    @property
+    def progress(self) -> float | None:
+        """From 0 to 1."""
+
+
+class DumpTables:
+    """The tables of a dump."""
+
+    def __init__(
+        self, source: Input, wanted: Mapping[str, Wanted], prefix: str | None, *, is_prefixed: bool
+    ) -> None:
+        self._source = source
+        self._wanted = wanted
+        self._prefix = prefix if is_prefixed else ""
+        self.found: set[str] = set()
+        """Names of the tables that have come."""
+        self.definitions: dict[str, bytes] = {}
+        self._names: dict[str, str] = {}
+        self._dump = SqlDump(source.read, self._choose, name=source.name)
+
+    @property
+    def zone(self) -> str | None:
+        return self._dump.zone
+
+    @property
+    def progress(self) -> float | None:
+        return self._source.progress
+
+    def rows(self) -> Iterator[tuple[str, Row | Faulty]]:
+        for table, row in self._dump.rows():
+            name = self._names[table.name]
+            if isinstance(row, BadRow):
+                yield name, Faulty(f"{told(table.name)} {row.number}", row.why)
+            else:
+                yield name, row
+
+    def _choose(self, table: Table) -> Sequence[str] | None:
+        columns = {column.lower() for column in table.columns}
+        for name, wanted in self._wanted.items():
+            if not table.name.endswith(name) or not columns.issuperset(wanted.needs):
+                continue
+            prefix = table.name.removesuffix(name)
+            if self._prefix is None:
+                self._prefix = prefix
+            if prefix == self._prefix:
+                self._names[table.name] = name
+                self.found.add(name)
+                self.definitions[name] = table.definition
+                return wanted.columns
+            if prefix and name in self.found:
+                raise errors.SOURCE_UNREADABLE(
+                    "%(name)s has tables with the prefixes %(one)s and %(other)s; choose with"
+                    " --prefix.",
+                    name=self._source.name,
+                    one=self._prefix,
+                    other=told(prefix),
+                )
+        return None
