@@ -387,23 +387,8 @@ def _with_visits(
     """Adds so many visits and drops those before a serial: the newest, which stay in the link's
     row."""
     newest = _trimmed(txn, link_id, old, kept_from)
-<<<<<<< HEAD
-    for click in clicks[max(0, kept_from - old.visit_serial) :]:
-        visit = Visit(
-            click.utime,
-            click.kind,
-            click.address,
-            click.user_agent,
-            referrer_host(click.referrer),
-            click.language,
-            click.is_repeat,
-        )
-        newest.append(VISITS.encode(visit))
-    if _are_few(newest):
-=======
     newest += map(VISITS.encode, islice(visits, max(0, kept_from - old.visit_serial), None))
-    if len(newest) <= NEWEST_VISITS and sum(map(len, newest)) <= NEWEST_BYTES:
->>>>>>> runner
+    if _are_few(newest):
         return newest
     first = old.visit_serial + number - len(newest)
     for serial, visit_row in enumerate(newest, first):
@@ -411,11 +396,11 @@ def _with_visits(
     return []
 
 
-<<<<<<< HEAD
 def _are_few(visits: Sequence[bytes]) -> bool:
     """Whether visits may stay in their link's row."""
     return len(visits) <= NEWEST_VISITS and sum(map(len, visits)) <= NEWEST_BYTES
-=======
+
+
 def _visit(click: Click) -> Visit:
     return Visit(
         click.utime,
@@ -434,7 +419,6 @@ def _add_past(rollup: Rollup, past: Sequence[Visit | PastSum]) -> None:
             rollup.add_visit(one)
         else:
             rollup.add_sum(one)
->>>>>>> runner
 
 
 def _with_sightings(

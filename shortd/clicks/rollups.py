@@ -82,13 +82,7 @@ class Rollup:
     def _add(self, source: str, user_agent: str, language: str, place: str) -> None:
         self._total += 1
         profile = (
-<<<<<<< HEAD
-            f"{source}{FIELD}{_agent(user_agent)}{FIELD}"
-            f"{primary_language(language)}{FIELD}{self._place_of(address)}"
-=======
-            f"{source}{_FIELD}{_agent(user_agent)}{_FIELD}"
-            f"{primary_language(language)}{_FIELD}{place}"
->>>>>>> runner
+            f"{source}{FIELD}{_agent(user_agent)}{FIELD}{primary_language(language)}{FIELD}{place}"
         )
         profiles = self._profiles
         if profile in profiles:

@@ -25,13 +25,14 @@ from shortd.commands.doctor import doctor
 from shortd.commands.domains import domain
 from shortd.commands.export import export
 from shortd.commands.health import health
-from shortd.commands.importing import import_links
+from shortd.commands.importing import OTHERS, import_links
 from shortd.commands.init import init
 from shortd.commands.leaving import OF_A_USER
 from shortd.commands.links import link
 from shortd.commands.mail import mail
 from shortd.commands.options import fail
 from shortd.commands.plugins import plugins, x
+from shortd.commands.restoring import import_export
 from shortd.commands.serve import serve
 from shortd.commands.stats import stats
 from shortd.commands.teams import team
@@ -129,6 +130,7 @@ def main() -> None:
     """A self-hosted URL shortener and file-sharing server."""
 
 
+OTHERS["shortd"] = import_export
 for command in OF_A_USER:
     user.add_command(command)
 for command in (*OF_THE_SERVER, *OF_THE_CLIENT):

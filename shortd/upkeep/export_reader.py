@@ -12,7 +12,7 @@ import os
 import re
 import stat
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -29,6 +29,8 @@ from shortd.upkeep.plain_rows import BadRow, Row
 from shortd.upkeep.row_types import ALONE, BUNDLE
 
 MANIFEST_BYTES = 1 << 30
+PORTION_BYTES = 1 << 20
+PORTION_FILE_BYTES = 64 << 20
 GROUP_BYTES = 64 << 20
 """Most of what belongs to one head, but for visits, of which no more are kept than the server
 keeps."""
@@ -42,7 +44,7 @@ _MOST = 2**63 - 1
 BEHIND = {
     "account": ("preferences", "identity", "passkey", "second_factor", "api_key"),
     "team": ("member", "invitation"),
-    "link": ("link_tracker", "file", "bundle", "box", "counts", "day", "visit"),
+    "link": ("link_tracker", "imported", "file", "bundle", "box", "counts", "day", "visit"),
     "box_item": ("file", "bundle"),
 }
 """The types that stand behind a head, and belong to it."""
@@ -89,46 +91,83 @@ class BadLine:
     flaw: str
 
 
-class Export:
-    """An export that was opened, and whose rows are whole."""
+@dataclass(frozen=True)
+class Portion:
+    """Groups that stand one behind the other, for whoever hands them on."""
 
-    def __init__(self, folder: Path, manifest: ExportManifest) -> None:
+    line: int
+    """How many lines stand before them."""
+    rows: bytes
+    parts: tuple[FilePart, ...]
+    """Of their files."""
+
+
+class Export:
+    """An export that was opened, and whose rows are whole; or a portion of one."""
+
+    def __init__(self, folder: Path, lines: Sequence[int] = ()) -> None:
+        """`lines` are the numbers that a portion's lines have; else they are counted."""
         self.folder = folder
-        self.manifest = manifest
+        self._lines = lines
 
     def groups(
         self, most_visits: int, told: Callable[[int], None] = lambda _: None
     ) -> Iterator[Group | BadLine]:
         """Everything, in the order of the file. StoreError, OSError."""
         group: Group | None = None
+        for number, line in self._numbered():
+            told(len(line))
+            try:
+                kind, row = _read(line)
+            except BadRow as fault:
+                yield BadLine(number, "", str(fault))
+                continue
+            if kind in HEADS:
+                if group is not None:
+                    yield group
+                group = Group(number, kind, row, visits=deque(maxlen=most_visits))
+                group.size = len(line)
+                continue
+            try:
+                if group is None or kind not in BEHIND.get(group.type, ()):
+                    raise BadRow("it does not stand behind what it belongs to")
+                _add(group, number, kind, row, len(line))
+            except BadRow as fault:
+                yield BadLine(number, kind, str(fault))
+                if group is not None and kind in ("file", "bundle", "box"):
+                    group.flaw = f"line {number}: {fault}"
+        if group is not None:
+            yield group
+
+    def portions(self) -> Iterator[Portion]:
+        """Everything, whole groups at a time: about `PORTION_BYTES` of rows and
+        `PORTION_FILE_BYTES` of files, or one group. StoreError, OSError."""
+        rows, parts = bytearray(), list[FilePart]()
+        start = size = 0
+        for number, line in self._numbered():
+            kind = _type_of(line)
+            is_enough = len(rows) >= PORTION_BYTES or size >= PORTION_FILE_BYTES
+            if is_enough and (kind in HEADS or len(rows) >= LINE_BYTES):
+                yield Portion(start, bytes(rows), tuple(parts))
+                rows, parts, start, size = bytearray(), [], number - 1, 0
+            rows += line
+            if kind == "file":
+                try:
+                    found = link_rows.read_file(_read(line)[1])[2].values()
+                except BadRow:
+                    continue
+                parts += found
+                size += sum(part.size for part in found)
+        yield Portion(start, bytes(rows), tuple(parts))
+
+    def _numbered(self) -> Iterator[tuple[int, bytes]]:
         with _opened(self.folder / ROWS) as file:
             number = 0
             while line := file.readline(LINE_BYTES + 1):
+                if len(line) > LINE_BYTES:
+                    raise StoreError(f"{self.folder / ROWS}: line {number + 1} has no end")
                 number += 1
-                told(len(line))
-                try:
-                    if len(line) > LINE_BYTES:
-                        raise StoreError(f"{self.folder / ROWS}: line {number} has no end")
-                    kind, row = _read(line)
-                except BadRow as fault:
-                    yield BadLine(number, "", str(fault))
-                    continue
-                if kind in HEADS:
-                    if group is not None:
-                        yield group
-                    group = Group(number, kind, row, visits=deque(maxlen=most_visits))
-                    group.size = len(line)
-                    continue
-                try:
-                    if group is None or kind not in BEHIND.get(group.type, ()):
-                        raise BadRow("it does not stand behind what it belongs to")
-                    _add(group, number, kind, row, len(line))
-                except BadRow as fault:
-                    yield BadLine(number, kind, str(fault))
-                    if group is not None and kind in ("file", "bundle", "box"):
-                        group.flaw = f"line {number}: {fault}"
-        if group is not None:
-            yield group
+                yield (self._lines[number - 1] if self._lines else number), line
 
     def blob(self, part: FilePart) -> BinaryIO:
         """A blob to be read. OSError, also for what is no file."""
@@ -136,7 +175,7 @@ class Export:
 
 
 def open_export(folder: Path, told: Callable[[int], None] = lambda _: None) -> Export:
-    """Looks at an export, and compares the sum of its rows. StoreError, OSError."""
+    """Looks at an export, and compares the sum of its rows. StoreError."""
     path = folder / MANIFEST
     try:
         if path.stat().st_size > MANIFEST_BYTES:
@@ -165,7 +204,7 @@ def open_export(folder: Path, told: Callable[[int], None] = lambda _: None) -> E
         raise StoreError(f"{folder} is damaged: {reason_of(fault)}") from fault
     if (size, sha256.hexdigest()) != (manifest.rows.size, manifest.rows.sha256):
         raise StoreError(f"{folder / ROWS} is not what was exported: its sum differs")
-    return Export(folder, manifest)
+    return Export(folder)
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -175,6 +214,21 @@ def _opened(path: Path) -> BinaryIO:
         os.close(descriptor)
         raise OSError(0, "is no file", str(path))
     return os.fdopen(descriptor, "rb", buffering=_PIECE)
+
+
+class _Typed(msgspec.Struct):
+    type: str
+
+
+_typed = msgspec.json.Decoder(_Typed)
+
+
+def _type_of(line: bytes) -> str:
+    """The type that a line says it has; empty if it says nothing."""
+    try:
+        return _typed.decode(line).type
+    except (ValueError, RecursionError):
+        return ""
 
 
 def _read(line: bytes) -> tuple[str, Row]:

@@ -44,6 +44,7 @@ class Shape(Generic[S]):
         self.kind = kind
         info = inspect.type_info(kind)
         assert isinstance(info, inspect.StructType)
+        self._is_array = info.array_like
         self._fields = [_Field(one, (renamed or {}).get(one.name, one.name)) for one in info.fields]
         hidden = {*without, *(fixed or {})}
         self._fixed = dict(fixed or {})
@@ -70,8 +71,13 @@ class Shape(Generic[S]):
                 values.append(value if field.read is None else field.read(value))
             else:
                 values.append(field.default())
+        stored: Any = values
+        if not self._is_array:
+            stored = {
+                field.attribute: value for field, value in zip(self._fields, values, strict=True)
+            }
         try:
-            return msgspec.convert(values, self.kind, str_keys=True)
+            return msgspec.convert(stored, self.kind, str_keys=True)
         except msgspec.ValidationError as fault:
             raise BadRow(self._explained(str(fault))) from None
 
@@ -80,6 +86,7 @@ class Shape(Generic[S]):
         place = _PLACE.search(fault)
         if place is None:
             return fault
+        # Fields of a row that is stored by position are told by that.
         return f"{self._fields[int(place[1])].name}{place[2]}: {fault[: place.start()]}"
 
 

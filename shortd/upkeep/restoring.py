@@ -12,7 +12,6 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from enum import StrEnum
 from functools import partial
 from typing import Any
 
@@ -27,6 +26,7 @@ from shortd.hosts.hosts import name_of, next_number
 from shortd.ids import own_team_id
 from shortd.limits.holdings import ACCOUNT_BYTES
 from shortd.limits.owner_cache import OwnerCache
+from shortd.links.sheets import Result
 from shortd.models.accounts import Account
 from shortd.models.clicks import Counts
 from shortd.models.files import File, FilePart
@@ -38,6 +38,7 @@ from shortd.store.schema import hold
 from shortd.store.txn import Txn, WriteTxn
 from shortd.upkeep import link_rows
 from shortd.upkeep.export_reader import BadLine, Export, Group
+from shortd.upkeep.importing.runs import ReportRow
 from shortd.upkeep.plain_rows import BadRow, nothing_more
 from shortd.upkeep.restoring_checks import (
     Refused,
@@ -61,30 +62,14 @@ _PIECE = 1 << 20
 _NOTHING = Counts()
 
 
-class Result(StrEnum):
-    """What became, or would become, of a row."""
-
-    MADE = "made"
-    MADE_WITH_NOTES = "made_with_notes"
-    UNCHANGED = "unchanged"
-    SKIPPED = "skipped"
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Restored(ReportRow, frozen=True, kw_only=True, gc=False):
     """A line of the export, and what became of it."""
 
-    row: int
-    """Its number, from 1."""
     type: str
     name: str = ""
     """What people call it by, or its id."""
-    code: str = ""
-    host: str = ""
-    url: str = ""
-    shorturl: str = ""
-    result: Result
-    reasons: tuple[str, ...] = ()
-    note: str = ""
+    clicks: int = 0
+    """Of a link that was made."""
 
 
 class Restoring:
@@ -118,7 +103,7 @@ class Restoring:
         """Hosts of the export by name."""
         self._own_teams: set[str] | None = None
 
-    async def run(self, told: Callable[[int], None] = lambda _: None) -> AsyncIterator[Outcome]:
+    async def run(self, told: Callable[[int], None] = lambda _: None) -> AsyncIterator[Restored]:
         """Brings everything over, and says of each line what became of it, but for those that came
         with their head. Raises STORAGE_FULL, StoreError, OSError: what was said before is done.
         """
@@ -128,13 +113,7 @@ class Restoring:
             batch = [group for group in found if isinstance(group, Group)]
             for bad in found:
                 if isinstance(bad, BadLine):
-                    yield Outcome(
-                        row=bad.number,
-                        type=bad.type,
-                        result=Result.SKIPPED,
-                        reasons=("unreadable",),
-                        note=bad.flaw,
-                    )
+                    yield _left_out(bad.number, bad.type, "unreadable", bad.flaw)
             for outcome in await self._apply(batch):
                 yield outcome
 
@@ -156,7 +135,7 @@ class Restoring:
                 break
         return found
 
-    async def _apply(self, batch: Sequence[Group]) -> list[Outcome]:
+    async def _apply(self, batch: Sequence[Group]) -> list[Restored]:
         """Writes groups together; where one of them cannot be, each by itself."""
         if not batch:
             return []
@@ -177,7 +156,7 @@ class Restoring:
                 self._owners.forget(str(group.head.get("userid", "")))
         return found
 
-    async def _apply_again(self, group: Group, copied: dict[str, str]) -> list[Outcome]:
+    async def _apply_again(self, group: Group, copied: dict[str, str]) -> list[Restored]:
         try:
             return await self._store.write(partial(self._put_all, batch=[group], copied=copied))
         except errors.ShortdError:
@@ -234,8 +213,8 @@ class Restoring:
 
     def _put_all(
         self, txn: WriteTxn, batch: Sequence[Group], copied: Mapping[str, str]
-    ) -> list[Outcome]:
-        found: list[Outcome] = []
+    ) -> list[Restored]:
+        found: list[Restored] = []
         for group in batch:
             try:
                 found += _PUT[group.type](self, txn, group, copied)
@@ -251,7 +230,7 @@ class Restoring:
 
     def _put_host(
         self, txn: WriteTxn, group: Group, copied: Mapping[str, str]
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[Restored]:
         head = dict(group.head)
         name, base_url = head.pop("name", None), head.pop("base_url", None)
         is_default = head.pop("default", False)
@@ -290,7 +269,7 @@ class Restoring:
 
     def _put_account(
         self, txn: WriteTxn, group: Group, copied: Mapping[str, str]
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[Restored]:
         key, account = ALONE["account"].read_alone(dict(group.head))
         name = account.username or account.email or account.userid
         old = schema.ACCOUNTS.get(txn, key)
@@ -306,7 +285,7 @@ class Restoring:
 
     def _put_team(
         self, txn: WriteTxn, group: Group, copied: Mapping[str, str]
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[Restored]:
         key, team = ALONE["team"].read_alone(dict(group.head))
         old = schema.TEAMS.get(txn, key)
         if old is not None:
@@ -325,7 +304,7 @@ class Restoring:
 
     def _put_rest(
         self, txn: WriteTxn, group: Group, field: tuple[str], owner: str
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[Restored]:
         """Puts what stands behind a head that was made."""
         for number, kind, key, row in group.rows:
             row_type = ALONE[kind]
@@ -335,21 +314,16 @@ class Restoring:
                 flaw = "it is of another account or team"
             elif kind == "member" and schema.ACCOUNTS.get(txn, (row.userid,)) is None:
                 flaw = "who it is of has no account here"
-            elif row_type.table.get(txn, key) is not None or any(
-                index.is_taken(txn, row_type.table.key.encode(key), row)
-                for index in row_type.table.indexes
-            ):
+            elif _is_taken(txn, kind, key, row):
                 flaw = "it is here already, and somebody else's"
             if flaw:
-                yield Outcome(
-                    row=number, type=kind, result=Result.SKIPPED, reasons=("left_out",), note=flaw
-                )
+                yield _left_out(number, kind, "left_out", flaw)
             else:
                 row_type.table.put(txn, key, row)
 
     def _put_alone(
         self, txn: WriteTxn, group: Group, copied: Mapping[str, str]
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[Restored]:
         """A row that nothing stands behind."""
         row_type = ALONE[group.type]
         key, row = row_type.read_alone(dict(group.head))
@@ -367,17 +341,14 @@ class Restoring:
             link = schema.LINKS_BY_ID.get(txn, (row.link_id,))
             if link is None:
                 raise Refused("link_missing", "the link that it is of is not here")
-        if any(
-            index.is_taken(txn, row_type.table.key.encode(key), row)
-            for index in row_type.table.indexes
-        ):
+        if _is_taken(txn, group.type, key, row):
             raise Refused("code_taken", "another one has its code")
         row_type.table.put(txn, key, row)
         yield _outcome(group, Result.MADE, name=name)
 
     def _put_domain(
         self, txn: WriteTxn, group: Group, copied: Mapping[str, str]
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[Restored]:
         head = dict(group.head)
         answered = head.pop("answered", False)
         key, domain = ALONE["domain"].read_alone(head)
@@ -396,7 +367,7 @@ class Restoring:
 
     def _put_link(
         self, txn: WriteTxn, group: Group, copied: Mapping[str, str]
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[Restored]:
         head = dict(group.head)
         place = self._place(txn, head.pop("host", None), head.pop("domain", ""))
         link = link_rows.read_link(head, place.number)
@@ -434,16 +405,11 @@ class Restoring:
             if kind == "box":
                 box = msgspec.structs.replace(row, owner=link.owner, files=0, held=0)
                 schema.BOXES.put(txn, key, box)
-            elif row.link_id == link.id and schema.LINK_TRACKERS.get(txn, key) is None:
-                schema.LINK_TRACKERS.put(txn, key, row)
+            elif row.link_id == link.id and not _is_taken(txn, kind, key, row):
+                ALONE[kind].table.put(txn, key, row)
             else:
-                yield Outcome(
-                    row=number,
-                    type=kind,
-                    result=Result.SKIPPED,
-                    reasons=("left_out",),
-                    note="it is of another link, or here already",
-                )
+                note = "it is of another link, or here already"
+                yield _left_out(number, kind, "left_out", note)
         if group.file is not None:
             _put_file(txn, group, link.owner, copied)
         if group.counts is not None or group.days or group.visits:
@@ -453,7 +419,8 @@ class Restoring:
                 f"its {group.dropped_visits} oldest visits are more than are kept of a link here"
             )
         result = Result.MADE_WITH_NOTES if notes else Result.MADE
-        yield said(result, tuple(notes), "; ".join(notes.values()))
+        clicks = group.counts.count if group.counts is not None else 0
+        yield said(result, tuple(notes), "; ".join(notes.values()), clicks=clicks)
 
     def _check_shared(self, txn: Txn, group: Group, link: Link) -> None:
         """A link's file or box, which it must have come with."""
@@ -479,7 +446,7 @@ class Restoring:
 
     def _put_box_item(
         self, txn: WriteTxn, group: Group, copied: Mapping[str, str]
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[Restored]:
         key, item = ALONE["box_item"].read_alone(dict(group.head))
         box = schema.BOXES.get(txn, (key[0],))
         name = group.file[1].filename if group.file else item.filekey
@@ -531,7 +498,7 @@ class Restoring:
 
 _SHOWN = {"name": "name", "code": "code", "host": "host", "url": "url", "shorturl": "short_url"}
 _CHANGED = "it is here already, and has changed since"
-_PUT: Mapping[str, Callable[..., Iterator[Outcome]]] = {
+_PUT: Mapping[str, Callable[..., Iterator[Restored]]] = {
     "host": Restoring._put_host,
     "account": Restoring._put_account,
     "team": Restoring._put_team,
@@ -570,6 +537,15 @@ def _put_file(txn: WriteTxn, group: Group, owner: str, copied: Mapping[str, str]
         put_bundle(txn, owner, filekey, group.bundle)
 
 
+def _is_taken(txn: Txn, kind: str, key: tuple[Any, ...], row: Any) -> bool:
+    """Whether there is a row under its key, or under a key of an index."""
+    table = ALONE[kind].table
+    raw = table.key.encode(key)
+    return table.get(txn, key) is not None or any(
+        index.is_taken(txn, raw, row) for index in table.indexes
+    )
+
+
 def _check_blob(export: Export, part: FilePart) -> None:
     """BadRow, OSError."""
     size, sha256 = 0, hashlib.sha256()
@@ -587,14 +563,14 @@ def _without_place(link: Link) -> Link:
     return msgspec.structs.replace(link, rare=None if rare == NO_RARE_TERMS else rare)
 
 
-def _there(group: Group, is_same: bool, name: str) -> Outcome:
+def _there(group: Group, is_same: bool, name: str) -> Restored:
     """What is said of a row whose place is taken."""
     if is_same:
         return _outcome(group, Result.UNCHANGED, name=name)
     return _outcome(group, Result.SKIPPED, ("changed_here",), _CHANGED, name=name)
 
 
-def _skipped(group: Group, reason: str, note: str) -> Outcome:
+def _skipped(group: Group, reason: str, note: str) -> Restored:
     """What is said of a group that stays behind, by what its head says of itself."""
     told = {
         field: str(group.head[name])
@@ -604,13 +580,29 @@ def _skipped(group: Group, reason: str, note: str) -> Outcome:
     return _outcome(group, Result.SKIPPED, (reason,), note, **told)
 
 
+def _left_out(number: int, kind: str, reason: str, note: str) -> Restored:
+    """What is said of a line that stands behind a head, or of one that nobody can read."""
+    return Restored(
+        row=number,
+        type=kind,
+        code="",
+        host="",
+        url="",
+        shorturl="",
+        result=Result.SKIPPED,
+        reasons=(reason,),
+        note=note,
+    )
+
+
 def _outcome(
     group: Group,
     result: Result,
     reasons: tuple[str, ...] = (),
     note: str = "",
     **more: Any,
-) -> Outcome:
-    return Outcome(
-        row=group.number, type=group.type, result=result, reasons=reasons, note=note, **more
+) -> Restored:
+    shown = {"code": "", "host": "", "url": "", "shorturl": "", **more}
+    return Restored(
+        row=group.number, type=group.type, result=result, reasons=reasons, note=note, **shown
     )

@@ -16,11 +16,12 @@ from shortd.hosts import Hosts
 from shortd.hosts.destinations import Destination, parse_destination
 from shortd.hosts.patterns import read_pattern
 from shortd.ids import own_team_id
-from shortd.models.accounts import ANONYMOUS, Account, AccountType, PasswordHash
+from shortd.models.accounts import ANONYMOUS, Account, AccountType, HashScheme, PasswordHash
 from shortd.models.blocking import BlockedPattern
 from shortd.models.links import Link
 from shortd.models.teams import Domain, DomainStatus, Member, Role, Team
 from shortd.names import folded
+from shortd.security.bcrypt_hashes import read_bcrypt
 from shortd.store.schema import (
     ACCOUNTS,
     ACCOUNTS_BY_EMAIL,
@@ -39,7 +40,7 @@ TEXT_BYTES = 1 << 16
 """Of any text of a link."""
 _USERID = re.compile(r"[A-Za-z0-9]{32}", re.ASCII)
 _MOST = 2**63 - 1
-_MOST_KIB, _MOST_PASSES, _MOST_DIGESTS, _DIGEST_BYTES = 1 << 20, 64, 4, 128
+_LEAST_KIB, _MOST_KIB, _MOST_PASSES, _MOST_DIGESTS, _DIGEST_BYTES = 8, 1 << 20, 64, 4, 128
 """Of a password's hash: what is more would be work for whoever is to check one."""
 
 
@@ -77,15 +78,22 @@ def check_password(password: PasswordHash | None) -> None:
     """A hash that can be checked against without much work."""
     if password is None:
         return
-    digests = password.digests
-    if (
-        not 0 <= password.memory_kib <= _MOST_KIB
-        or not 0 <= password.passes <= _MOST_PASSES
-        or not 1 <= len(digests) <= _MOST_DIGESTS
-        or max(map(len, (password.salt, *digests))) > _DIGEST_BYTES
-        or not all(digests)
+    if password.scheme is HashScheme.BCRYPT:
+        try:
+            [digest] = password.digests
+            text = f"$2b${password.passes:02}${password.salt.decode()}{digest.decode()}"
+        except ValueError:
+            text = ""
+        if read_bcrypt(text) == password:
+            return
+    elif (
+        _LEAST_KIB <= password.memory_kib <= _MOST_KIB
+        and 1 <= password.passes <= _MOST_PASSES
+        and 1 <= len(password.digests) <= _MOST_DIGESTS
+        and all(8 <= len(one) <= _DIGEST_BYTES for one in (password.salt, *password.digests))
     ):
-        raise Refused("invalid_field", "password: this is no hash of one")
+        return
+    raise Refused("invalid_field", "password: this is no hash of one")
 
 
 def check_team(txn: Txn, team: Team, members: list[Member]) -> None:

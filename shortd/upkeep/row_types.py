@@ -17,6 +17,7 @@ from shortd.models.accounts import Account, ApiKey, Identity, Passkey, Preferenc
 from shortd.models.audit import AuditEntry
 from shortd.models.blocking import BlockedPattern, Report
 from shortd.models.files import Box, BoxItem, Bundle
+from shortd.models.importing import Imported
 from shortd.models.links import LinkTracker
 from shortd.models.teams import Campaign, Domain, Invitation, Member, Team, TeamTracker
 from shortd.store import schema
@@ -128,6 +129,7 @@ BLOCKED_PATTERN = RowType("blocked_pattern", schema.BLOCKED_PATTERNS, BlockedPat
 LINK_TRACKER = RowType(
     "link_tracker", schema.LINK_TRACKERS, LinkTracker, ("id",), renamed={"link_id": "link"}
 )
+IMPORTED = RowType("imported", schema.IMPORTED, Imported, ("link",), renamed={"link_id": "link"})
 BUNDLE = RowType("bundle", schema.BUNDLES, Bundle, ("filekey",))
 BOX = RowType("box", schema.BOXES, Box, ("box",), without=("files", "held"), opens=("public_key",))
 BOX_ITEM = RowType(
@@ -147,7 +149,7 @@ ALONE: Mapping[str, RowType[Any]] = {
     for row_type in (
         *(ACCOUNT, PREFERENCES, IDENTITY, PASSKEY, SECOND_FACTOR, API_KEY),
         *(TEAM, MEMBER, INVITATION, CAMPAIGN, TRACKER, DOMAIN, BLOCKED_PATTERN),
-        *(LINK_TRACKER, BUNDLE, BOX, BOX_ITEM, REPORT, OPERATION),
+        *(LINK_TRACKER, IMPORTED, BUNDLE, BOX, BOX_ITEM, REPORT, OPERATION),
     )
 }
 """Types by name, but for those of `link_rows`, which are told of several tables."""

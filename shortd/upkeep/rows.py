@@ -38,6 +38,7 @@ from shortd.upkeep.row_types import (
     CAMPAIGN,
     DOMAIN,
     IDENTITY,
+    IMPORTED,
     INVITATION,
     LINK_TRACKER,
     MEMBER,
@@ -92,6 +93,9 @@ def link_rows(txn: Txn, hosts: Hosts, link: Link) -> Iterator[Row]:
     yield link_row(link, hosts.numbered(link.host))
     for _, tracker in LINK_TRACKERS_BY_LINK.rows(txn, (link.id,)):
         yield LINK_TRACKER.told((tracker.id,), tracker)
+    imported = IMPORTED.table.get(txn, (link.id,))
+    if imported is not None:
+        yield IMPORTED.told((link.id,), imported)
     if link.filekey:
         yield from file_rows(txn, link.filekey)
     box = BOXES.get(txn, (link.box,)) if link.box else None

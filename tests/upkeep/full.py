@@ -78,6 +78,4 @@ def fill(app: RunningApp) -> None:
 def empty_tables(app: RunningApp) -> set[str]:
     """Tables that leave, and have nothing in them."""
     with app.services.store.read() as txn:
-        return {
-            table.name for table in TABLES if table.name in TOLD and not table.count(txn)
-        }
+        return {table.name for table in TABLES if table.name in TOLD and not table.count(txn)}

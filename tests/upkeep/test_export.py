@@ -6,17 +6,15 @@ import csv
 import hashlib
 import json
 import re
-import shutil
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner, Result
 
 from shortd.commands.cli import main
+from shortd.links.sheets import COLUMNS
 from shortd.store.check import faults
 from shortd.store.looking import looked_at
 from shortd.store.schema import TABLES
@@ -193,9 +191,7 @@ class TestExport:
         links = {row["short_url"]: row for row in rows_of(exported.folder) if row["type"] == "link"}
         assert {row["short_url"] for row in table} == links.keys()
         assert said["counts"] == {"link": len(links)}
-        assert list(table[0]) == (
-            "short_url,code,host,url,title,tags,created,clicks,ends,max_clicks,enabled,owner"
-        ).split(",")
+        assert tuple(table[0]) == COLUMNS
         busy = next(row for row in table if row["short_url"] == "https://s.example/y5rTCm")
         assert busy["clicks"] == "132" and busy["owner"] == "Ann"
         assert [path.name for path in tmp_path.iterdir()] == ["links.csv"]
