@@ -355,7 +355,8 @@ def _say(summary: Summary, *, as_json: bool) -> None:
     verb = "made" if summary.applied else "would be made"
     click.echo(
         f"{made} {summary.what} {verb}, {notes} of them with notes;"
-        f" {results[Result.UNCHANGED]} unchanged, {summary.skipped} skipped. They have {summary.clicks} clicks."
+        f" {results[Result.UNCHANGED]} unchanged, {summary.skipped} skipped."
+        f" They have {summary.clicks} clicks."
     )
     for reason, links in summary.reasons.items():
         click.echo(f"  {reason}: {links}")

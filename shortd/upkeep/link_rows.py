@@ -34,6 +34,7 @@ _FILE = Shape(File, without=("withheld",))
 _COUNTS = Shape(Counts, without=("visits", "day", "day_stats", "newest", "sightings"))
 _DAY = Shape(DayStats, without=("dimensions", "profiles"))
 _VISIT = Shape(Visit)
+_FILEKEY = re.compile(r"[A-Za-z0-9]{1,64}", re.ASCII)
 _BLOB = re.compile(r"[0-9a-f]{32}")
 _EPOCH = date(1970, 1, 1)
 
@@ -102,8 +103,8 @@ class _Part(msgspec.Struct, forbid_unknown_fields=True):
 def read_file(given: Row) -> tuple[str, File, dict[int, FilePart]]:
     """A file's key, its row, and its parts by number. BadRow."""
     filekey = given.pop("filekey", None)
-    if not isinstance(filekey, str) or not filekey.isalnum():
-        raise BadRow("filekey is missing")
+    if not isinstance(filekey, str) or not _FILEKEY.fullmatch(filekey):
+        raise BadRow("filekey is none")
     try:
         told = msgspec.convert(given.pop("parts", None), list[_Part])
     except msgspec.ValidationError as fault:
