@@ -306,6 +306,7 @@ class Restoring:
         self, txn: WriteTxn, group: Group, field: tuple[str], owner: str
     ) -> Iterator[Restored]:
         """Puts what stands behind a head that was made."""
+        factors = {key for _, kind, key, _ in group.rows if kind == "second_factor"}
         for number, kind, key, row in group.rows:
             row_type = ALONE[kind]
             named = getattr(row, field[0], None) or key[0]
@@ -314,6 +315,8 @@ class Restoring:
                 flaw = "it is of another account or team"
             elif kind == "member" and schema.ACCOUNTS.get(txn, (row.userid,)) is None:
                 flaw = "who it is of has no account here"
+            elif kind == "passkey" and (owner,) not in factors:
+                flaw = "what passkeys know the account by did not come along"
             elif _is_taken(txn, kind, key, row):
                 flaw = "it is here already, and somebody else's"
             if flaw:

@@ -29,6 +29,7 @@ ARGUMENTS = {
     "FORMAT": "lines",
     "FILE": os.devnull,
     "[DEST]": "backups",
+    "FILE.tar": "ann.tar",
     "PATTERN": "example.org",
     "BACKUP": "backups/latest",
 }
@@ -51,6 +52,7 @@ def typed(words: tuple[str, ...]) -> list[str]:
     more = {
         ("import",): ["--owner", "ann"],
         ("user", "remove"): ["--yes"],
+        ("user", "delete"): ["--yes"],
         ("user", "set"): ["--verified"],
         ("user", "link"): ["--proxy", "ann"],
     }.get(words, [])

@@ -11,10 +11,12 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from shortd.commands.cli import main
 from shortd.store.schema import TABLES
 from shortd.testing import FakeClock, RunningApp, open_app
 from shortd.upkeep.row_types import TOLD
@@ -79,3 +81,24 @@ def empty_tables(app: RunningApp) -> set[str]:
     """Tables that leave, and have nothing in them."""
     with app.services.store.read() as txn:
         return {table.name for table in TABLES if table.name in TOLD and not table.count(txn)}
+
+
+class Exported(NamedTuple):
+    """A server that is stopped, and what it has exported."""
+
+    known: dict[str, Any]
+    data: Path
+    folder: Path
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return dict(self.known["environ"])
+
+    def run(self, *command: str | Path, data: Path | None = None) -> Result:
+        words = [*map(str, command), "--data", str(data or self.data)]
+        return CliRunner().invoke(main, words, env=self.environ, catch_exceptions=False)
+
+    def did(self, *command: str | Path, data: Path | None = None) -> str:
+        result = self.run(*command, data=data)
+        assert result.exit_code == 0, result.output
+        return result.stdout

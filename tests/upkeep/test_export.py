@@ -10,12 +10,10 @@ import shutil
 from collections import Counter
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from shortd.commands.cli import main
 from shortd.links.sheets import COLUMNS
 from shortd.store.check import faults
 from shortd.store.looking import looked_at
@@ -23,46 +21,11 @@ from shortd.store.schema import API_KEYS, TABLES
 from shortd.upkeep import link_rows
 from shortd.upkeep.row_types import ALONE, STAYS, TOLD
 from tests.upkeep import full
+from tests.upkeep.full import Exported
 from tests.web.surfer import Surfer
 
 DOCS = Path(__file__).parents[2] / "docs/moving-out.md"
 Row = dict[str, Any]
-
-
-class Exported(NamedTuple):
-    """A server that is stopped, and what it has exported."""
-
-    known: dict[str, Any]
-    data: Path
-    folder: Path
-
-    @property
-    def environ(self) -> dict[str, str]:
-        return dict(self.known["environ"])
-
-    def run(self, *command: str | Path, data: Path | None = None) -> Result:
-        words = [*map(str, command), "--data", str(data or self.data)]
-        return CliRunner().invoke(main, words, env=self.environ, catch_exceptions=False)
-
-    def did(self, *command: str | Path, data: Path | None = None) -> str:
-        result = self.run(*command, data=data)
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """Nobody may change it."""
-    place = tmp_path_factory.mktemp("full")
-    known = full.unpacked(place / "data")
-    with full.opened(place / "data", known) as app:
-        full.fill(app)
-        assert full.empty_tables(app) == {"imported"}
-    one = Exported(known, place / "data", place / "export")
-    (place / "links.csv").write_text("code,url\nFromCsv1,https://csv.example/\n")
-    one.did("import", "csv", place / "links.csv", "--account", "zoe", "--apply")
-    assert "link" in one.did("export", one.folder)
-    return one
 
 
 @pytest.fixture
@@ -274,18 +237,18 @@ class TestImport:
     def test_nothing_that_is_there_is_replaced(self, exported: Exported, empty: Path) -> None:
         with full.opened(empty, exported.known) as app:
             other = Surfer(app, full.OWN)
-            other.sign_up("zoe", email="other@nowhere.example")
-            other.call("url", url="https://mine.example/", code="OwnCode1")
+            other.sign_up("ann", email="other@nowhere.example")
+            other.call("url", url="https://mine.example/", code="Z8ujRG")
         result = exported.run("import", "shortd", exported.folder, "--apply", "--json", data=empty)
         assert result.exit_code == 3
         reasons = json.loads(result.stdout)["reasons"]
         assert reasons["code_taken"] == 1
         assert reasons["username_taken"] == 1
-        # Her links have nobody here to belong to.
+        # Ann's links have nobody here to belong to.
         assert reasons["account_missing"] > 1
         check(empty)
         with full.opened(empty, exported.known) as app:
-            location = app.get("https://s.example/OwnCode1").headers["location"]
+            location = app.get("https://s.example/Z8ujRG").headers["location"]
             assert location == "https://mine.example/"
 
     def test_a_key_that_was_deleted_stays_deleted(self, exported: Exported, empty: Path) -> None:
