@@ -1,5 +1,5 @@
-"""Finds objects in JSON of any size, wherever they stand in it: in one array, in an array of pages, in
-pages one behind the other, or one a line.
+"""Finds objects in JSON of any size, wherever they stand in it: in one array, in an array of pages,
+in pages one behind the other, or one a line.
 
 Raw control characters are taken as spaces: some APIs send titles with them. What is nested deeper
 or held longer than any answer of a peer is refused.

@@ -2,8 +2,8 @@
 
 The libraries that know SQL want a whole dump, or a whole statement, as one text in memory, make a
 list of all its tokens, and take ten times as long (sqlglot, sqlparse); a dump need not even be one
-encoding as a whole. A dump needs little of SQL: strings, comments, where a statement ends, and three statements. That is
-all that is read here; every other statement is passed over up to its end.
+encoding as a whole. It needs little of SQL: strings, comments, where a statement ends, and three
+statements. That is all that is read here; every other statement is passed over up to its end.
 
 Bytes come in pieces; a row, a table's definition and a name have a size that they cannot exceed.
 What is no value here (a function, a torn row) is told as a `BadRow`, and reading goes on behind it.

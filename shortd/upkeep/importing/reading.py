@@ -10,7 +10,7 @@ import msgspec
 from shortd import errors
 from shortd.hosts import Hosts, ShortHost
 from shortd.hosts.destinations import parse_destination
-from shortd.links.addresses import CODE_PATTERN
+from shortd.links.codes import Codes
 from shortd.links.links import NewLink
 from shortd.links.plugin_data import Check
 from shortd.links.sheets import Result
@@ -57,8 +57,9 @@ class Readable(msgspec.Struct, frozen=True, gc=False):
 class LinkReader:
     """Reads offered links for an account. `domains` are hosts by those of the source."""
 
-    def __init__(self, hosts: Hosts, terms: LinkTerms, check: Check) -> None:
+    def __init__(self, hosts: Hosts, codes: Codes, terms: LinkTerms, check: Check) -> None:
         self._hosts = hosts
+        self._codes = codes
         self._terms = terms
         self._check = check
 
@@ -74,8 +75,7 @@ class LinkReader:
                 raise errors.UNKNOWN_HOST(
                     f"There is no host {link.host} here; --map-domain names one for it."
                 )
-            if link.code is not None and not CODE_PATTERN.fullmatch(link.code):
-                raise errors.INVALID_CODE("This cannot be a code.")
+            code = None if link.code is None else self._codes.check(link.code, host, wide=True)
             destination = parse_destination(link.url, self._hosts.names)
         except errors.ShortdError as refusal:
             shown = link.host or "" if host is None else host.name
@@ -83,7 +83,7 @@ class LinkReader:
         notes = list(link.notes)
         enabled, password = _password(link, notes)
         terms = self._kept(_terms(link, notes, enabled=enabled), notes)
-        new = NewLink(destination, host, link.code, terms, password, replaces=False)
+        new = NewLink(destination, host, code, terms, password, replaces=False)
         plugins = self._plugins(account, new, link, notes)
         if _has_more_rules(link.rules, plugins):
             notes.append(Note(Reason.RULES, f"{len(link.rules)} rules have no place here"))
@@ -128,14 +128,22 @@ def refused(link: SourceLink, host: str, refusal: errors.ShortdError) -> Said:
     )
 
 
-def said(readable: Readable, result: Result, code: str, short_url: str, link_id: int = 0) -> Said:
+def said(
+    readable: Readable,
+    result: Result,
+    code: str,
+    short_url: str,
+    link_id: int = 0,
+    place: str = "",
+) -> Said:
     """What is said of one that is or can be made."""
     notes = readable.notes
     reasons = tuple(dict.fromkeys(note.reason.value for note in notes))
     words = "; ".join(dict.fromkeys(note.text or note.reason.value for note in notes))
     if notes and result is Result.MADE:
         result = Result.MADE_WITH_NOTES
-    return Said(result, code, readable.new.host.name, short_url, reasons, words, link_id)
+    host = readable.new.host.name
+    return Said(result, code, host, short_url, reasons, words, place, link_id)
 
 
 def _password(link: SourceLink, notes: list[Note]) -> tuple[bool, PasswordHash | None]:

@@ -103,7 +103,7 @@ class Run:
         self._told = told
         self._apply = apply
         self._waiting: list[tuple[LinkOffer | Problem, Said | None]] = []
-        self._addresses: set[tuple[str, str]] = set()
+        self._addresses: set[str] = set()
         self._bytes = 0
         self._reasons: Counter[str] = Counter()
         self._summary = Summary(apply, dict.fromkeys(Result, 0), {})
@@ -138,13 +138,12 @@ class Run:
         if link.code is None:
             mark = self._ledger.mark_of(link.url, link.created)
         else:
-            address = (self._host(link.host), link.code)
+            address = self._named(link)
             if address in self._addresses:
                 # Only what became of the other one says whether it is taken.
                 await self._flush()
-            if self._ledger.is_taken(*address):
-                words = "another link of the source has this address"
-                self._skip(link, Reason.CODE_TAKEN, words)
+            if self._ledger.is_taken(address):
+                self._waiting.append((LinkOffer("", link), _taken(link)))
                 return
             self._addresses.add(address)
         offer = LinkOffer(mark or "", link)
@@ -174,10 +173,13 @@ class Run:
                 self._tell(_row_of_problem(one))
                 continue
             link, said = one.link, said or next(answers)
-            self._tell(_row(link, said))
             is_here = said.result is not Result.SKIPPED
+            if is_here and said.place and self._ledger.is_taken(f"\n{said.place}"):
+                said, is_here = _taken(link), False
+            self._tell(_row(link, said))
             if is_here and link.code is not None:
-                self._ledger.take(self._host(link.host), link.code)
+                self._ledger.take(self._named(link))
+                self._ledger.take(f"\n{said.place}")
             self._ledger.add(link.key, said.id if is_here else -1)
             if is_here:
                 self._summary.clicks += link.clicks
@@ -204,9 +206,11 @@ class Run:
             await self._target.clicks(offers)
         self._told(self._source.progress)
 
-    def _host(self, name: str | None) -> str:
-        """The host here that one of the source means, as far as that can be told from its name."""
-        return self._domains.get(name or "", name or "") or self._target.default_host
+    def _named(self, link: SourceLink) -> str:
+        """An address as the source has it, on the host that takes it here."""
+        name = link.host or ""
+        host = self._domains.get(name, name) or self._target.default_host
+        return f"{host}\n{link.code}"
 
     def _tell(self, row: ReportRow) -> None:
         self._summary.results[row.result] += 1
@@ -286,6 +290,12 @@ def _bounded(click: SourceClick) -> SourceClick:
 
 def _is_text(text: str) -> bool:
     return text.isascii() or text.isprintable()
+
+
+def _taken(link: SourceLink) -> Said:
+    words = "another link of the source has this address"
+    reasons = (Reason.CODE_TAKEN.value,)
+    return Said(Result.SKIPPED, link.code or "", link.host or "", reasons=reasons, note=words)
 
 
 def _row(link: SourceLink, said: Said) -> ReportRow:
