@@ -131,7 +131,7 @@ class Imports:
             if isinstance(readable, Said) or link.password is None:
                 return readable
             if len(link.password) > PASSWORD_CHARACTERS:
-                note = Note(Reason.PASSWORD_UNUSABLE, "its password is too long: it is off")
+                note = Note(Reason.PASSWORD_UNUSABLE, "it is too long")
                 new = structs.replace(
                     readable.new, terms=structs.replace(readable.new.terms, enabled=False)
                 )

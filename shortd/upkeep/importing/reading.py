@@ -18,9 +18,10 @@ from shortd.links.terms import NOTE_CHARACTERS, LinkTerms
 from shortd.models.accounts import Account, PasswordHash
 from shortd.models.common import NEVER
 from shortd.models.links import Link, Terms
-from shortd.moving import Note, Reason, Rule, SourceLink
+from shortd.moving import Note, Reason, SourceLink
 from shortd.security.bcrypt_hashes import read_bcrypt
 from shortd.upkeep.importing.offers import LinkOffer, Said
+from shortd.upkeep.importing.words import in_words
 
 TAGS = 50
 TAG_CHARACTERS = 64
@@ -85,8 +86,6 @@ class LinkReader:
         terms = self._kept(_terms(link, notes, enabled=enabled), notes)
         new = NewLink(destination, host, code, terms, password, replaces=False)
         plugins = self._plugins(account, new, link, notes)
-        if _has_more_rules(link.rules, plugins):
-            notes.append(Note(Reason.RULES, f"{len(link.rules)} rules have no place here"))
         if plugins:
             new = msgspec.structs.replace(new, plugins=plugins)
         return Readable(offer, new, tuple(notes))
@@ -105,7 +104,7 @@ class LinkReader:
                 if name not in _MAY_BE_LEFT_OUT:
                     raise
                 reason, instead = _MAY_BE_LEFT_OUT[name]
-                notes.append(Note(reason, f"{name} was left out: {refusal.message}"))
+                notes.append(Note(reason, f"{name}: {refusal.message}"))
                 terms = _with(terms, name, instead)
 
     def _plugins(
@@ -139,7 +138,7 @@ def said(
     """What is said of one that is or can be made."""
     notes = readable.notes
     reasons = tuple(dict.fromkeys(note.reason.value for note in notes))
-    words = "; ".join(dict.fromkeys(note.text or note.reason.value for note in notes))
+    words = "; ".join(dict.fromkeys(in_words(note.reason, note.text) for note in notes))
     if notes and result is Result.MADE:
         result = Result.MADE_WITH_NOTES
     host = readable.new.host.name
@@ -152,9 +151,7 @@ def _password(link: SourceLink, notes: list[Note]) -> tuple[bool, PasswordHash |
         return link.terms.enabled, None
     kept = read_bcrypt(link.password_hash)
     if kept is None:
-        notes.append(
-            Note(Reason.PASSWORD_UNUSABLE, "its password's hash cannot be checked here: it is off")
-        )
+        notes.append(Note(Reason.PASSWORD_UNUSABLE))
         return False, None
     return link.terms.enabled, kept
 
@@ -166,7 +163,7 @@ def _terms(link: SourceLink, notes: list[Note], *, enabled: bool) -> Terms:
         note = f"{note}\n{folder}" if note else folder
     if len(note) > NOTE_CHARACTERS:
         note = note[:NOTE_CHARACTERS]
-        notes.append(Note(Reason.NOTE_CHANGED, "its note was cut"))
+        notes.append(Note(Reason.NOTE_CHANGED))
     return msgspec.structs.replace(
         link.terms, enabled=enabled, note=note, tags=_tags(link.tags, notes)
     )
@@ -181,7 +178,7 @@ def _tags(names: tuple[str, ...], notes: list[Note]) -> str:
             kept.append(tag)
     kept = kept[:TAGS]
     if tuple(kept) != names:
-        notes.append(Note(Reason.TAGS_CHANGED, f"its tags were {_quoted(names)}"))
+        notes.append(Note(Reason.TAGS_CHANGED, f"they were {_quoted(names)}"))
     return ",".join(kept)
 
 
@@ -194,12 +191,3 @@ def _with(terms: Terms, name: str, value: Any) -> Terms:
     if name.startswith("utm_"):
         return msgspec.structs.replace(terms, utm=None)
     return msgspec.structs.replace(terms, **{name: value})
-
-
-def _has_more_rules(rules: tuple[Rule, ...], plugins: Mapping[str, bytes]) -> bool:
-    """Whether there is a rule that the plugin `mobile` does not follow for the link."""
-
-    def is_of_device(rule: Rule) -> bool:
-        return len(rule.conditions) == 1 and rule.conditions[0].type == "device"
-
-    return not ("mobile" in plugins and all(map(is_of_device, rules))) and bool(rules)

@@ -25,6 +25,7 @@ from shortd.moving import (
 from shortd.moving.source import Source
 from shortd.upkeep.importing.ledger import Ledger
 from shortd.upkeep.importing.offers import BATCH, BATCH_BYTES, ClickOffer, LinkOffer, Said
+from shortd.upkeep.importing.words import in_words
 
 ROW_BYTES = 1 << 20
 """Bytes of a link as JSON, at most."""
@@ -159,7 +160,7 @@ class Run:
         self._waiting.append((offer, None))
 
     def _skip(self, link: SourceLink, reason: Reason, words: str) -> None:
-        said = Said(Result.SKIPPED, link.code or "", link.host or "", "", (reason.value,), words)
+        said = _skipped(link, reason, words)
         self._waiting.append((LinkOffer("", link), said))
 
     async def _flush(self) -> None:
@@ -293,9 +294,13 @@ def _is_text(text: str) -> bool:
 
 
 def _taken(link: SourceLink) -> Said:
-    words = "another link of the source has this address"
-    reasons = (Reason.CODE_TAKEN.value,)
-    return Said(Result.SKIPPED, link.code or "", link.host or "", reasons=reasons, note=words)
+    return _skipped(link, Reason.CODE_TAKEN, "it is of the same source")
+
+
+def _skipped(link: SourceLink, reason: Reason, text: str) -> Said:
+    code, host = link.code or "", link.host or ""
+    words = in_words(reason, text)
+    return Said(Result.SKIPPED, code, host, reasons=(reason.value,), note=words)
 
 
 def _row(link: SourceLink, said: Said) -> ReportRow:
@@ -320,7 +325,7 @@ def _row_of_problem(problem: Problem) -> ReportRow:
         "",
         Result.SKIPPED,
         (problem.reason.value,),
-        problem.text or problem.reason.value,
+        in_words(problem.reason, problem.text),
     )
 
 
