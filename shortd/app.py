@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Coroutine
 from copy import copy
 from functools import cache
@@ -12,8 +11,9 @@ import structlog
 from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import State
 from litestar.enums import ScopeType
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.types import HTTPScope, Receive, Scope, Send
+from litestar.utils import normalize_path
 
 from shortd import errors
 from shortd.api.sqwish import routes as sqwish
@@ -21,7 +21,7 @@ from shortd.api.v1 import routes as v1
 from shortd.api.v2 import routes as v2
 from shortd.api.v2.reference import HANDLERS as REFERENCE_HANDLERS
 from shortd.api.v2.registry import CALLS
-from shortd.links.addresses import LINK_PATH, read_path
+from shortd.links.addresses import LINK_PATH, Named, named_by, read_path, unescaped_path
 from shortd.services import Services
 from shortd.web import calls, session
 from shortd.web.account.download import HANDLERS as MY_DATA_HANDLERS
@@ -35,7 +35,7 @@ from shortd.web.account.signing_in import HANDLERS as SIGNING_IN_HANDLERS
 from shortd.web.account.ways import HANDLERS as WAYS_HANDLERS
 from shortd.web.admin import HANDLERS as ADMIN_HANDLERS
 from shortd.web.admin.operators import as_seen
-from shortd.web.answers import error_answer, paced
+from shortd.web.answers import Answer, error_answer, paced
 from shortd.web.bodies import IncomingBody
 from shortd.web.boxes.pages import HANDLERS as BOXES_HANDLERS
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
@@ -67,7 +67,7 @@ _BY_STATUS = {
     413: errors.BODY_TOO_LARGE,
 }
 
-_OWN = ("/-/", v1.PREFIX, v2.PREFIX)
+_OWN = ("/-/", "/.well-known/", v1.PREFIX, v2.PREFIX)
 """Addresses below these are the server's own, whatever they look like."""
 
 _WITHOUT_BODY = frozenset({"GET", "HEAD"})
@@ -94,6 +94,7 @@ class App:
         routers = [*plugin_routes(services.plugin_runtime.plugins, _render_exception)]
         # A copy has the same routes, and a state of its own.
         self._litestar = _routed(*routers) if routers else copy(_routed_without_plugins())
+        services.links.codes.is_own = self.is_own
         self._litestar.state = State(
             {
                 "services": services,
@@ -145,32 +146,66 @@ class App:
     def _serve(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         if scope["type"] == ScopeType.HTTP:
             send = paced(self._services.limits.answers, send)
-            if path := LINK_PATH.fullmatch(scope["path"]):
-                return self._link(scope, path, send)
+            path = LINK_PATH.fullmatch(scope["path"])
+            # What ends like an image or a preview may be a code as well.
+            if path is not None and path.end("code") == path.end():
+                return self._link(scope, Named(path["code"]), send)
             if call := v2.call_of(scope):
                 return v2.serve(self._services, call, scope, receive, send)
-            if not scope["path"].startswith(_OWN) and (path := _read(scope)):
-                return self._link(scope, path, send)
+            if path is not None or not self.is_own(scope["path"]):
+                return self._perhaps_link(scope, receive, send)
         return self._litestar(scope, receive, send)
 
-    async def _link(self, scope: HTTPScope, path: re.Match[str], send: Send) -> None:
+    def is_own(self, path: str) -> bool:
+        """Whether the server itself answers at a path, so that no link can be there."""
+        routed = normalize_path(path)
+        if path.startswith(_OWN) or routed.startswith(_OWN):
+            return True
         try:
-            if path["image"]:
-                answer = await self._follow.image(scope, path)
-            else:
-                answer = self._follow.answer(scope, path)
-        except errors.ShortdError as refusal:
-            reader = self._pages.reader(self._services.visits.heads.of(scope["headers"]))
-            answer = link_refusal(self._pages, refusal, reader)
+            self._litestar.asgi_router.handle_routing(path=routed, method="GET")
+        except NotFoundException:
+            return False
+        except HTTPException:
+            # For other methods.
+            return True
+        return True
+
+    async def _perhaps_link(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        """Answers at an address that is none of the server's own, nor a plain code."""
+        raw_path = scope.get("raw_path") or b""
+        text = unescaped_path(scope["path"], raw_path)
+        try:
+            named = None if text is None else self._follow.named(scope, text)
+            if named is None and (path := read_path(scope["path"], raw_path)):
+                named = named_by(path)
+            if named is None:
+                self._follow.missed(scope)
         except Exception as fault:
-            log.error("request_failed", path=scope["path"], exc_info=fault)
-            answer = link_refusal(self._pages, errors.INTERNAL(), None)
+            await self._refusal(scope, fault).send(send)
+        else:
+            if named is None:
+                await self._litestar(scope, receive, send)
+            else:
+                await self._link(scope, named, send)
+
+    async def _link(self, scope: HTTPScope, named: Named, send: Send) -> None:
+        try:
+            if named.image:
+                answer = await self._follow.image(scope, named)
+            else:
+                answer = self._follow.answer(scope, named)
+        except Exception as fault:
+            answer = self._refusal(scope, fault)
         await self._services.clicks.clicks.flushed()
         await answer.send(send)
 
-
-def _read(scope: HTTPScope) -> re.Match[str] | None:
-    return read_path(scope["path"], scope.get("raw_path") or b"")
+    def _refusal(self, scope: HTTPScope, fault: Exception) -> Answer:
+        """What a visit is told that came to nothing."""
+        if isinstance(fault, errors.ShortdError):
+            reader = self._pages.reader(self._services.visits.heads.of(scope["headers"]))
+            return link_refusal(self._pages, fault, reader)
+        log.error("request_failed", path=scope["path"], exc_info=fault)
+        return link_refusal(self._pages, errors.INTERNAL(), None)
 
 
 def _routed(*routers: Router) -> Litestar:

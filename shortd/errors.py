@@ -172,6 +172,7 @@ DESTINATION_BLOCKED = ErrorKind(
     "destination_blocked", 403, "This server makes no links that lead there."
 )
 INVALID_CODE = ErrorKind("invalid_code", 400, "This code cannot be used.")
+CODE_RESERVED = ErrorKind("code_reserved", 400, "The server itself answers at this address.")
 UNKNOWN_HOST = ErrorKind("unknown_host", 400, "This is not one of the hosts of this server.")
 CODE_TAKEN = ErrorKind("code_taken", 409, "This code is in use.")
 ENTRY_NOT_FOUND = ErrorKind("entry_not_found", 404, "You have no entry at this address.")

@@ -50,7 +50,7 @@ UrlText = Annotated[
 ]
 ShortUrl = Annotated[
     str,
-    Meta(min_length=1, max_length=512, description="A short URL, with or without its scheme."),
+    Meta(min_length=1, max_length=2048, description="A short URL, with or without its scheme."),
 ]
 HostName = Annotated[
     str, Meta(min_length=1, max_length=512, description="One of this server's short hosts.")
@@ -58,8 +58,12 @@ HostName = Annotated[
 CodeV2 = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Za-z0-9]{6,16}$(?!\n)",
-        description="6 to 16 of A-Z, a-z, 0-9; case matters.",
+        min_length=1,
+        max_length=1200,
+        description=(
+            "6 to 16 of A-Z, a-z, 0-9; case matters. Where the host allows wide codes, up to 400"
+            " bytes of UTF-8 without control characters."
+        ),
     ),
 ]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_FORMULA = re.compile(r"[=+\-@\t\r]")
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+"""A formula, or one that is marked already."""
 
 
 def harmless(cell: str) -> str:

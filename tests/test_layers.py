@@ -30,8 +30,8 @@ FLOORS = (
     "issuers mail moving plugin",
     "files security hosts limits visitors",
     "store settings journal",
-    "errors fields field_errors file_names languages models ids names mail_addresses spreadsheets"
-    " blocks clock syncing zips",
+    "errors fields field_errors file_names languages models ids link_codes names mail_addresses"
+    " spreadsheets blocks clock syncing zips",
 )
 """From the top down: a room imports from floors below its own, never from its neighbours."""
 ALONE = {"client", "__main__"}

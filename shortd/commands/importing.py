@@ -222,10 +222,12 @@ async def _here(
     from shortd.control import commands
     from shortd.control.importing import BEGIN
     from shortd.control.named import account_called
+    from shortd.control.own_addresses import know_own_addresses
     from shortd.services import open_services
     from shortd.upkeep.importing.targets import Here
 
     services = await open_services(place.settings, serving=False)
+    know_own_addresses(services)
     try:
         await commands.run(services, BEGIN, begin)
         account = account_called(services.store, wanted.account)

@@ -51,10 +51,12 @@ def act(settings: Settings, command: str, args: dict[str, Any]) -> Rows:
 
     async def run() -> Rows:
         from shortd.control import commands
+        from shortd.control.own_addresses import know_own_addresses
         from shortd.services import open_services
 
         act_as_owner(settings.data_dir)
         services = await open_services(settings, serving=False)
+        know_own_addresses(services)
         try:
             return await commands.run(services, command, args)
         finally:

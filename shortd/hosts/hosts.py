@@ -23,6 +23,7 @@ import structlog
 
 from shortd.hosts.authority import host_name
 from shortd.hosts.destinations import OwnHosts
+from shortd.link_codes import escaped
 from shortd.models.hosts import DEFAULTS, HostOptions
 from shortd.models.links import Link
 from shortd.models.teams import Domain, DomainStatus, Host
@@ -55,7 +56,7 @@ class ShortHost(msgspec.Struct, frozen=True):
     """Id of that domain."""
 
     def short_url(self, code: str) -> str:
-        return f"{self.base_url}/{code}"
+        return f"{self.base_url}/{escaped(code)}"
 
 
 class Hosts:

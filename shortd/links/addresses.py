@@ -1,5 +1,8 @@
 """Reading the address of a link: what of it is the code, and what only stands around it.
 
+Whether a text is a wide code, which may have all of that in it, the links decide that there are:
+`readings` tells what to look for, the likeliest first.
+
 People, mail programs and chats put full stops, brackets, quotes, spaces and what nobody can see
 around an address, as they are or escaped. None of that can be part of a code, so cutting it off
 makes no address mean two things. This module must never cut off a letter or a digit of any script,
@@ -10,8 +13,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from html import unescape
 from urllib.parse import unquote, unquote_to_bytes
+
+import msgspec
 
 CODE_PATTERN = re.compile(r"(?!-)[A-Za-z0-9_-]{1,64}", re.ASCII)
 """What a code can be at all; each API allows its own part of it."""
@@ -19,6 +25,8 @@ LINK_PATH = re.compile(
     rf"/(?P<code>{CODE_PATTERN.pattern})(?:(?P<preview>\+)|\.(?P<image>svg|png))?", re.ASCII
 )
 """A short link's path, its preview's or its image's: by shape alone."""
+
+IMAGES = ("svg", "png")
 
 LONGEST = 1024
 """Characters of an address, with all that stands around it."""
@@ -39,6 +47,63 @@ _BLANK = frozenset(
         ),
     )
 )
+
+
+class Named(msgspec.Struct, frozen=True, gc=False):
+    """What an address asks for."""
+
+    code: str
+    preview: bool = False
+    image: str = ""
+    """The format of one."""
+
+
+def named_by(path: re.Match[str]) -> Named:
+    """What a `LINK_PATH` asks for."""
+    return Named(path["code"], path["preview"] is not None, path["image"] or "")
+
+
+def readings(text: str) -> Iterator[Named]:
+    """What may be meant by a text behind the host's slash, unescaped: a code, or one with what asks
+    for its preview or its image, and each without a slash at the end, where some shorteners put
+    one.
+    """
+    for code in (text, text[:-1]) if text.endswith("/") else (text,):
+        yield Named(code)
+        if code.endswith("+"):
+            yield Named(code[:-1], preview=True)
+        start, dot, image = code.rpartition(".")
+        if dot and image in IMAGES:
+            yield Named(start, image=image)
+
+
+def unescaped_path(path: str, raw_path: bytes) -> str | None:
+    """What stands behind the slash of a request's path; None where it is no UTF-8. `path` is
+    `raw_path` unescaped once, with U+FFFD for what cannot be.
+    """
+    if "\ufffd" in path and raw_path:
+        try:
+            path = unquote_to_bytes(raw_path).decode()
+        except UnicodeDecodeError:
+            return None
+    return path.removeprefix("/")
+
+
+def codes_in(rest: str) -> Iterator[str]:
+    """Codes, wide ones among them, that may be meant by what stands behind a short URL's host."""
+    text = unescaped(rest)
+    # What is escaped belongs to the code sooner than what is not.
+    for one in (text, unescaped(_stripped(rest, at_start=False)), _stripped(text)):
+        yield from (named.code for named in readings(one) if not named.image)
+
+
+def unescaped(rest: str) -> str:
+    """What stands behind a short URL's host, without query and fragment, unescaped once."""
+    path = _BEHIND_PATH.split(rest, maxsplit=1)[0]
+    try:
+        return unquote(path, errors="strict")
+    except UnicodeDecodeError:
+        return path
 
 
 def read_path(path: str, raw_path: bytes) -> re.Match[str] | None:
@@ -92,10 +157,10 @@ def _read(text: str) -> re.Match[str] | None:
     return None if plain == text else _read(plain)
 
 
-def _stripped(text: str, *, at_end: bool = True) -> str:
-    """A text without what stands in front of it, and behind it, if `at_end`."""
+def _stripped(text: str, *, at_start: bool = True, at_end: bool = True) -> str:
+    """A text without what stands in front of it, if `at_start`, and behind it, if `at_end`."""
     start, stop = 0, len(text)
-    while start < stop and _stands_around(text[start]):
+    while at_start and start < stop and _stands_around(text[start]):
         start += 1
     while at_end and start < stop and _stands_around(text[stop - 1]):
         stop -= 1

@@ -6,21 +6,24 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from shortd.clock import SECOND
+from shortd.hosts import Hosts
 from shortd.links.addresses import CODE_PATTERN
+from shortd.links.finding import in_the_way
 from shortd.store import Store
-from shortd.store.schema import LINKS
 
 TRIED = 40
 """Endings that are looked up, at most."""
 
 
-def is_free(store: Store, host: int, ending: str) -> bool:
+def is_free(store: Store, hosts: Hosts, host: int, ending: str) -> bool:
     """Whether no link has it."""
     with store.read() as txn:
-        return LINKS.get(txn, (host, ending)) is None
+        return in_the_way(txn, hosts, host, ending) is None
 
 
-def free_like(store: Store, host: int, ending: str, now: int, *, count: int = 3) -> list[str]:
+def free_like(
+    store: Store, hosts: Hosts, host: int, ending: str, now: int, *, count: int = 3
+) -> list[str]:
     """Up to `count` endings that no link has, in the order in which people would think of them."""
     found: list[str] = []
     with store.read() as txn:
@@ -28,7 +31,7 @@ def free_like(store: Store, host: int, ending: str, now: int, *, count: int = 3)
             if len(found) == count or tried == TRIED:
                 break
             fits = CODE_PATTERN.fullmatch(other) and other not in found
-            if fits and LINKS.get(txn, (host, other)) is None:
+            if fits and in_the_way(txn, hosts, host, other) is None:
                 found.append(other)
     return found
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 from random import Random
 from typing import Any
 
@@ -25,10 +25,11 @@ from shortd.hosts import Hosts, ShortHost
 from shortd.hosts.destinations import Destination, refuse_blocked
 from shortd.ids import base62_encode, drawn_ids, random_text
 from shortd.links.access import check_barred, check_place, may_change, may_see, on_host
-from shortd.links.addresses import read_code, split_short_url
+from shortd.links.addresses import codes_in, is_bare_code, read_code, split_short_url
+from shortd.links.finding import find, in_the_way
 from shortd.links.open_reports import drop_reports
 from shortd.links.trackers import drop_link_trackers, sync_link_trackers
-from shortd.models.accounts import Account, PasswordHash
+from shortd.models.accounts import DELETED, Account, PasswordHash
 from shortd.models.links import NO_RARE_TERMS, Link, RareTerms, Terms, rare_terms
 from shortd.plugin_runtime.data import urls_in
 from shortd.store import Store
@@ -205,7 +206,7 @@ class Links:
             self.check_on(link, changed)
             new = (changed.host, changed.code)
             if new != (link.host, link.code):
-                if LINKS.get(txn, new) is not None:
+                if in_the_way(txn, self._hosts, *new, but=link.id) is not None:
                     raise errors.CODE_TAKEN(field="code")
                 LINKS.delete(txn, (link.host, link.code))
             LINKS.put(txn, new, changed)
@@ -250,9 +251,9 @@ class Links:
 
         def update(txn: WriteTxn) -> Link:
             link = self._own(txn, account, old, "shorturl_old")
-            if LINKS.get(txn, new) is not None:
-                raise errors.CODE_TAKEN(field="shorturl_new")
             host, code = new
+            if in_the_way(txn, self._hosts, host, code, but=link.id) is not None:
+                raise errors.CODE_TAKEN(field="shorturl_new")
             rare = on_host(txn, account.userid, link, self._hosts.numbered(host))
             LINKS.delete(txn, old)
             changed = msgspec.structs.replace(link, host=host, code=code, rare=rare)
@@ -283,12 +284,32 @@ class Links:
         )
 
     def address(self, shorturl: str) -> Address | None:
-        """Reads a short URL as people write it (see `addresses`), with or without scheme; None if
-        it cannot be one of ours.
+        """Reads a short URL as people write it (see `addresses`), with or without scheme: the
+        address of the link that it means, if there is one; None if it cannot be one of ours.
         """
         name, rest = split_short_url(shorturl)
-        host, code = self._hosts.named(name), read_code(rest)
-        return None if host is None or code is None else (host.number, code)
+        host = self._hosts.named(name)
+        return None if host is None else self._behind(host, rest)
+
+    def named(self, text: str, host: ShortHost) -> Address | None:
+        """The same for a short URL or for a code on a host, as it is or as addresses have it."""
+        with self._store.read() as txn:
+            link = find(txn, self._hosts, host.number, text)
+        if link is not None and link.owner != DELETED:
+            return link.host, link.code
+        address = None if is_bare_code(text) else self.address(text)
+        return self._behind(host, text) if address is None else address
+
+    def _behind(self, host: ShortHost, rest: str) -> Address | None:
+        """The address of the link that what stands behind a host means, or would mean."""
+        plain = read_code(rest)
+        codes = codes_in(rest) if plain is None else chain(codes_in(rest), [plain])
+        with self._store.read() as txn:
+            for code in codes:
+                link = find(txn, self._hosts, host.number, code)
+                if link is not None and link.owner != DELETED:
+                    return link.host, link.code
+        return None if plain is None else (host.number, plain)
 
     def _own(self, txn: Txn, account: Account, which: Which, field: str = "shorturl") -> Link:
         """A link that the account may change. ENTRY_NOT_FOUND; FORBIDDEN if it may only see it."""
@@ -314,15 +335,18 @@ class Links:
         host = new.host.number
         team = check_place(txn, owner, new.team, new.campaign, new.host)
         if new.code is not None:
-            old = LINKS.get(txn, (host, new.code))
+            old = in_the_way(txn, self._hosts, host, new.code)
             if old is not None:
                 is_own = old.owner == owner and (old.rare.team if old.rare else "") == team
-                if not is_own or not new.replaces:
+                if not is_own or old.code != new.code or not new.replaces:
                     raise errors.CODE_TAKEN(field="code")
                 delete_link(txn, old)
+        is_drawn = new.code is None and self._hosts.options_of(host).ignore_case
         # A drawn id may be taken, or the code: then others are drawn.
         for link_id, code in zip(self._ids, self._codes(new), strict=False):
             link = _row(new, owner, team, link_id, code or base62_encode(link_id), utime)
+            if is_drawn and in_the_way(txn, self._hosts, host, link.code) is not None:
+                continue
             if LINKS.insert(txn, (host, link.code), link):
                 return link
         raise AssertionError("ids are endless")
@@ -332,7 +356,7 @@ class Links:
     ) -> list[Link]:
         """`insert` for many links, each made a microsecond after the one before it."""
         utimes = range(first_utime, first_utime + len(new))
-        if all(link.code is None and not link.drawn_lengths for link in new):
+        if all(self._spells_id(link) for link in new):
             rows = [
                 _row(
                     link,
@@ -350,6 +374,11 @@ class Links:
         return [
             self.insert(txn, owner, link, utime) for utime, link in zip(utimes, new, strict=True)
         ]
+
+    def _spells_id(self, new: NewLink) -> bool:
+        """Whether nothing is to be looked for before the code that a link's id spells is taken."""
+        has_code = new.code is not None or new.drawn_lengths
+        return not has_code and not self._hosts.options_of(new.host.number).ignore_case
 
     def _codes(self, new: NewLink) -> Iterator[str]:
         """Codes to try, endless; empty where the id spells it."""

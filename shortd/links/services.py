@@ -11,6 +11,7 @@ from shortd.clicks import Clicks
 from shortd.hosts import Hosts
 from shortd.links.blocking import BlockedLinks
 from shortd.links.bulk import Bulk
+from shortd.links.codes import Codes
 from shortd.links.drawing import Drawing
 from shortd.links.links import Links
 from shortd.links.listing import Listing
@@ -35,6 +36,7 @@ class LinkServices:
     """Links, and what belongs to each."""
 
     links: Links
+    codes: Codes
     terms: LinkTerms
     passwords: LinkPasswords
     plugin_data: LinkPlugins
@@ -65,12 +67,14 @@ async def open_links(
     links = Links(store, hosts, random)
     signer = Signer(await secret(store, "link_passwords"))
     passwords = LinkPasswords(store, security.hasher, security.guessing, signer)
-    terms = LinkTerms(links, hosts, passwords)
+    codes = Codes(hosts)
+    terms = LinkTerms(links, codes, hosts, passwords)
     search = Search(store)
     listing = Listing(store, hosts, clicks, search)
     bulk = Bulk(store, links, hosts)
     return LinkServices(
         links=links,
+        codes=codes,
         terms=terms,
         passwords=passwords,
         plugin_data=LinkPlugins(links, check),
@@ -82,6 +86,6 @@ async def open_links(
         blocking=BlockedLinks(store),
         listing=listing,
         tagging=Tagging(accounts.preferences, listing, bulk),
-        sheets=Sheets(store, hosts, links, terms, clicks),
+        sheets=Sheets(store, hosts, links, codes, terms, clicks),
         reports=Reports(store, settings, hashes, accounts.operators, random),
     )

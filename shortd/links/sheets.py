@@ -23,8 +23,11 @@ from shortd.clicks import Clicks
 from shortd.clock import SECOND, moment
 from shortd.hosts import Hosts, ShortHost
 from shortd.hosts.destinations import parse_destination
+from shortd.link_codes import folded
 from shortd.links.access import check_place
-from shortd.links.addresses import CODE_PATTERN, read_code, split_short_url
+from shortd.links.addresses import read_code, split_short_url, unescaped
+from shortd.links.codes import Codes
+from shortd.links.finding import in_the_way
 from shortd.links.links import Links, NewLink
 from shortd.links.queries import tag_names
 from shortd.links.terms import LinkTerms
@@ -33,7 +36,7 @@ from shortd.models.common import NEVER
 from shortd.models.links import NO_RARE_TERMS, Link, Terms
 from shortd.spreadsheets import harmless, unmarked
 from shortd.store import Store
-from shortd.store.schema import ACCOUNTS, LINKS
+from shortd.store.schema import ACCOUNTS
 from shortd.store.txn import Txn, WriteTxn
 
 COLUMNS = (
@@ -126,11 +129,18 @@ class Sheets:
     """Reads and writes tables of links. Times are Unix µs."""
 
     def __init__(
-        self, store: Store, hosts: Hosts, links: Links, terms: LinkTerms, clicks: Clicks
+        self,
+        store: Store,
+        hosts: Hosts,
+        links: Links,
+        codes: Codes,
+        terms: LinkTerms,
+        clicks: Clicks,
     ) -> None:
         self._store = store
         self._hosts = hosts
         self._links = links
+        self._codes = codes
         self._terms = terms
         self._clicks = clicks
 
@@ -201,8 +211,8 @@ class Sheets:
         try:
             if host is None:
                 raise errors.UNKNOWN_HOST(field="host")
-            if code and not CODE_PATTERN.fullmatch(code):
-                raise errors.INVALID_CODE(field="code")
+            if code:
+                code = self._codes.check(code, host)
             destination = parse_destination(_with_scheme(cells.get("url", "")), self._hosts.names)
             terms = self._terms.check(_terms(cells))
             utime = min(time_of(cells.get("created", ""), "created") or 0, now)
@@ -215,11 +225,16 @@ class Sheets:
     def _address(self, cells: Mapping[str, str]) -> tuple[ShortHost | None, str]:
         """The host that a row means and the code it wants, empty for one to be drawn."""
         name, code = cells.get("host", ""), cells.get("code", "")
-        short_url = cells.get("short_url", "")
+        short_url, is_escaped = cells.get("short_url", ""), False
         if short_url and not (name and code):
             of_url, rest = split_short_url(short_url)
-            name, code = name or of_url, code or read_code(rest) or rest
-        return (self._hosts.named(name) if name else self._hosts.default), code
+            name, is_escaped = name or of_url, not code
+            code = code or rest
+        host = self._hosts.named(name) if name else self._hosts.default
+        if is_escaped:
+            is_wide = host is not None and self._codes.allows(host)
+            code = unescaped(code) if is_wide else read_code(code) or code
+        return host, code
 
     def _make(
         self, txn: WriteTxn, account: Account, planned: Sequence[_Planned], first: int
@@ -248,7 +263,9 @@ class Sheets:
         try:
             check_place(txn, account.userid, "", "", one.new.host)
             if one.new.code is not None:
-                address = (one.new.host.number, one.new.code)
+                number, code = one.new.host.number, one.new.code
+                ignores_case = self._hosts.options_of(number).ignore_case
+                address = (number, folded(code) if ignores_case else code)
                 if address in taken:
                     raise errors.CODE_TAKEN("An earlier row has this code.", field="code")
                 taken.add(address)
@@ -260,10 +277,11 @@ class Sheets:
         """What is to be said of a row whose address is taken; None if it is free."""
         if one.new.code is None:
             return None
-        link = LINKS.get(txn, (one.new.host.number, one.new.code))
+        link = in_the_way(txn, self._hosts, one.new.host.number, one.new.code)
         if link is None:
             return None
-        if link.owner == account.userid and link.url == one.new.destination.url:
+        is_same = link.code == one.new.code and link.url == one.new.destination.url
+        if is_same and link.owner == account.userid:
             return _result(one, Result.UNCHANGED, link.code, self._hosts.short_url(link))
         return _skipped(one, errors.CODE_TAKEN(field="code"))
 

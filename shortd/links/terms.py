@@ -21,7 +21,7 @@ from shortd.hosts.destinations import (
     parse_destination,
     refuse_blocked,
 )
-from shortd.links.addresses import CODE_PATTERN
+from shortd.links.codes import Codes
 from shortd.links.links import PLAIN_TERMS, Links, Which
 from shortd.links.passwords import LinkPasswords
 from shortd.models.accounts import Account, PasswordHash
@@ -91,8 +91,9 @@ class TermsOfNew(NamedTuple):
 class LinkTerms:
     """Checks and makes changes."""
 
-    def __init__(self, links: Links, hosts: Hosts, passwords: LinkPasswords) -> None:
+    def __init__(self, links: Links, codes: Codes, hosts: Hosts, passwords: LinkPasswords) -> None:
         self._links = links
+        self._codes = codes
         self._hosts = hosts
         self._passwords = passwords
         self._checks: Mapping[str, Callable[[Any, str], Any]] = {
@@ -114,21 +115,19 @@ class LinkTerms:
     async def change(self, account: Account, which: Which, changes: TermChanges) -> Link:
         """Changes a link that the account may change: the link as it is then.
 
-        INVALID_FIELD, INVALID_CODE, INVALID_URL, URL_LOOPS, DESTINATION_BLOCKED, CODE_TAKEN,
-        ENTRY_NOT_FOUND, BUSY; `field` is the name above. A destination that was blocked since it
-        was set may be named again, and stays.
+        INVALID_FIELD, INVALID_CODE, CODE_RESERVED, INVALID_URL, URL_LOOPS, DESTINATION_BLOCKED,
+        CODE_TAKEN, ENTRY_NOT_FOUND, BUSY; `field` is the name above. A destination that was
+        blocked since it was set may be named again, and stays.
         """
         given = self._checked(changes)
         row: dict[str, Any] = {}
-        if changes.code is not None:
-            if not CODE_PATTERN.fullmatch(changes.code):
-                raise errors.INVALID_CODE(field="code")
-            row["code"] = changes.code
         if changes.destination is not None:
             destination = self._parsed(changes.destination, "destination")
             row |= {"url": destination.url, "ascii_url": destination.ascii_url}
         # Nobody is to make us hash a password for somebody else's link.
         there = self._links.changeable(account, which)
+        if changes.code is not None and changes.code != there.code:
+            row["code"] = self._codes.check(changes.code, self._hosts.numbered(there.host))
         self._check_blocked({**given, "destination": row.get("url")}, there)
         password = await self._hash(changes)
 

@@ -78,8 +78,11 @@ class CsvRows:
     def _read_lines(self) -> Iterator[str]:
         waiting = ""
         is_passing = False
+        ends_in_cr: bool | None = None
         for piece in text_pieces(self._source, IN_CP1252):
-            waiting += piece.replace("\r\n", "\n")
+            if ends_in_cr is None and piece:
+                ends_in_cr = "\n" not in piece and "\r" in piece
+            waiting += piece.replace("\r", "\n") if ends_in_cr else piece.replace("\r\n", "\n")
             lines = waiting.split("\n")
             waiting = lines.pop()
             for line in lines:

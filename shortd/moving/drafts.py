@@ -1,5 +1,5 @@
-"""A link in the making: a reader tells what its row has, and each rule for what cannot stay as it is
-stands here once, with the note that tells it.
+"""A link in the making: a reader tells what its row has, and each rule for what cannot stay as it
+is stands here once, with the note that tells it.
 """
 
 from __future__ import annotations

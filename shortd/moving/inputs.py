@@ -14,7 +14,7 @@ import re
 import stat
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -222,11 +222,25 @@ def unmarked(head: bytes) -> bytes:
     return body if encoding == "utf-8" else body.decode(encoding, "ignore").encode()
 
 
+def utf8_reader(source: Input) -> Callable[[int], bytes]:
+    """Reads what is written in bytes of its own but may have a mark: without the mark, and in UTF-8
+    where that said UTF-16, as some shells write what programs print. No bytes are the end."""
+    size, encoding = mark_of(source.head)
+    if encoding == "utf-8":
+        if size:
+            source.read(size)
+        return source.read
+    pieces = (text.encode() for text in text_pieces(source, "replace"))
+    whole = filter(None, pieces)
+    return lambda _: next(whole, b"")
+
+
 def text_pieces(source: Input, on_errors: str) -> Iterator[str]:
     """All of a text, decoded by its mark, or as UTF-8."""
     size, encoding = mark_of(source.head)
     decoder = codecs.getincrementaldecoder(encoding)(on_errors)
-    source.read(size) if size else None
+    if size:
+        source.read(size)
     for piece in source.pieces():
         yield decoder.decode(piece)
     yield decoder.decode(b"", True)

@@ -1,5 +1,5 @@
-"""Finds objects in JSON of any size, wherever they stand in it: in one array, in an array of pages, in
-pages one behind the other, or one a line.
+"""Finds objects in JSON of any size, wherever they stand in it: in one array, in an array of pages,
+in pages one behind the other, or one a line.
 
 Raw control characters are taken as spaces: some APIs send titles with them. What is nested deeper
 or held longer than any answer of a peer is refused.
@@ -8,6 +8,8 @@ or held longer than any answer of a peer is refused.
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 import ijson
@@ -18,7 +20,7 @@ from shortd.moving.records import MOST
 from shortd.moving.texts import IN_CP1252
 
 DEPTH = 64
-HELD = 16 << 20
+HELD = 4 << 20
 """Characters of what waits for its end: an object, and a value that has none yet."""
 _PIECE = 1 << 16
 _TO_SPACES = bytes([32] * 32 + list(range(32, 256)))
@@ -31,7 +33,7 @@ def walk(source: Input, take: Take) -> None:
     """Gives `take` each object as soon as it is whole, the inner ones first; what is not taken
     stays in what is around it. Raises SOURCE_UNREADABLE."""
     events = ijson.sendable_list()
-    parser = ijson.basic_parse_coro(events, multiple_values=True, use_float=True)
+    parser = ijson.basic_parse_coro(events, multiple_values=True)
     walker = _Walker(source.name, take)
     silent = 0
     try:
@@ -98,6 +100,9 @@ class _Walker:
                 if self._take(path, found):
                     return
             self._put(found, frame.size)
+        elif isinstance(value, Decimal):
+            number = float(value)
+            self._put(number if isfinite(number) else None, 32)
         elif isinstance(value, int):
             self._put(max(-MOST, min(value, MOST)), 32)
         else:

@@ -2,8 +2,8 @@
 
 The libraries that know SQL want a whole dump, or a whole statement, as one text in memory, make a
 list of all its tokens, and take ten times as long (sqlglot, sqlparse); a dump need not even be one
-encoding as a whole. A dump needs little of SQL: strings, comments, where a statement ends, and three statements. That is
-all that is read here; every other statement is passed over up to its end.
+encoding as a whole. It needs little of SQL: strings, comments, where a statement ends, and three
+statements. That is all that is read here; every other statement is passed over up to its end.
 
 Bytes come in pieces; a row, a table's definition and a name have a size that they cannot exceed.
 What is no value here (a function, a torn row) is told as a `BadRow`, and reading goes on behind it.
@@ -29,10 +29,8 @@ _PLAIN_STRING = rb"'[^']*+'(?:'[^']*+')*+"
 _DOUBLE = rb'"[^"\\]*+(?:(?:\\.|"")[^"\\]*+)*+"'
 _PLAIN_DOUBLE = rb'"[^"]*+"(?:"[^"]*+")*+'
 _BACKTICKS = rb"`[^`]*+`(?:`[^`]*+`)*+"
-_COMMENT = re.compile(
-    rb"(?P<line>(?:--(?=[ \t\r\n])|#)[^\n]*+\n)|(?P<block>/\*.*?\*/)|(?P<space>[\s\x00]++)",
-    re.DOTALL,
-)
+_COMMENT = re.compile(rb"(?:(?:--(?=[ \t\r\n])|#)[^\n]*+\n|/\*.*?\*/|[\s\x00]++)++", re.DOTALL)
+"""Blanks and comments, as many as there are."""
 _OPENS = re.compile(rb"--(?=[ \t\r\n])|#|/\*|--?\Z|/\Z")
 """What may be the beginning of a comment that has not come whole."""
 _NAME = rb"(?:`(?:[^`]|``){1,256}`|\"(?:[^\"]|\"\"){1,256}\"|[A-Za-z0-9_$\x80-\xff]{1,256})"
@@ -222,10 +220,10 @@ class SqlDump:
                 raise self._torn()
 
     def _read_comment(self, text: bytes) -> None:
-        if text[:2] == b"/*":
-            self._note_setting(text[: 1 << 12])
-        elif text.startswith(b"-- PostgreSQL database dump"):
+        if b"-- PostgreSQL database dump" in text:
             self._grammar = _WITHOUT
+        if b"/*" in text:
+            self._note_setting(text)
 
     def _note_setting(self, text: bytes) -> None:
         if self.zone is None and (found := _ZONE.search(text)):
@@ -234,7 +232,7 @@ class SqlDump:
             self._grammar = _WITHOUT
         if b"standard_conforming_strings = on" in text or b"NO_BACKSLASH_ESCAPES" in text:
             self._grammar = _WITHOUT
-        self._is_first = self._is_first and text.startswith(b"/*")
+        self._is_first = self._is_first and b"/*" in text
 
     def _word(self) -> bytes:
         """The first word of the statement, in capitals."""

@@ -87,10 +87,10 @@ class SqliteTables:
             database.set_authorizer(self._may)
             database.set_progress_handler(self._too_long, STEPS)
             schema = database.execute(
-                "SELECT name, CAST(substr(sql, 1, 100000) AS BLOB) FROM sqlite_master WHERE type = 'table'"
-                " AND rootpage > 0"
+                # A virtual table has no page of its own.
+                "SELECT name, CAST(substr(sql, 1, 100000) AS BLOB) FROM sqlite_master"
+                " WHERE type = 'table' AND rootpage > 0"
             )
-            # A virtual table has no page of its own.
             tables = {name: sql or b"" for name, sql in schema}
         for name in self._wanted:
             if name in tables:
@@ -139,7 +139,7 @@ class SqliteTables:
                 yield name, row
 
     def _plan(self, name: str) -> str | None:
-        """The query for what is wanted of a table; None if it is not the table that it should be."""
+        """The query for what is wanted of a table; None if it is another table of that name."""
         wanted = self._wanted[name]
         with self._told():
             info = self._database.execute(f"PRAGMA table_xinfo({name})").fetchall()

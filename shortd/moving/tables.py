@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from shortd import errors
-from shortd.moving.inputs import Input
+from shortd.moving.inputs import Input, utf8_reader
 from shortd.moving.sql_dumps import BadRow, SqlDump, Table
 from shortd.moving.texts import told
 
@@ -62,7 +62,7 @@ class DumpTables:
         """Names of the tables that have come."""
         self.definitions: dict[str, bytes] = {}
         self._names: dict[str, str] = {}
-        self._dump = SqlDump(source.read, self._choose, name=source.name)
+        self._dump = SqlDump(utf8_reader(source), self._choose, name=source.name)
 
     @property
     def zone(self) -> str | None:

@@ -18,6 +18,8 @@ from shortd.store.schema import (
     ACCOUNTS,
     ACCOUNTS_BY_USERNAME,
     BALANCES,
+    LINKS,
+    LINKS_BY_FOLD,
     LINKS_BY_ID,
     MAIL_HISTORIES,
     spelled_address,
@@ -86,5 +88,15 @@ def _from_2(txn: WriteTxn) -> None:
     _count_mailboxes(txn)
 
 
-STEPS: dict[int, Callable[[WriteTxn], None]] = {1: _drop_implied_ids, 2: _from_2}
+def _index_folds(txn: WriteTxn) -> None:
+    """Puts links under what all spellings of their codes have in common."""
+    database = txn.databases[LINKS_BY_FOLD.name]
+    for key, row in LINKS.scan(txn):
+        raw_key = LINKS.key.encode(key)
+        entry = LINKS_BY_FOLD.entry(raw_key, row)
+        if entry is not None:
+            txn.raw.put(entry, raw_key, db=database)
+
+
+STEPS: dict[int, Callable[[WriteTxn], None]] = {1: _drop_implied_ids, 2: _from_2, 3: _index_folds}
 """`STEPS[n]` turns a database of version n into one of version n + 1."""

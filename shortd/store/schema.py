@@ -10,6 +10,7 @@ from typing import Any
 
 from shortd.blocks import HASH_BYTES
 from shortd.ids import DRAWN_IDS, base62_encode
+from shortd.link_codes import FOLD_BYTES, fold_digest, is_short
 from shortd.models.accounts import (
     Account,
     ApiKey,
@@ -56,7 +57,7 @@ from shortd.store.sizes import Sizes
 from shortd.store.table import Table
 from shortd.store.txn import WriteTxn
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 META: Table[tuple[str], int] = Table("meta", Key(TEXT), int)
 """`("schema_version",)`."""
@@ -308,6 +309,16 @@ LINKS_WITH_BOX: Index[tuple[str, int, int], Link] = Index(
     lambda row: (row.owner, row.utime, row.id) if row.rare and row.rare.box else None,
 )
 """Boxes, by whose they are."""
+LINKS_BY_FOLD: Index[tuple[int, bytes, int, int], Link] = Index(
+    "links_by_fold",
+    Key(U32, Fixed(FOLD_BYTES), U64, U64),
+    lambda row: (
+        None if is_short(row.code) else (row.host, fold_digest(row.code), row.utime, row.id)
+    ),
+)
+"""By (host, digest of the folded code), the oldest first: for hosts that ignore case, and kept for
+all, so that any host can at any time. Without short codes, all spellings of which are looked for
+at their addresses: making a link with a drawn code touches no page for it."""
 LINKS_PER_TEAM: Count[tuple[str], Link] = Count(
     "links_per_team",
     Key(TEXT),
@@ -335,7 +346,7 @@ LINKS: Table[tuple[int, str], Link] = Table(
     Link,
     (
         *(LINKS_BY_ID, LINKS_BY_OWNER, LINKS_BY_TEAM, LINKS_BY_MEMBER, LINKS_BY_CAMPAIGN),
-        LINKS_WITH_BOX,
+        *(LINKS_WITH_BOX, LINKS_BY_FOLD),
     ),
     counts=(LINKS_PER_TEAM, LINKS_PER_CAMPAIGN),
     sizes=Sizes(lambda row: row.owner, hold, _trackers_of),

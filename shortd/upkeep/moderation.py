@@ -15,6 +15,7 @@ import msgspec
 
 from shortd import errors
 from shortd.hosts import Hosts
+from shortd.links.finding import find
 from shortd.links.links import Links, delete_links
 from shortd.models.accounts import DELETED, Account
 from shortd.models.links import NO_RARE_TERMS, Link
@@ -77,10 +78,8 @@ class Moderation:
         with self._store.read() as txn:
             if address is not None:
                 found = [LINKS.get(txn, address)]
-            elif not text or "\0" in text or len(text.encode()) > _CODE_BYTES:
-                return []
             else:
-                found = [LINKS.get(txn, (number, text)) for number in _numbers(txn)]
+                found = [find(txn, self._hosts, number, text) for number in _numbers(txn)]
         return [link for link in found if link is not None and link.owner != DELETED]
 
     async def page(self, search: LinkSearch, after: Cursor | None) -> Looked[Cursor, Link]:

@@ -88,7 +88,7 @@ def open_upkeep(
             hosts,
             links.links,
             links.passwords,
-            LinkReader(hosts, links.terms, check),
+            LinkReader(hosts, links.codes, links.terms, check),
             PastClicks(settings.clicks, country_of),
         ),
     )

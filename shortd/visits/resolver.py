@@ -12,10 +12,13 @@ from collections.abc import Callable, Sequence
 from msgspec import structs
 
 from shortd.clicks import Clicks
+from shortd.hosts import Hosts
 from shortd.hosts.destinations import ascii_location, with_query, with_utm
 from shortd.limits.budgets import REDIRECT_WEIGHT, Budgets
 from shortd.limits.owner_cache import Owner, OwnerCache
 from shortd.links import Address
+from shortd.links.finding import find
+from shortd.models.accounts import DELETED
 from shortd.models.links import Forwarding, Link
 from shortd.plugin_runtime.deciding import Deciders, LinkDeciders
 from shortd.plugin_runtime.steps import Step, Steps
@@ -42,6 +45,7 @@ class Resolver:
     def __init__(
         self,
         store: Store,
+        hosts: Hosts,
         owners: OwnerCache,
         clicks: Clicks,
         budgets: Budgets,
@@ -58,6 +62,7 @@ class Resolver:
         told of its link as well. `forwarding` and `robots` are those of links that say nothing.
         """
         self._store = store
+        self._hosts = hosts
         self._owners = owners
         self.questions = all_questions(clicks, budgets)
         self._silence = Silence(self.questions)
@@ -156,6 +161,10 @@ class Resolver:
     def _settle(self, address: Address, now: int) -> Settled | Decision | None:
         """Settles a redirect, for later visits as well."""
         link = self._store.get(LINKS, address)
+        is_there = link is not None and link.owner != DELETED
+        if not is_there and self._hosts.options_of(address[0]).ignore_case:
+            with self._store.read() as txn:
+                link = find(txn, self._hosts, *address)
         if link is None:
             return NOT_FOUND
         owner = self._owners.get(link.owner)
@@ -171,8 +180,9 @@ class Resolver:
             settled = Settled(link.id, decision.location, owner, until, decision, deciders)
         else:
             settled = Settled(link.id, ascii_location(link.location), owner, until)
+        # Under its own address alone, by which it is dropped.
         key = _key(address)
-        if self._door.has_seen(key):
+        if address[1] == link.code and self._door.has_seen(key):
             self._settled.put(key, settled)
         return settled
 
@@ -203,7 +213,7 @@ class Resolver:
         """
         note = _keep_silent if steps is None else steps.note
         with self._store.read() as txn:
-            link = LINKS.get(txn, address)
+            link = find(txn, self._hosts, *address)
             owner = None if link is None else self._owners.get(link.owner)
             if link is None or owner is None:
                 note(Enabled.asks if link is None else OwnerLives.asks, "no")

@@ -49,6 +49,7 @@ def open_visits(
     nonce: Callable[[], str] = partial(random_text, random, NONCE_LENGTH)
     resolver = Resolver(
         store,
+        hosts,
         limits.owners,
         clicks.clicks,
         limits.budgets,

@@ -21,6 +21,7 @@ from shortd import errors
 from shortd.file_names import shortened
 from shortd.files.blobs import CHUNK_BYTES, Blobs
 from shortd.files.transfers import send_file_of
+from shortd.link_codes import escaped
 from shortd.models.files import Encryption, File, FilePart
 from shortd.models.links import Link
 from shortd.sharing.addresses import FileAddress
@@ -160,7 +161,8 @@ def late(request: AnyRequest, address: FileAddress) -> Answer:
     if request.method != "GET" or is_encrypted or link is None or address.filekey:
         raise errors.ADDRESS_EXPIRED()
     here = services.visits.heads.of(request.scope["headers"]).host
-    location = f"/{link.code}" if here == link.host else services.hosts.short_url(link)
+    short_url = services.hosts.short_url(link)
+    location = f"/{escaped(link.code)}" if here == link.host else short_url
     return Answer(302, [(b"location", location.encode("ascii")), NO_STORE, NO_INDEX])
 
 

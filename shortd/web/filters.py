@@ -85,7 +85,7 @@ def _time(utime: int, marks: str, text: str) -> Markup:
 
 def short(url: str) -> Markup:
     """A short URL: its host quietly, its ending in bold."""
-    host, _, ending = url.partition("://")[2].rpartition("/")
+    host, _, ending = url.partition("://")[2].partition("/")
     return _SHORT % (host, ending)
 
 

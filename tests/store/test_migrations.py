@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from shortd.accounts import find_account
 from shortd.ids import DRAWN_IDS, base62_encode
+from shortd.link_codes import fold_digest
 from shortd.models.accounts import Account, AccountType
 from shortd.models.limits import Balance
 from shortd.models.links import Link
@@ -21,6 +22,7 @@ from shortd.store.schema import (
     BALANCES,
     HOSTS,
     LINKS,
+    LINKS_BY_FOLD,
     LINKS_BY_ID,
     MAIL_HISTORIES,
     META,
@@ -163,3 +165,33 @@ def test_from_2_a_name_is_one_in_all_its_spellings(tmp_path: Path) -> None:
     ]
     assert balances == {"api:elder", "link:elder"}
     assert histories == [(("a@nowhere.example", "reset"), MailHistory((1, 3, 5)))]
+
+
+OF_SCHEMA_3 = ["abc", "Abc123", "Abc1234", "a-b", "docs/Setup", "é", "x" * 400]
+
+
+def make_schema_3(txn: WriteTxn) -> None:
+    """Until then nothing was kept of how codes are spelled."""
+    ACCOUNTS.put(txn, ("owner",), Account("owner", AccountType.REGISTERED, 0))
+    HOSTS.put(txn, ("0.example",), Host(0, "https://0.example"))
+    for number, code in enumerate(OF_SCHEMA_3):
+        LINKS.put(txn, (0, code), link(number, 0, code))
+    txn.raw.drop(txn.databases[LINKS_BY_FOLD.name], delete=False)
+    META.put(txn, VERSION_KEY, 3)
+
+
+def test_from_3_codes_are_found_whatever_their_case(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    write(store, make_schema_3)
+    with store.read() as txn:
+        assert list(faults(txn)) != []
+    store.close()
+
+    store = Store(tmp_path)
+    with store.read() as txn:
+        assert list(faults(txn)) == []
+        assert LINKS_BY_FOLD.count(txn) == len(OF_SCHEMA_3) - 2, "all but short ones"
+        for number, code in enumerate(OF_SCHEMA_3[2:], 2):
+            found = [row for _, row in LINKS_BY_FOLD.rows(txn, (0, fold_digest(code.upper())))]
+            assert found == [link(number, 0, code)]
+    store.close()

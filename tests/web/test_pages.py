@@ -70,6 +70,7 @@ def read(html: str) -> Document:
 def preview(text: str = "", **changes: object) -> PreviewPage:
     page = PreviewPage(
         short_url="https://s.example.org/D4AyPm" + text,
+        ending="D4AyPm" + text,
         destination="https://example.com/a" + text,
         host="example.com" + text,
         created=1_663_520_979_909_818,

@@ -11,8 +11,7 @@ from shortd.api.sqwish.documents import Document, Format, flag
 from shortd.api.sqwish.registry import Context, call
 from shortd.clock import SECOND
 from shortd.hosts.destinations import parse_destination
-from shortd.links import CODE_PATTERN, NewLink
-from shortd.links.addresses import is_bare_code
+from shortd.links import NewLink
 from shortd.links.terms import TermChanges
 from shortd.models.accounts import Scope
 from shortd.models.clicks import Visit
@@ -84,8 +83,7 @@ async def _link(ctx: Context, *, also_anonymous: bool) -> Link:
     """
     links, code = ctx.services.links.links, ctx.parameters.need("code")
     # A whole short URL names a link of another host.
-    default = ctx.services.hosts.default
-    address = links.address(default.short_url(code) if is_bare_code(code) else code)
+    address = links.named(code, ctx.services.hosts.default)
     if address is None:
         raise errors.ENTRY_NOT_FOUND(field="code")
     owner = await ctx.owner()
@@ -114,14 +112,17 @@ async def _check_password(ctx: Context, link: Link) -> None:
 
 
 def custom_code(ctx: Context) -> str | None:
-    """The code of one's own; None where one is to be drawn. INVALID_CODE."""
+    """The code of one's own; None where one is to be drawn. INVALID_CODE, CODE_RESERVED."""
     custom = ctx.parameters.get("custom")
-    if custom and not CODE_PATTERN.fullmatch(custom):
-        raise errors.INVALID_CODE(
-            "A code has 1 to 64 of A-Z, a-z, 0-9, _ and -, and does not begin with -.",
-            field="custom",
-        )
-    return custom or None
+    if not custom:
+        return None
+    refusal = errors.INVALID_CODE(
+        "A code has 1 to 64 of A-Z, a-z, 0-9, _ and -, and does not begin with -.", field="custom"
+    )
+    services = ctx.services
+    return services.links.codes.check(
+        custom, services.hosts.default, refusal=refusal, field="custom"
+    )
 
 
 def facts(ctx: Context, link: Link) -> dict[str, str]:

@@ -24,7 +24,7 @@ from shortd.fields import (
 from shortd.hosts import ShortHost
 from shortd.hosts.destinations import Destination, parse_destination
 from shortd.links import Address, NewLink, TagFilter
-from shortd.links.addresses import read_code, split_short_url
+from shortd.links.addresses import read_code, split_short_url, unescaped
 from shortd.links.drawing import image_weight
 
 _CODE = re.compile(r"[A-Za-z0-9]{6,16}", re.ASCII)
@@ -183,22 +183,27 @@ def requested_place(
     if shorturl is not None:
         return _short_address(ctx, shorturl, "shorturl")
     if host is None:
-        return ctx.services.hosts.default, code
-    named = ctx.services.teams.domains.named(ctx.account, host)
+        named: ShortHost | None = ctx.services.hosts.default
+    else:
+        named = ctx.services.teams.domains.named(ctx.account, host)
     if named is None:
         raise errors.UNKNOWN_HOST(field="host")
+    if code is not None:
+        wish = "Expected: 6 to 16 of A-Z, a-z, 0-9; case matters."
+        refusal = errors.INVALID_FIELD(field="code", english=wish)
+        code = ctx.services.links.codes.check(code, named, ordinary=_CODE, refusal=refusal)
     return named, code
 
 
 def _short_address(ctx: Context, shorturl: str, field: str) -> tuple[ShortHost, str]:
-    """A short URL that an entry is to get: a host of ours and a code that v2 allows."""
+    """A short URL that an entry is to get: a host of ours and a code that v2 allows there."""
     name, rest = split_short_url(shorturl)
-    host, code = ctx.services.teams.domains.named(ctx.account, name), read_code(rest)
+    host, codes = ctx.services.teams.domains.named(ctx.account, name), ctx.services.links.codes
     if host is None:
         raise errors.UNKNOWN_HOST(field=field)
-    if code is None or not _CODE.fullmatch(code):
-        raise errors.INVALID_CODE("A code is 6 to 16 of A-Z, a-z, 0-9.", field=field)
-    return host, code
+    code = unescaped(rest) if codes.allows(host) else read_code(rest) or ""
+    refusal = errors.INVALID_CODE("A code is 6 to 16 of A-Z, a-z, 0-9.", field=field)
+    return host, codes.check(code, host, ordinary=_CODE, refusal=refusal, field=field)
 
 
 def address_of(ctx: Context, shorturl: str, field: str = "shorturl") -> Address:

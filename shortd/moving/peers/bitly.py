@@ -1,5 +1,5 @@
-"""Bitly: answers of its API v4, kept as they came. One link can have several short URLs: a drawn one and
-custom back-halves; its clicks stay with the first. Archived links still redirect.
+"""Bitly: answers of its API v4, kept as they came. One link can have several short URLs: a drawn
+one and custom back-halves; its clicks stay with the first. Archived links still redirect.
 """
 
 from __future__ import annotations

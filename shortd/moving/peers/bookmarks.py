@@ -16,7 +16,7 @@ from shortd.moving.texts import IN_CP1252, clean
 
 FOLDERS = 100
 """Folders in one another."""
-TAG = 8 << 20
+TAG = 1 << 20
 """Characters of one tag: a bookmark has its icon in it."""
 TEXT = 4096
 """Characters of a title that are looked at."""

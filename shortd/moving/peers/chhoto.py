@@ -1,9 +1,11 @@
-"""chhoto-url: its one table, and what its API answers. It keeps no time of creation: the order of ids
-is all that is known. Notes are what it has of titles."""
+"""chhoto-url: its one table, and what its API answers. It keeps no time of creation: the order of
+ids is all that is known. Notes are what it has of titles.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from shortd.moving.drafts import Draft
 from shortd.moving.peers.by_object import ObjectSource
@@ -31,7 +33,7 @@ class ChhotoTables(TableSource):
     """Its file, of any version; one of its daily copies, too."""
 
     title = "chhoto-url"
-    wanted = {
+    wanted: ClassVar[Mapping[str, Wanted]] = {
         "urls": Wanted(
             ("id", "short_url", "long_url", "hits", "expiry_time", "notes"),
             ("short_url", "long_url", "hits"),

@@ -1,5 +1,5 @@
-"""Tables of links: anybody's, and those that YOURLS' plugin, Shlink's web client, Dub, Bitly and this
-server write. Columns are known by their names, in any order and spelling.
+"""Tables of links: anybody's, and those that YOURLS' plugin, Shlink's web client, Dub, Bitly and
+this server write. Columns are known by their names, in any order and spelling.
 """
 
 from __future__ import annotations

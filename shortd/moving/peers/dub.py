@@ -1,4 +1,6 @@
-"""Dub: what `GET /links` answers. Passwords are in the clear, keys of other scripts may be in Punycode."""
+"""Dub: what `GET /links` answers. Passwords are in the clear, and keys of other scripts may be in
+Punycode.
+"""
 
 from __future__ import annotations
 

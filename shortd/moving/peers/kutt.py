@@ -1,9 +1,11 @@
-"""Kutt: its tables, and what its API answers. Visits are sums of an hour; robots were never counted."""
+"""Kutt: its tables, and what its API answers. Visits are sums of an hour; robots were never
+counted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -42,7 +44,7 @@ class KuttTables(TableSource):
     """Its file, or a dump of its tables."""
 
     title = "Kutt"
-    wanted = {
+    wanted: ClassVar[Mapping[str, Wanted]] = {
         "links": Wanted(
             (
                 *("id", "address", "target", "description", "banned", "domain_id", "password"),

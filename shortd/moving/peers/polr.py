@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 from shortd.moving.drafts import Draft
 from shortd.moving.peers.by_table import TableSource
@@ -18,7 +18,7 @@ class PolrTables(TableSource):
 
     title = "Polr"
     is_prefixed = True
-    wanted = {
+    wanted: ClassVar[Mapping[str, Wanted]] = {
         "links": Wanted(
             (
                 *("id", "short_url", "long_url", "creator", "clicks", "secret_key"),

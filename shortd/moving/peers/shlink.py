@@ -5,8 +5,8 @@ Times are in the zone of the server and tell none. A link's total is a sum of sl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 from shortd.models.links import Forwarding
 from shortd.moving.drafts import Draft
@@ -14,7 +14,7 @@ from shortd.moving.peers.by_table import TableSource
 from shortd.moving.records import Condition, HostSetting, Problem, Remark, Rule
 from shortd.moving.staged import Found
 from shortd.moving.tables import Row, Wanted
-from shortd.moving.texts import count, flag, text_of, whole_number
+from shortd.moving.texts import count, country, flag, text_of, whole_number
 from shortd.moving.urls import host_name, web_address
 
 RULES = 200
@@ -25,7 +25,7 @@ class ShlinkTables(TableSource):
     """Its tables, of any version since 2."""
 
     title = "Shlink"
-    wanted = {
+    wanted: ClassVar[Mapping[str, Wanted]] = {
         "short_urls": Wanted(
             (
                 *("id", "domain_id", "original_url", "short_code", "date_created", "valid_since"),
@@ -77,7 +77,10 @@ class ShlinkTables(TableSource):
             self.stage.add_link([text_of(value) for value in row], whole_number(row[0]))
         else:
             key, *values = map(text_of, row)
-            self.stage.add_fact("place" if table == "visit_locations" else table, key, values)
+            if table == "visit_locations":
+                self.stage.add_fact("place", key, country(values[0]))
+            else:
+                self.stage.add_fact(table, key, values)
 
     def _add_visit(self, row: Row) -> None:
         link, time, address, agent, referrer, bot, place = row

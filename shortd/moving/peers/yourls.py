@@ -6,9 +6,9 @@ for its own time, and a dump in UTC then shifts them: `database_timezone` shifts
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import takewhile
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -30,7 +30,7 @@ class YourlsTables(TableSource):
 
     title = "YOURLS"
     is_prefixed = True
-    wanted = {
+    wanted: ClassVar[Mapping[str, Wanted]] = {
         "url": Wanted(
             ("keyword", "url", "title", "timestamp", "clicks"), ("keyword", "url", "timestamp")
         ),
@@ -115,8 +115,9 @@ class YourlsTables(TableSource):
 
 
 class YourlsAnswers(ObjectSource):
-    """Answers of `action=stats`: links and totals. What stands before a code in its short URL is the
-    site's address: as told, or else the folder that all short URLs have in common."""
+    """Answers of `action=stats`: links and totals. What stands before a code in its short URL is
+    the site's address: as told, or else the folder that all short URLs have in common.
+    """
 
     title = "YOURLS"
     _common: list[str] | None = None

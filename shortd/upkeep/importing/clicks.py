@@ -27,7 +27,7 @@ from shortd.visitors.sources import source_of
 from shortd.visitors.visitors import PART, kept_address, referrer_host, within_bytes
 from shortd.visits.request_heads import USER_AGENT_LIMIT
 
-_COUNTRY = re.compile(r"[A-Z]{2}")
+_COUNTRY = re.compile(r"[A-Z][A-Z0-9]")
 
 
 class PastClicks:

@@ -19,7 +19,9 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_f
 from shortd import errors
 from shortd.clicks import history
 from shortd.hosts import Hosts
+from shortd.link_codes import folded
 from shortd.links.access import check_place
+from shortd.links.finding import in_the_way
 from shortd.links.links import Links
 from shortd.links.passwords import PASSWORD_CHARACTERS, LinkPasswords
 from shortd.links.sheets import Result
@@ -29,7 +31,7 @@ from shortd.models.links import Link
 from shortd.moving import Note, Reason, SourceLink
 from shortd.store import Store
 from shortd.store.pace import GiveWay
-from shortd.store.schema import ACCOUNTS, IMPORTED, IMPORTED_BY_ORIGIN, LINKS, LINKS_BY_ID
+from shortd.store.schema import ACCOUNTS, IMPORTED, IMPORTED_BY_ORIGIN, LINKS_BY_ID
 from shortd.store.txn import Txn, WriteTxn
 from shortd.upkeep.importing.clicks import PastClicks
 from shortd.upkeep.importing.offers import ClickOffer, LinkOffer, Said, origin_of
@@ -129,7 +131,7 @@ class Imports:
             if isinstance(readable, Said) or link.password is None:
                 return readable
             if len(link.password) > PASSWORD_CHARACTERS:
-                note = Note(Reason.PASSWORD_UNUSABLE, "its password is too long: it is off")
+                note = Note(Reason.PASSWORD_UNUSABLE, "it is too long")
                 new = structs.replace(
                     readable.new, terms=structs.replace(readable.new.terms, enabled=False)
                 )
@@ -198,7 +200,8 @@ class Imports:
             # Another link that was there under the same name, and has another one here by now.
             IMPORTED.delete(txn, (known.link_id,))
         IMPORTED.put(txn, (link.id,), _row(link.id, source, one))
-        return said(one, Result.MADE, link.code, self._hosts.short_url(link), link.id)
+        place = self._place(link.host, link.code)
+        return said(one, Result.MADE, link.code, self._hosts.short_url(link), link.id, place)
 
     def _would(self, txn: Txn, account: Account, source: str, one: Readable | Said) -> Said:
         if isinstance(one, Said):
@@ -210,8 +213,16 @@ class Imports:
             check_place(txn, account.userid, "", "", one.new.host)
         except errors.ShortdError as refusal:
             return refused(one.offer.link, one.new.host.name, refusal)
-        code = one.new.code or ""
-        return said(one, Result.MADE, code, one.new.host.short_url(code) if code else "")
+        host, code = one.new.host, one.new.code
+        if code is None:
+            return said(one, Result.MADE, "", "")
+        place = self._place(host.number, code)
+        return said(one, Result.MADE, code, host.short_url(code), place=place)
+
+    def _place(self, host: int, code: str) -> str:
+        """An address as no two links have it."""
+        ignores_case = self._hosts.options_of(host).ignore_case
+        return f"{host}\n{folded(code) if ignores_case else code}"
 
     def _there(
         self, txn: Txn, account: Account, one: Readable, known: Imported | None
@@ -223,15 +234,25 @@ class Imports:
             link = LINKS_BY_ID.get(txn, (known.link_id,))
         is_known = link is not None
         if link is None and one.new.code is not None:
-            link = LINKS.get(txn, (one.new.host.number, one.new.code))
-            if link is not None and link.url != one.new.destination.url:
+            link = in_the_way(txn, self._hosts, one.new.host.number, one.new.code)
+            is_other = link is not None and (link.code, link.url) != (
+                one.new.code,
+                one.new.destination.url,
+            )
+            if is_other:
                 raise errors.CODE_TAKEN(field="code")
         if link is None:
             return None
         if link.owner != account.userid:
             raise errors.CODE_TAKEN(field="code")
         host = self._hosts.numbered(link.host)
-        there = Said(Result.UNCHANGED, link.code, host.name, host.short_url(link.code))
+        there = Said(
+            Result.UNCHANGED,
+            link.code,
+            host.name,
+            host.short_url(link.code),
+            place=self._place(host.number, link.code),
+        )
         if is_known:
             return structs.replace(there, id=link.id)
         if offered.clicks:

@@ -54,15 +54,13 @@ class Ledger:
         """So many more clicks of it were told."""
         self._db.execute("UPDATE links SET seen = seen + ? WHERE key = ?", (clicks, _bytes(key)))
 
-    def take(self, host: str, code: str) -> None:
+    def take(self, address: str) -> None:
         """Notes that an address has a link."""
-        self._db.execute("INSERT OR IGNORE INTO taken VALUES (?)", (_bytes(f"{host}\n{code}"),))
+        self._db.execute("INSERT OR IGNORE INTO taken VALUES (?)", (_bytes(address),))
 
-    def is_taken(self, host: str, code: str) -> bool:
+    def is_taken(self, address: str) -> bool:
         """Whether this run has put a link there."""
-        found = self._db.execute(
-            "SELECT 1 FROM taken WHERE address = ?", (_bytes(f"{host}\n{code}"),)
-        )
+        found = self._db.execute("SELECT 1 FROM taken WHERE address = ?", (_bytes(address),))
         return found.fetchone() is not None
 
     def mark_of(self, url: str, created: int | None) -> str:

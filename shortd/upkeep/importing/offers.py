@@ -50,6 +50,8 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     reasons: tuple[str, ...] = ()
     note: str = ""
     """The reasons in words."""
+    place: str = ""
+    """The address as no other link can have it; empty for a code that is yet to be drawn."""
     id: int = 0
     """Of the link that takes the clicks; 0 where none does."""
 

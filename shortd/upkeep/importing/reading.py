@@ -10,7 +10,7 @@ import msgspec
 from shortd import errors
 from shortd.hosts import Hosts, ShortHost
 from shortd.hosts.destinations import parse_destination
-from shortd.links.addresses import CODE_PATTERN
+from shortd.links.codes import Codes
 from shortd.links.links import NewLink
 from shortd.links.plugin_data import Check
 from shortd.links.sheets import Result
@@ -18,9 +18,10 @@ from shortd.links.terms import NOTE_CHARACTERS, LinkTerms
 from shortd.models.accounts import Account, PasswordHash
 from shortd.models.common import NEVER
 from shortd.models.links import Link, Terms
-from shortd.moving import Note, Reason, Rule, SourceLink
+from shortd.moving import Note, Reason, SourceLink
 from shortd.security.bcrypt_hashes import read_bcrypt
 from shortd.upkeep.importing.offers import LinkOffer, Said
+from shortd.upkeep.importing.words import in_words
 
 TAGS = 50
 TAG_CHARACTERS = 64
@@ -57,8 +58,9 @@ class Readable(msgspec.Struct, frozen=True, gc=False):
 class LinkReader:
     """Reads offered links for an account. `domains` are hosts by those of the source."""
 
-    def __init__(self, hosts: Hosts, terms: LinkTerms, check: Check) -> None:
+    def __init__(self, hosts: Hosts, codes: Codes, terms: LinkTerms, check: Check) -> None:
         self._hosts = hosts
+        self._codes = codes
         self._terms = terms
         self._check = check
 
@@ -74,8 +76,7 @@ class LinkReader:
                 raise errors.UNKNOWN_HOST(
                     f"There is no host {link.host} here; --map-domain names one for it."
                 )
-            if link.code is not None and not CODE_PATTERN.fullmatch(link.code):
-                raise errors.INVALID_CODE("This cannot be a code.")
+            code = None if link.code is None else self._codes.check(link.code, host, wide=True)
             destination = parse_destination(link.url, self._hosts.names)
         except errors.ShortdError as refusal:
             shown = link.host or "" if host is None else host.name
@@ -83,10 +84,8 @@ class LinkReader:
         notes = list(link.notes)
         enabled, password = _password(link, notes)
         terms = self._kept(_terms(link, notes, enabled=enabled), notes)
-        new = NewLink(destination, host, link.code, terms, password, replaces=False)
+        new = NewLink(destination, host, code, terms, password, replaces=False)
         plugins = self._plugins(account, new, link, notes)
-        if _has_more_rules(link.rules, plugins):
-            notes.append(Note(Reason.RULES, f"{len(link.rules)} rules have no place here"))
         if plugins:
             new = msgspec.structs.replace(new, plugins=plugins)
         return Readable(offer, new, tuple(notes))
@@ -105,7 +104,7 @@ class LinkReader:
                 if name not in _MAY_BE_LEFT_OUT:
                     raise
                 reason, instead = _MAY_BE_LEFT_OUT[name]
-                notes.append(Note(reason, f"{name} was left out: {refusal.message}"))
+                notes.append(Note(reason, f"{name}: {refusal.message}"))
                 terms = _with(terms, name, instead)
 
     def _plugins(
@@ -128,14 +127,22 @@ def refused(link: SourceLink, host: str, refusal: errors.ShortdError) -> Said:
     )
 
 
-def said(readable: Readable, result: Result, code: str, short_url: str, link_id: int = 0) -> Said:
+def said(
+    readable: Readable,
+    result: Result,
+    code: str,
+    short_url: str,
+    link_id: int = 0,
+    place: str = "",
+) -> Said:
     """What is said of one that is or can be made."""
     notes = readable.notes
     reasons = tuple(dict.fromkeys(note.reason.value for note in notes))
-    words = "; ".join(dict.fromkeys(note.text or note.reason.value for note in notes))
+    words = "; ".join(dict.fromkeys(in_words(note.reason, note.text) for note in notes))
     if notes and result is Result.MADE:
         result = Result.MADE_WITH_NOTES
-    return Said(result, code, readable.new.host.name, short_url, reasons, words, link_id)
+    host = readable.new.host.name
+    return Said(result, code, host, short_url, reasons, words, place, link_id)
 
 
 def _password(link: SourceLink, notes: list[Note]) -> tuple[bool, PasswordHash | None]:
@@ -144,9 +151,7 @@ def _password(link: SourceLink, notes: list[Note]) -> tuple[bool, PasswordHash |
         return link.terms.enabled, None
     kept = read_bcrypt(link.password_hash)
     if kept is None:
-        notes.append(
-            Note(Reason.PASSWORD_UNUSABLE, "its password's hash cannot be checked here: it is off")
-        )
+        notes.append(Note(Reason.PASSWORD_UNUSABLE))
         return False, None
     return link.terms.enabled, kept
 
@@ -158,7 +163,7 @@ def _terms(link: SourceLink, notes: list[Note], *, enabled: bool) -> Terms:
         note = f"{note}\n{folder}" if note else folder
     if len(note) > NOTE_CHARACTERS:
         note = note[:NOTE_CHARACTERS]
-        notes.append(Note(Reason.NOTE_CHANGED, "its note was cut"))
+        notes.append(Note(Reason.NOTE_CHANGED))
     return msgspec.structs.replace(
         link.terms, enabled=enabled, note=note, tags=_tags(link.tags, notes)
     )
@@ -173,7 +178,7 @@ def _tags(names: tuple[str, ...], notes: list[Note]) -> str:
             kept.append(tag)
     kept = kept[:TAGS]
     if tuple(kept) != names:
-        notes.append(Note(Reason.TAGS_CHANGED, f"its tags were {_quoted(names)}"))
+        notes.append(Note(Reason.TAGS_CHANGED, f"they were {_quoted(names)}"))
     return ",".join(kept)
 
 
@@ -186,12 +191,3 @@ def _with(terms: Terms, name: str, value: Any) -> Terms:
     if name.startswith("utm_"):
         return msgspec.structs.replace(terms, utm=None)
     return msgspec.structs.replace(terms, **{name: value})
-
-
-def _has_more_rules(rules: tuple[Rule, ...], plugins: Mapping[str, bytes]) -> bool:
-    """Whether there is a rule that the plugin `mobile` does not follow for the link."""
-
-    def is_of_device(rule: Rule) -> bool:
-        return len(rule.conditions) == 1 and rule.conditions[0].type == "device"
-
-    return not ("mobile" in plugins and all(map(is_of_device, rules))) and bool(rules)

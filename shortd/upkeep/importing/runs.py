@@ -25,6 +25,7 @@ from shortd.moving import (
 from shortd.moving.source import Source
 from shortd.upkeep.importing.ledger import Ledger
 from shortd.upkeep.importing.offers import BATCH, BATCH_BYTES, ClickOffer, LinkOffer, Said
+from shortd.upkeep.importing.words import in_words
 
 ROW_BYTES = 1 << 20
 """Bytes of a link as JSON, at most."""
@@ -105,7 +106,7 @@ class Run:
         self._told = told
         self._apply = apply
         self._waiting: list[tuple[LinkOffer | Problem, Said | None]] = []
-        self._addresses: set[tuple[str, str]] = set()
+        self._addresses: set[str] = set()
         self._bytes = 0
         self._reasons: Counter[str] = Counter()
         self._summary = Summary(apply, dict.fromkeys(Result, 0), {})
@@ -140,13 +141,12 @@ class Run:
         if link.code is None:
             mark = self._ledger.mark_of(link.url, link.created)
         else:
-            address = (self._host(link.host), link.code)
+            address = self._named(link)
             if address in self._addresses:
                 # Only what became of the other one says whether it is taken.
                 await self._flush()
-            if self._ledger.is_taken(*address):
-                words = "another link of the source has this address"
-                self._skip(link, Reason.CODE_TAKEN, words)
+            if self._ledger.is_taken(address):
+                self._waiting.append((LinkOffer("", link), _taken(link)))
                 return
             self._addresses.add(address)
         offer = LinkOffer(mark or "", link)
@@ -162,7 +162,7 @@ class Run:
         self._waiting.append((offer, None))
 
     def _skip(self, link: SourceLink, reason: Reason, words: str) -> None:
-        said = Said(Result.SKIPPED, link.code or "", link.host or "", "", (reason.value,), words)
+        said = _skipped(link, reason, words)
         self._waiting.append((LinkOffer("", link), said))
 
     async def _flush(self) -> None:
@@ -176,10 +176,13 @@ class Run:
                 self._tell(_row_of_problem(one))
                 continue
             link, said = one.link, said or next(answers)
-            self._tell(_row(link, said))
             is_here = said.result is not Result.SKIPPED
+            if is_here and said.place and self._ledger.is_taken(f"\n{said.place}"):
+                said, is_here = _taken(link), False
+            self._tell(_row(link, said))
             if is_here and link.code is not None:
-                self._ledger.take(self._host(link.host), link.code)
+                self._ledger.take(self._named(link))
+                self._ledger.take(f"\n{said.place}")
             self._ledger.add(link.key, said.id if is_here else -1)
             if is_here:
                 self._summary.clicks += link.clicks
@@ -206,9 +209,11 @@ class Run:
             await self._target.clicks(offers)
         self._told(self._source.progress)
 
-    def _host(self, name: str | None) -> str:
-        """The host here that one of the source means, as far as that can be told from its name."""
-        return self._domains.get(name or "", name or "") or self._target.default_host
+    def _named(self, link: SourceLink) -> str:
+        """An address as the source has it, on the host that takes it here."""
+        name = link.host or ""
+        host = self._domains.get(name, name) or self._target.default_host
+        return f"{host}\n{link.code}"
 
     def _tell(self, row: ReportRow) -> None:
         self._summary.results[row.result] += 1
@@ -290,6 +295,16 @@ def _is_text(text: str) -> bool:
     return text.isascii() or text.isprintable()
 
 
+def _taken(link: SourceLink) -> Said:
+    return _skipped(link, Reason.CODE_TAKEN, "it is of the same source")
+
+
+def _skipped(link: SourceLink, reason: Reason, text: str) -> Said:
+    code, host = link.code or "", link.host or ""
+    words = in_words(reason, text)
+    return Said(Result.SKIPPED, code, host, reasons=(reason.value,), note=words)
+
+
 def _row(link: SourceLink, said: Said) -> ReportRow:
     return ReportRow(
         _row_number(link.row),
@@ -312,7 +327,7 @@ def _row_of_problem(problem: Problem) -> ReportRow:
         "",
         Result.SKIPPED,
         (problem.reason.value,),
-        problem.text or problem.reason.value,
+        in_words(problem.reason, problem.text),
     )
 
 

@@ -52,7 +52,7 @@ class NewBox(Limits, frozen=True, kw_only=True):
     public_key: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{87}$(?!\n)")] | None = None
     password: Annotated[str, Meta(max_length=256)] | None = None
     ends: Annotated[str, Meta(max_length=10)] | None = None
-    ending: Annotated[str, Meta(max_length=200)] | None = None
+    ending: Annotated[str, Meta(max_length=1200)] | None = None
     host: Annotated[str, Meta(max_length=255)] | None = None
 
 

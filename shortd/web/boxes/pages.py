@@ -33,7 +33,7 @@ from shortd.web.boxes.contents import (
 from shortd.web.downloads import refuse_to_run, stored_answer
 from shortd.web.forms import Form, filled
 from shortd.web.guard import act, show
-from shortd.web.home.making import ENDS, about_ending
+from shortd.web.home.making import ENDS, read_ending
 from shortd.web.links.head import link_id_of
 from shortd.web.render import language_of, page, see
 from shortd.web.routing import AnyRequest, services_of
@@ -196,15 +196,17 @@ def _place(
     given, hosts = form.value, services_of(request).hosts
     if given is None:
         return form, None
-    ending = (given.ending or "").strip()
-    if ending and (said := about_ending(ending, words)):
-        return form.wrong("ending", said), None
     host = hosts.default
     if given.host is not None:
         found = next((one for one in hosts.configured if one.name == given.host), None)
         if found is None:
             return form.wrong("host", words("Choose one of these.")), None
         host = found
+    ending = (given.ending or "").strip()
+    if ending:
+        ending, said = read_ending(services_of(request), host, ending, words)
+        if said:
+            return form.wrong("ending", said), None
     return form, (host, ending or None)
 
 

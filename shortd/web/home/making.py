@@ -17,7 +17,7 @@ from shortd.clock import DAY, HOUR, SECOND
 from shortd.hosts import ShortHost
 from shortd.hosts.destinations import Destination, parse_destination
 from shortd.languages import Language
-from shortd.links import CODE_PATTERN, NewLink
+from shortd.links import NewLink
 from shortd.links.terms import TermChanges
 from shortd.models.accounts import Account
 from shortd.models.links import Link
@@ -36,12 +36,16 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?!\d)")
 _PLACE = re.compile(r"[.:/\[]")
 
 
+ENDING_CHARACTERS = 1200
+"""Of an own ending as it is typed."""
+
+
 class NewLinks(msgspec.Struct, frozen=True, kw_only=True):
     """The composer."""
 
     url: Annotated[str, Meta(min_length=1, max_length=MOST_CHARACTERS)]
     """Addresses, one a line."""
-    ending: Annotated[str, Meta(max_length=200)] | None = None
+    ending: Annotated[str, Meta(max_length=ENDING_CHARACTERS)] | None = None
     host: int | None = None
     """Number of the short host."""
     ends: Annotated[str, Meta(max_length=10)] | None = None
@@ -104,8 +108,10 @@ def read(
     ending = given.ending.strip() if given.ending else None
     if ending and len(lines) > 1:
         form = form.wrong("ending", words("An own ending is for one address alone."))
-    elif ending and (said := about_ending(ending, words)):
-        form = form.wrong("ending", said)
+    elif ending and host is not None:
+        ending, said = read_ending(services, host, ending, words)
+        if said:
+            form = form.wrong("ending", said)
     changes: dict[str, Any] = {}
     if given.ends or given.on:
         utime = _end(given, now)
@@ -149,14 +155,18 @@ def full(address: str) -> str:
     return address if _SCHEME.match(address) else f"https://{address}"
 
 
-def about_ending(ending: str, words: Callable[[str], str]) -> str:
-    """What is wrong with an own ending; empty if nothing is."""
-    if CODE_PATTERN.fullmatch(ending):
-        return ""
-    return words(
+def read_ending(
+    services: Services, host: ShortHost, ending: str, words: Callable[[str], str]
+) -> tuple[str, str]:
+    """An own ending as it is kept, and what is wrong with it; empty if nothing is."""
+    usual = errors.INVALID_CODE(
         "Endings are made of the letters A to Z, digits, - and _, at most 64 of them, and do"
         " not begin with -."
     )
+    try:
+        return services.links.codes.check(ending, host, refusal=usual), ""
+    except errors.ShortdError as refusal:
+        return ending, refusal.said(words)
 
 
 def _destination(services: Services, line: str) -> Destination:

@@ -82,7 +82,8 @@ async def make(request: AnyRequest) -> Response[bytes]:
     form, draft = making.read(services, found.account if found else None, form, language, now)
     if draft is None:
         return await _refused(request, form)
-    if draft.ending and not is_free(services.store, draft.host.number, draft.ending):
+    store, hosts = services.store, services.hosts
+    if draft.ending and not is_free(store, hosts, draft.host.number, draft.ending):
         return await _refused(request, _taken(form, draft, language.gettext), draft)
     account = found.account if found else await temporary(request, now)
     try:
@@ -131,7 +132,7 @@ async def _refused(
     free: Sequence[str] = ()
     if draft is not None and draft.ending:
         now = services.clock.now()
-        free = free_like(services.store, draft.host.number, draft.ending, now)
+        free = free_like(services.store, services.hosts, draft.host.number, draft.ending, now)
     content = await _content(request, form.text("team"))
     several = "\n" in form.typed.get("url", "").strip()
     content = replace(content, form=form, free=free, several=several)

@@ -14,7 +14,6 @@ from shortd import errors
 from shortd.clock import SECOND, moment
 from shortd.hosts.destinations import UTM_NAMES, ascii_location, with_utm
 from shortd.links.access import team_of
-from shortd.links.addresses import CODE_PATTERN
 from shortd.links.endings import is_free
 from shortd.links.plugin_data import data_of
 from shortd.links.queries import tag_names
@@ -34,6 +33,7 @@ from shortd.teams.trackers import TRACKERS_PER_TEAM
 from shortd.web import forms, session
 from shortd.web.forms import Form, again, filled
 from shortd.web.guard import act, show
+from shortd.web.home.making import ENDING_CHARACTERS
 from shortd.web.links import plugin_forms
 from shortd.web.links.acting import forget
 from shortd.web.links.contents import EditPage, PluginForm, Share
@@ -62,7 +62,7 @@ Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 class Where(msgspec.Struct, frozen=True, kw_only=True):
     destination: Url = ""
-    ending: Annotated[str, Meta(max_length=64)] = ""
+    ending: Annotated[str, Meta(max_length=ENDING_CHARACTERS)] = ""
     host: int | None = None
     title: Text = ""
     utm_source: Parameter = ""
@@ -221,7 +221,7 @@ async def _save(services: Services, account: Account, link: Link, value: Any) ->
             utm = {name: getattr(value, name) for name in UTM_NAMES}
             moves = value.host is not None and value.host != link.host
             if moves:
-                _check_move(services, account, link, value)
+                ending = _check_move(services, account, link, value)
             changes = TermChanges(
                 destination=None if link.filekey or link.box else value.destination,
                 title=value.title,
@@ -232,7 +232,7 @@ async def _save(services: Services, account: Account, link: Link, value: Any) ->
             )
             await change(account, link.id, changes)
             if moves:
-                old, new = (link.host, link.code), (value.host or 0, value.ending)
+                old, new = (link.host, link.code), (value.host or 0, ending)
                 await services.links.links.move(account, old, new)
         case Until():
             terms = link.terms
@@ -274,14 +274,15 @@ async def _save(services: Services, account: Account, link: Link, value: Any) ->
             await _place(services, account, link, value.place, now)
 
 
-def _check_move(services: Services, account: Account, link: Link, value: Where) -> None:
-    """Whether a link can come to another host, before anything is changed."""
+def _check_move(services: Services, account: Account, link: Link, value: Where) -> str:
+    """The code that a link gets on another host, before anything is changed."""
     if str(value.host) not in dict(_hosts(services, account, link)):
         raise errors.UNKNOWN_HOST(field="host")
-    if not CODE_PATTERN.fullmatch(value.ending):
-        raise errors.INVALID_CODE(field="code")
-    if not is_free(services.store, value.host or 0, value.ending):
+    host = services.hosts.numbered(value.host or 0)
+    ending = services.links.codes.check(value.ending, host)
+    if not is_free(services.store, services.hosts, value.host or 0, ending):
         raise errors.CODE_TAKEN(field="code")
+    return ending
 
 
 async def _place(services: Services, account: Account, link: Link, place: str, now: int) -> None:

@@ -22,7 +22,7 @@ class NewFile(msgspec.Struct, frozen=True, kw_only=True):
     """Who can open it."""
     ends: Annotated[str, Meta(max_length=10)] | None = None
     downloads: Annotated[int, Meta(ge=1, le=2**53)] | None = None
-    ending: Annotated[str, Meta(max_length=200)] | None = None
+    ending: Annotated[str, Meta(max_length=1200)] | None = None
     host: Annotated[str, Meta(max_length=255)] | None = None
     together: Annotated[str, Meta(max_length=10)] = "one"
     """Whether several files have "one" link or "several"."""

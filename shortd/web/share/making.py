@@ -21,7 +21,7 @@ from shortd.sharing.bundles import NewEntry, bundled
 from shortd.sharing.descriptions import FORBIDDEN, NAME_CHARACTERS, Description, described
 from shortd.sharing.files import Secrecy
 from shortd.web.forms import Form
-from shortd.web.home.making import ENDS, about_ending, hosts_of
+from shortd.web.home.making import ENDS, hosts_of, read_ending
 from shortd.web.share.contents import NewFile
 
 LOOKED_AT = 2000
@@ -62,9 +62,11 @@ async def read(
             return form.wrong("host", words("Choose one of these.")), None
         host = found
     ending = (given.ending or "").strip()
-    if ending and (said := about_ending(ending, words)):
-        return form.wrong("ending", said), None
-    if ending and not is_free(services.store, host.number, ending):
+    if ending:
+        ending, said = read_ending(services, host, ending, words)
+        if said:
+            return form.wrong("ending", said), None
+    if ending and not is_free(services.store, services.hosts, host.number, ending):
         return taken(services, form, host.number, ending, words, now), None
     changes: dict[str, Any] = {}
     if given.ends:
@@ -87,7 +89,7 @@ def taken(
     now: int,
 ) -> Form[F]:
     """The form whose ending is another link's."""
-    free = free_like(services.store, host, ending, now)
+    free = free_like(services.store, services.hosts, host, ending, now)
     if not free:
         return form.wrong("ending", words("“%(ending)s” is taken.") % {"ending": ending})
     said = words("“%(ending)s” is taken. Free are %(free)s.")

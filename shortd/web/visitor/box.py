@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from shortd import errors
 from shortd.models.links import Link
@@ -86,7 +86,9 @@ def address_of(services: Services, link: Link, now: int, **query: str) -> str:
     if link.rare is not None and link.rare.password is not None:
         proof = services.links.passwords.proof(link, now)
         query |= {"expires": str(proof.expires), "signature": proof.signature}
-    return f"{PREFIX}{link.code}" + (f"?{urlencode(query)}" if query else "")
+    # Twice: it is one segment of the path, whatever slashes are in it.
+    segment = quote(quote(link.code, safe=""), safe="")
+    return PREFIX + segment + (f"?{urlencode(query)}" if query else "")
 
 
 def _status(refusal: errors.ShortdError) -> int:

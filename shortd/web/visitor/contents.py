@@ -31,6 +31,8 @@ class PreviewPage(msgspec.Struct, frozen=True, kw_only=True):
     """preview.html: where a short link leads, without going there."""
 
     short_url: str
+    ending: str
+    """Its code, escaped."""
     destination: str | None
     """Where browsers will be sent (`Location`); None hides it, and `host` is not shown."""
     host: str
@@ -52,8 +54,7 @@ class PreviewPage(msgspec.Struct, frozen=True, kw_only=True):
     def short_parts(self) -> tuple[str, str, str]:
         """The short URL as scheme (with "://"), host and code."""
         scheme, separator, rest = self.short_url.partition("://")
-        host, _, code = rest.rpartition("/")
-        return scheme + separator, host, code
+        return scheme + separator, rest.removesuffix(f"/{self.ending}"), self.ending
 
     @property
     def parts(self) -> tuple[str, str, str]:

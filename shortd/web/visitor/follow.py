@@ -6,7 +6,6 @@ its own about what a visit gets.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from urllib.parse import quote
@@ -18,7 +17,11 @@ from msgspec import structs
 
 from shortd import errors
 from shortd.hosts.destinations import without_mark
+from shortd.link_codes import escaped
+from shortd.links.addresses import Named, readings
+from shortd.links.finding import find
 from shortd.links.qr import QrOptions
+from shortd.models.accounts import DELETED
 from shortd.models.files import Encryption
 from shortd.models.links import Forwarding, Link
 from shortd.services import Services
@@ -76,36 +79,54 @@ class Follow:
         self._now = services.clock.now
         self._status = services.settings.links.redirect_status
 
-    def answer(self, scope: HTTPScope, path: re.Match[str]) -> Answer:
-        """The whole response to a request for a link or its preview, by its `LINK_PATH`. It may
-        leave once the click is flushed. RATE_LIMITED.
+    def named(self, scope: HTTPScope, text: str) -> Named | None:
+        """What is asked for of a link that is there, wide codes included, by what stands behind the
+        path's slash, unescaped; None if none is meant. RATE_LIMITED.
+        """
+        host = self._heads.of(scope["headers"]).host
+        with self._services.store.read() as txn:
+            for named in readings(text):
+                link = find(txn, self._services.hosts, host, named.code)
+                if link is not None and link.owner != DELETED:
+                    return structs.replace(named, code=link.code)
+        return None
+
+    def missed(self, scope: HTTPScope) -> None:
+        """Charges who asks for what is not there: it may have been a link. RATE_LIMITED."""
+        request = self.request(scope)
+        if request.method in _METHODS:
+            if refusal := self._lookups.refusal(request.payer, request.visitor.utime):
+                raise refusal
+            self._lookups.missed(request.payer, request.visitor.utime)
+
+    def answer(self, scope: HTTPScope, named: Named) -> Answer:
+        """The whole response to a request for a link or its preview. It may leave once the click is
+        flushed. RATE_LIMITED.
         """
         request = self.request(scope)
         if request.method not in _METHODS:
             return self._refuse_method(request)
         visit = partial(self._visit, request)
-        decision = self.look_up(
-            self._visits.look if path["preview"] else visit, path["code"], request
-        )
-        if path["preview"]:
+        decision = self.look_up(self._visits.look if named.preview else visit, named.code, request)
+        if named.preview:
             return self._preview(decision, request)
         return self.lead_on(decision, request)
 
-    async def image(self, scope: HTTPScope, path: re.Match[str]) -> Answer:
+    async def image(self, scope: HTTPScope, named: Named) -> Answer:
         """The whole response to a request for a link's QR image, as `answer` has it."""
         request = self.request(scope)
         if request.method not in _METHODS:
             return self._refuse_method(request)
         show = self._visits.look if request.query == UNCOUNTED else self._visits.load_qr
-        decision = self.look_up(show, path["code"], request)
+        decision = self.look_up(show, named.code, request)
         link = decision.link
         if link is None or not decision.is_alive:
             return self._refusal(refusal_of(decision), request)
         short_url = self._services.hosts.short_url(link)
-        looks = QrOptions(format="svg" if path["image"] == "svg" else "png")
+        looks = QrOptions(format="svg" if named.image == "svg" else "png")
         body = await self._services.links.drawing.image(short_url, looks)
         headers: Headers = [
-            (b"content-type", _IMAGE_TYPES[path["image"]]),
+            (b"content-type", _IMAGE_TYPES[named.image]),
             (b"x-content-type-options", b"nosniff"),
             NO_STORE,
             NO_INDEX,
@@ -246,7 +267,8 @@ class Follow:
             destination=decision.location if shown else None,
             host=ada_url.URL(decision.location).host if shown else "",
             created=link.utime,
-            qr_path=f"/{link.code}.svg?{UNCOUNTED.decode()}",
+            ending=escaped(link.code),
+            qr_path=f"/{escaped(link.code)}.svg?{UNCOUNTED.decode()}",
             file=_preview_file(decision),
             protected=decision.outcome is Outcome.PROTECTED,
             is_box=decision.outcome is Outcome.BOX,

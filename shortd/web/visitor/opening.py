@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from shortd import errors
 from shortd.hosts.destinations import quoted
-from shortd.links import CODE_PATTERN
+from shortd.link_codes import composed, escaped
 from shortd.links.passwords import Proof
 from shortd.visits.decisions import Outcome
 from shortd.web.answers import NO_STORE, Answer
@@ -31,14 +31,22 @@ MOST_FIELDS = 16
 OPEN_WEIGHT = 1000
 """Weight units that naming a password takes from the client's bucket."""
 
-Code = Annotated[str, Meta(pattern=rf"\A{CODE_PATTERN.pattern}\Z")]
 T = TypeVar("T")
 
 
-class Form(msgspec.Struct, frozen=True):
+class LinkNamed(msgspec.Struct, frozen=True):
+    """Names a link by its code, as it is kept."""
+
+    code: str
+
+    def __post_init__(self) -> None:
+        if composed(self.code) != self.code:
+            raise ValueError("no link can have this code")
+
+
+class Form(LinkNamed, frozen=True):
     """What the page sends."""
 
-    code: Code
     password: str = ""
     query: str = ""
     referrer: str = ""
@@ -46,13 +54,12 @@ class Form(msgspec.Struct, frozen=True):
     @property
     def link_path(self) -> str:
         """The link's own address, as the visitor asked for it."""
-        return f"/{self.code}" + (f"?{_raw(self.query).decode()}" if self.query else "")
+        return f"/{escaped(self.code)}" + (f"?{_raw(self.query).decode()}" if self.query else "")
 
 
-class Opened(msgspec.Struct, frozen=True):
+class Opened(LinkNamed, frozen=True):
     """The query of an address that leads on."""
 
-    code: Code
     expires: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     signature: str
     query: str = ""

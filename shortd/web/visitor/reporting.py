@@ -91,7 +91,7 @@ def _link(request: AnyRequest, short_url: str) -> Link:
     """The link that is meant, if its visitors may see it. LINK_NOT_FOUND and whatever else its
     preview would say."""
     services, follow = services_of(request), follow_of(request)
-    address = services.links.links.address(short_url.strip().removesuffix("+"))
+    address = services.links.links.address(short_url)
     if address is None:
         raise errors.LINK_NOT_FOUND("This is no short link of this server.", field="link")
     host, code = address

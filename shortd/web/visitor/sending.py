@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode
 from typing import Annotated, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import msgspec
 from litestar import Response, route
@@ -19,7 +19,7 @@ from msgspec import Meta, structs
 from shortd import errors
 from shortd.files.transfers import expect_upload
 from shortd.limits.budgets import FILE_MEGABYTE_WEIGHT
-from shortd.links import CODE_PATTERN
+from shortd.link_codes import composed
 from shortd.links.passwords import Proof
 from shortd.models.links import Link
 from shortd.sharing.boxes import NOTE_CHARACTERS
@@ -199,8 +199,8 @@ def _box(request: AnyRequest) -> tuple[Link, LinkRequest]:
     its password was named.
     """
     services, follow = services_of(request), follow_of(request)
-    code: str = request.path_params["code"]
-    if not CODE_PATTERN.fullmatch(code):
+    code = unquote(request.path_params["code"])
+    if composed(code) != code:
         raise errors.LINK_NOT_FOUND()
     asked = follow.request(request.scope, query=b"", referrer="")
     visits = services.visits.visits
