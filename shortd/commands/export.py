@@ -35,9 +35,10 @@ LINKS_AT_ONCE = 500
 def export(place: Place, dest: Path | None, table: Path | None, as_json: bool) -> None:
     """Write everything into files that others can read.
 
-    The server goes on meanwhile. DEST is a new folder: manifest.json, rows.jsonl (accounts, teams, links, clicks, a JSON object a
-    line) and files/. `shortd import shortd DEST` puts all of it into another server. It holds what
-    accounts are checked against, such as hashes of passwords: keep it as you keep the data.
+    The server goes on meanwhile. DEST is a new folder: manifest.json, rows.jsonl (accounts, teams,
+    links, clicks, a JSON object a line) and files/. `shortd import shortd DEST` puts all of it into
+    another server. It holds what accounts are checked against, such as hashes of passwords: keep it
+    as you keep the data.
     """
     from rich.filesize import decimal
 

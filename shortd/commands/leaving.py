@@ -31,8 +31,8 @@ DONE_IN_PART = 3
 def user_export(place: Place, name: str, target: Path, as_json: bool) -> None:
     """Write all of one person's data into a tar.
 
-    The server goes on meanwhile. What he gave and made, files among it, and what is kept about him, as he finds it on his own
-    page; nothing that opens an account, nothing of anybody else.
+    The server goes on meanwhile. It has what he gave and made, files among it, and what is kept
+    about him, as he finds it on his own page; nothing that opens an account, nothing of others.
     """
     from rich.filesize import decimal
 
