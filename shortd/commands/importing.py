@@ -145,10 +145,10 @@ def import_links(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Bring links and clicks in from another shortener, whether the server runs or not.
+    """Bring links and clicks in from another shortener.
 
     SOURCE is a file, a folder of answers of its API, - for standard input, or the address of its
-    API. Without --apply nothing changes: what would not come over as it is, is listed with the
+    API. The server may run. Without --apply nothing changes: what would not come over as it is, is listed with the
     reason. Nothing here is ever replaced; the same once more brings only what is new in it.
 
     Exit status 3: something was left out.

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from shortd.control.registry import ACTS
+from shortd.control.registry import ACTS, UNLOGGED
 from shortd.models.audit import Action, Way
 from shortd.store.schema import AUDIT, CAMPAIGNS, TEAM_TRACKERS
 from shortd.testing import RunningApp
@@ -190,12 +190,20 @@ COMMANDS: dict[str, dict[str, object]] = {
     "link block": {"pattern": "bad.example", "disable_existing": True},
     "link unblock": {"pattern": "bad.example"},
     "clock believe": {},
+    "import begin": {
+        "user": "ben",
+        "source": "yourls",
+        "what": "dump.sql",
+        "domains": {},
+        "apply": True,
+    },
 }
 """All commands that act, in an order in which each has something to act on."""
 
 
 def test_every_command_that_acts_writes_a_line(app: RunningApp, ben: Surfer) -> None:
-    assert set(COMMANDS) == set(ACTS), "say above what a new one is given"
+    # Those that are not logged belong to one that is.
+    assert set(COMMANDS) == set(ACTS) - UNLOGGED, "say above what a new one is given"
     secrets = ["ab" * 32, "cd" * 32]
     for name, args in COMMANDS.items():
         known = len(lines(app))
