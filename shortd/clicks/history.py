@@ -215,6 +215,47 @@ def visits(txn: Txn, link_id: int, start: int = 0, stop: int | None = None) -> l
     return list(_visits(txn, link_id, counts, start, end))
 
 
+def each_visit(txn: Txn, link_id: int) -> Iterator[Visit]:
+    """A link's kept visits, the oldest first, none of which is kept in memory."""
+    counts = COUNTS.get(txn, (link_id,)) or _NOTHING
+    yield from _visits(txn, link_id, counts, 0, counts.visit_serial)
+
+
+def put_history(
+    txn: WriteTxn,
+    link_id: int,
+    totals: Counts,
+    days: Mapping[int, DayStats],
+    visits: Sequence[Visit],
+) -> None:
+    """Gives a link that has none yet what is known of its clicks, visits being the oldest first.
+    Of `totals` nothing counts that says where days and visits are kept.
+    """
+    latest = max(days, default=0)
+    inside = days.get(latest)
+    if inside is not None and (inside.dimensions or len(inside.profiles) > SMALL_DAY):
+        inside = None
+    for day, stats in days.items():
+        if day != latest or inside is None:
+            DAY_STATS.put(txn, (link_id, day), stats)
+    serial = max(totals.visit_serial, len(visits))
+    raws = [VISITS.encode(visit) for visit in visits]
+    newest = raws if _are_few(raws) else []
+    if not newest:
+        for number, raw in enumerate(raws, serial - len(raws)):
+            VISITS.put_encoded(txn, (link_id, number), raw)
+    row = structs.replace(
+        totals,
+        visits=len(raws),
+        visit_serial=serial,
+        day=latest,
+        day_stats=inside,
+        newest=newest,
+        sightings=0,
+    )
+    COUNTS.put(txn, (link_id,), row)
+
+
 def has_visits_before(txn: Txn, link_id: int, counts: Counts, before: int) -> bool:
     """Whether any visit that is kept of a link was before a time, in µs."""
     oldest = counts.visit_serial - counts.visits
@@ -347,12 +388,17 @@ def _with_visits(
     row."""
     newest = _trimmed(txn, link_id, old, kept_from)
     newest += map(VISITS.encode, islice(visits, max(0, kept_from - old.visit_serial), None))
-    if len(newest) <= NEWEST_VISITS and sum(map(len, newest)) <= NEWEST_BYTES:
+    if _are_few(newest):
         return newest
     first = old.visit_serial + number - len(newest)
     for serial, visit_row in enumerate(newest, first):
         VISITS.put_encoded(txn, (link_id, serial), visit_row)
     return []
+
+
+def _are_few(visits: Sequence[bytes]) -> bool:
+    """Whether visits may stay in their link's row."""
+    return len(visits) <= NEWEST_VISITS and sum(map(len, visits)) <= NEWEST_BYTES
 
 
 def _visit(click: Click) -> Visit:

@@ -26,7 +26,8 @@ VALUES_PER_DIMENSION = 200
 """Distinct values a dimension keeps a day; the rest go under "Other"."""
 NAME_LENGTH = 40
 """Characters of a name that a user agent tells, and of its part."""
-_FIELD = "\x1e"
+FIELD = "\x1e"
+"""Between the fields of a profile."""
 
 PlaceOf = Callable[[str], str]
 """What statistics have of an address: see `countries.place_of`."""
@@ -81,8 +82,7 @@ class Rollup:
     def _add(self, source: str, user_agent: str, language: str, place: str) -> None:
         self._total += 1
         profile = (
-            f"{source}{_FIELD}{_agent(user_agent)}{_FIELD}"
-            f"{primary_language(language)}{_FIELD}{place}"
+            f"{source}{FIELD}{_agent(user_agent)}{FIELD}{primary_language(language)}{FIELD}{place}"
         )
         profiles = self._profiles
         if profile in profiles:
@@ -119,7 +119,7 @@ def add_count(values: dict[str, int], value: str, clicks: int, most: int) -> Non
 
 
 def _add_profile(dimensions: dict[str, dict[str, int]], profile: str, clicks: int) -> None:
-    for name, value in zip(DIMENSIONS, profile.split(_FIELD), strict=False):
+    for name, value in zip(DIMENSIONS, profile.split(FIELD), strict=False):
         if value:
             values = dimensions.get(name)
             if values is None:
@@ -155,7 +155,7 @@ def _agent(user_agent: str) -> str:
         f"{brand}{PART}{model}",
         bot,
     )
-    return _FIELD.join(fields)
+    return FIELD.join(fields)
 
 
 def cut_name(name: str) -> str:

@@ -356,8 +356,9 @@ def _say(summary: Summary, *, as_json: bool) -> None:
     made = results[Result.MADE] + notes
     verb = "made" if summary.applied else "would be made"
     click.echo(
-        f"{made} links {verb}, {notes} of them with notes; {results[Result.UNCHANGED]} unchanged,"
-        f" {summary.skipped} skipped. They have {summary.clicks} clicks."
+        f"{made} {summary.what} {verb}, {notes} of them with notes;"
+        f" {results[Result.UNCHANGED]} unchanged, {summary.skipped} skipped."
+        f" They have {summary.clicks} clicks."
     )
     for reason, links in summary.reasons.items():
         click.echo(f"  {reason}: {links}")

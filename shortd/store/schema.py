@@ -66,7 +66,7 @@ POSITIONS: Table[tuple[str], Position] = Table("positions", Key(TEXT), Position)
 """`("journal",)`: how far the click journal is drained. `("beside",)`: as an offset, the serial of
 the last clicks that were counted without it."""
 
-HOSTS: Table[tuple[str], Host] = Table("hosts", Key(TEXT), Host)
+HOSTS: Table[tuple[str], Host] = Table("hosts", Key(TEXT), Host, watched=True)
 """Short hosts that were ever configured, by name (`host` or `host:port`)."""
 
 ACCOUNTS_BY_EMAIL: Index[tuple[str], Account] = Index(

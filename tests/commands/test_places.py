@@ -30,6 +30,7 @@ ARGUMENTS = {
     "FILE": os.devnull,
     "SOURCE": os.devnull,
     "[DEST]": "backups",
+    "FILE.tar": "ann.tar",
     "PATTERN": "example.org",
     "BACKUP": "backups/latest",
 }
@@ -52,6 +53,7 @@ def typed(words: tuple[str, ...]) -> list[str]:
     more = {
         ("import",): ["--account", "ann"],
         ("user", "remove"): ["--yes"],
+        ("user", "delete"): ["--yes"],
         ("user", "set"): ["--verified"],
         ("user", "link"): ["--proxy", "ann"],
     }.get(words, [])

@@ -64,6 +64,8 @@ class Summary(msgspec.Struct):
     clicks_of_skipped: int = 0
     remarks: list[str] = msgspec.field(default_factory=list)
     """What else is to be known of the source."""
+    what: str = "links"
+    """What is counted in `results`."""
 
     @property
     def skipped(self) -> int:
