@@ -10,8 +10,7 @@ import csv
 import re
 from collections.abc import Iterator
 
-from shortd import errors
-from shortd.moving.inputs import Input, mark_of, text_pieces
+from shortd.moving.inputs import Input, text_pieces
 from shortd.moving.tables import Faulty
 from shortd.moving.texts import IN_CP1252
 from shortd.spreadsheets import unmarked
@@ -109,17 +108,3 @@ class CsvRows:
 def _outside(head: str) -> str:
     """A line without what stands in quotes."""
     return re.sub(r'"[^"]*"', "", head)
-
-
-def is_table(head: bytes) -> bool:
-    """Whether the beginning of a file can be one of a table."""
-    size, _ = mark_of(head)
-    line = head[size:].partition(b"\n")[0]
-    return any(delimiter.encode() in line for delimiter in DELIMITERS)
-
-
-def no_column(source: Input, what: str) -> errors.ShortdError:
-    """The refusal of a table that lacks the column which makes links of it."""
-    return errors.SOURCE_UNREADABLE(
-        "%(name)s has no column of %(what)s in its first line.", name=source.name, what=what
-    )

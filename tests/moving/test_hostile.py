@@ -46,7 +46,7 @@ JUNK: dict[str, bytes] = {
     "words": "Grüße aus München".encode("cp1252"),
     "a head alone": b"code,url\n",
     "a quote": b'code,url\n"',
-    "SQL of others": b"CREATE TABLE wp_posts (ID int, t text);\nINSERT INTO wp_posts VALUES (1,'x');\n",
+    "SQL of others": b"CREATE TABLE posts (ID int, t text);\nINSERT INTO posts VALUES (1,'x');\n",
     "half of SQL": b"INSERT INTO `yourls_url` VALUES ('a','https://e",
     "a head of SQLite": b"SQLite format 3\x00" + bytes(84),
     "SQLite and noise": b"SQLite format 3\x00" + random.Random(2).randbytes(20_000),
