@@ -26,7 +26,7 @@ from shortd.visits.request_heads import HEAD_BYTES, KNOWN_HEADS, Header, Request
 from shortd.web.answers import Answer, header_lines, status_line, whole_seconds
 from shortd.web.pages import Pages, open_pages
 from shortd.web.readers import Reader
-from shortd.web.visitor.follow import link_refusal
+from shortd.web.visitor.follow import link_refusal, sent_away
 
 # Escapes and other shapes are the pages' business.
 _TARGET = re.compile(rb"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?:\?(?P<query>[!-~]*))?")
@@ -65,6 +65,8 @@ class Lane:
         self._unkept = b"cache-control: no-store\r\n" + robots
         self._status_line = status_line(services.settings.links.redirect_status)
         self._pages = pages = open_pages(services.settings)
+        self._sends_to = services.hosts.sends_to
+        self._sent_away = lru_cache(maxsize=64)(_sent_away)
         self._missing = lru_cache(maxsize=64)(partial(_missing, pages))
         self._limited = lru_cache(maxsize=64)(partial(_limited, pages))
         # By the bytes behind the request line. Browsers, proxies and scripts send the same ones
@@ -163,7 +165,8 @@ class Lane:
             if refused is None:
                 payer = self._heads.who_pays(head, peer, visitor.address, is_head=not is_get)
                 lookups.missed(payer, visitor.utime)
-                refused = self._missing(self._pages.reader(head))
+                away = self._sends_to(head.host, "unknown")
+                refused = self._sent_away(away) if away else self._missing(self._pages.reader(head))
             return self._refuse(refused, is_get, close)
         return b"%blocation: %b\r\n%bcontent-length: 0\r\n%b\r\n" % (
             self._start,
@@ -202,6 +205,11 @@ class Lane:
 def _missing(pages: Pages, reader: Reader | None) -> Refusal:
     """For who asks for a link that is not there."""
     return _written(link_refusal(pages, errors.LINK_NOT_FOUND(), reader))
+
+
+def _sent_away(location: str) -> Refusal:
+    """For the same, where the host says where to."""
+    return _written(sent_away(location))
 
 
 def _written(answer: Answer) -> Refusal:

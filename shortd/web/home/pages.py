@@ -30,7 +30,7 @@ from shortd.web.home.contents import HomePage, Made, Row
 from shortd.web.home.making import Draft, NewLinks
 from shortd.web.links.rows import maker_of
 from shortd.web.render import language_of, page, see
-from shortd.web.routing import AnyRequest, attachment, client_address, services_of
+from shortd.web.routing import HOME, AnyRequest, attachment, client_address, home_of, services_of
 from shortd.web.teams.working import Working, working_as
 
 NEWEST = 5
@@ -43,11 +43,11 @@ _NUMBER = re.compile(r"[0-9]{1,20}", re.ASCII)
 _TEMPLATE = "home/page.html"
 
 
-@show("/")
+@show(["/", HOME])
 async def home(request: AnyRequest) -> Response[bytes]:
     """The composer, and what was made just now; where it is for accounts alone, the way in."""
     if session.current(request) is None and not is_open(services_of(request)):
-        return sign_in_page(request, "/")
+        return sign_in_page(request, request.url.path)
     return page(request, _TEMPLATE, await _content(request))
 
 
@@ -95,7 +95,7 @@ async def make(request: AnyRequest) -> Response[bytes]:
         return await _refused(request, form.refuse(refusal, language.gettext, **fields))
     several = f"&of={len(links)}" if len(links) > 1 else ""
     team = f"&team={draft.team}" if draft.team else ""
-    answer = see(request, f"/?made={links[-1].id}{several}{team}")
+    answer = see(request, f"{home_of(services)}?made={links[-1].id}{several}{team}")
     return answer if found else session.start_temporary(request, answer, account)
 
 

@@ -23,6 +23,7 @@ from shortd.links.finding import find
 from shortd.links.qr import QrOptions
 from shortd.models.accounts import DELETED
 from shortd.models.files import Encryption
+from shortd.models.hosts import Place
 from shortd.models.links import Forwarding, Link
 from shortd.services import Services
 from shortd.visits.decisions import Decision, Outcome, Visitor, refusal_of
@@ -49,6 +50,7 @@ UNCOUNTED = b"preview"
 """The query of images that preview pages show: nobody has loaded the link's QR code."""
 _IMAGE_TYPES = {"svg": b"image/svg+xml", "png": b"image/png"}
 _METHODS = ("GET", "HEAD")
+_PLACES: dict[Outcome, Place] = {Outcome.NOT_FOUND: "unknown", Outcome.EXPIRED: "ended"}
 
 
 class LinkRequest(msgspec.Struct, frozen=True, gc=False):
@@ -73,6 +75,7 @@ class Follow:
         self._services = services
         self._pages = pages
         self._heads = services.visits.heads
+        self._sends_to = services.hosts.sends_to
         self._visits = services.visits.visits
         self._lookups = services.limits.lookups
         self._continuations = services.sharing.continuations
@@ -111,6 +114,11 @@ class Follow:
         if named.preview:
             return self._preview(decision, request)
         return self.lead_on(decision, request)
+
+    def root(self, scope: HTTPScope) -> Answer | None:
+        """The answer to who asks for a host alone; None where our own page stands there."""
+        location = self._sends_to(self._heads.of(scope["headers"]).host, "root")
+        return Answer(302, [_location(location), NO_STORE]) if location else None
 
     async def image(self, scope: HTTPScope, named: Named) -> Answer:
         """The whole response to a request for a link's QR image, as `answer` has it."""
@@ -241,7 +249,7 @@ class Follow:
         )
 
     def _redirect(self, status: int, location: str, link: Link | None) -> Answer:
-        headers: Headers = [(b"location", location.encode("ascii")), NO_STORE]
+        headers: Headers = [_location(location), NO_STORE]
         if not self._visits.is_listed(link):
             headers.append(NO_INDEX)
         return Answer(status, headers)
@@ -260,7 +268,7 @@ class Follow:
     def _preview(self, decision: Decision, request: LinkRequest) -> Answer:
         link = decision.link
         if link is None or not decision.is_alive:
-            return self._refusal(refusal_of(decision), request)
+            return self._turned_away(decision, request)
         shown = decision.outcome is Outcome.REDIRECT
         content = PreviewPage(
             short_url=self._services.hosts.short_url(link),
@@ -278,6 +286,15 @@ class Follow:
         template = "visitor/preview.html"
         return page(self._pages, template, request.reader, headers=headers, page=content)
 
+    def _turned_away(self, decision: Decision, request: LinkRequest) -> Answer:
+        """What is left for who gets nothing at a code: where its host sends him, whatever he is,
+        or a refusal."""
+        place = _PLACES.get(decision.outcome)
+        location = self._sends_to(request.host, place) if place else ""
+        if location:
+            return sent_away(location)
+        return self._refusal(refusal_of(decision), request)
+
     def _refuse_method(self, request: LinkRequest) -> Answer:
         refusal = self._refusal(errors.METHOD_NOT_ALLOWED(), request)
         refusal.headers.append((b"allow", b"GET, HEAD"))
@@ -287,11 +304,20 @@ class Follow:
         return link_refusal(self._pages, error, request.reader)
 
 
+def sent_away(location: str) -> Answer:
+    """The answer to a visit in the place of a refusal, as both lanes send it."""
+    return Answer(302, [_location(location), NO_STORE, NO_INDEX])
+
+
 def link_refusal(pages: Pages, error: errors.ShortdError, reader: Reader | None) -> Answer:
     """A refusal of a visit, as both lanes send it."""
     answer = error_answer(pages, error, reader)
     answer.headers.append(NO_INDEX)
     return answer
+
+
+def _location(location: str) -> tuple[bytes, bytes]:
+    return b"location", location.encode("ascii")
 
 
 def _preview_file(decision: Decision) -> PreviewFile | None:
