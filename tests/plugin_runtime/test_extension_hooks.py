@@ -240,7 +240,7 @@ class TestImporters:
             f"https://c.example/ - on 0 {NEVER} 0\n",
         )
         assert outcome.exit_code == 0
-        assert "3 links made, 1 of them with notes; 0 unchanged, 0 skipped." in outcome.stdout
+        assert "3 links made, 0 of them with notes; 0 unchanged, 0 skipped." in outcome.stdout
         fields = ("url", "enabled", "expiration_count", "expiration_utime", "utime")
         shown = [tuple(entry[field] for field in fields) for entry in entries]
         assert shown[:2] == [
