@@ -35,6 +35,8 @@ class SqliteTables:
     """The tables of a copy of a file; standard input and packed files are copied alike."""
 
     zone: str | None = None
+    prefix: str | None = ""
+    row_prefix = ""
 
     def __init__(
         self, source: Input, path: Path | None, wanted: Mapping[str, Wanted], folder: Path

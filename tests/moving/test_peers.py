@@ -62,6 +62,19 @@ def test_two_sets_of_tables_are_told_apart(tmp_path: Path) -> None:
         read("yourls", dump, Options(prefix="c_"))
 
 
+def test_tables_of_other_programs_are_left_alone(tmp_path: Path) -> None:
+    options = "INSERT INTO {}options (option_name, option_value) VALUES ({});\n"
+    passwords = f"""'matthew_pwprotection','{{"a":"{HASH}"}}'"""
+    dump = (
+        options.format("wp_", passwords)
+        + options.format("q_", "'version','1.9'")
+        + URLS.format(prefix="q_", rows=ROW.format(code="a"))
+    )
+    assert read("yourls", source(tmp_path, dump)).link("a").password_hash == ""
+    dump = dump.replace("wp_", "q_")
+    assert read("yourls", source(tmp_path, dump)).link("a").password_hash == HASH
+
+
 @pytest.mark.parametrize(
     ("head", "options", "created"),
     [

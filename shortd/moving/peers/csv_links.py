@@ -57,7 +57,11 @@ class CsvLinks(StagedSource):
     def __init__(self, source: Input, options: Options) -> None:
         super().__init__("csv", options)
         self._source = source
-        self._rows = CsvRows(source)
+        try:
+            self._rows = CsvRows(source)
+        except BaseException:
+            self.close()
+            raise
         self._names = self._choose(self._rows.columns)
         if "url" not in self._names:
             self.close()
