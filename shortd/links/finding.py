@@ -71,8 +71,8 @@ def _alike(txn: Txn, host: int, code: str) -> Iterator[Link]:
         return
     short: list[Link] = []
     if is_short(wanted):
-        found = [LINKS.get(txn, (host, one)) for one in spellings(wanted)]
-        short = sorted((link for link in found if link is not None), key=_age)
+        short = LINKS.all_of(txn, [(host, one) for one in spellings(wanted)])
+        short.sort(key=_age)
     rows = LINKS_BY_FOLD.rows(txn, (host, digest))
     others = (link for _, link in rows if folded(link.code) == wanted)
     yield from heapq.merge(short, others, key=_age)
