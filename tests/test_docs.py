@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+import shortd.commands.cli  # noqa: F401 - names all formats
 from shortd.api.v2.registry import CALLS
 from shortd.clicks.rollups import DIMENSIONS, PARTED
-import shortd.commands.cli  # noqa: F401 - names all formats
 from shortd.commands.importing import OTHERS
 from shortd.errors import CATALOGUE
 from shortd.links.sheets import Result

@@ -17,6 +17,7 @@ from shortd.links import TagFilter
 from shortd.links.endings import free_like, is_free
 from shortd.links.qr import QrOptions
 from shortd.links.queries import LinkQuery
+from shortd.links.tag_lists import joined_tags, without_doubles
 from shortd.models.accounts import Account, AccountType
 from shortd.models.files import Encryption
 from shortd.models.links import Link
@@ -58,15 +59,20 @@ async def new(request: AnyRequest) -> Response[bytes]:
         session.needed(request)
     url, title = shared_text.read(request.query_params)
     query = request.query_params
-    tags = [*query.getall("tag", []), *query.getall("tags", [])]
     form = forms.filled(
         url=url,
         title=title[: making.MOST_TITLE],
         ending=query.get("ending", ""),
-        tags=", ".join(filter(None, tags)),
+        tags=_tags_of(without_doubles(query.getall("tag", [])), query.getall("tags", [])),
     )
     content = await _content(request)
     return page(request, _TEMPLATE, replace(content, form=form, several="\n" in url or not url))
+
+
+def _tags_of(names: list[str], texts: list[str]) -> str:
+    """Names, and lists with commas, as one such list."""
+    text = ", ".join(filter(None, texts))
+    return joined_tags([*names, ""] if names and text else names, space=" ") + text
 
 
 @act("/-/new", request_max_body_size=FORM_BYTES, status_code=303)

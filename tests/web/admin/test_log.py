@@ -180,6 +180,7 @@ COMMANDS: dict[str, dict[str, object]] = {
     "team set-role": {"team": "ours", "user": "cay", "role": "admin"},
     "team remove-member": {"team": "ours", "user": "cay"},
     "domain add": {"team": "ours", "name": "go.example.org"},
+    "domain set": {"id": "go.example.org", "changes": {"www": False}},
     "domain remove": {"id": "go.example.org"},
     "campaign add": {"team": "ours", "name": "Spring"},
     "campaign remove": {"id": ""},
