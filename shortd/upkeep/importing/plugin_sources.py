@@ -34,7 +34,8 @@ class PluginSource(Source):
             row = str(given.line or number)
             try:
                 # Its fields can hold anything, tags one text, as all did once.
-                tags = split_tags(given.tags) if isinstance(given.tags, str) else given.tags
+                tags: Any = given.tags
+                tags = split_tags(tags) if isinstance(tags, str) else tags
                 given = structs.replace(given, tags=tuple(tags))
                 convert(to_builtins(given), ImportedLink, strict=True)
                 if not 0 <= given.utime <= MOST:
