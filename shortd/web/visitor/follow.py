@@ -18,10 +18,9 @@ from msgspec import structs
 from shortd import errors
 from shortd.hosts.destinations import without_mark
 from shortd.link_codes import escaped
-from shortd.links.addresses import Named, readings
-from shortd.links.finding import find
+from shortd.links.addresses import Named
+from shortd.links.finding import asked_for
 from shortd.links.qr import QrOptions
-from shortd.models.accounts import DELETED
 from shortd.models.files import Encryption
 from shortd.models.hosts import Place
 from shortd.models.links import Forwarding, Link
@@ -84,15 +83,10 @@ class Follow:
 
     def named(self, scope: HTTPScope, text: str) -> Named | None:
         """What is asked for of a link that is there, wide codes included, by what stands behind the
-        path's slash, unescaped; None if none is meant. RATE_LIMITED.
+        path's slash, unescaped; None if none is meant.
         """
         host = self._heads.of(scope["headers"]).host
-        with self._services.store.read() as txn:
-            for named in readings(text):
-                link = find(txn, self._services.hosts, host, named.code)
-                if link is not None and link.owner != DELETED:
-                    return structs.replace(named, code=link.code)
-        return None
+        return asked_for(self._services.store, self._services.hosts, host, text)
 
     def missed(self, scope: HTTPScope) -> None:
         """Charges who asks for what is not there: it may have been a link. RATE_LIMITED."""
