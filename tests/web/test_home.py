@@ -80,6 +80,15 @@ class TestMovedHome:
         assert "Your short link" in surfer.follow(answer).text
         assert surfer.send("/-/logout", {}).headers["location"] == "/-/home"
 
+    def test_other_hosts_lead_to_the_page_and_never_round(self, open_with: OpenApp) -> None:
+        other = "http://other.example:8080"
+        settings = {"HOSTS": other, "HOST__127_0_0_1_8080__ROOT": f"{other}/"}
+        with open_with(**settings) as app:
+            assert app.get("/").headers["location"] == f"{other}/"
+            home = "http://127.0.0.1:8080/-/home"
+            assert app.get(f"{other}/").headers["location"] == home
+            assert app.get(home).status_code == 200
+
     def test_a_change_counts_at_once(self, surfer: Surfer) -> None:
         surfer.app.services.hosts.take_options({})
         assert surfer.get("/").status_code == 200
