@@ -10,6 +10,7 @@ import csv
 import re
 from collections.abc import Iterator
 
+from shortd import errors
 from shortd.moving.inputs import Input, text_pieces
 from shortd.moving.tables import Faulty
 from shortd.moving.texts import IN_CP1252
@@ -17,6 +18,8 @@ from shortd.spreadsheets import unmarked
 
 LINE = 1 << 20
 """Characters of a line."""
+ROW = 4 << 20
+"""Characters of a row, which may have many lines."""
 COLUMNS = 500
 DELIMITERS = ",;\t"
 
@@ -35,7 +38,7 @@ class CsvRows:
         self._source = source
         self._long: list[int] = []
         self._line = 0
-        self._is_open = False
+        self._size = 0
         self._lines = self._read_lines()
         head = next(self._lines, "")
         delimiter = max(DELIMITERS, key=_outside(head).count)
@@ -55,8 +58,10 @@ class CsvRows:
             except StopIteration:
                 break
             except csv.Error as fault:
+                self._size = 0
                 yield str(self._line), Faulty(str(self._line), f"no row: {fault}")
                 continue
+            self._size = 0
             yield from self._long_lines()
             if not any(cells):
                 continue
@@ -90,6 +95,13 @@ class CsvRows:
                     is_passing = False
                     self._long.append(self._line)
                 else:
+                    self._size += len(line)
+                    if self._size > ROW:
+                        raise errors.SOURCE_UNREADABLE(
+                            "%(name)s has a row of more than %(most)s bytes.",
+                            name=self._source.name,
+                            most=ROW,
+                        )
                     yield line + "\n"
             if len(waiting) > LINE:
                 is_passing, waiting = True, ""

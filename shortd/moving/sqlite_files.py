@@ -93,10 +93,9 @@ class SqliteTables:
                 "SELECT name, CAST(substr(sql, 1, 100000) AS BLOB) FROM sqlite_master"
                 " WHERE type = 'table' AND rootpage > 0"
             )
-            tables = {name: sql or b"" for name, sql in schema}
-        for name in self._wanted:
-            if name in tables:
-                self.definitions[name] = tables[name]
+            for name, sql in schema:
+                if name in self._wanted:
+                    self.definitions[name] = sql or b""
         return database
 
     def _may(self, action: int, first: str | None, second: str | None, *_: object) -> int:

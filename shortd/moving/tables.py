@@ -14,6 +14,9 @@ from shortd.moving.inputs import Input, utf8_reader
 from shortd.moving.sql_dumps import BadRow, SqlDump, Table
 from shortd.moving.texts import told
 
+TABLES = 1000
+"""Of a name that can be the peer's, before it is known which are."""
+
 
 class Wanted(NamedTuple):
     """What a reader wants of a table."""
@@ -98,7 +101,7 @@ class DumpTables:
             prefix = table.name.removesuffix(name)
             if self.prefix is None and wanted.is_sure:
                 self.prefix = prefix
-            if self.prefix is None or prefix == self.prefix:
+            if prefix == self.prefix or (self.prefix is None and len(self._names) < TABLES):
                 self._names[table.name] = name
                 self.found.add(name)
                 self.definitions[name] = table.definition

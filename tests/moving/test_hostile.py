@@ -320,6 +320,11 @@ def test_cells_are_bounded_and_rows_behind_them_come(tmp_path: Path) -> None:
     ]
 
 
+def test_a_row_without_end_is_refused(tmp_path: Path) -> None:
+    source = csv_source(tmp_path, 'code,url\n"' + '\n","' * 2_000_000)
+    assert "row of more than" in refusal("csv", source)
+
+
 @pytest.mark.parametrize(
     "data",
     [
