@@ -54,7 +54,7 @@ from shortd.web.site import HANDLERS as SITE_HANDLERS
 from shortd.web.teams import HANDLERS as TEAM_HANDLERS
 from shortd.web.tools import HANDLERS as TOOLS_HANDLERS
 from shortd.web.visitor.bundle import HANDLERS as BUNDLE_HANDLERS
-from shortd.web.visitor.follow import Follow, link_refusal
+from shortd.web.visitor.follow import Follow, link_refusal, sent_away
 from shortd.web.visitor.mailed import HANDLERS as MAILED_HANDLERS
 from shortd.web.visitor.opening import HANDLERS as OPENING_HANDLERS
 from shortd.web.visitor.reporting import HANDLERS as REPORTING_HANDLERS
@@ -69,6 +69,8 @@ _BY_STATUS = {
 
 _OWN = ("/-/", "/.well-known/", v1.PREFIX, v2.PREFIX)
 """Addresses below these are the server's own, whatever they look like."""
+
+_NO_CODES = ("/-/", "/.well-known/")
 
 _WITHOUT_BODY = frozenset({"GET", "HEAD"})
 """Methods of requests whose body nobody reads: visits do not pay for the others."""
@@ -146,6 +148,10 @@ class App:
     def _serve(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         if scope["type"] == ScopeType.HTTP:
             send = paced(self._services.limits.answers, send)
+            if scope["path"] == "/" and scope["method"] in _WITHOUT_BODY:
+                answer = self._follow.root(scope)
+                if answer is not None:
+                    return answer.send(send)
             path = LINK_PATH.fullmatch(scope["path"])
             # What ends like an image or a preview may be a code as well.
             if path is not None and path.end("code") == path.end():
@@ -266,6 +272,8 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
         return v1.refusal(request, error)
     if (written := sqwish.format_of(request.scope["path"])) is not None:
         return sqwish.refusal(error, written, request.scope["path"])
+    if error.kind is errors.NOT_FOUND and (away := _elsewhere(request)) is not None:
+        return response(away)
     pages: Pages = request.app.state.pages
     heads = request.app.state.services.visits.heads
     reader = pages.reader(heads.of(request.scope["headers"]))
@@ -278,6 +286,17 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
         methods = sorted(headers["allow"].split(", "))
         answer.headers.append((b"allow", ", ".join(methods).encode()))
     return response(answer)
+
+
+def _elsewhere(request: Request[Any, Any, State]) -> Answer | None:
+    """Where its host sends who asks for what is not there, as for a code; None for addresses that
+    could be none: below the server's own and well-known ones (RFC 8615)."""
+    if request.scope["method"] not in _WITHOUT_BODY or request.scope["path"].startswith(_NO_CODES):
+        return None
+    services: Services = request.app.state.services
+    host = services.visits.heads.of(request.scope["headers"]).host
+    location = services.hosts.sends_to(host, "unknown")
+    return sent_away(location) if location else None
 
 
 def _catalogued(fault: Exception) -> errors.ShortdError:

@@ -23,6 +23,7 @@ from shortd.clock import DAY, HOUR, MINUTE, Clock, SystemClock
 from shortd.hosts import Hosts, recall, register
 from shortd.hosts.blocked import BlockedDestinations
 from shortd.hosts.txt_records import SystemTxtRecords, TxtRecords
+from shortd.hosts.ways import option_problems
 from shortd.issuers import Flows, Issuers, open_issuers
 from shortd.limits.services import LimitServices, open_limits
 from shortd.links.services import LinkServices, open_links
@@ -38,6 +39,7 @@ from shortd.security.passwords import PasswordHasher
 from shortd.security.secrets import secret
 from shortd.security.services import SecurityServices, open_security
 from shortd.settings import Settings
+from shortd.settings.config import ConfigError
 from shortd.sharing.services import SharingServices, open_sharing
 from shortd.store import Store
 from shortd.store.timeline import Timeline, open_timeline
@@ -146,6 +148,9 @@ async def open_services(
     A command, which is not `serving`, finds the directory as the server left it, whatever settings
     it has: it makes and migrates none, takes no host for the default one, counts no clicks.
     """
+    base_urls = (settings.public_url, *settings.hosts)
+    if serving and (problems := list(option_problems(settings.host.options, base_urls))):
+        raise ConfigError(problems)
     clock = clock or SystemClock()
     random = random or SystemRandom()
     prepared = prepare(settings, plugins)

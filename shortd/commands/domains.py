@@ -37,6 +37,32 @@ def domain_add(place: Place, name: str, team_name: str) -> None:
     act(place, "domain add", team=team_name, name=name)
 
 
+@domain.command("set")
+@placed
+@click.argument("name", metavar="DOMAIN")
+@click.option(
+    "--ignore-case/--no-ignore-case",
+    default=None,
+    help="Find codes in any case, if none is written just so.",
+)
+@click.option("--root", metavar="URL", help="Where who asks for the domain alone is sent.")
+@click.option("--unknown", metavar="URL", help="Where who asks for a code of no link is sent.")
+@click.option("--ended", metavar="URL", help="Where who asks for an ended link is sent.")
+@click.option(
+    "--wide-codes/--no-wide-codes",
+    default=None,
+    help="Let members choose codes of any characters.",
+)
+@click.option("--www/--no-www", default=None, help="Whether its www. is the same host.")
+def domain_set(place: Place, /, name: str, **changes: str | bool | None) -> None:
+    """Change what a domain does in its own way, and show it.
+
+    DOMAIN is its name, or its id as `shortd domain list` shows it. What is not named stays; an
+    empty URL, as in --root "", leaves visitors to this server again.
+    """
+    act(place, "domain set", id=name, changes=changes)
+
+
 @domain.command("remove")
 @placed
 @click.argument("name", metavar="DOMAIN")

@@ -101,9 +101,12 @@ class Mapped(click.ParamType[tuple[str, str]]):
 @click.argument("format_name", metavar="FORMAT")
 @click.argument("where", metavar="SOURCE")
 @click.option(
-    "--account", metavar="NAME", help="Whose the links become: username, e-mail or userid."
+    "--account",
+    "--owner",
+    "account",
+    metavar="NAME",
+    help="Whose the links become: username, e-mail or userid.",
 )
-@click.option("--owner", "account", hidden=True)
 @click.option("--apply", is_flag=True, help="Do it; without, it is only said what would be done.")
 @click.option(
     "--report",
@@ -145,11 +148,12 @@ def import_links(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Bring links and clicks in from another shortener, whether the server runs or not.
+    """Bring in links and clicks from elsewhere.
 
     SOURCE is a file, a folder of answers of its API, - for standard input, or the address of its
-    API. Without --apply nothing changes: what would not come over as it is, is listed with the
-    reason. Nothing here is ever replaced; the same once more brings only what is new in it.
+    API. The server may run. Without --apply nothing changes: what would not come over as it is, is
+    listed with the reason. Nothing here is ever replaced; the same once more brings only what is
+    new in it.
 
     Exit status 3: something was left out.
     """

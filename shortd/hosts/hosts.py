@@ -22,9 +22,9 @@ import msgspec
 import structlog
 
 from shortd.hosts.authority import host_name
-from shortd.hosts.destinations import OwnHosts
+from shortd.hosts.destinations import OwnHosts, ascii_location, host_of
 from shortd.link_codes import escaped
-from shortd.models.hosts import DEFAULTS, HostOptions
+from shortd.models.hosts import DEFAULTS, HostOptions, Place
 from shortd.models.links import Link
 from shortd.models.teams import Domain, DomainStatus, Host
 from shortd.store import Store
@@ -146,6 +146,15 @@ class Hosts:
     def options_of(self, number: int) -> HostOptions:
         """What the host of that number does in its own way."""
         return self._options.get(number) or self._domain_options.get(number, DEFAULTS)
+
+    def sends_to(self, number: int, place: Place) -> str:
+        """The Location of who comes to such a place of a host; empty where our own answer stands
+        there, be it that operators have blocked the address since."""
+        address: str = getattr(self.options_of(number), place)
+        blocks = self.names.blocks
+        if not address or (blocks is not None and blocks(host_of(address), address) is not None):
+            return ""
+        return ascii_location(address)
 
     def take_options(self, options: Mapping[str, HostOptions]) -> None:
         """Has configured hosts do as these options say, by name, from now on, and all others as

@@ -78,15 +78,15 @@ def readings(text: str) -> Iterator[Named]:
 
 
 def unescaped_path(path: str, raw_path: bytes) -> str | None:
-    """What stands behind the slash of a request's path; None where it is no UTF-8. `path` is
-    `raw_path` unescaped once, with U+FFFD for what cannot be.
+    """What stands behind the slash of a request's path; None where there is no slash, or what is
+    no UTF-8. `path` is `raw_path` unescaped once, with U+FFFD for what cannot be.
     """
     if "\ufffd" in path and raw_path:
         try:
             path = unquote_to_bytes(raw_path).decode()
         except UnicodeDecodeError:
             return None
-    return path.removeprefix("/")
+    return path[1:] if path.startswith("/") else None
 
 
 def codes_in(rest: str) -> Iterator[str]:

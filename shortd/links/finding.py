@@ -7,6 +7,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from shortd.hosts import Hosts
 from shortd.link_codes import (
     MOST_BYTES,
@@ -17,8 +19,10 @@ from shortd.link_codes import (
     is_short,
     spellings,
 )
+from shortd.links.addresses import Named, readings
 from shortd.models.accounts import DELETED
 from shortd.models.links import Link
+from shortd.store import Store
 from shortd.store.schema import LINKS, LINKS_BY_FOLD
 from shortd.store.txn import Txn
 
@@ -35,6 +39,18 @@ def find(txn: Txn, hosts: Hosts, host: int, code: str) -> Link | None:
     if not hosts.options_of(host).ignore_case:
         return link
     return next((one for one in _alike(txn, host, code) if one.owner != DELETED), link)
+
+
+def asked_for(store: Store, hosts: Hosts, host: int, text: str) -> Named | None:
+    """What a visit asks for of a link that is there, by what stands behind the path's slash; None
+    if it means none. The code is the link's own.
+    """
+    with store.read() as txn:
+        for named in readings(text):
+            link = find(txn, hosts, host, named.code)
+            if link is not None and link.owner != DELETED:
+                return structs.replace(named, code=link.code)
+    return None
 
 
 def exactly(txn: Txn, host: int, code: str) -> Link | None:
@@ -71,8 +87,8 @@ def _alike(txn: Txn, host: int, code: str) -> Iterator[Link]:
         return
     short: list[Link] = []
     if is_short(wanted):
-        found = [LINKS.get(txn, (host, one)) for one in spellings(wanted)]
-        short = sorted((link for link in found if link is not None), key=_age)
+        short = LINKS.all_of(txn, [(host, one) for one in spellings(wanted)])
+        short.sort(key=_age)
     rows = LINKS_BY_FOLD.rows(txn, (host, digest))
     others = (link for _, link in rows if folded(link.code) == wanted)
     yield from heapq.merge(short, others, key=_age)

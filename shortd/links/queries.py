@@ -88,7 +88,7 @@ class LinkQuery(msgspec.Struct, frozen=True):
                 return False
         if self.ends and not now < link.expiration_utime <= now + self.ends:
             return False
-        if self.tags and not set(self.tags).issubset(tag_names(rare.tags)):
+        if self.tags and not set(self.tags).issubset(rare.tag_names):
             return False
         if any(not link.tag >> bit & 1 for bit in self.bits):
             return False
@@ -142,12 +142,6 @@ def parse(text: str, query: LinkQuery = EVERYTHING) -> LinkQuery:
         campaign=campaign,
         ends=ends,
     )
-
-
-def tag_names(tags: str) -> list[str]:
-    """The names in a link's tags, each once."""
-    names = (name.strip() for name in tags.split(","))
-    return list(dict.fromkeys(name for name in names if name))
 
 
 def _fits(state: State, link: Link, now: int) -> bool:

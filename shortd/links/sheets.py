@@ -29,7 +29,7 @@ from shortd.links.addresses import read_code, split_short_url, unescaped
 from shortd.links.codes import Codes
 from shortd.links.finding import in_the_way
 from shortd.links.links import Links, NewLink
-from shortd.links.queries import tag_names
+from shortd.links.tag_lists import joined_tags, split_tags, without_doubles
 from shortd.links.terms import LinkTerms
 from shortd.models.accounts import Account
 from shortd.models.common import NEVER
@@ -188,7 +188,7 @@ class Sheets:
             self._hosts.numbered(link.host).name,
             link.url,
             rare.title,
-            rare.tags,
+            _tags_cell(rare.tag_names),
             time_text(link.utime),
             str(self._clicks.live(txn, link.id).count),
             "" if link.expiration_utime >= NEVER else time_text(link.expiration_utime),
@@ -370,11 +370,23 @@ def _terms(cells: Mapping[str, str]) -> Terms:
     ends = time_of(cells.get("ends", ""), "ends")
     return Terms(
         title=cells.get("title", ""),
-        tags=",".join(tag_names(re.sub(r"[;|]", ",", cells.get("tags", "")))),
+        tags=tuple(_tags(cells.get("tags", ""))),
         expiration_utime=NEVER if ends is None else ends,
         expiration_count=int(most),
         enabled=enabled in _ON,
     )
+
+
+def _tags_cell(names: Sequence[str]) -> str:
+    """Tags with commas between them, or, where a name has a sign that lists are split at, with
+    bars."""
+    if not any(re.search(r"[,;|]", name) for name in names):
+        return ",".join(names)
+    return joined_tags([*names, ""] if len(names) == 1 else names, "|")
+
+
+def _tags(cell: str) -> list[str]:
+    return split_tags(cell, "|") if "|" in cell else without_doubles(re.split("[,;]", cell))
 
 
 def _made(one: _Planned, code: str, short_url: str = "") -> RowResult:

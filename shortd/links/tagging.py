@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -17,13 +18,13 @@ from shortd.accounts.preferences import PreferencesKeeper
 from shortd.links.bulk import Bulk, Change, Outcome
 from shortd.links.kept import Kept
 from shortd.links.listing import Listing
-from shortd.links.queries import LinkQuery, State, tag_names
-from shortd.links.terms import TEXT_CHARACTERS, check_characters
+from shortd.links.queries import LinkQuery, State
+from shortd.links.tag_lists import check_length, check_number
+from shortd.links.terms import check_characters
 from shortd.models.accounts import TAG_COLORS, Account, Preferences, TagLook
 from shortd.models.links import Link
 from shortd.store.txn import Txn
 
-TAG_CHARACTERS = 64
 LOOKS = 500
 """Tags of an account that can have a look."""
 BITS = 63
@@ -130,7 +131,7 @@ class Tagging:
             async for some in self._listing.every(account, LinkQuery(states=states), now):
                 for link in some:
                     if link.rare is not None and link.rare.tags:
-                        counts.texts.update(tag_names(link.rare.tags))
+                        counts.texts.update(link.rare.tag_names)
                     if link.tag:
                         counts.bits.update(bits_of(link.tag))
         return counts
@@ -150,8 +151,7 @@ def shown_bit(looks: Preferences, bit: int, links: int = 0) -> ShownTag:
 
 def tags_of(link: Link, looks: Preferences) -> list[ShownTag]:
     """A link's tags as an account sees them."""
-    texts = tag_names(link.rare.tags) if link.rare is not None else []
-    shown = [shown_text(looks, name) for name in texts]
+    shown = [shown_text(looks, name) for name in _texts(link)]
     return shown + [shown_bit(looks, bit) for bit in bits_of(link.tag)]
 
 
@@ -163,12 +163,7 @@ def bits_of(tag: int) -> list[int]:
 def checked_name(name: str) -> str:
     """A tag's text as links carry it. INVALID_FIELD."""
     name = " ".join(name.split())
-    if not name or len(name) > TAG_CHARACTERS:
-        raise errors.INVALID_FIELD(
-            "A tag has 1 to %(most)s characters.", field="tag", most=TAG_CHARACTERS
-        )
-    if "," in name:
-        raise errors.INVALID_FIELD("A tag has no commas.", field="tag")
+    check_length(name, "tag")
     check_characters(name, "tag")
     return name
 
@@ -204,19 +199,16 @@ def marked(bit: int, on: bool) -> Change:
     return change
 
 
-def _texts(link: Link) -> list[str]:
-    return tag_names(link.rare.tags) if link.rare is not None else []
+def _texts(link: Link) -> tuple[str, ...]:
+    return link.rare.tag_names if link.rare is not None else ()
 
 
-def _with_tags(link: Link, names: list[str]) -> Link:
+def _with_tags(link: Link, names: Iterable[str]) -> Link:
+    names = tuple(dict.fromkeys(names))
     if names == _texts(link):
         return link
-    tags = ",".join(dict.fromkeys(names))
-    if len(tags) > TEXT_CHARACTERS:
-        raise errors.INVALID_FIELD(
-            "Tags have at most %(most)s characters.", field="tags", most=TEXT_CHARACTERS
-        )
-    return link.with_terms(msgspec.structs.replace(link.terms, tags=tags))
+    check_number(names, "tags")
+    return link.with_terms(msgspec.structs.replace(link.terms, tags=names))
 
 
 def _color(name: str) -> int:

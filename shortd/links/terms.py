@@ -8,7 +8,7 @@ whole. None leaves a term as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -24,11 +24,12 @@ from shortd.hosts.destinations import (
 from shortd.links.codes import Codes
 from shortd.links.links import PLAIN_TERMS, Links, Which
 from shortd.links.passwords import LinkPasswords
+from shortd.links.tag_lists import check_length, check_number, split_tags, without_doubles
 from shortd.models.accounts import Account, PasswordHash
 from shortd.models.links import NO_RARE_TERMS, Forwarding, Link, Terms
 
 TEXT_CHARACTERS = 512
-"""Most characters of a title, and of tags."""
+"""Most characters of a title."""
 NOTE_CHARACTERS = 4096
 UTM_BYTES = 256
 """Most bytes of one campaign parameter, in UTF-8."""
@@ -73,7 +74,8 @@ class TermChanges(msgspec.Struct, frozen=True, kw_only=True):
     utm_term: str | None = None
     utm_content: str | None = None
     title: str | None = None
-    tags: str | None = None
+    tags: Sequence[str] | None = None
+    """Names."""
     hidden: bool | None = None
     forwarding: Forwarding | None = None
     robots: bool | Literal["server"] | None = None
@@ -105,7 +107,7 @@ class LinkTerms:
             "date_fallback": self._fallback,
             "count_fallback": self._fallback,
             "title": _line,
-            "tags": _line,
+            "tags": _tags,
             "note": _note,
             "robots": lambda value, name: None if value == "server" else value,
             **dict.fromkeys(("enabled", "counts_unique", "hidden", "forwarding"), _as_it_is),
@@ -241,6 +243,16 @@ def _line(value: str, name: str) -> str:
         raise errors.INVALID_FIELD("At most %(most)s characters.", field=name, most=TEXT_CHARACTERS)
     check_characters(value, name)
     return value
+
+
+def _tags(names: Sequence[str], name: str) -> tuple[str, ...]:
+    """Importers of plugins may give one text, as all did once."""
+    kept = split_tags(names) if isinstance(names, str) else without_doubles(names)
+    check_number(kept, name)
+    for one in kept:
+        check_length(one, name)
+        check_characters(one, name)
+    return tuple(kept)
 
 
 def _parameter(value: str, name: str) -> str:

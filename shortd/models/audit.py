@@ -42,6 +42,7 @@ class Action(StrEnum):
     SET_ROLE = "set_role"
     REMOVE_MEMBER = "remove_member"
     ADD_DOMAIN = "add_domain"
+    CHANGE_DOMAIN = "change_domain"
     REMOVE_DOMAIN = "remove_domain"
     ADD_CAMPAIGN = "add_campaign"
     REMOVE_CAMPAIGN = "remove_campaign"

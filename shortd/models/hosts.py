@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
+from msgspec import structs
 
 
 class HostOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -22,7 +25,24 @@ class HostOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     """The name with "www." in front, or without where it has one, means this host as well."""
 
 
+class HostChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to become different of a host's ways; None leaves it, "" is our own answer."""
+
+    ignore_case: bool | None = None
+    root: str | None = None
+    unknown: str | None = None
+    ended: str | None = None
+    wide_codes: bool | None = None
+    www: bool | None = None
+
+    def of(self, options: HostOptions) -> HostOptions:
+        """The options that come of it, unchecked."""
+        given = {name: new for name, new in structs.asdict(self).items() if new is not None}
+        return structs.replace(options, **given)
+
+
 DEFAULTS = HostOptions()
 """Of a host that says nothing."""
-ADDRESSES = ("root", "unknown", "ended")
-"""Names of the options that are where visitors are sent."""
+Place = Literal["root", "unknown", "ended"]
+PLACES: tuple[Place, ...] = ("root", "unknown", "ended")
+"""Options that are addresses visitors are sent to."""

@@ -70,8 +70,8 @@ class Terms(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     utm: Utm | None = None
     """Campaign parameters that go on its destinations."""
     title: str = ""
-    tags: str = ""
-    """As v1 has them: one string."""
+    tags: tuple[str, ...] = ()
+    """Names, each once."""
     hidden: bool = False
     """Left out of lists unless they ask for it."""
     forwarding: Forwarding = Forwarding.SERVER
@@ -95,7 +95,8 @@ class RareTerms(msgspec.Struct, array_like=True, frozen=True, gc=False):
     campaign: str = ""
     """Id of its campaign, if any."""
     title: str = ""
-    tags: str = ""
+    tags: tuple[str, ...] | str = ()
+    """In rows of before, one text with commas between names that had none."""
     hidden: bool = False
     password: PasswordHash | None = None
     """A visitor has to name it first."""
@@ -112,6 +113,13 @@ class RareTerms(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The operator has turned it off, and nobody else can turn it on."""
     box: str = ""
     """Key of the box that visits are shown; then the link's `url` is the box's name."""
+
+    @property
+    def tag_names(self) -> tuple[str, ...]:
+        """Names of its tags, each once, whenever the row was written."""
+        if not isinstance(self.tags, str):
+            return self.tags
+        return tuple(dict.fromkeys(filter(None, map(str.strip, self.tags.split(",")))))
 
     @property
     def unique_window(self) -> int:
@@ -160,7 +168,8 @@ class Link(msgspec.Struct, array_like=True, frozen=True, gc=False):
         rare = self.rare or NO_RARE_TERMS
         return Terms(
             **{name: getattr(self, name) for name in _IN_EVERY_ROW},
-            **{name: getattr(rare, name) for name in _RARE},
+            **{name: getattr(rare, name) for name in _RARE if name != "tags"},
+            tags=rare.tag_names,
         )
 
     def with_terms(self, terms: Terms) -> Link:

@@ -11,13 +11,15 @@ import re
 from collections.abc import Iterator
 
 from shortd import errors
-from shortd.moving.inputs import Input, mark_of, text_pieces
+from shortd.moving.inputs import Input, text_pieces
 from shortd.moving.tables import Faulty
 from shortd.moving.texts import IN_CP1252
 from shortd.spreadsheets import unmarked
 
 LINE = 1 << 20
 """Characters of a line."""
+ROW = 4 << 20
+"""Characters of a row, which may have many lines."""
 COLUMNS = 500
 DELIMITERS = ",;\t"
 
@@ -36,7 +38,7 @@ class CsvRows:
         self._source = source
         self._long: list[int] = []
         self._line = 0
-        self._is_open = False
+        self._size = 0
         self._lines = self._read_lines()
         head = next(self._lines, "")
         delimiter = max(DELIMITERS, key=_outside(head).count)
@@ -56,8 +58,10 @@ class CsvRows:
             except StopIteration:
                 break
             except csv.Error as fault:
+                self._size = 0
                 yield str(self._line), Faulty(str(self._line), f"no row: {fault}")
                 continue
+            self._size = 0
             yield from self._long_lines()
             if not any(cells):
                 continue
@@ -91,6 +95,13 @@ class CsvRows:
                     is_passing = False
                     self._long.append(self._line)
                 else:
+                    self._size += len(line)
+                    if self._size > ROW:
+                        raise errors.SOURCE_UNREADABLE(
+                            "%(name)s has a row of more than %(most)s bytes.",
+                            name=self._source.name,
+                            most=ROW,
+                        )
                     yield line + "\n"
             if len(waiting) > LINE:
                 is_passing, waiting = True, ""
@@ -109,17 +120,3 @@ class CsvRows:
 def _outside(head: str) -> str:
     """A line without what stands in quotes."""
     return re.sub(r'"[^"]*"', "", head)
-
-
-def is_table(head: bytes) -> bool:
-    """Whether the beginning of a file can be one of a table."""
-    size, _ = mark_of(head)
-    line = head[size:].partition(b"\n")[0]
-    return any(delimiter.encode() in line for delimiter in DELIMITERS)
-
-
-def no_column(source: Input, what: str) -> errors.ShortdError:
-    """The refusal of a table that lacks the column which makes links of it."""
-    return errors.SOURCE_UNREADABLE(
-        "%(name)s has no column of %(what)s in its first line.", name=source.name, what=what
-    )

@@ -18,6 +18,8 @@ from shortd.moving.times import Times
 from shortd.moving.urls import read_url, web_address
 
 UTM_BYTES = 256
+ROW = 256
+"""Characters of what tells where a row stands."""
 VARIANTS = 10
 """Other destinations that the plugin `ab` takes."""
 
@@ -37,7 +39,7 @@ class Draft:
     ) -> None:
         self._times = times
         self.key = key
-        self.row = row
+        self.row = texts.told(row[:ROW])
         self.code = code or None
         self.host = host or None
         self._source_url = texts.text_of(url)

@@ -25,6 +25,8 @@ PIECE = 1 << 18
 """Bytes that are read at a time."""
 HEAD = 1 << 12
 """Bytes that tell what a source is."""
+MAGIC = 20
+"""Bytes at the beginning that belong together."""
 SMALL = 64 << 20
 MOST_RATIO = 250
 """Dumps come to a fifth or a twentieth; what unpacks to more than `SMALL` bytes and more than so
@@ -60,6 +62,12 @@ class _Counting(io.RawIOBase):
     def readinto(self, buffer: object) -> int:
         view = memoryview(buffer)  # type: ignore[arg-type]
         data = self._inner.read(len(view))
+        # Through a pipe the first bytes come one by one, if it pleases whoever writes.
+        while self.position == 0 and 0 < len(data) < MAGIC:
+            more = self._inner.read(min(MAGIC, len(view)) - len(data))
+            if not more:
+                break
+            data += more
         view[: len(data)] = data
         self.position += len(data)
         return len(data)
@@ -82,12 +90,23 @@ class Input:
         self._buffered = buffered
         self._stream: gzip.GzipFile | io.BufferedReader[_Counting] = buffered
         self._read = 0
-        with _told(name):
+        self.is_packed = False
+        self._ahead = b""
+        try:
+            self._begin(buffered)
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, buffered: io.BufferedReader[_Counting]) -> None:
+        with _told(self.name):
             self.is_packed = buffered.peek(2)[:2] == _GZIP
         if self.is_packed:
-            self._stream = gzip.GzipFile(fileobj=self._buffered)
-        self._ahead = b""
-        self._ahead = self.read(HEAD)
+            self._stream = gzip.GzipFile(fileobj=buffered)
+        head = b""
+        while len(head) < HEAD and (piece := self.read(HEAD - len(head))):
+            head += piece
+        self._ahead = head
 
     @property
     def head(self) -> bytes:

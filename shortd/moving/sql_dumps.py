@@ -21,6 +21,8 @@ ROW = 8 << 20
 """Bytes of a row: a link's or a click's has some hundred."""
 TABLE = 1 << 20
 """Bytes of a table's definition, and of what begins an INSERT."""
+DEFINITIONS = 16 << 20
+"""Bytes of all tables' definitions; no program has as many."""
 COLUMNS = 1000
 
 _STRING = rb"'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+'"
@@ -140,6 +142,7 @@ class SqlDump:
         self._is_first = True
         self._tables: dict[str, Table] = {}
         self._counts: dict[str, int] = {}
+        self._defined = 0
         self.zone: str | None = None
         """The time zone that the dump sets for TIMESTAMP columns, as it is written there."""
 
@@ -297,7 +300,8 @@ class SqlDump:
             if name is not None and not _NO_COLUMN.match(definition):
                 columns.append(_unquoted(name[1]))
         table = Table(_unquoted(found["name"]), tuple(columns[:COLUMNS]), text)
-        if len(self._tables) < 10_000:
+        self._defined += len(text)
+        if self._defined <= DEFINITIONS:
             self._tables[table.name] = table
 
     def _table(self, name: bytes, columns: bytes | None) -> Table | None:

@@ -35,6 +35,8 @@ class SqliteTables:
     """The tables of a copy of a file; standard input and packed files are copied alike."""
 
     zone: str | None = None
+    prefix: str | None = ""
+    row_prefix = ""
 
     def __init__(
         self, source: Input, path: Path | None, wanted: Mapping[str, Wanted], folder: Path
@@ -91,10 +93,9 @@ class SqliteTables:
                 "SELECT name, CAST(substr(sql, 1, 100000) AS BLOB) FROM sqlite_master"
                 " WHERE type = 'table' AND rootpage > 0"
             )
-            tables = {name: sql or b"" for name, sql in schema}
-        for name in self._wanted:
-            if name in tables:
-                self.definitions[name] = tables[name]
+            for name, sql in schema:
+                if name in self._wanted:
+                    self.definitions[name] = sql or b""
         return database
 
     def _may(self, action: int, first: str | None, second: str | None, *_: object) -> int:

@@ -22,6 +22,12 @@ from shortd import errors
 from shortd.moving.records import ClickSum, SourceClick
 
 BATCH = 5000
+WAITING = 16 << 20
+"""Bytes of a table's rows that wait for the disk."""
+FACTS = 1000
+"""Of one kind that a link can have."""
+ADDRESS, AGENT, REFERRER = 64, 1024, 2048
+"""Characters of a click's texts that are kept."""
 ROOM = 256 << 20
 """Bytes that are left free on the disk."""
 LAST = 2**62
@@ -91,6 +97,7 @@ class Stage:
         )
         self._database.executescript(_TABLES)
         self._waiting: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _INSERTS}
+        self._sizes = dict.fromkeys(_INSERTS, 0)
         self._kinds: set[str] = set()
         self.rows = 0
         """Links and clicks in it."""
@@ -127,7 +134,8 @@ class Stage:
     ) -> None:
         """A visit. `place` is the key of a fact "place" that has the country."""
         waiting = self._waiting["clicks"]
-        waiting.append((link, time, address, agent, referrer, country, is_bot, place))
+        texts = address[:ADDRESS], agent[:AGENT], referrer[:REFERRER]
+        waiting.append((link[:AGENT], time, *texts, country, is_bot, place[:ADDRESS]))
         if len(waiting) >= BATCH:
             self._flush("clicks")
 
@@ -138,7 +146,9 @@ class Stage:
     def _add(self, table: str, row: tuple[Any, ...]) -> None:
         waiting = self._waiting[table]
         waiting.append(row)
-        if len(waiting) >= BATCH:
+        # What is large of a row is its last value.
+        self._sizes[table] += len(row[-1])
+        if len(waiting) >= BATCH or self._sizes[table] > WAITING:
             self._flush(table)
 
     def _flush(self, table: str) -> None:
@@ -155,6 +165,7 @@ class Stage:
             self._database.executemany(_INSERTS[table], waiting)
             self._database.execute("COMMIT")
         waiting.clear()
+        self._sizes[table] = 0
 
     def seal(self) -> None:
         """Nothing is added behind this."""
@@ -174,7 +185,8 @@ class Stage:
         if kind not in self._kinds:
             return []
         found = self._database.execute(
-            "SELECT value FROM facts WHERE kind = ? AND key = ? ORDER BY rowid", (kind, key)
+            "SELECT value FROM facts WHERE kind = ? AND key = ? ORDER BY rowid LIMIT ?",
+            (kind, key, FACTS),
         )
         return [_decode(value) for (value,) in found]
 

@@ -14,6 +14,9 @@ from shortd.moving.inputs import Input, utf8_reader
 from shortd.moving.sql_dumps import BadRow, SqlDump, Table
 from shortd.moving.texts import told
 
+TABLES = 1000
+"""Of a name that can be the peer's, before it is known which are."""
+
 
 class Wanted(NamedTuple):
     """What a reader wants of a table."""
@@ -22,6 +25,8 @@ class Wanted(NamedTuple):
     """In the order in which rows have them; None stands for what a table does not have."""
     needs: tuple[str, ...]
     """Those by which the table is known."""
+    is_sure: bool = True
+    """No other program has a table like it: its prefix is the peer's."""
 
 
 class Faulty(NamedTuple):
@@ -38,6 +43,10 @@ class Tables(Protocol):
     """Where rows come from."""
 
     zone: str | None
+    prefix: str | None
+    """Of the peer's tables, once one is there that is surely its own."""
+    row_prefix: str
+    """Of the table of the row at hand: before the peer's is known, it may be another program's."""
     definitions: dict[str, bytes]
     """What defines a table, by its name without prefix, as far as it was read."""
 
@@ -57,11 +66,14 @@ class DumpTables:
     ) -> None:
         self._source = source
         self._wanted = wanted
-        self._prefix = prefix if is_prefixed else ""
+        self.prefix = prefix if is_prefixed else ""
+        self.row_prefix = ""
         self.found: set[str] = set()
         """Names of the tables that have come."""
         self.definitions: dict[str, bytes] = {}
         self._names: dict[str, str] = {}
+        self._is_found = is_prefixed and prefix is None
+        """The prefix is to be found."""
         self._dump = SqlDump(utf8_reader(source), self._choose, name=source.name)
 
     @property
@@ -75,6 +87,7 @@ class DumpTables:
     def rows(self) -> Iterator[tuple[str, Row | Faulty]]:
         for table, row in self._dump.rows():
             name = self._names[table.name]
+            self.row_prefix = table.name.removesuffix(name)
             if isinstance(row, BadRow):
                 yield name, Faulty(f"{told(table.name)} {row.number}", row.why)
             else:
@@ -86,19 +99,19 @@ class DumpTables:
             if not table.name.endswith(name) or not columns.issuperset(wanted.needs):
                 continue
             prefix = table.name.removesuffix(name)
-            if self._prefix is None:
-                self._prefix = prefix
-            if prefix == self._prefix:
+            if self.prefix is None and wanted.is_sure:
+                self.prefix = prefix
+            if prefix == self.prefix or (self.prefix is None and len(self._names) < TABLES):
                 self._names[table.name] = name
                 self.found.add(name)
                 self.definitions[name] = table.definition
                 return wanted.columns
-            if prefix and name in self.found:
+            if prefix and wanted.is_sure and self._is_found:
                 raise errors.SOURCE_UNREADABLE(
                     "%(name)s has tables with the prefixes %(one)s and %(other)s; choose with"
                     " --prefix.",
                     name=self._source.name,
-                    one=self._prefix,
+                    one=self.prefix,
                     other=told(prefix),
                 )
         return None

@@ -27,6 +27,7 @@ class Link(Terms, frozen=True, gc=False):
     id: int
     """Permanent; a code that is made again has another id."""
     code: str
+    """As it is kept, which may be any characters; `short_url` has it escaped."""
     short_url: str
     """As visitors see it, scheme included."""
     url: str

@@ -16,20 +16,24 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Protocol
+from urllib.parse import unquote
 
 from shortd import errors
 from shortd.hosts.destinations import without_mark
 from shortd.limits.lookups import lookups_limited
+from shortd.links.addresses import unescaped_path
+from shortd.links.finding import asked_for
 from shortd.services import Services
 from shortd.visits.cache import Cache
 from shortd.visits.request_heads import HEAD_BYTES, KNOWN_HEADS, Header, RequestHead
 from shortd.web.answers import Answer, header_lines, status_line, whole_seconds
 from shortd.web.pages import Pages, open_pages
 from shortd.web.readers import Reader
-from shortd.web.visitor.follow import link_refusal
+from shortd.web.visitor.follow import link_refusal, sent_away
 
-# Escapes and other shapes are the pages' business.
+# Whatever has another shape is looked for as a wide code, unless it is the pages' business.
 _TARGET = re.compile(rb"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?:\?(?P<query>[!-~]*))?")
+_QUERY = re.compile(rb"[!-~]*")
 _METHODS = (b"GET", b"HEAD")
 _FIRST_LINE = re.compile(
     rb"(?P<method>GET|HEAD) /(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?P<query>\?qr)? HTTP/1\.1\r\n"
@@ -57,6 +61,9 @@ class Lane:
         self._loop = loop
         self._now = services.clock.now
         self._visits = services.visits.visits
+        self._store = services.store
+        self._hosts = services.hosts
+        self._codes = services.links.codes
         self._clicks = services.clicks.clicks
         self._heads = services.visits.heads
         self._lookups = services.limits.lookups
@@ -65,6 +72,8 @@ class Lane:
         self._unkept = b"cache-control: no-store\r\n" + robots
         self._status_line = status_line(services.settings.links.redirect_status)
         self._pages = pages = open_pages(services.settings)
+        self._sends_to = services.hosts.sends_to
+        self._sent_away = lru_cache(maxsize=64)(_sent_away)
         self._missing = lru_cache(maxsize=64)(partial(_missing, pages))
         self._limited = lru_cache(maxsize=64)(partial(_limited, pages))
         # By the bytes behind the request line. Browsers, proxies and scripts send the same ones
@@ -98,10 +107,17 @@ class Lane:
 
         Nothing has happened when None is returned.
         """
-        match = _TARGET.fullmatch(target)
-        if match is None or method not in _METHODS:
+        if method not in _METHODS:
             return None
-        code, query = match.groups()
+        match = _TARGET.fullmatch(target)
+        if match is None:
+            path, _, query = target.partition(b"?")
+            code = self._wide_code(path, head.host) if _QUERY.fullmatch(query) else None
+            if code is None:
+                return None
+        else:
+            plain, query = match.groups()
+            code = plain.decode()
         is_qr, rest = without_mark(query) if query else (False, b"")
         asked = rest.decode("ascii")
         is_get = method == b"GET"
@@ -121,7 +137,7 @@ class Lane:
             return None
         method, code, query = match.groups()
         return self._answer(
-            code, method == b"GET", query is not None, head, peer, default_headers, True
+            code.decode(), method == b"GET", query is not None, head, peer, default_headers, True
         )
 
     def remember(self, data: bytes, head: RequestHead) -> None:
@@ -130,9 +146,22 @@ class Lane:
         if match is not None and len(data) <= HEAD_BYTES:
             self._known.put(data[match.end() :], head)
 
+    def _wide_code(self, path: bytes, host: int) -> str | None:
+        """The code of the link that a path asks for that is no plain code; None for the server's
+        own addresses, for previews and images, and where nothing is.
+        """
+        if not path.isascii():
+            return None
+        written = unquote(path.decode("ascii"))
+        is_own, text = self._codes.is_own, unescaped_path(written, path)
+        if text is None or is_own is None or is_own(written):
+            return None
+        named = asked_for(self._store, self._hosts, host, text)
+        return None if named is None or named.preview or named.image else named.code
+
     def _answer(
         self,
-        code: bytes,
+        code: str,
         is_get: bool,
         is_qr: bool,
         head: RequestHead,
@@ -150,7 +179,7 @@ class Lane:
             if refusal := lookups.refusal(payer, visitor.utime):
                 seconds = whole_seconds(refusal.retry_after or 0)
                 refused = self._limited(seconds, self._pages.reader(head))
-        location = "" if refused else self._visits.redirect((head.host, code.decode()), visitor)
+        location = "" if refused else self._visits.redirect((head.host, code), visitor)
         if location is None:
             return None
         if default_headers is not self._default_headers:
@@ -163,7 +192,8 @@ class Lane:
             if refused is None:
                 payer = self._heads.who_pays(head, peer, visitor.address, is_head=not is_get)
                 lookups.missed(payer, visitor.utime)
-                refused = self._missing(self._pages.reader(head))
+                away = self._sends_to(head.host, "unknown")
+                refused = self._sent_away(away) if away else self._missing(self._pages.reader(head))
             return self._refuse(refused, is_get, close)
         return b"%blocation: %b\r\n%bcontent-length: 0\r\n%b\r\n" % (
             self._start,
@@ -202,6 +232,11 @@ class Lane:
 def _missing(pages: Pages, reader: Reader | None) -> Refusal:
     """For who asks for a link that is not there."""
     return _written(link_refusal(pages, errors.LINK_NOT_FOUND(), reader))
+
+
+def _sent_away(location: str) -> Refusal:
+    """For the same, where the host says where to."""
+    return _written(sent_away(location))
 
 
 def _written(answer: Answer) -> Refusal:

@@ -61,6 +61,12 @@ class Table(Generic[K, V]):
         raw = txn.raw.get(self.key.encode(key), db=txn.databases[self.name])
         return None if raw is None else self.decode(raw)
 
+    def all_of(self, txn: Txn, keys: Sequence[K]) -> list[V]:
+        """The rows that are there of these keys; cheaper than `get` of each."""
+        get, database = txn.raw.get, txn.databases[self.name]
+        found = [get(raw_key, db=database) for raw_key in self.key.encode_all(keys)]
+        return [self.decode(raw) for raw in found if raw is not None]
+
     def put(self, txn: WriteTxn, key: K, row: V) -> None:
         """Inserts or replaces a row.
 

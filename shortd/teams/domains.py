@@ -20,10 +20,12 @@ import msgspec
 from shortd import errors
 from shortd.hosts import Hosts, ShortHost, next_number, without_scheme
 from shortd.hosts.txt_records import TxtRecords
+from shortd.hosts.ways import checked
 from shortd.ids import random_id
 from shortd.limits.places import Places
 from shortd.links.access import need_role, role_in
 from shortd.models.accounts import Account
+from shortd.models.hosts import DEFAULTS, HostChanges, HostOptions
 from shortd.models.teams import Domain, DomainStatus, Role
 from shortd.names import own_team_code
 from shortd.store import Store
@@ -64,6 +66,7 @@ class Subscription(msgspec.Struct, frozen=True):
     """Name of the TXT record that shows whose the domain is."""
     text: str = ""
     """What has to be in it."""
+    options: HostOptions = DEFAULTS
 
 
 class Domains:
@@ -78,7 +81,7 @@ class Domains:
 
     def of_team(self, actor: Account | None, team: str) -> list[Subscription]:
         """The configured hosts, which are every team's, then those that the team brought."""
-        shown = [_configured(host) for host in self._hosts.configured]
+        shown = [self._configured(host) for host in self._hosts.configured]
         with self._store.read() as txn:
             need_role(txn, actor, team)
             rows = [DOMAINS_BY_TEAM.get(txn, key) for key in DOMAINS_BY_TEAM.keys(txn, (team,))]
@@ -172,6 +175,25 @@ class Domains:
             row = _own(txn, None, claimed.id)
         return await self._activate(None, row, now)
 
+    async def set_options(
+        self, actor: Account | None, domain: str, changes: HostChanges
+    ) -> Subscription:
+        """Changes what a team's domain does in its own way, from when it answers on.
+
+        DOMAIN_NOT_FOUND, FORBIDDEN; INVALID_URL, URL_LOOPS or DESTINATION_BLOCKED, naming the
+        option, also for an address that is not new but is none any more.
+        """
+
+        def put(txn: WriteTxn) -> Subscription:
+            row = _own(txn, actor, domain)
+            options = checked(changes.of(row.options), row.name, self._hosts.names)
+            if options != row.options:
+                row = msgspec.structs.replace(row, options=options)
+                DOMAINS.put(txn, (row.id,), row)
+            return _shown(txn, row)
+
+        return await self._store.write(put)
+
     async def unsubscribe(self, actor: Account | None, domain: str) -> Subscription:
         """Ends a team's domain, and says what it was: it no longer answers. Links made there stay,
         unreachable until it comes back to the team. DOMAIN_NOT_FOUND, FORBIDDEN.
@@ -199,6 +221,11 @@ class Domains:
             return _shown(txn, row)
 
         return await self._store.write(activate)
+
+    def _configured(self, host: ShortHost) -> Subscription:
+        options = self._hosts.options_of(host.number)
+        status = DomainStatus.ACTIVE
+        return Subscription(domain_id(host), host.name, OPERATOR, status, options=options)
 
     def _check_free(self, txn: Txn, team: str, name: str) -> None:
         """DOMAIN_TAKEN for a host of the settings, whatever its port, or another team's."""
@@ -307,10 +334,6 @@ def _text(row: Domain) -> str:
     return f"shortd={row.token}"
 
 
-def _configured(host: ShortHost) -> Subscription:
-    return Subscription(domain_id(host), host.name, OPERATOR, DomainStatus.ACTIVE)
-
-
 def _shown(txn: Txn, row: Domain) -> Subscription:
     team = TEAMS.get(txn, (row.team,))
     return Subscription(
@@ -321,4 +344,5 @@ def _shown(txn: Txn, row: Domain) -> Subscription:
         utime=row.active_utime or row.create_utime,
         record=f"{RECORD}.{row.name}",
         text=_text(row),
+        options=row.options,
     )

@@ -55,13 +55,14 @@ NAMES: dict[str, tuple[str, ...]] = {
 def link_row(link: Link, host: ShortHost) -> Row:
     """A link with all its terms."""
     plain, packed = _unpacked(link.plugins or {})
+    rare = link.rare or NO_RARE_TERMS
     return {
         "type": "link",
         "short_url": host.short_url(link.code),
         "host": host.name,
         "domain": host.domain,
         **_LINK.told(link),
-        **_RARE.told(link.rare or NO_RARE_TERMS),
+        **_RARE.told(msgspec.structs.replace(rare, tags=rare.tag_names)),
         "plugins": plain,
         "packed_plugins": packed,
     }

@@ -15,7 +15,6 @@ import msgspec
 
 from shortd import errors
 from shortd.hosts import Hosts
-from shortd.links.finding import find
 from shortd.links.links import Links, delete_links
 from shortd.models.accounts import DELETED, Account
 from shortd.models.links import NO_RARE_TERMS, Link
@@ -74,12 +73,12 @@ class Moderation:
     def at(self, text: str) -> list[Link]:
         """The links at an address; at an ending alone, those of all hosts."""
         text = text.strip()
-        address = self._links.address(text) if "/" in text else None
         with self._store.read() as txn:
-            if address is not None:
-                found = [LINKS.get(txn, address)]
-            else:
-                found = [find(txn, self._hosts, number, text) for number in _numbers(txn)]
+            hosts = [self._hosts.numbered(number) for number in _numbers(txn)]
+        named = (self._links.named(text, host) for host in hosts)
+        addresses = dict.fromkeys(address for address in named if address is not None)
+        with self._store.read() as txn:
+            found = [LINKS.get(txn, address) for address in addresses]
         return [link for link in found if link is not None and link.owner != DELETED]
 
     async def page(self, search: LinkSearch, after: Cursor | None) -> Looked[Cursor, Link]:

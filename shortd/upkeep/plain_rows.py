@@ -128,7 +128,11 @@ def _converters(kind: inspect.Type) -> tuple[Convert | None, Convert | None]:
             tell, read = _converters(item)
             return _each_value(tell), _each_value(read)
         case inspect.UnionType(types=types):
-            [(tell, read)] = [_converters(one) for one in types if one != inspect.NoneType()]
+            found = [_converters(one) for one in types if one != inspect.NoneType()]
+            if len(found) > 1:
+                assert all(pair == (None, None) for pair in found), "which is it?"
+                return None, None
+            [(tell, read)] = found
             return _unless_none(tell), _unless_none(read)
         case inspect.BytesType():
             return None, None

@@ -140,7 +140,7 @@ def checked_link(txn: Txn, hosts: Hosts, link: Link) -> Link:
     if rare is not None:
         check_password(rare.password)
         check_numbers(terms.valid_since, terms.unique_minutes)
-    texts = (link.url, terms.title, terms.tags, terms.note, *(terms.utm or ()))
+    texts = (link.url, terms.title, *terms.tags, terms.note, *(terms.utm or ()))
     if any(len(text.encode()) > TEXT_BYTES for text in texts):
         raise Refused("invalid_field", "one of its texts is too long")
     for fallback in (terms.date_fallback, terms.count_fallback):

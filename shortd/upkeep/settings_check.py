@@ -11,6 +11,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from shortd.hosts.ways import option_problems
 from shortd.limits.budgets import FILE_MEGABYTE_WEIGHT, REDIRECT_WEIGHT
 from shortd.plugin_runtime.discovery import check_all
 from shortd.settings import Settings
@@ -32,6 +33,7 @@ def problems(settings: Settings) -> Iterator[str]:
     yield from _listening(settings.server.host, settings.server.port)
     yield from _data_directory(settings.data_dir)
     yield from _limits(settings)
+    yield from option_problems(settings.host.options, (settings.public_url, *settings.hosts))
     for check in (check_all, _countries):
         try:
             check(settings)

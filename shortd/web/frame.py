@@ -11,7 +11,7 @@ from shortd.web.guard import show
 from shortd.web.messages import is_own_path
 from shortd.web.readers import LANGUAGE_COOKIE, THEME_COOKIE, THEMES
 from shortd.web.render import language_of, page, pages_of
-from shortd.web.routing import AnyRequest, services_of
+from shortd.web.routing import AnyRequest, home_of, services_of
 
 _YEAR = 365 * 86400
 _ICONS = (
@@ -66,7 +66,7 @@ async def manifest(request: AnyRequest) -> Response[bytes]:
         "short_name": pages.site[:30],
         "lang": language_of(request).code,
         "id": "/",
-        "start_url": "/",
+        "start_url": home_of(services_of(request)),
         "scope": "/",
         "display": "standalone",
         "background_color": "#f5f4f0",

@@ -18,7 +18,7 @@ from shortd import errors
 from shortd.hosts import PAGES_HOST
 from shortd.web import session
 from shortd.web.answers import NO_STORE, Answer
-from shortd.web.routing import AnyRequest, response, services_of
+from shortd.web.routing import AnyRequest, home_of, response, services_of
 
 FORM_BYTES = 64 << 10
 """Of a body, unless its handler asks for more."""
@@ -72,6 +72,8 @@ def at_home(request: AnyRequest) -> Response[bytes] | None:
         return None
     query = request.scope["query_string"].decode("latin-1")
     path = (request.scope.get("raw_path") or b"/").decode("latin-1").partition("?")[0]
+    if path == "/":
+        path = home_of(services_of(request))
     address = own_origin(request) + path + (f"?{query}" if query else "")
     return response(Answer(307, [(b"location", address.encode("latin-1")), NO_STORE]))
 

@@ -88,7 +88,14 @@ class Pages:
         return self._environments[reader.language.code].get_template(name)
 
     def _context(self, reader: Reader, context: Mapping[str, object]) -> dict[str, object]:
-        return {"viewer": None, "message": None, **self._site, "reader": reader, **context}
+        return {
+            "viewer": None,
+            "message": None,
+            "home": "/",
+            **self._site,
+            "reader": reader,
+            **context,
+        }
 
 
 def open_pages(settings: Settings) -> Pages:

@@ -27,7 +27,7 @@ from shortd.web.answers import page_headers
 from shortd.web.messages import Message
 from shortd.web.pages import Pages
 from shortd.web.readers import Reader
-from shortd.web.routing import AnyRequest, response, services_of
+from shortd.web.routing import AnyRequest, home_of, response, services_of
 
 PART_HEADER = "shortd-part"
 PACKED_FROM = 1000
@@ -113,6 +113,7 @@ class _Shown:
             "message": message or self._left,
             "path": request.url.path,
             "nonce": self._origin.nonce,
+            "home": home_of(services_of(request)),
         }
 
     def whole(self) -> str:

@@ -15,11 +15,20 @@ from shortd.web.answers import JSON_HEADERS, NO_STORE, Answer
 AnyRequest = Request[object, object, State]
 look = partial(route, http_method=[HttpMethod.GET, HttpMethod.HEAD])
 """The decorator of addresses that only show something."""
+HOME = "/-/home"
+"""Where the home page is in any case."""
 
 
 def services_of(request: AnyRequest) -> Services:
     services: Services = request.app.state.services
     return services
+
+
+def home_of(services: Services) -> str:
+    """The address of the home page: that of the host alone, unless who asks for that is sent
+    elsewhere."""
+    hosts = services.hosts
+    return HOME if hosts.sends_to(hosts.pages.number, "root") else "/"
 
 
 def response(answer: Answer) -> Response[bytes]:

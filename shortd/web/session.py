@@ -33,7 +33,7 @@ LONGEST = 400 * DAY
 """µs that browsers keep a cookie at most (RFC 6265bis 5.5)."""
 BACK = frozenset(
     {
-        *("account", "admin", "boxes", "dashboard", "export.csv", "import", "links", "new"),
+        *("account", "admin", "boxes", "dashboard", "export.csv", "home", "import", "links", "new"),
         *("share", "tags", "teams", "tools"),
     }
 )

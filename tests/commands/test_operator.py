@@ -95,6 +95,38 @@ def test_teams_are_called_by_their_codes_throughout(shell: Shell) -> None:
     assert shell.refused("domain", "remove", "no.example") == "There is no such domain."
 
 
+def test_what_a_domain_does_in_its_own_way(shell: Shell) -> None:
+    shell.did("user", "add", "ann@nowhere.example", "--username", "ann")
+    shell.did("domain", "add", "go.example", "ann")
+
+    def shown(*options: str) -> dict[str, str]:
+        rows = shell.did("domain", "set", "go.example", *options).splitlines()[1:]
+        return {name: value for name, value in map(str.split, rows)}
+
+    usual = {
+        **dict.fromkeys(("root", "unknown", "ended"), "-"),
+        **dict.fromkeys(("ignore_case", "wide_codes"), "no"),
+        "www": "yes",
+    }
+    assert shown() == usual
+    changed = {"root": "https://a.example/", "ignore_case": "yes", "www": "no"}
+    assert shown("--root", "https://a.example/", "--ignore-case", "--no-www") == usual | changed
+    assert shown("--unknown", "https://b.example/x", "--wide-codes") == usual | changed | {
+        "unknown": "https://b.example/x",
+        "wide_codes": "yes",
+    }
+    for wrong, said in {
+        "example.org": "--root: The URL must begin with http:// or https:// and a host.",
+        "http://go.example/": "--root: This URL leads back to this server.",
+    }.items():
+        assert shell.refused("domain", "set", "go.example", "--root", wrong) == said
+    assert "There is no such domain." in shell.refused("domain", "set", "no.example")
+    empty = ("--root", "", "--unknown", "", "--no-wide-codes", "--no-ignore-case", "--www")
+    assert shown(*empty) == usual
+    told = shell.did("audit")
+    assert "go.example" in told and "ignore_case, root, www" in told
+
+
 def test_an_own_team_that_nothing_is_stored_of_is_shown_and_stays_so(shell: Shell) -> None:
     shell.did("user", "add", "ann@nowhere.example", "--username", "ann")
     assert shell.did("team", "members", "ann").splitlines()[1].split()[1:] == [

@@ -28,6 +28,7 @@ ARGUMENTS = {
     "CODE": "abc",
     "FORMAT": "lines",
     "FILE": os.devnull,
+    "SOURCE": os.devnull,
     "[DEST]": "backups",
     "FILE.tar": "ann.tar",
     "PATTERN": "example.org",
@@ -50,7 +51,7 @@ def typed(words: tuple[str, ...]) -> list[str]:
         if parameter.param_type_name == "argument"
     ]
     more = {
-        ("import",): ["--owner", "ann"],
+        ("import",): ["--account", "ann"],
         ("user", "remove"): ["--yes"],
         ("user", "delete"): ["--yes"],
         ("user", "set"): ["--verified"],

@@ -52,7 +52,7 @@ def test_texts_of_all_kinds_are_found() -> None:
     assert "web/static/copy.js" in found["Copied"]
     assert "web/visitor/mailed.py" in found["Your address is verified"]
     assert "errors.py" in found["There is no such account."]
-    assert "links/tagging.py" in found["A tag has 1 to %(most)s characters."]
+    assert "links/tag_lists.py" in found["A tag has 1 to %(most)s characters."]
     assert "hosts/destinations.py" in found["The URL is longer than %(most)s bytes."]
 
 

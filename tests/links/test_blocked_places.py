@@ -105,6 +105,15 @@ class World:
         self.surfer.send("/-/import", {"job": found[1]})
         assert len(self.rows()) == before + 1
 
+    def of_domain(self, url: str) -> None:
+        """Where a team's domain sends its visitors."""
+        claim = {"teamId": self.v1.own_team, "domainName": "go.own.example"}
+        domain = self.v1.ask("entity/domain/subscribe", **claim)["subscription"]["domainId"]
+        for name in ("root", "unknown", "ended"):
+            sent = self.v1.send("entity/domain/update", domainId=domain, **{name: url})
+            status = refused(sent)
+            assert (status["code"], status["message"]) == (403, MESSAGE)
+
     def of_sqwish(self, url: str) -> None:
         for written in ("json", "xml"):
             assert self.sqwish.refused("shorten", written, url=url) == (403, MESSAGE)
@@ -176,6 +185,7 @@ PLACES: dict[str, Attempt] = {
     "v1 clicks": lambda w: w.of_v1(
         "expiration", "destinationByClick", linkId=w.link_id, click=5, destinationByClick=URL
     ),
+    "v1 domain": lambda w: w.of_domain,
     "sqwish": lambda w: w.of_sqwish,
     "composer": lambda w: w.page("/-/new", {"url": URL}),
     "where": lambda w: w.page(

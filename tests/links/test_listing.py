@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shortd.links.listing import Listed
-from shortd.links.queries import EVERYTHING, LinkQuery, Sort, State, parse, tag_names
+from shortd.links.queries import EVERYTHING, LinkQuery, Sort, State, parse
 from shortd.models.common import NEVER
 from shortd.models.links import Terms
 from shortd.testing import RunningApp
@@ -38,11 +38,11 @@ def found(keeper: Keeper, text: str) -> list[str]:
 @pytest.fixture
 def shelf(keeper: Keeper) -> Keeper:
     now = keeper.app.clock.now()
-    keeper.create(code="autumn26", terms=Terms(title="Autumn campaign", tags="print,shop"))
+    keeper.create(code="autumn26", terms=Terms(title="Autumn campaign", tags=("print", "shop")))
     keeper.create(code="wifi", terms=Terms(title="Guest Wi-Fi", enabled=False))
     keeper.create(code="soon", terms=Terms(expiration_utime=now + 3 * DAY, tag=0b101))
     keeper.create(code="over", terms=Terms(expiration_utime=now - 1))
-    keeper.create(code="secret", terms=Terms(hidden=True, tags="print"))
+    keeper.create(code="secret", terms=Terms(hidden=True, tags=("print",)))
     keeper.create(code="once", terms=Terms(expiration_count=1, title="Straße"))
     keeper.visit("/once")
     return keeper
@@ -190,10 +190,3 @@ def test_others_links_are_in_no_list(app: RunningApp) -> None:
     one.create(code="mine")
     assert codes(page(other, EVERYTHING)) == []
     assert codes(page(other, LinkQuery(sort=Sort.CLICKS))) == []
-
-
-@pytest.mark.parametrize(
-    ("tags", "names"), [("", []), ("a", ["a"]), ("a, b ,a", ["a", "b"]), (",,", [])]
-)
-def test_names_of_tags(tags: str, names: list[str]) -> None:
-    assert tag_names(tags) == names

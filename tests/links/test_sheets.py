@@ -52,7 +52,11 @@ def take(keeper: Keeper, text: str, *, apply: bool = True) -> list[RowResult]:
 def test_what_is_written(keeper: Keeper) -> None:
     ends = 1_900_000_000_000_000
     terms = Terms(
-        title="=1+1", tags="print,shop", expiration_utime=ends, expiration_count=7, enabled=False
+        title="=1+1",
+        tags=("print", "shop"),
+        expiration_utime=ends,
+        expiration_count=7,
+        enabled=False,
     )
     keeper.create(code="spring", terms=terms)
     head, *_ = table(keeper).split("\r\n")
@@ -78,7 +82,7 @@ def test_what_is_written(keeper: Keeper) -> None:
 
 def test_what_was_written_can_be_read(app: RunningApp) -> None:
     one, other = Keeper(app), Keeper(app)
-    one.create(terms=Terms(title='-danger, "quoted"', tags="a,b", expiration_count=3))
+    one.create(terms=Terms(title='-danger, "quoted"', tags=("a", "b"), expiration_count=3))
     one.create(code="plain")
     text = table(one)
     refused = take(other, text)

@@ -23,15 +23,15 @@ def counted(keeper: Keeper) -> dict[str, int]:
 
 
 def test_they_are_counted_with_those_of_hidden_links(keeper: Keeper) -> None:
-    keeper.create(terms=Terms(tags="print,shop"))
-    keeper.create(terms=Terms(tags="print", hidden=True, tag=0b100))
-    Keeper(keeper.app).create(terms=Terms(tags="print"))
+    keeper.create(terms=Terms(tags=("print", "shop")))
+    keeper.create(terms=Terms(tags=("print",), hidden=True, tag=0b100))
+    Keeper(keeper.app).create(terms=Terms(tags=("print",)))
     assert counted(keeper) == {"print": 2, "shop": 1, "Tag 3": 1}
 
 
 def test_a_bit_has_its_name_from_here_and_is_no_text(keeper: Keeper) -> None:
     tagging = keeper.app.services.links.tagging
-    keeper.create(terms=Terms(tags="print", tag=1))
+    keeper.create(terms=Terms(tags=("print",), tag=1))
     keeper.app.run(tagging.set_look(keeper.account, bit=0, look=TagLook(3, "print")))
     text, bit = tags(keeper)
     assert (text.name, text.bit, text.links) == ("print", None, 1)
@@ -46,30 +46,30 @@ def test_a_colour_stays_whatever_the_links_do(keeper: Keeper) -> None:
 
 def test_renamed_into_one_that_is_there_they_are_one(keeper: Keeper) -> None:
     tagging, now = keeper.app.services.links.tagging, keeper.app.clock.now()
-    both = keeper.create(terms=Terms(tags="flyer,print"))
-    keeper.create(terms=Terms(tags="flyer", hidden=True))
-    keeper.create(terms=Terms(tags="print"))
+    both = keeper.create(terms=Terms(tags=("flyer", "print")))
+    keeper.create(terms=Terms(tags=("flyer",), hidden=True))
+    keeper.create(terms=Terms(tags=("print",)))
     keeper.app.run(tagging.set_look(keeper.account, text="flyer", look=TagLook(4)))
     outcome = keeper.app.run(tagging.rename(keeper.account, "flyer", "print", now))
     assert len(outcome.done) == 2
     assert counted(keeper) == {"print": 3}
     assert tags(keeper)[0].color == 4
-    assert keeper.row(f"/{both.code}").terms.tags == "print"
+    assert keeper.row(f"/{both.code}").terms.tags == ("print",)
     keeper.app.run(keeper.app.services.links.undoing.undo(keeper.account, outcome.act, now))
     assert counted(keeper) == {"flyer": 2, "print": 2}
 
 
 def test_removed_it_is_on_no_link(keeper: Keeper) -> None:
     tagging, now = keeper.app.services.links.tagging, keeper.app.clock.now()
-    keeper.create(terms=Terms(tags="flyer,print"))
+    keeper.create(terms=Terms(tags=("flyer", "print")))
     keeper.app.run(tagging.remove(keeper.account, "flyer", now))
     assert counted(keeper) == {"print": 1}
 
 
-@pytest.mark.parametrize("name", ["", "  ", "a,b", "x" * 65, "a\u202eb"])
+@pytest.mark.parametrize("name", ["", "  ", "x" * 65, "a\u202eb"])
 def test_names_that_no_tag_can_have(keeper: Keeper, name: str) -> None:
     tagging, now = keeper.app.services.links.tagging, keeper.app.clock.now()
-    keeper.create(terms=Terms(tags="old"))
+    keeper.create(terms=Terms(tags=("old",)))
     with pytest.raises(errors.ShortdError):
         keeper.app.run(tagging.rename(keeper.account, "old", name, now))
     with pytest.raises(errors.ShortdError):

@@ -32,7 +32,7 @@ def test_what_is_not_given_stays(keeper: Keeper) -> None:
     keeper.change(path, title="A  title\t", tags="a, b", hidden=True, utm_term="t")
     before = keeper.row(path)
     assert before.rare == RareTerms(
-        title="A title", tags="a, b", hidden=True, utm=("", "", "", "t", "")
+        title="A title", tags=("a", "b"), hidden=True, utm=("", "", "", "t", "")
     )
     assert keeper.change(path) == before
     changed = keeper.change(path, unique_minutes=10)
@@ -171,7 +171,7 @@ def test_changes_under_way_together_all_happen(keeper: Keeper) -> None:
     assert rare is not None and rare.password is not None
     assert msgspec.structs.replace(rare, password=None) == RareTerms(
         title="title",
-        tags="tags",
+        tags=("tags",),
         hidden=True,
         utm=("source", "medium", "", "", ""),
         unique_minutes=5,

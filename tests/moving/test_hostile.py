@@ -46,7 +46,7 @@ JUNK: dict[str, bytes] = {
     "words": "Grüße aus München".encode("cp1252"),
     "a head alone": b"code,url\n",
     "a quote": b'code,url\n"',
-    "SQL of others": b"CREATE TABLE wp_posts (ID int, t text);\nINSERT INTO wp_posts VALUES (1,'x');\n",
+    "SQL of others": b"CREATE TABLE posts (ID int, t text);\nINSERT INTO posts VALUES (1,'x');\n",
     "half of SQL": b"INSERT INTO `yourls_url` VALUES ('a','https://e",
     "a head of SQLite": b"SQLite format 3\x00" + bytes(84),
     "SQLite and noise": b"SQLite format 3\x00" + random.Random(2).randbytes(20_000),
@@ -318,6 +318,11 @@ def test_cells_are_bounded_and_rows_behind_them_come(tmp_path: Path) -> None:
         ("2", Reason.UNREADABLE),
         ("4", Reason.UNREADABLE),
     ]
+
+
+def test_a_row_without_end_is_refused(tmp_path: Path) -> None:
+    source = csv_source(tmp_path, 'code,url\n"' + '\n","' * 2_000_000)
+    assert "row of more than" in refusal("csv", source)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 import pytest
-import tenacity.nap
 
 from shortd import errors
 from shortd.moving.options import Options
@@ -25,7 +24,7 @@ Handler = Callable[[httpx.Request], httpx.Response]
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The waits between attempts, none of which is waited for."""
     kept: list[float] = []
-    monkeypatch.setattr(tenacity.nap.time, "sleep", kept.append)
+    monkeypatch.setattr("tenacity.nap.time.sleep", kept.append)
     return kept
 
 

@@ -11,13 +11,17 @@ import re
 import shutil
 import socket
 import time
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import quote
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from shortd.store import Store
 from shortd.store.schema import COUNTS, LINKS
@@ -30,6 +34,19 @@ DATE = re.compile(rb"\r\ndate: [^\r]*")
 PUBLIC = "http://s.example"
 SECOND_HOST = "https://two.example:8443"
 NONCE = re.compile(rb"(?<=nonce[-=])[A-Za-z0-9]{22}")
+WIDE = [
+    *("docs/Setup", "Docs/", "caf\u00e9", "c++", "a.png", "a", "a+", "100%", "%2F", "x y", "it's"),
+    *(
+        "-Start",
+        "\U0001f600",
+        "Stra\u00dfe",
+        "deep/er/and/deeper",
+        "a\\b",
+        "~",
+        "Longer-Plain-Code",
+    ),
+]
+"""Codes on the second host, which ignores case."""
 AGENTS = [
     *("curl/8.1", "Mozilla/5.0 (X11; Linux x86_64)", "Slackbot 1.0", "WhatsApp/2.21", ""),
     *("Mozilla/5.0 (iPhone; CPU iPhone OS 18_5) Mobile/15E148", "Android 15 Mobile", "\xe4"),
@@ -102,6 +119,8 @@ class Links:
         self.listed = self._make(robots=True)
         self.listed_split = self._make(robots=True, plugins={"page": {}, "ab": split})
         self.not_listed = self._make(robots=False)
+        for number, code in enumerate(WIDE):
+            self._make(host="two.example:8443", code=code, url=f"https://wide.example/{number}")
         self.counted_apart = (self.unique, self.unique_split, self.unique_limited)
 
     @property
@@ -192,7 +211,13 @@ def pair(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Pair]:
     directory = tmp_path_factory.mktemp("lanes")
-    environ = {**GENEROUS, "SHORTD_PUBLIC_URL": PUBLIC, "SHORTD_HOSTS": SECOND_HOST}
+    environ = {
+        **GENEROUS,
+        "SHORTD_PUBLIC_URL": PUBLIC,
+        "SHORTD_HOSTS": SECOND_HOST,
+        "SHORTD_HOST__TWO_EXAMPLE_8443__WIDE_CODES": "true",
+        "SHORTD_HOST__TWO_EXAMPLE_8443__IGNORE_CASE": "true",
+    }
     plugins = directory / "plugins"
     plugins.mkdir()
     (plugins / "page.py").write_text(PAGE)
@@ -382,6 +407,71 @@ def test_targets(pair: Pair) -> None:
         ),
     ):
         pair.compare(request(target, CLOSE))
+
+
+def _spelled(draw: st.DrawFn, text: str) -> str:
+    """A text as a path may have it: some of it escaped, once, twice or wrongly."""
+    ways = st.sampled_from(["", "", "", "%02x", "%02X", "raw"])
+    written = []
+    for character in text:
+        way = draw(ways)
+        if way == "raw" or (not way and character.isascii() and character.isalnum()):
+            written.append(character.encode().decode("latin-1"))
+        else:
+            written += [f"%{byte:{way[1:] or '02x'}}" for byte in character.encode()]
+    return "".join(written)
+
+
+@st.composite
+def raw_paths(draw: st.DrawFn) -> str:
+    """Paths of codes that are there, or nearly, and of what else clients may send."""
+    code = draw(st.sampled_from(WIDE) | st.text(max_size=8))
+    code = draw(st.sampled_from([code, code.upper(), code.lower(), code.swapcase()]))
+    text = draw(st.sampled_from([code, unicodedata.normalize("NFD", code)]))
+    junk = [
+        "",
+        "",
+        "/",
+        "+",
+        "%2B",
+        ".png",
+        ".svg",
+        "//",
+        "%2F",
+        "%252F",
+        ".",
+        "%00",
+        "%ff",
+        "%",
+        "%c0%af",
+    ]
+    front = draw(st.sampled_from(["", "", "", "/", "%2F", "./", "../", "%2e%2e/", "(", "-/"]))
+    written = _spelled(draw, text.encode("utf-8", "replace").decode())
+    behind = "".join(draw(st.lists(st.sampled_from(junk), max_size=2)))
+    query = draw(st.sampled_from(["", "", "?qr", "?a=%ff", "#x"]))
+    return f"/{front}{written}{behind}{query}"
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(raw_paths(), st.sampled_from(["two.example:8443", "s.example"]))
+def test_any_path(pair: Pair, path: str, host: str) -> None:
+    if any(character in path for character in " \r\n"):
+        path = quote(path, safe="/%?#")
+    lines = [f"GET {path} HTTP/1.1", f"Host: {host}", CLOSE, "", ""]
+    answer = pair.compare("\r\n".join(lines).encode("latin-1"))
+    assert not answer.startswith(b"HTTP/1.1 5"), path
+
+
+@pytest.mark.parametrize("number", range(len(WIDE)))
+def test_wide_codes(pair: Pair, number: int) -> None:
+    code = WIDE[number]
+    for written in (code, code.upper(), code.swapcase(), unicodedata.normalize("NFD", code)):
+        lines = [f"GET /{quote(written)} HTTP/1.1", "Host: two.example:8443", CLOSE, "", ""]
+        answer = pair.compare("\r\n".join(lines).encode())
+        assert f"\r\nlocation: https://wide.example/{number}".encode() in answer, written
+    for suffix in ("+", ".svg", ".png"):
+        lines = [f"GET /{quote(code)}{suffix} HTTP/1.1", "Host: two.example:8443", CLOSE, "", ""]
+        pair.compare("\r\n".join(lines).encode())
 
 
 def test_bad_requests(pair: Pair) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from shortd import errors
 from shortd.ids import own_team_id
+from shortd.models.hosts import HostChanges, HostOptions
 from shortd.models.teams import DomainStatus, Role
+from shortd.store.schema import DOMAINS
 from shortd.teams.domains import DOMAINS_PER_TEAM, Domains, Subscription, domain_name
 from shortd.testing import RunningApp, open_app
 from tests.conftest import GENEROUS
@@ -50,6 +53,45 @@ def end(somebody: Colleague, shown: Subscription) -> None:
 def own_domains(somebody: Colleague, team: str) -> list[Subscription]:
     found = somebody.app.services.teams.domains.of_team(somebody.account, team)
     return [one for one in found if one.owner != "operator"]
+
+
+def visit(app: RunningApp, path: str, host: str = HOST) -> tuple[int, str]:
+    answer = app.get(f"http://{host}{path}")
+    return answer.status_code, answer.headers.get("location", "")
+
+
+def test_its_visitors_are_sent_where_it_says(ann: Colleague, domains: Domains) -> None:
+    app, team = ann.app, ann.found("Shop").id
+    shown = claim(ann, team)
+    sent = HostChanges(root="https://front.example/ü", unknown="https://lost.example/", www=False)
+    ann.do(domains.set_options(ann.account, shown.id, sent))
+    assert visit(app, "/nosuch")[0] == 404
+    app.records[shown.record] = [shown.text]
+    verify(ann, shown)
+    assert visit(app, "/") == (302, "https://front.example/%C3%BC")
+    assert visit(app, "/nosuch") == visit(app, "/no/such") == (302, "https://lost.example/")
+    assert visit(app, "/nosuch", f"www.{HOST}")[0] == 404
+    assert visit(app, "/nosuch", "127.0.0.1:8080")[0] == 404
+    ann.do(domains.set_options(None, shown.id, HostChanges(www=True, root="")))
+    assert visit(app, "/nosuch", f"www.{HOST}") == (302, "https://lost.example/")
+    assert visit(app, "/")[0] == 307
+    app.run(app.services.blocked.add("lost.example", "", ann.now))
+    assert visit(app, "/nosuch")[0] == 404
+    app.run(app.services.blocked.remove("lost.example"))
+    assert visit(app, "/nosuch")[0] == 302
+    end(ann, shown)
+    assert visit(app, "/nosuch")[0] == 404
+    prove(ann, team)
+    assert visit(app, "/nosuch") == (302, "https://lost.example/")
+
+
+def test_rows_from_before_have_the_usual_ways(ann: Colleague, domains: Domains) -> None:
+    shown = prove(ann, ann.found("Shop").id)
+    with ann.app.services.store.read() as txn:
+        row = DOMAINS.get(txn, (shown.id,))
+    assert row is not None and row.options == HostOptions()
+    fields = msgspec.msgpack.decode(DOMAINS.encode(row))
+    assert DOMAINS.decode(msgspec.msgpack.encode(fields[:8])) == row
 
 
 def test_the_configured_hosts_are_every_teams(ann: Colleague, domains: Domains) -> None:

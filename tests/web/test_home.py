@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from shortd.clock import DAY, HOUR, SECOND
+from shortd.models.hosts import HostOptions
 from shortd.models.links import Link
 from shortd.testing import RunningApp, open_app
 from tests.conftest import GENEROUS
@@ -55,6 +56,50 @@ def links_of(visitor: Surfer) -> list[Link]:
 def only(visitor: Surfer) -> Link:
     [link] = links_of(visitor)
     return link
+
+
+class TestMovedHome:
+    """Where the host's own address leads elsewhere."""
+
+    ROOT = "https://front.example/"
+
+    @pytest.fixture
+    def surfer(self, open_with: OpenApp) -> Iterator[Surfer]:
+        with open_with(HOST__127_0_0_1_8080__ROOT=self.ROOT) as app:
+            yield Surfer(app)
+
+    def test_it_is_there_and_everything_leads_to_it(self, surfer: Surfer) -> None:
+        for accept in ("text/html", "application/json"):
+            answer = surfer.app.get("/", headers={"accept": accept})
+            assert (answer.status_code, answer.headers["location"]) == (302, self.ROOT)
+        home = surfer.get("/-/home").text
+        assert "Paste a link." in home and 'class="brand" href="/-/home"' in home
+        assert surfer.get("/-/manifest.webmanifest").json()["start_url"] == "/-/home"
+        answer = surfer.send("/-/new", {"url": "https://example.org/"})
+        assert answer.headers["location"].startswith("/-/home?made=")
+        assert "Your short link" in surfer.follow(answer).text
+        assert surfer.send("/-/logout", {}).headers["location"] == "/-/home"
+
+    def test_other_hosts_lead_to_the_page_and_never_round(self, open_with: OpenApp) -> None:
+        other = "http://other.example:8080"
+        settings = {"HOSTS": other, "HOST__127_0_0_1_8080__ROOT": f"{other}/"}
+        with open_with(**settings) as app:
+            assert app.get("/").headers["location"] == f"{other}/"
+            home = "http://127.0.0.1:8080/-/home"
+            assert app.get(f"{other}/").headers["location"] == home
+            assert app.get(home).status_code == 200
+
+    def test_a_change_counts_at_once(self, surfer: Surfer) -> None:
+        surfer.app.services.hosts.take_options({})
+        assert surfer.get("/").status_code == 200
+        assert 'class="brand" href="/"' in surfer.get("/-/home").text
+        surfer.app.services.hosts.take_options({"127.0.0.1:8080": HostOptions(root=self.ROOT)})
+        assert surfer.get("/").status_code == 302
+
+    def test_where_it_is_for_accounts_alone_the_way_in_leads_back(self, open_with: OpenApp) -> None:
+        settings = {"HOST__127_0_0_1_8080__ROOT": self.ROOT, "WEB__HOME": "accounts"}
+        with open_with(**settings) as app:
+            assert 'name="next" value="/-/home"' in Surfer(app).get("/-/home").text
 
 
 class TestMaking:

@@ -71,4 +71,4 @@ def test_several_become_as_many_links(surfer: Surfer) -> None:
     assert "/-/made.csv" in made.text
     links = links_of(surfer)
     assert {link.url for link in links} == {f"{A}1", f"{A}2"}
-    assert {(link.terms.title, link.terms.tags) for link in links} == {("News", "print, b c")}
+    assert {(link.terms.title, link.terms.tags) for link in links} == {("News", ("print", "b c"))}

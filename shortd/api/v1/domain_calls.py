@@ -5,17 +5,27 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from shortd.api.v1.inputs import HexId, Input, Paged
+from shortd.api.v1.link_inputs import NOTHING, emptied
 from shortd.api.v1.registry import Context, Empty, Output, call
 from shortd.api.v1.times import millisecond_text
+from shortd.hosts.destinations import MAX_URL_BYTES
 from shortd.models.accounts import Scope
+from shortd.models.hosts import HostChanges
 from shortd.models.teams import DomainStatus
 from shortd.teams.domains import Subscription
 
 DomainName = Annotated[
     str, Meta(max_length=254, description="A domain's name, such as go.example.org.")
+]
+Address = Annotated[
+    str,
+    Meta(
+        max_length=4 * MAX_URL_BYTES,
+        description=f'Where visitors are sent; "{NOTHING}" leaves them to this server.',
+    ),
 ]
 STATUSES = {DomainStatus.ACTIVE: "Y", DomainStatus.PENDING: "P", DomainStatus.ENDED: "E"}
 """The document has the first and the last."""
@@ -32,6 +42,26 @@ class Subscribe(Input, frozen=True, kw_only=True):
 
 class OneDomain(Input, frozen=True, kw_only=True):
     domain_id: HexId
+
+
+class Update(OneDomain, frozen=True, kw_only=True):
+    ignore_case: bool | None = None
+    root: Address | None = None
+    unknown: Address | None = None
+    ended: Address | None = None
+    wide_codes: bool | None = None
+    www: bool | None = None
+
+
+class OptionsInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a host does in its own way (docs/operations.md, "Hosts with their own ways")."""
+
+    ignore_case: bool
+    root: str
+    unknown: str
+    ended: str
+    wide_codes: bool
+    www: bool
 
 
 class SubscriptionInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -55,6 +85,11 @@ class RecordInfo(msgspec.Struct, frozen=True, kw_only=True):
 class SubscriptionOutput(Output, frozen=True, kw_only=True):
     subscription: SubscriptionInfo
     record: RecordInfo
+
+
+class UpdateOutput(Output, frozen=True, kw_only=True):
+    subscription: SubscriptionInfo
+    options: OptionsInfo
 
 
 class SubscriptionsOutput(Output, frozen=True, kw_only=True):
@@ -88,6 +123,23 @@ async def verify(ctx: Context, args: OneDomain) -> SubscriptionOutput:
     """Looks for a domain's TXT record; from then on the domain answers. Owners and admins may."""
     return _with_record(
         await ctx.services.teams.domains.verify(ctx.account, args.domain_id, ctx.now)
+    )
+
+
+@call("entity/domain/update", scope=Scope.WRITE)
+async def update(ctx: Context, args: Update) -> UpdateOutput:
+    """Changes what a domain does in its own way, and answers all of it. Owners and admins may."""
+    changes = HostChanges(
+        ignore_case=args.ignore_case,
+        root=emptied(args.root),
+        unknown=emptied(args.unknown),
+        ended=emptied(args.ended),
+        wide_codes=args.wide_codes,
+        www=args.www,
+    )
+    row = await ctx.services.teams.domains.set_options(ctx.account, args.domain_id, changes)
+    return UpdateOutput(
+        subscription=_shown(row), options=OptionsInfo(**structs.asdict(row.options))
     )
 
 

@@ -19,6 +19,7 @@ from shortd.api.v1.bodies import parse_object
 from shortd.api.v1.times import DATE_FORMAT, parse_date
 from shortd.field_errors import field_error
 from shortd.fields import HEX_ID
+from shortd.links.tag_lists import split_tags
 
 HexId = Annotated[str, Meta(pattern=HEX_ID, description="24 hex digits.")]
 NameText = Annotated[str, Meta(max_length=128, description="1 to 64 printable characters.")]
@@ -26,6 +27,8 @@ CodeText = Annotated[str, Meta(max_length=128, description="Up to 32 of a-z, 0-9
 Size = Annotated[int, Meta(ge=1, le=1000, description="How many results on a page: 1 to 1000.")]
 PageNumber = Annotated[int, Meta(ge=0, le=2**31 - 1, description="Which page; 0 is the first.")]
 
+TAG_LIST = "tag_list"
+"""Of `Meta.extra`: a text is a list of tags."""
 _SWITCHES = {"on": True, "off": False, "true": True, "false": False, "1": True, "0": False}
 
 
@@ -93,6 +96,8 @@ def _reading(kind: inspect.Type) -> Callable[[str], Any] | None:
     match kind:
         case inspect.UnionType(types=options):
             return next(filter(None, map(_reading, options)), None)
+        case inspect.Metadata(extra={"tag_list": True}):
+            return split_tags
         case inspect.Metadata(type=inner):
             return _reading(inner)
         case inspect.BoolType():

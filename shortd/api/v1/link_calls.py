@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from shortd.api.v1.inputs import HexId, Input, Paged
+from shortd.api.v1.inputs import TAG_LIST, HexId, Input, Paged
 from shortd.api.v1.link_inputs import (
     NOTHING,
     LinkText,
@@ -37,7 +37,8 @@ LINKS_PER_WEIGHT = 10
 _NO_RARE_TERMS = RareTerms()
 
 Ids = Annotated[tuple[HexId, ...], Meta(max_length=1000)]
-Tags = Annotated[tuple[LinkText, ...], Meta(max_length=100)]
+Tags = Annotated[tuple[LinkText, ...], Meta(max_length=100, extra={TAG_LIST: True})]
+"""As one text, or a list of names."""
 
 
 class ListLinks(Paged, frozen=True, kw_only=True):
@@ -183,7 +184,7 @@ async def link_update(ctx: Context, args: UpdateLink) -> Empty:
             args.changes(),
             title=emptied(args.title),
             code=args.code,
-            tags=None if args.tags is None else emptied(",".join(args.tags)),
+            tags=None if args.tags is None else () if args.tags == (NOTHING,) else args.tags,
             hidden=args.hide if args.archived is None else args.archived,
         )
         await ctx.services.links.terms.change(ctx.account, number_of(args.link_id), changes)

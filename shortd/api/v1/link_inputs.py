@@ -50,7 +50,7 @@ _PARTS = {"url": ".link", "weight": ".percentage", None: ""}
 _TOLD = frozenset(
     {
         *("invalid_field", "invalid_url", "url_loops", "destination_blocked", "invalid_code"),
-        "unknown_host",
+        *("unknown_host", "code_reserved"),
     }
 )
 """Errors whose message needs the field's name."""

@@ -12,6 +12,7 @@ from shortd.api.v1.times import millisecond_text
 from shortd.ids import link_hex_id
 from shortd.links.access import team_of
 from shortd.links.searching import title_of
+from shortd.links.tag_lists import joined_tags
 from shortd.models.links import Link, RareTerms
 from shortd.teams.domains import domain_id
 
@@ -82,6 +83,6 @@ def _info(ctx: Context, link: Link, is_used_up: bool) -> LinkInfo:
         domain_id=domain_id(host),
         campaign_id=rare.campaign or None,
         team_id=team_of(link),
-        tags=rare.tags or None,
+        tags=joined_tags(rare.tag_names) or None,
         created_time=millisecond_text(link.utime),
     )

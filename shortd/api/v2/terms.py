@@ -5,19 +5,18 @@ The document's entry has a tag and two ways to expire; the other terms are ours.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from shortd import errors
 from shortd.api.v2.registry import Context, Credentials, Output
 from shortd.fields import ClickLimit, HostName, Tag, Utime
 from shortd.hosts.destinations import UTM_NAMES
 from shortd.links.links import PLAIN_TERMS
 from shortd.links.passwords import PASSWORD_CHARACTERS
 from shortd.links.qr import QrOptions
+from shortd.links.tag_lists import TAG_CHARACTERS, TAGS
 from shortd.links.terms import (
     NOTE_CHARACTERS,
     UTM_BYTES,
@@ -31,8 +30,7 @@ from shortd.models.links import Forwarding, Link
 QrInput = QrOptions | bool | None
 """`qr` of the inputs: options, `true` for the defaults; `false`, null or absence for none."""
 
-TAGS = 50
-TagName = Annotated[str, Meta(min_length=1, max_length=64)]
+TagName = Annotated[str, Meta(min_length=1, max_length=TAG_CHARACTERS)]
 Address = Annotated[str, Meta(max_length=16_384, description="A URL; empty for none.")]
 ForwardQuery = Annotated[
     Literal["server", "no", "visitor", "link"],
@@ -137,8 +135,6 @@ def given_terms(args: FurtherTerms) -> dict[str, Any]:
     """The further terms that an input has, as `TermChanges` takes them. INVALID_FIELD."""
     values = ((name, getattr(args, name)) for name in _FURTHER)
     given = {name: value for name, value in values if value is not UNSET}
-    if "tags" in given:
-        given["tags"] = _joined(given["tags"])
     if "archived" in given:
         given["hidden"] = given.pop("archived")
     if "forward_query" in given:
@@ -168,15 +164,8 @@ def shown_terms(link: Link) -> EntryTerms:
     """A link's terms."""
     fields = msgspec.structs.asdict(link.terms)
     utm = zip(UTM_NAMES, fields.pop("utm") or _NO_UTM, strict=True)
-    tags = [name for name in fields.pop("tags").split(",") if name]
+    tags = list(fields.pop("tags"))
     password = link.rare is not None and link.rare.password is not None
     fields["archived"] = fields.pop("hidden")
     fields["forward_query"] = fields.pop("forwarding").name.lower()
     return EntryTerms(**fields, **dict(utm), tags=tags, password=password)
-
-
-def _joined(tags: Sequence[str]) -> str:
-    for position, name in enumerate(tags):
-        if "," in name:
-            raise errors.INVALID_FIELD("A tag has no commas.", field=f"tags[{position}]")
-    return ",".join(tags)

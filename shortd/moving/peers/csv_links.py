@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from shortd.moving.csv_rows import CsvRows, no_column
+from shortd import errors
+from shortd.moving.csv_rows import CsvRows
 from shortd.moving.drafts import Draft
 from shortd.moving.inputs import Input
 from shortd.moving.options import Options
@@ -56,11 +57,17 @@ class CsvLinks(StagedSource):
     def __init__(self, source: Input, options: Options) -> None:
         super().__init__("csv", options)
         self._source = source
-        self._rows = CsvRows(source)
+        try:
+            self._rows = CsvRows(source)
+        except BaseException:
+            self.close()
+            raise
         self._names = self._choose(self._rows.columns)
         if "url" not in self._names:
             self.close()
-            raise no_column(source, "destinations (url)")
+            raise errors.SOURCE_UNREADABLE(
+                "%(name)s has no column of destinations (url) in its first line.", name=source.name
+            )
 
     def _choose(self, columns: list[str]) -> dict[str, str]:
         chosen: dict[str, str] = {}

@@ -19,6 +19,8 @@ from shortd.moving.texts import clean, count, country, flag, text_of, whole_numb
 from shortd.moving.urls import host_name, web_address
 
 DAY = 86_400_000_000
+MOST_VISITS = 2**40
+"""In one hour."""
 VALUES = 1000
 """Of one hour's referrers and countries."""
 _BROWSERS = {
@@ -75,7 +77,9 @@ class KuttTables(TableSource):
                 whole_number(number),
             )
         elif table == "visits":
-            self.stage.add_sum(self._sum(row))
+            hour = self._sum(row)
+            if hour.total:
+                self.stage.add_sum(hour)
         elif table == "domains":
             number, address, homepage, banned = row
             place = [host_name(text_of(address)), text_of(homepage), flag(banned)]
@@ -85,7 +89,7 @@ class KuttTables(TableSource):
 
     def _sum(self, row: Row) -> ClickSum:
         link, first, last, total, countries, referrers, *sums = row
-        most = count(total)
+        most = min(count(total), MOST_VISITS)
         begin, end = self.times.read(text_of(first)), self.times.read(text_of(last))
         if begin is None:
             end = None

@@ -17,6 +17,8 @@ from shortd.moving.tables import Row, Wanted
 from shortd.moving.texts import count, country, flag, text_of, whole_number
 from shortd.moving.urls import host_name, web_address
 
+TEXT = 8192
+"""Characters of what belongs to a link."""
 RULES = 200
 """Of a link that are told."""
 
@@ -76,7 +78,7 @@ class ShlinkTables(TableSource):
         elif table == "short_urls":
             self.stage.add_link([text_of(value) for value in row], whole_number(row[0]))
         else:
-            key, *values = map(text_of, row)
+            key, *values = (text_of(value)[:TEXT] for value in row)
             if table == "visit_locations":
                 self.stage.add_fact("place", key, country(values[0]))
             else:

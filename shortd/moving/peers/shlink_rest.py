@@ -6,7 +6,7 @@ to wait is waited, within bounds. A redirect is not followed: the key would go w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -22,7 +22,7 @@ from shortd.moving.options import Options
 from shortd.moving.peers.shlink import RULES, forwards, host_settings, orphans
 from shortd.moving.records import Condition, Problem, Remark, Rule
 from shortd.moving.staged import Found, StagedSource
-from shortd.moving.texts import clean, count, country, flag, text_of
+from shortd.moving.texts import clean, count, country, flag, text_of, told
 from shortd.moving.urls import host_name
 
 LINKS_A_PAGE = 100
@@ -34,6 +34,8 @@ ANSWER_SECONDS = 120
 ATTEMPTS = 6
 LONGEST_WAIT = 60.0
 """Seconds that are waited for a server that wants to be left alone."""
+
+Ask = Callable[..., Any]
 
 _grow = wait_exponential(multiplier=0.5, max=15)
 
@@ -66,10 +68,15 @@ class ShlinkApi(StagedSource):
     title = "Shlink"
 
     def __init__(self, url: str, options: Options, client: httpx.Client | None) -> None:
-        super().__init__("rest", options)
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            raise errors.SOURCE_UNREADABLE("%(url)s is no address.", url=told(url)) from None
         if not options.api_key:
-            raise errors.SOURCE_UNREADABLE("Shlink's API wants a key.")
+            raise errors.SOURCE_UNREADABLE(
+                "Shlink's API wants a key: give it with --api-key-file or SHORTD_IMPORT_API_KEY."
+            )
+        super().__init__("rest", options)
         path = parts.path.rstrip("/")
         self._base = f"{parts.scheme}://{parts.netloc}{path}"
         if "/rest" not in path:
@@ -147,10 +154,12 @@ class ShlinkApi(StagedSource):
                 status=refusal.status,
             ) from None
 
-    def _items(self, path: str, name: str, size: int, **query: str) -> Iterator[dict[str, Any]]:
+    def _items(
+        self, ask: Ask, path: str, name: str, size: int, **query: str
+    ) -> Iterator[dict[str, Any]]:
         """Everything on all pages."""
         for page in range(1, PAGES):
-            answer = self._must(path, page=page, itemsPerPage=size, **query)
+            answer = ask(path, page=page, itemsPerPage=size, **query)
             found = answer.get(name)
             data = found.get("data") if isinstance(found, dict) else None
             if not isinstance(data, list):
@@ -160,7 +169,8 @@ class ShlinkApi(StagedSource):
             yield from (item for item in data if isinstance(item, dict))
             pagination = found.get("pagination")
             pagination = pagination if isinstance(pagination, dict) else {}
-            self._total = count(pagination.get("totalItems"))
+            if ask == self._must:
+                self._total = count(pagination.get("totalItems"))
             if not data or page >= count(pagination.get("pagesCount")):
                 return
 
@@ -171,7 +181,7 @@ class ShlinkApi(StagedSource):
     def load(self) -> Iterator[Found]:
         yield from self._domains()
         arrived = 0
-        for item in self._items("/short-urls", "shortUrls", LINKS_A_PAGE):
+        for item in self._items(self._must, "/short-urls", "shortUrls", LINKS_A_PAGE):
             arrived += 1
             self._links = max(self._total, arrived)
             self._add(item)
@@ -248,18 +258,26 @@ class ShlinkApi(StagedSource):
         if not self.stage.take("visits of", key):
             return
         query = {"domain": domain} if domain else {}
-        for visit in self._items(f"{self._path(code)}/visits", "visits", VISITS_A_PAGE, **query):
-            place = visit.get("visitLocation")
-            code_of_country = place.get("countryCode") if isinstance(place, dict) else ""
-            self.stage.add_click(
-                key,
-                self.times.read(text_of(visit.get("date"))),
-                "",
-                text_of(visit.get("userAgent")),
-                text_of(visit.get("referer")),
-                country(text_of(code_of_country)),
-                flag(visit.get("potentialBot")),
-            )
+        path = f"{self._path(code)}/visits"
+        try:
+            for visit in self._items(self._ask, path, "visits", VISITS_A_PAGE, **query):
+                self._add_visit(key, visit)
+        except _Refused:
+            # It was deleted meanwhile, or the key may not see its visits: the total stays.
+            return
+
+    def _add_visit(self, key: str, visit: dict[str, Any]) -> None:
+        place = visit.get("visitLocation")
+        code_of_country = place.get("countryCode") if isinstance(place, dict) else ""
+        self.stage.add_click(
+            key,
+            self.times.read(text_of(visit.get("date"))),
+            "",
+            text_of(visit.get("userAgent")),
+            text_of(visit.get("referer")),
+            country(text_of(code_of_country)),
+            flag(visit.get("potentialBot")),
+        )
 
     def _domains(self) -> Iterator[Found]:
         try:

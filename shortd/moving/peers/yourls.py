@@ -38,10 +38,13 @@ class YourlsTables(TableSource):
             ("shorturl", "click_time", "ip_address", "user_agent", "referrer", "country_code"),
             ("shorturl", "click_time"),
         ),
-        "options": Wanted(("option_name", "option_value"), ("option_name", "option_value")),
+        "options": Wanted(
+            ("option_name", "option_value"), ("option_name", "option_value"), is_sure=False
+        ),
         "expiry": Wanted(
             ("keyword", "type", "click", "timestamp", "shelflife", "postexpire"),
             ("keyword", "type", "shelflife"),
+            is_sure=False,
         ),
     }
     main = "url"
@@ -63,23 +66,24 @@ class YourlsTables(TableSource):
             self.stage.add_link((keyword, url, title, created, clicks), created)
         elif table == "expiry":
             keyword, *expiry = map(text_of, row)
-            self.stage.add_fact("expiry", keyword, expiry)
+            self.stage.add_fact(f"{self.tables.row_prefix}expiry", keyword, expiry)
         elif text_of(row[0]) == PASSWORDS:
             self._add_passwords(text_of(row[1]))
 
     def _add_passwords(self, text: str) -> None:
+        prefix = self.tables.row_prefix
         try:
             passwords = msgspec.json.decode(text, type=dict[str, str])
         except (msgspec.DecodeError, RecursionError):
-            self.stage.add_fact("passwords", "unreadable", True)
+            self.stage.add_fact(f"{prefix}passwords", "unreadable", True)
             return
         for keyword, password in passwords.items():
-            self.stage.add_fact("password", keyword, password)
+            self.stage.add_fact(f"{prefix}password", keyword, password)
 
     def remarks(self) -> Iterator[Found]:
         yield from super().remarks()
         yield from self.case_of("url", "keyword")
-        if self.stage.facts("passwords", "unreadable"):
+        if self.stage.facts(f"{self.tables.prefix}passwords", "unreadable"):
             yield Remark(
                 "passwords_unreadable",
                 f"The option {PASSWORDS} cannot be read: look which links had a password.",
@@ -87,13 +91,16 @@ class YourlsTables(TableSource):
 
     def draft(self, row: Any) -> Draft | Problem | None:
         keyword, url, title, created, clicks = row
+        prefix = self.tables.prefix
         draft = Draft(self.times, key=keyword, row=keyword, url=url, code=keyword)
         draft.created_utime(created)
         draft.clicks(clicks)
         draft.title(title)
-        for kind, click, timestamp, shelflife, fallback in self.stage.facts("expiry", keyword):
+        for kind, click, timestamp, shelflife, fallback in self.stage.facts(
+            f"{prefix}expiry", keyword
+        ):
             self._end(draft, kind, click, timestamp, shelflife, fallback)
-        for password in self.stage.facts("password", keyword):
+        for password in self.stage.facts(f"{prefix}password", keyword):
             draft.password_hash(password)
         return draft
 

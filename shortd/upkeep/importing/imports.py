@@ -106,15 +106,18 @@ class Imports:
 
     async def clicks(self, source: str, offers: Sequence[ClickOffer], now: int) -> int:
         """Adds clicks to links that came from a format: how many are new here."""
-        return await self._store.write(
-            partial(
-                self._clicks.add,
-                source=source,
-                offers=offers,
-                now=now,
-                give_way=self._give_way,
+        came = 0
+        for start in range(0, len(offers), AT_ONCE):
+            came += await self._store.write(
+                partial(
+                    self._clicks.add,
+                    source=source,
+                    offers=offers[start : start + AT_ONCE],
+                    now=now,
+                    give_way=self._give_way,
+                )
             )
-        )
+        return came
 
     async def _tried(
         self,

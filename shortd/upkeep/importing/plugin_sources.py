@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import ValidationError, convert, structs, to_builtins
 
 from shortd import errors
-from shortd.links.queries import tag_names
+from shortd.links.tag_lists import split_tags
 from shortd.moving import Problem, Reason, SourceClick, SourceLink
 from shortd.moving.records import MOST
 from shortd.moving.source import Source
@@ -33,7 +33,10 @@ class PluginSource(Source):
                 )
             row = str(given.line or number)
             try:
-                # Its fields can hold anything.
+                # Its fields can hold anything, tags one text, as all did once.
+                tags: Any = given.tags
+                tags = split_tags(tags) if isinstance(tags, str) else tags
+                given = structs.replace(given, tags=tuple(tags))
                 convert(to_builtins(given), ImportedLink, strict=True)
                 if not 0 <= given.utime <= MOST:
                     raise ValidationError("A number is out of bounds.")
@@ -46,8 +49,8 @@ class PluginSource(Source):
                 code=given.code or None,
                 url=given.url,
                 created=given.utime or None,
-                terms=structs.replace(given.terms, tags=""),
-                tags=tuple(tag_names(given.tags)),
+                terms=structs.replace(given.terms, tags=()),
+                tags=given.tags,
             )
 
     def clicks(self) -> Iterator[SourceClick]:

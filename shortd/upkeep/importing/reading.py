@@ -14,6 +14,7 @@ from shortd.links.codes import Codes
 from shortd.links.links import NewLink
 from shortd.links.plugin_data import Check
 from shortd.links.sheets import Result
+from shortd.links.tag_lists import TAG_CHARACTERS, TAGS, without_doubles
 from shortd.links.terms import NOTE_CHARACTERS, LinkTerms
 from shortd.models.accounts import Account, PasswordHash
 from shortd.models.common import NEVER
@@ -23,14 +24,13 @@ from shortd.security.bcrypt_hashes import read_bcrypt
 from shortd.upkeep.importing.offers import LinkOffer, Said
 from shortd.upkeep.importing.words import in_words
 
-TAGS = 50
-TAG_CHARACTERS = 64
-TAGS_CHARACTERS = 512
+QUOTED_CHARACTERS = 512
+"""Of tags that are told, at most."""
 
 _PLAIN = Terms()
 _MAY_BE_LEFT_OUT: Mapping[str, tuple[Reason, Any]] = {
     "title": (Reason.TITLE_CHANGED, ""),
-    "tags": (Reason.TAGS_CHANGED, ""),
+    "tags": (Reason.TAGS_CHANGED, ()),
     "note": (Reason.NOTE_CHANGED, ""),
     "date_fallback": (Reason.FALLBACK, ""),
     "count_fallback": (Reason.FALLBACK, ""),
@@ -169,22 +169,17 @@ def _terms(link: SourceLink, notes: list[Note], *, enabled: bool) -> Terms:
     )
 
 
-def _tags(names: tuple[str, ...], notes: list[Note]) -> str:
-    """As many of the names as have a place. A comma would part one in two."""
-    kept: list[str] = []
-    for name in names:
-        tag = " ".join(name.replace(",", " ").split())[:TAG_CHARACTERS].strip()
-        if tag and tag not in kept and len(",".join([*kept, tag])) <= TAGS_CHARACTERS:
-            kept.append(tag)
-    kept = kept[:TAGS]
-    if tuple(kept) != names:
+def _tags(names: tuple[str, ...], notes: list[Note]) -> tuple[str, ...]:
+    """As many of the names as have a place, none of them too long."""
+    kept = tuple(without_doubles(name[:TAG_CHARACTERS] for name in names)[:TAGS])
+    if kept != names:
         notes.append(Note(Reason.TAGS_CHANGED, f"they were {_quoted(names)}"))
-    return ",".join(kept)
+    return kept
 
 
 def _quoted(names: tuple[str, ...]) -> str:
     shown = ", ".join(f"“{name}”" for name in names)
-    return shown if len(shown) <= TAGS_CHARACTERS else shown[:TAGS_CHARACTERS] + "…"
+    return shown if len(shown) <= QUOTED_CHARACTERS else shown[:QUOTED_CHARACTERS] + "…"
 
 
 def _with(terms: Terms, name: str, value: Any) -> Terms:

@@ -41,7 +41,7 @@ from shortd.web.guard import act, show
 from shortd.web.policies import is_open_origin
 from shortd.web.readers import LANGUAGE_COOKIE, THEME_COOKIE
 from shortd.web.render import language_of, page, pages_of, see
-from shortd.web.routing import AnyRequest, client_address, services_of
+from shortd.web.routing import AnyRequest, client_address, home_of, services_of
 from shortd.web.session import Session
 
 PATH = "/-/account"
@@ -226,7 +226,9 @@ async def delete(request: AnyRequest) -> Response[bytes]:
             form = _refused(form, refusal, request)
     if form.errors:
         return _again(request, found, "delete", form)
-    answer = see(request, "/", words("Your account is deleted, with its links and files."))
+    answer = see(
+        request, home_of(services), words("Your account is deleted, with its links and files.")
+    )
     return session.stop(request, answer)
 
 

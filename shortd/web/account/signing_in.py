@@ -32,7 +32,7 @@ from shortd.web.guard import act, show
 from shortd.web.messages import Message
 from shortd.web.policies import is_open_origin
 from shortd.web.render import language_of, page, see
-from shortd.web.routing import AnyRequest, client_address, sent_json, services_of
+from shortd.web.routing import AnyRequest, client_address, home_of, sent_json, services_of
 
 START = "/-/dashboard"
 """Where who has just signed in goes."""
@@ -269,7 +269,7 @@ async def sign_up(request: AnyRequest) -> Response[bytes]:
 async def show_logout(request: AnyRequest) -> Response[bytes]:
     """A button: nobody is signed out by a link."""
     if session.current(request) is None:
-        return see(request, "/")
+        return see(request, home_of(services_of(request)))
     return page(request, "account/logout.html")
 
 
@@ -286,7 +286,7 @@ async def log_out(request: AnyRequest) -> Response[bytes]:
         known = f"?{urlencode({'issuer': issuer})}" if issuer in services.issuers else ""
         return session.stop(request, see(request, SIGNED_OUT + known))
     words = language_of(request).gettext
-    return session.stop(request, see(request, "/", words("You are signed out.")))
+    return session.stop(request, see(request, home_of(services), words("You are signed out.")))
 
 
 @show("/-/forgot")

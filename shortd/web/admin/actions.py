@@ -35,6 +35,7 @@ def action_words(words: Words) -> Mapping[Action, str]:
         Action.SET_ROLE: words("Changed a role"),
         Action.REMOVE_MEMBER: words("Removed a member"),
         Action.ADD_DOMAIN: words("Added the domain"),
+        Action.CHANGE_DOMAIN: words("Changed the domain"),
         Action.REMOVE_DOMAIN: words("Removed the domain"),
         Action.ADD_CAMPAIGN: words("Added the campaign"),
         Action.REMOVE_CAMPAIGN: words("Removed the campaign"),

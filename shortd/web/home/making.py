@@ -18,6 +18,7 @@ from shortd.hosts import ShortHost
 from shortd.hosts.destinations import Destination, parse_destination
 from shortd.languages import Language
 from shortd.links import NewLink
+from shortd.links.tag_lists import LIST_CHARACTERS, split_tags
 from shortd.links.terms import TermChanges
 from shortd.models.accounts import Account
 from shortd.models.links import Link
@@ -54,7 +55,7 @@ class NewLinks(msgspec.Struct, frozen=True, kw_only=True):
     clicks: Annotated[int, Meta(ge=1, le=2**53)] | None = None
     password: Annotated[str, Meta(max_length=256)] | None = None
     title: Annotated[str, Meta(max_length=MOST_TITLE)] | None = None
-    tags: Annotated[str, Meta(max_length=512)] | None = None
+    tags: Annotated[str, Meta(max_length=LIST_CHARACTERS)] | None = None
     team: Annotated[str, Meta(max_length=64)] = ""
     """Id of the team whose the links are; empty for the own one."""
 
@@ -122,7 +123,7 @@ def read(
         "expiration_count": given.clicks,
         "password": given.password,
         "title": given.title,
-        "tags": given.tags,
+        "tags": None if given.tags is None else split_tags(given.tags),
     }
     changes |= {name: value for name, value in optional.items() if value is not None}
     if form.errors or host is None:

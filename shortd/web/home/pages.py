@@ -17,6 +17,7 @@ from shortd.links import TagFilter
 from shortd.links.endings import free_like, is_free
 from shortd.links.qr import QrOptions
 from shortd.links.queries import LinkQuery
+from shortd.links.tag_lists import joined_tags, without_doubles
 from shortd.models.accounts import Account, AccountType
 from shortd.models.files import Encryption
 from shortd.models.links import Link
@@ -30,7 +31,7 @@ from shortd.web.home.contents import HomePage, Made, Row
 from shortd.web.home.making import Draft, NewLinks
 from shortd.web.links.rows import maker_of
 from shortd.web.render import language_of, page, see
-from shortd.web.routing import AnyRequest, attachment, client_address, services_of
+from shortd.web.routing import HOME, AnyRequest, attachment, client_address, home_of, services_of
 from shortd.web.teams.working import Working, working_as
 
 NEWEST = 5
@@ -43,11 +44,11 @@ _NUMBER = re.compile(r"[0-9]{1,20}", re.ASCII)
 _TEMPLATE = "home/page.html"
 
 
-@show("/")
+@show(["/", HOME])
 async def home(request: AnyRequest) -> Response[bytes]:
     """The composer, and what was made just now; where it is for accounts alone, the way in."""
     if session.current(request) is None and not is_open(services_of(request)):
-        return sign_in_page(request, "/")
+        return sign_in_page(request, request.url.path)
     return page(request, _TEMPLATE, await _content(request))
 
 
@@ -58,15 +59,20 @@ async def new(request: AnyRequest) -> Response[bytes]:
         session.needed(request)
     url, title = shared_text.read(request.query_params)
     query = request.query_params
-    tags = [*query.getall("tag", []), *query.getall("tags", [])]
     form = forms.filled(
         url=url,
         title=title[: making.MOST_TITLE],
         ending=query.get("ending", ""),
-        tags=", ".join(filter(None, tags)),
+        tags=_tags_of(without_doubles(query.getall("tag", [])), query.getall("tags", [])),
     )
     content = await _content(request)
     return page(request, _TEMPLATE, replace(content, form=form, several="\n" in url or not url))
+
+
+def _tags_of(names: list[str], texts: list[str]) -> str:
+    """Names, and lists with commas, as one such list."""
+    text = ", ".join(filter(None, texts))
+    return joined_tags([*names, ""] if names and text else names, space=" ") + text
 
 
 @act("/-/new", request_max_body_size=FORM_BYTES, status_code=303)
@@ -95,7 +101,7 @@ async def make(request: AnyRequest) -> Response[bytes]:
         return await _refused(request, form.refuse(refusal, language.gettext, **fields))
     several = f"&of={len(links)}" if len(links) > 1 else ""
     team = f"&team={draft.team}" if draft.team else ""
-    answer = see(request, f"/?made={links[-1].id}{several}{team}")
+    answer = see(request, f"{home_of(services)}?made={links[-1].id}{several}{team}")
     return answer if found else session.start_temporary(request, answer, account)
 
 

@@ -16,7 +16,7 @@ from shortd.hosts.destinations import UTM_NAMES, ascii_location, with_utm
 from shortd.links.access import team_of
 from shortd.links.endings import is_free
 from shortd.links.plugin_data import data_of
-from shortd.links.queries import tag_names
+from shortd.links.tag_lists import LIST_CHARACTERS, joined_tags, split_tags
 from shortd.links.tagging import tags_of
 from shortd.links.terms import (
     NOTE_CHARACTERS,
@@ -91,7 +91,7 @@ class Who(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lists(msgspec.Struct, frozen=True, kw_only=True):
-    tags: Text = ""
+    tags: Annotated[str, Meta(max_length=LIST_CHARACTERS)] = ""
     hidden: bool = False
     note: Annotated[str, Meta(max_length=4 * NOTE_CHARACTERS)] | None = None
     place: Annotated[str, Meta(max_length=64)] = ""
@@ -267,9 +267,7 @@ async def _save(services: Services, account: Account, link: Link, value: Any) ->
             await change(
                 account,
                 link.id,
-                TermChanges(
-                    tags=",".join(tag_names(value.tags)), hidden=value.hidden, note=value.note
-                ),
+                TermChanges(tags=split_tags(value.tags), hidden=value.hidden, note=value.note),
             )
             await _place(services, account, link, value.place, now)
 
@@ -383,7 +381,7 @@ def _forms(link: Link) -> dict[str, Form[Any]]:
         "until": until,
         "who": filled(),
         "lists": filled(
-            tags=terms.tags,
+            tags=joined_tags(terms.tags, space=" "),
             hidden="1" if terms.hidden else "",
             note=terms.note,
             place=_place_of(link),

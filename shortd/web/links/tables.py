@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from secrets import token_hex
 from typing import Annotated
+from urllib.parse import quote
 
 import msgspec
 from litestar import Response
@@ -22,6 +23,7 @@ from msgspec import Meta
 
 from shortd import errors
 from shortd.clock import MINUTE
+from shortd.file_names import shortened
 from shortd.links.access import may_see
 from shortd.links.bulk import AT_ONCE
 from shortd.links.qr import QrOptions
@@ -60,6 +62,8 @@ QR_CODES = 500
 """In one archive."""
 QR_WEIGHT = 200
 TEMPLATE = "import/page.html"
+NAME_BYTES = 200
+"""Of an image's name in an archive, without its number and its suffix."""
 
 
 class Waiting(msgspec.Struct, kw_only=True):
@@ -181,7 +185,7 @@ async def qr_codes(request: AnyRequest) -> Response[bytes]:
         for link in links:
             image = await services.links.drawing.image(services.hosts.short_url(link), look)
             host = services.hosts.numbered(link.host).name.replace(":", "-")
-            name = f"{host}/{link.code}"
+            name = f"{host}/{shortened(quote(link.code, safe=''), NAME_BYTES, len)}"
             names[name.lower()] += 1
             # Systems that know no case would put one over the other.
             number = f" {names[name.lower()]}" if names[name.lower()] > 1 else ""

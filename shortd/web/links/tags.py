@@ -9,7 +9,7 @@ from litestar import Response
 from msgspec import Meta
 
 from shortd import errors
-from shortd.links.tagging import TAG_CHARACTERS
+from shortd.links.tag_lists import TAG_CHARACTERS
 from shortd.models.accounts import TAG_COLORS, TagLook
 from shortd.web import forms, session
 from shortd.web.forms import Form, again, filled

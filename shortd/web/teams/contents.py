@@ -39,6 +39,7 @@ FORMS = {
     "campaign": Part("campaigns", ("name", "code")),
     "new-domain": Part("domains", ("domain",)),
     "look": Part("domains", ("domain",)),
+    "ways": Part("domains", ("root", "unknown", "ended")),
     "end": Part("domains", ("name",)),
     "new-tracker": Part("trackers", ("provider", "code", "name")),
     "tracker": Part("trackers", ("provider", "code", "name")),

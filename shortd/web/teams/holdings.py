@@ -9,7 +9,9 @@ from litestar import Response
 from msgspec import Meta
 
 from shortd import errors
+from shortd.hosts.destinations import MAX_URL_BYTES
 from shortd.models.accounts import Account
+from shortd.models.hosts import HostChanges
 from shortd.services import Services
 from shortd.teams.domains import Subscription
 from shortd.web import session
@@ -22,6 +24,7 @@ from shortd.web.teams.asking import TEAM, acted, team_asked
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
 Code = Annotated[str, Meta(max_length=128)]
+Address = Annotated[str, Meta(max_length=MAX_URL_BYTES)]
 
 
 class NewCampaign(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +47,15 @@ class NewDomain(msgspec.Struct, frozen=True, kw_only=True):
 
 class OneDomain(msgspec.Struct, frozen=True, kw_only=True):
     domain: Id
+
+
+class DomainWays(OneDomain, frozen=True, kw_only=True):
+    root: Address = ""
+    unknown: Address = ""
+    ended: Address = ""
+    ignore_case: bool = False
+    wide_codes: bool = False
+    www: bool = False
 
 
 class EndedDomain(OneDomain, frozen=True, kw_only=True):
@@ -122,6 +134,25 @@ async def look(request: AnyRequest) -> Response[bytes]:
     return await acted(request, OneDomain, "look", verify, said, key="domain")
 
 
+@act(f"{TEAM}/domains/ways", status_code=303)
+async def change_domain(request: AnyRequest) -> Response[bytes]:
+    """What a domain does in its own way: all of it, as a box that is not ticked does not come."""
+
+    async def change(services: Services, account: Account, value: DomainWays, now: int) -> None:
+        changes = HostChanges(
+            root=value.root,
+            unknown=value.unknown,
+            ended=value.ended,
+            ignore_case=value.ignore_case,
+            wide_codes=value.wide_codes,
+            www=value.www,
+        )
+        await services.teams.domains.set_options(account, value.domain, changes)
+
+    said = language_of(request).gettext("Saved.")
+    return await acted(request, DomainWays, "ways", change, said, key="domain")
+
+
 @act(f"{TEAM}/domains/end", status_code=303)
 async def unsubscribe(request: AnyRequest) -> Response[bytes]:
     """Gives a domain up, once its name is typed."""
@@ -178,6 +209,6 @@ def _domains(services: Services, account: Account, team: str) -> dict[str, Subsc
 
 HANDLERS = (
     *(create_campaign, change_campaign, end_campaign),
-    *(subscribe, look, unsubscribe),
+    *(subscribe, look, change_domain, unsubscribe),
     *(create_tracker, change_tracker, end_tracker),
 )

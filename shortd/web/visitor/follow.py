@@ -18,11 +18,11 @@ from msgspec import structs
 from shortd import errors
 from shortd.hosts.destinations import without_mark
 from shortd.link_codes import escaped
-from shortd.links.addresses import Named, readings
-from shortd.links.finding import find
+from shortd.links.addresses import Named
+from shortd.links.finding import asked_for
 from shortd.links.qr import QrOptions
-from shortd.models.accounts import DELETED
 from shortd.models.files import Encryption
+from shortd.models.hosts import Place
 from shortd.models.links import Forwarding, Link
 from shortd.services import Services
 from shortd.visits.decisions import Decision, Outcome, Visitor, refusal_of
@@ -49,6 +49,7 @@ UNCOUNTED = b"preview"
 """The query of images that preview pages show: nobody has loaded the link's QR code."""
 _IMAGE_TYPES = {"svg": b"image/svg+xml", "png": b"image/png"}
 _METHODS = ("GET", "HEAD")
+_PLACES: dict[Outcome, Place] = {Outcome.NOT_FOUND: "unknown", Outcome.EXPIRED: "ended"}
 
 
 class LinkRequest(msgspec.Struct, frozen=True, gc=False):
@@ -73,6 +74,7 @@ class Follow:
         self._services = services
         self._pages = pages
         self._heads = services.visits.heads
+        self._sends_to = services.hosts.sends_to
         self._visits = services.visits.visits
         self._lookups = services.limits.lookups
         self._continuations = services.sharing.continuations
@@ -81,15 +83,10 @@ class Follow:
 
     def named(self, scope: HTTPScope, text: str) -> Named | None:
         """What is asked for of a link that is there, wide codes included, by what stands behind the
-        path's slash, unescaped; None if none is meant. RATE_LIMITED.
+        path's slash, unescaped; None if none is meant.
         """
         host = self._heads.of(scope["headers"]).host
-        with self._services.store.read() as txn:
-            for named in readings(text):
-                link = find(txn, self._services.hosts, host, named.code)
-                if link is not None and link.owner != DELETED:
-                    return structs.replace(named, code=link.code)
-        return None
+        return asked_for(self._services.store, self._services.hosts, host, text)
 
     def missed(self, scope: HTTPScope) -> None:
         """Charges who asks for what is not there: it may have been a link. RATE_LIMITED."""
@@ -111,6 +108,11 @@ class Follow:
         if named.preview:
             return self._preview(decision, request)
         return self.lead_on(decision, request)
+
+    def root(self, scope: HTTPScope) -> Answer | None:
+        """The answer to who asks for a host alone; None where our own page stands there."""
+        location = self._sends_to(self._heads.of(scope["headers"]).host, "root")
+        return Answer(302, [_location(location), NO_STORE]) if location else None
 
     async def image(self, scope: HTTPScope, named: Named) -> Answer:
         """The whole response to a request for a link's QR image, as `answer` has it."""
@@ -241,7 +243,7 @@ class Follow:
         )
 
     def _redirect(self, status: int, location: str, link: Link | None) -> Answer:
-        headers: Headers = [(b"location", location.encode("ascii")), NO_STORE]
+        headers: Headers = [_location(location), NO_STORE]
         if not self._visits.is_listed(link):
             headers.append(NO_INDEX)
         return Answer(status, headers)
@@ -260,7 +262,7 @@ class Follow:
     def _preview(self, decision: Decision, request: LinkRequest) -> Answer:
         link = decision.link
         if link is None or not decision.is_alive:
-            return self._refusal(refusal_of(decision), request)
+            return self._turned_away(decision, request)
         shown = decision.outcome is Outcome.REDIRECT
         content = PreviewPage(
             short_url=self._services.hosts.short_url(link),
@@ -278,6 +280,15 @@ class Follow:
         template = "visitor/preview.html"
         return page(self._pages, template, request.reader, headers=headers, page=content)
 
+    def _turned_away(self, decision: Decision, request: LinkRequest) -> Answer:
+        """What is left for who gets nothing at a code: where its host sends him, whatever he is,
+        or a refusal."""
+        place = _PLACES.get(decision.outcome)
+        location = self._sends_to(request.host, place) if place else ""
+        if location:
+            return sent_away(location)
+        return self._refusal(refusal_of(decision), request)
+
     def _refuse_method(self, request: LinkRequest) -> Answer:
         refusal = self._refusal(errors.METHOD_NOT_ALLOWED(), request)
         refusal.headers.append((b"allow", b"GET, HEAD"))
@@ -287,11 +298,20 @@ class Follow:
         return link_refusal(self._pages, error, request.reader)
 
 
+def sent_away(location: str) -> Answer:
+    """The answer to a visit in the place of a refusal, as both lanes send it."""
+    return Answer(302, [_location(location), NO_STORE, NO_INDEX])
+
+
 def link_refusal(pages: Pages, error: errors.ShortdError, reader: Reader | None) -> Answer:
     """A refusal of a visit, as both lanes send it."""
     answer = error_answer(pages, error, reader)
     answer.headers.append(NO_INDEX)
     return answer
+
+
+def _location(location: str) -> tuple[bytes, bytes]:
+    return b"location", location.encode("ascii")
 
 
 def _preview_file(decision: Decision) -> PreviewFile | None:

@@ -31,6 +31,7 @@ MANAGING = {
     "entity/campaign/delete": "campaignId",
     "entity/domain/subscribe": "teamId",
     "entity/domain/verify": "domainId",
+    "entity/domain/update": "domainId",
     "entity/domain/unsubscribe": "domainId",
     "entity/team/tracker/create": "teamId",
     "entity/team/tracker/update": "teamTrackerId",

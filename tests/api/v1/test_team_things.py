@@ -132,6 +132,36 @@ class TestDomains:
         assert again["subscription"]["domainId"] == domain["domainId"]
         assert again["subscription"]["status"] == "P"
 
+    def test_its_own_ways(self, ann: Client) -> None:
+        claimed = ann.ask("entity/domain/subscribe", teamId=team(ann), domainName=NAME)
+        domain = {"domainId": claimed["subscription"]["domainId"]}
+        usual: dict[str, str | bool] = {
+            **dict.fromkeys(("root", "unknown", "ended"), ""),
+            **dict.fromkeys(("ignoreCase", "wideCodes"), False),
+            "www": True,
+        }
+        answer = ann.ask("entity/domain/update", **domain)
+        assert answer == {"subscription": claimed["subscription"], "options": usual}
+        given = {"root": " https://a.example/ü ", "ended": "https://b.example/", "www": "off"}
+        answer = ann.ask("entity/domain/update", **domain, **given, ignoreCase="true", unknown="")
+        changed: dict[str, str | bool] = {
+            "root": "https://a.example/ü",
+            "ended": "https://b.example/",
+        }
+        changed |= {"www": False, "ignoreCase": True}
+        assert answer["options"] == usual | changed
+        assert ann.ask("entity/domain/update", **domain)["options"] == usual | changed
+        for name in ("root", "unknown", "ended"):
+            for wrong in ("ftp://a.example/", "no address", f"https://{NAME}/x", "https://" * 9999):
+                assert ann.denied("entity/domain/update", **domain, **{name: wrong}) == 400
+        # Its www. is another's place, until it is the same host.
+        www = {"unknown": f"https://www.{NAME}/"}
+        assert ann.ask("entity/domain/update", **domain, **www)["options"]["unknown"]
+        assert ann.denied("entity/domain/update", **domain, www="on") == 400
+        minus = {"root": "-", "ended": "-", "unknown": "-", "www": "1", "ignoreCase": "0"}
+        assert ann.ask("entity/domain/update", **domain, **minus)["options"] == usual
+        assert ann.denied("entity/domain/update", domainId="0" * 24, root="-") == 404
+
     def test_the_first_to_show_it_has_it(self, ann: Client, ben: Client) -> None:
         claims = [
             one.ask("entity/domain/subscribe", teamId=one.own_team, domainName=NAME)

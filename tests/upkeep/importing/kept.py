@@ -9,7 +9,6 @@ from typing import Any
 
 from shortd.clicks import history
 from shortd.clicks.rollups import counts_of
-from shortd.links.queries import tag_names
 from shortd.models.clicks import Counts
 from shortd.models.common import NEVER
 from shortd.models.links import Link, RareTerms
@@ -53,7 +52,7 @@ def _told(txn: Txn, link: Link) -> dict[str, Any]:
         "countries": dict(countries),
         "visits": len(history.visits(txn, link.id)),
         "title": rare.title,
-        "tags": tag_names(rare.tags),
+        "tags": list(rare.tag_names),
         "enabled": link.enabled,
         "since_us": rare.valid_since,
         "until_us": 0 if link.expiration_utime == NEVER else link.expiration_utime,

@@ -124,7 +124,7 @@ def test_all_that_match_are_changed(ann: Surfer) -> None:
     ("form", "said"),
     [
         ({"do": "off"}, "Nothing is selected"),
-        ({"do": "tag", "tag": "a,b", "id": "1"}, "no commas"),
+        ({"do": "tag", "tag": "x" * 65, "id": "1"}, "1 to 64 characters"),
         ({"do": "ends", "id": "1"}, "Choose a day"),
         ({"do": "move", "place": "campaign:none", "id": "1"}, "no such campaign"),
         ({"do": "off", "id": "1"}, "1 was refused"),

@@ -34,7 +34,7 @@ def test_tags_are_coloured_renamed_and_taken_off(ann: Surfer) -> None:
 @pytest.mark.parametrize(
     "form",
     [
-        {"name": "flyer", "new": "a,b", "color": "1"},
+        {"name": "flyer", "new": "a\x1bb", "color": "1"},
         {"name": "flyer", "new": "x" * 65, "color": "1"},
         {"name": "flyer", "color": "9"},
         {"bit": "64", "color": "1"},

@@ -153,6 +153,35 @@ class TestDomains:
         assert "The DNS does not answer; try again later." in answer.text
         assert f"_shortd.{DOMAIN}" in answer.text
 
+    def test_what_it_does_is_shown_and_changed(self, world: World) -> None:
+        ways, form = f"{world.path}/domains/ways", {"domain": world.ids["domain"]}
+        full = {
+            **form,
+            "root": " https://shop.example/ü ",
+            "unknown": "https://shop.example/lost",
+            "ended": "",
+            "ignore_case": "on",
+        }
+        page = world.owner.follow(world.owner.send(ways, full)).text
+        assert "Saved." in page
+        assert 'value="https://shop.example/ü"' in page
+        box = r'<input class="sw" type="checkbox" id="\w+-\w+" name="(\w+)" checked'
+        assert re.findall(box, page) == ["ignore_case"]
+        for wrong, said in {
+            "ftp://shop.example/": "The URL must begin with http:// or https://",
+            f"https://{DOMAIN}/": "This URL leads back to this server.",
+            HOSTILE: "The URL",
+        }.items():
+            answer = world.owner.send(ways, {**full, "unknown": wrong, "www": "on"})
+            assert answer.status_code == 422
+            assert said in unescape(answer.text) and HOSTILE not in answer.text
+            assert set(re.findall(box, answer.text)) == {"ignore_case", "www"}
+        kept = world.owner.get(world.path).text
+        assert 'value="https://shop.example/lost"' in kept
+        page = world.owner.follow(world.owner.send(ways, {**form, "www": "on"})).text
+        assert "https://shop.example" not in page
+        assert re.findall(box, page) == ["www"]
+
     def test_given_up_by_its_name_and_brought_back(self, world: World) -> None:
         world.prove()
         form = {"domain": world.ids["domain"]}
@@ -231,6 +260,8 @@ BAD = [
     ("/domains", {"domain": LONG * 2}, "At most"),
     ("/domains/look", {"domain": "none"}, "The team has no such domain."),
     ("/domains/look", {"domain": ""}, "Fill this in."),
+    ("/domains/ways", {"domain": "none"}, "The team has no such domain."),
+    ("/domains/ways", {"domain": "#", "root": "x" * 9000}, "At most"),
     ("/domains/end", {"domain": "none", "name": DOMAIN}, "The team has no such domain."),
     ("/domains/end", {"domain": "#", "name": ""}, "Fill this in."),
     ("/trackers", {"provider": "myspace", "code": "1", "name": "T"}, "There is no such provider"),

@@ -40,6 +40,7 @@ ACTIONS = {
     "end a campaign": Action("/campaigns/end", {"campaign": "#"}),
     "claim a domain": Action("/domains", {"domain": "links.example.org"}),
     "look for a record": Action("/domains/look", {"domain": "#"}),
+    "change what a domain does": Action("/domains/ways", {"domain": "#", "ignore_case": "on"}),
     "give a domain up": Action("/domains/end", {"domain": "#", "name": DOMAIN}),
     "keep a tracker": Action("/trackers", {"provider": "twitter", "code": "1", "name": "T"}),
     "change a tracker": Action(
