@@ -33,11 +33,12 @@ LINKS_AT_ONCE = 500
 )
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
 def export(place: Place, dest: Path | None, table: Path | None, as_json: bool) -> None:
-    """Write everything into files that other programs can read, while the server goes on.
+    """Write everything into files that others can read.
 
-    DEST is a new folder: manifest.json, rows.jsonl (accounts, teams, links, clicks, a JSON object a
-    line) and files/. `shortd import shortd DEST` puts all of it into another server. It holds what
-    accounts are checked against, such as hashes of passwords: keep it as you keep the data.
+    The server goes on meanwhile. DEST is a new folder: manifest.json, rows.jsonl (accounts, teams,
+    links, clicks, a JSON object a line) and files/. `shortd import shortd DEST` puts all of it into
+    another server. It holds what accounts are checked against, such as hashes of passwords: keep it
+    as you keep the data.
     """
     from rich.filesize import decimal
 

@@ -29,10 +29,10 @@ DONE_IN_PART = 3
 @click.argument("target", metavar="FILE.tar", type=HomePath())
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
 def user_export(place: Place, name: str, target: Path, as_json: bool) -> None:
-    """Write all of one person's data into a new tar, while the server goes on.
+    """Write all of one person's data into a tar.
 
-    What he gave and made, files among it, and what is kept about him, as he finds it on his own
-    page; nothing that opens an account, nothing of anybody else.
+    The server goes on meanwhile. It has what he gave and made, files among it, and what is kept
+    about him, as he finds it on his own page; nothing that opens an account, nothing of others.
     """
     from rich.filesize import decimal
 

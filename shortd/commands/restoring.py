@@ -16,7 +16,7 @@ from shortd.commands.options import Place, fail
 if TYPE_CHECKING:
     from shortd.upkeep.export_reader import Export
     from shortd.upkeep.importing.runs import ReportRow, Summary
-    from shortd.upkeep.restoring import Restored
+    from shortd.upkeep.restoring_rows import Restored
 
 Say = Callable[["ReportRow"], None]
 

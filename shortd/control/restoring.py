@@ -30,7 +30,8 @@ from shortd.store.data_directory import StoreError
 from shortd.syncing import sync
 from shortd.upkeep.export import ROWS
 from shortd.upkeep.export_reader import Export, Portion
-from shortd.upkeep.restoring import Restored, Restoring
+from shortd.upkeep.restoring import Restoring
+from shortd.upkeep.restoring_rows import Restored
 
 BEGIN = "import shortd"
 PORTION = "import portion"

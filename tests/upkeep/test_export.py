@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -20,8 +21,13 @@ from shortd.store.looking import looked_at
 from shortd.store.schema import API_KEYS, TABLES
 from shortd.upkeep import link_rows
 from shortd.upkeep.row_types import ALONE, STAYS, TOLD
+from tests.conftest import GENEROUS
+from tests.server.conftest import running
+from tests.server.wire import follow
+from tests.server_process import ServerProcess
 from tests.upkeep import full
 from tests.upkeep.full import Exported
+from tests.upkeep.test_backup import did, fetched, upload
 from tests.web.surfer import Surfer
 
 DOCS = Path(__file__).parents[2] / "docs/moving-out.md"
@@ -274,6 +280,45 @@ class TestImport:
         with full.opened(tmp_path / "new", known) as app:
             answer = app.get("https://new.example/ZoesLink1")
             assert answer.headers["location"] == "https://zoe.example/"
+
+
+class TestWhileItRuns:
+    """Both servers run, and what one of them is asked for is in its export."""
+
+    def test_from_one_to_the_other(self, tmp_path: Path) -> None:
+        with (
+            running(ServerProcess(tmp_path / "one", GENEROUS)) as one,
+            running(ServerProcess(tmp_path / "two", GENEROUS)) as two,
+        ):
+            userid = one.call("temporary_account")["userid"]
+            link = one.call("url", userid=userid, url="https://example.com/")["entry"]["shorturl"]
+            content = b"x" * 3_000_000
+            file = upload(one, userid, content)
+            assert follow(link, 3) == [302] * 3
+            did("export", tmp_path / "out", "--data", one.data_dir)
+            [counts] = [row for row in rows_of(tmp_path / "out") if row["type"] == "counts"]
+            # None of which has been drained, perhaps.
+            assert counts["count"] == 3
+            command = ("import", "shortd", tmp_path / "out", "--apply", "--json")
+            made = json.loads(did(*command, "--data", two.data_dir))
+            assert made["results"] == {
+                **{"made": 3, "made_with_notes": 1, "unchanged": 0, "skipped": 0}
+            }
+            assert made["clicks"] == 3
+            again = json.loads(did(*command, "--data", two.data_dir))
+            assert (again["results"]["made"], again["results"]["unchanged"]) == (0, 3)
+            here = two.url + urlsplit(link).path
+            assert follow(here, 1) == [302]
+            assert fetched(two.url + urlsplit(file).path) == content
+            entry = two.call("get_entry", userid=userid, shorturl=here)["entry"]
+            assert entry["count"] == 4
+            assert sorted(path.name for path in two.data_dir.glob("restoring-*")) == []
+            did("user", "export", userid, tmp_path / "one.tar", "--data", two.data_dir)
+            did("user", "delete", userid, "--yes", "--data", two.data_dir)
+            assert follow(here, 1) == [404]
+            assert [*two.data_dir.glob("files/??/*")] == []
+        for data in (tmp_path / "one", tmp_path / "two"):
+            check(data)
 
 
 class TestBadExports:
