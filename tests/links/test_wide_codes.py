@@ -56,7 +56,7 @@ OWN = [
 ]
 PLAIN = settings(
     deadline=None,
-    max_examples=80,
+    max_examples=40,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 any_text = st.text(st.characters(codec="utf-8"), max_size=60) | st.sampled_from(TEXTS)

@@ -55,7 +55,7 @@ class PastClicks:
                 # The link was removed meanwhile.
                 continue
             past, end = [], offer.first
-            for number, one in self._past(offer):
+            for number, one in self._past(offer, now + DAY):
                 # Of what the link's total does not hold there are no days either.
                 fresh = min(end + number, row.clicks) - max(end, row.told)
                 end += number
@@ -77,12 +77,15 @@ class PastClicks:
                 )
         return came
 
-    def _past(self, offer: ClickOffer) -> Iterator[tuple[int, Visit | PastSum | None]]:
-        """How many clicks each is, and what is told of their day; None for nothing."""
+    def _past(self, offer: ClickOffer, latest: int) -> Iterator[tuple[int, Visit | PastSum | None]]:
+        """How many clicks each is, and what is told of their day; None for nothing, and for days
+        that are yet to come."""
         for click in offer.clicks:
-            yield 1, None if click.time is None else self._visit(click, click.time)
+            known = click.time is not None and click.time <= latest
+            yield 1, self._visit(click, click.time or 0) if known else None
         for one in offer.sums:
-            yield one.total, None if one.last is None else _sum(one, one.last)
+            known = one.last is not None and one.last <= latest
+            yield one.total, _sum(one, one.last or 0) if known else None
 
     def _visit(self, click: SourceClick, utime: int) -> Visit:
         return Visit(

@@ -143,6 +143,14 @@ def test_what_the_settings_keep_of_visits(tmp_path: Path) -> None:
     assert world.command("stats", "verify")
 
 
+def test_a_day_that_is_yet_to_come_is_none(world: World, tmp_path: Path) -> None:
+    clicks = [("ahead", f"{DAY} 10:00:00", "DE"), ("ahead", "2190-01-01 00:00:00", "DE")]
+    links = [("ahead", "https://a.example", "2019-01-01 00:00:00", 2)]
+    world.run("yourls", yourls(tmp_path / "1", links, clicks), "--apply")
+    kept = by_code(world)["ahead"]
+    assert (kept["clicks"], kept["days"], kept["undated_clicks"]) == (2, {DAY: 1}, 1)
+
+
 def test_passwords(world: World, tmp_path: Path) -> None:
     dub = [
         {
@@ -188,6 +196,24 @@ def test_what_is_remembered_goes_with_the_link(world: World, tmp_path: Path) -> 
         [link] = [link for _, link in LINKS.scan(txn) if link.code == "gone"]
         assert IMPORTED.get(txn, (link.id,)) is not None
     store.close()
+
+
+def test_no_room(tmp_path: Path) -> None:
+    """What came stays, and the rest comes once there is room."""
+    small = SETTINGS + "map_bytes = 4194304\n"
+    world = World(tmp_path, small)
+    rows = [{"code": f"c{n}", "url": f"https://a.example/{'x' * 2000}"} for n in range(2500)]
+    file = table(tmp_path / "1.csv", *rows)
+    outcome = world.run("csv", file, "--apply")
+    assert outcome.status == 1
+    # Before it the log says what there is no room in.
+    assert outcome.stderr.splitlines()[-1] == "shortd: The server has no storage left."
+    came = len(by_code(world))
+    assert 0 < came < 2500
+    (tmp_path / "config.toml").write_text(SETTINGS)
+    outcome = world.run("csv", file, "--apply")
+    assert outcome.summary["results"]["unchanged"] == came
+    assert len(by_code(world)) == 2500
 
 
 class TestRefusals:
