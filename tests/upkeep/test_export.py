@@ -361,7 +361,12 @@ class TestBadExports:
 
     def test_damaged_files(self, exported: Exported, empty: Path, tmp_path: Path) -> None:
         shutil.copytree(exported.folder, tmp_path / "bad")
-        paths = sorted(manifest_of(exported.folder)["files"])
+        blobs = [
+            row["parts"][0]["blob"]
+            for row in rows_of(exported.folder)
+            if row["type"] == "file" and row["stored_size"] > 0
+        ]
+        paths = [f"files/{blob[:2]}/{blob}" for blob in blobs]
         (tmp_path / "bad" / paths[0]).unlink()
         (tmp_path / "bad" / paths[1]).write_bytes(b"another")
         secret = tmp_path / "secret"
