@@ -121,6 +121,7 @@ class Services:
             # A full disk must not keep the server from stopping; the journal has the clicks.
             with suppress(Exception):
                 await last()
+        self.upkeep.waiting.close()
         self.security.log.flush()
         self.security.hasher.close()
         self.links.drawing.close()
@@ -247,7 +248,7 @@ async def _wire(
         random,
     )
     metrics.register(RoomMetrics(store, clicks.clicks, sharing.files.blobs, timeline))
-    return Services(
+    services = Services(
         settings=settings,
         clock=clock,
         store=store,
@@ -277,7 +278,11 @@ async def _wire(
             hosts,
             clicks.clicks,
             timeline,
+            clock,
             check,
             visitors.country_of,
         ),
     )
+    if serving:
+        services.upkeep.waiting.clear()
+    return services

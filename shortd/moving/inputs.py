@@ -81,9 +81,13 @@ class _Counting(io.RawIOBase):
 class Input:
     """One file being read. Raises SOURCE_UNREADABLE for all that goes wrong with it."""
 
-    def __init__(self, stream: BinaryIO, name: str, size: int | None) -> None:
+    def __init__(
+        self, stream: BinaryIO, name: str, size: int | None, most: int | None = None
+    ) -> None:
         self.name = name
         """For messages."""
+        self._most = most
+        """Bytes that may be read of it, unpacked."""
         self._size = size
         self._counting = _Counting(stream)
         buffered = io.BufferedReader(self._counting, PIECE)
@@ -132,6 +136,12 @@ class Input:
                 name=self.name,
                 times=MOST_RATIO,
             )
+        if self._most is not None and self._read > self._most:
+            raise errors.SOURCE_UNREADABLE(
+                "%(name)s has more than %(most)s million bytes, unpacked.",
+                name=self.name,
+                most=self._most // 1_000_000,
+            )
         return data
 
     def pieces(self) -> Iterator[bytes]:
@@ -171,15 +181,17 @@ class _told:
             ) from None
 
 
-def open_path(path: Path) -> Input:
-    """A file; a pipe, too."""
-    name = str(path)
+def open_path(path: Path, name: str = "", most: int | None = None) -> Input:
+    """A file; a pipe, too. `name` is what messages call it, if not by its path; `most` bytes are
+    read of it, unpacked.
+    """
+    name = name or str(path)
     with _told(name):
         info = path.stat()
         if not (stat.S_ISREG(info.st_mode) or stat.S_ISFIFO(info.st_mode)):
             raise errors.SOURCE_UNREADABLE("%(name)s is no file.", name=name)
         stream = path.open("rb", buffering=0)
-    return Input(stream, name, info.st_size if stat.S_ISREG(info.st_mode) else None)
+    return Input(stream, name, info.st_size if stat.S_ISREG(info.st_mode) else None, most)
 
 
 def open_standard_input() -> Input:

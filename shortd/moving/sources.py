@@ -119,6 +119,22 @@ def open_source(
     else:
         source = open_standard_input() if path is None else open_path(path)
         others = []
+    return _opened(kind, source, path, others, options)
+
+
+def open_file(format_name: str, path: Path, name: str, most: int, options: Options) -> Source:
+    """The same of a file alone, which messages call by a `name` of its own, and of which no more
+    than so many bytes are read, unpacked."""
+    return _opened(FORMATS[format_name], open_path(path, name, most), path, [], options)
+
+
+def _opened(
+    kind: Format,
+    source: Input,
+    path: Path | None,
+    others: list[partial[Input]],
+    options: Options,
+) -> StagedSource:
     try:
         return _open(kind, source, path, others, options)
     except BaseException:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shortd.clicks import Clicks
+from shortd.clock import Clock
 from shortd.hosts import Hosts
 from shortd.limits.services import LimitServices
 from shortd.links.plugin_data import Check
@@ -21,6 +22,7 @@ from shortd.upkeep.finality import Finality
 from shortd.upkeep.importing.clicks import PastClicks
 from shortd.upkeep.importing.imports import Imports
 from shortd.upkeep.importing.reading import LinkReader
+from shortd.upkeep.importing.waiting import WaitingImports
 from shortd.upkeep.moderation import Moderation
 from shortd.upkeep.people import People
 from shortd.upkeep.stored import StoredFiles
@@ -45,6 +47,7 @@ class UpkeepServices:
     stored: StoredFiles
     moderation: Moderation
     imports: Imports
+    waiting: WaitingImports
 
 
 def open_upkeep(
@@ -57,6 +60,7 @@ def open_upkeep(
     hosts: Hosts,
     clicks: Clicks,
     timeline: Timeline,
+    clock: Clock,
     check: Check,
     country_of: CountryOf | None,
 ) -> UpkeepServices:
@@ -73,6 +77,14 @@ def open_upkeep(
         timeline,
         audit,
     )
+    imports = Imports(
+        store,
+        hosts,
+        links.links,
+        links.passwords,
+        LinkReader(hosts, links.codes, links.terms, check),
+        PastClicks(settings.clicks, country_of),
+    )
     return UpkeepServices(
         sweeper=sweeper,
         undertaker=Undertaker(store, files, timeline),
@@ -84,12 +96,6 @@ def open_upkeep(
         people=People(store),
         stored=StoredFiles(store),
         moderation=Moderation(store, hosts, links.links),
-        imports=Imports(
-            store,
-            hosts,
-            links.links,
-            links.passwords,
-            LinkReader(hosts, links.codes, links.terms, check),
-            PastClicks(settings.clicks, country_of),
-        ),
+        imports=imports,
+        waiting=WaitingImports(store.directory, imports, limits.budgets, clock),
     )

@@ -81,17 +81,21 @@ class Imports:
         now: int,
         *,
         apply: bool,
+        wide: bool = True,
     ) -> list[Said]:
         """Makes the links of a format, or says what would become of each unless `apply`.
 
-        `domains` are our hosts by those of the source, "" being the default one. BAD_CREDENTIALS
+        `domains` are our hosts by those of the source, "" being the default one; `wide` is as in
+        `Codes.check`. BAD_CREDENTIALS
         where the account is gone, STORAGE_FULL, QUOTA_EXCEEDED.
         """
         done: list[Said] = []
         for start in range(0, len(offers), AT_ONCE):
             tried: list[Readable | Said] = []
             for number, offer in enumerate(offers[start : start + AT_ONCE], 1):
-                tried.append(await self._tried(account, source, offer, domains, apply=apply))
+                tried.append(
+                    await self._tried(account, source, offer, domains, apply=apply, wide=wide)
+                )
                 if number % SLICE == 0:
                     await asyncio.sleep(0)
             if apply:
@@ -127,10 +131,11 @@ class Imports:
         domains: Mapping[str, str],
         *,
         apply: bool,
+        wide: bool,
     ) -> Readable | Said:
         link = offer.link
         try:
-            readable = self._reader.read(account, offer, domains)
+            readable = self._reader.read(account, offer, domains, wide=wide)
             if isinstance(readable, Said) or link.password is None:
                 return readable
             if len(link.password) > PASSWORD_CHARACTERS:
@@ -139,7 +144,7 @@ class Imports:
                     readable.new, terms=structs.replace(readable.new.terms, enabled=False)
                 )
                 return structs.replace(readable, new=new, notes=(*readable.notes, note))
-            if apply and not self._is_known(source, readable):
+            if apply and not self._is_known(account, source, readable):
                 # Before the link is there, so that it is never open.
                 new = structs.replace(readable.new, password=await self._hash(link.password))
                 return structs.replace(readable, new=new)
@@ -149,9 +154,9 @@ class Imports:
             return refused(link, link.host or "", refusal)
         return readable
 
-    def _is_known(self, source: str, one: Readable) -> bool:
+    def _is_known(self, account: Account, source: str, one: Readable) -> bool:
         with self._store.read() as txn:
-            return _known(txn, source, one) is not None
+            return _known(txn, account, source, one) is not None
 
     async def _hash(self, password: str) -> PasswordHash | None:
         patient = AsyncRetrying(
@@ -186,7 +191,7 @@ class Imports:
         self, txn: WriteTxn, account: Account, source: str, one: Readable, utime: int
     ) -> Said:
         offer = one.offer
-        known = _known(txn, source, one)
+        known = _known(txn, account, source, one)
         try:
             there = self._there(txn, account, one, known)
             if there is not None:
@@ -202,7 +207,7 @@ class Imports:
         if known is not None:
             # Another link that was there under the same name, and has another one here by now.
             IMPORTED.delete(txn, (known.link_id,))
-        IMPORTED.put(txn, (link.id,), _row(link.id, source, one))
+        IMPORTED.put(txn, (link.id,), _row(link.id, account, source, one))
         place = self._place(link.host, link.code)
         return said(one, Result.MADE, link.code, self._hosts.short_url(link), link.id, place)
 
@@ -210,7 +215,7 @@ class Imports:
         if isinstance(one, Said):
             return one
         try:
-            there = self._there(txn, account, one, _known(txn, source, one))
+            there = self._there(txn, account, one, _known(txn, account, source, one))
             if there is not None:
                 return there
             check_place(txn, account.userid, "", "", one.new.host)
@@ -264,12 +269,16 @@ class Imports:
         return there
 
 
-def _known(txn: Txn, source: str, one: Readable) -> Imported | None:
-    return IMPORTED_BY_ORIGIN.get(txn, (source, _origin(one)))
+def _known(txn: Txn, account: Account, source: str, one: Readable) -> Imported | None:
+    return IMPORTED_BY_ORIGIN.get(txn, (source, _origin(account, one)))
 
 
-def _origin(one: Readable) -> bytes:
-    return origin_of(one.new.host.name, one.offer.mark)
+def _origin(account: Account, one: Readable) -> bytes:
+    mark = one.offer.mark
+    if one.offer.link.code is None:
+        # Many have the same bookmark.
+        mark = f"{mark}\n{account.userid}"
+    return origin_of(one.new.host.name, mark)
 
 
 def _is_same(known: Imported, link: SourceLink) -> bool:
@@ -286,12 +295,12 @@ def _catch_up(txn: WriteTxn, known: Imported, link: SourceLink) -> None:
         IMPORTED.put(txn, (known.link_id,), structs.replace(known, clicks=link.clicks))
 
 
-def _row(link_id: int, source: str, one: Readable) -> Imported:
+def _row(link_id: int, account: Account, source: str, one: Readable) -> Imported:
     link = one.offer.link
     return Imported(
         link_id,
         source,
-        _origin(one),
+        _origin(account, one),
         link.created or 0,
         _digest(link.url),
         link.clicks,

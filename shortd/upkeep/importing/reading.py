@@ -65,10 +65,10 @@ class LinkReader:
         self._check = check
 
     def read(
-        self, account: Account, offer: LinkOffer, domains: Mapping[str, str]
+        self, account: Account, offer: LinkOffer, domains: Mapping[str, str], *, wide: bool
     ) -> Readable | Said:
-        """What can be made of it, or why nothing can. Its password in the clear is left to the
-        caller."""
+        """What can be made of it, or why nothing can; `wide` is as in `Codes.check`. Its password
+        in the clear is left to the caller."""
         link = offer.link
         host = self._host(link, domains)
         try:
@@ -76,7 +76,7 @@ class LinkReader:
                 raise errors.UNKNOWN_HOST(
                     f"There is no host {link.host} here; --map-domain names one for it."
                 )
-            code = None if link.code is None else self._codes.check(link.code, host, wide=True)
+            code = None if link.code is None else self._codes.check(link.code, host, wide=wide)
             destination = parse_destination(link.url, self._hosts.names)
         except errors.ShortdError as refusal:
             shown = link.host or "" if host is None else host.name

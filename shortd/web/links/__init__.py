@@ -10,6 +10,7 @@ from shortd.web.links import (
     dashboard,
     editing,
     explain,
+    imports,
     jobs,
     live,
     qr,
@@ -30,6 +31,7 @@ HANDLERS = (
     *explain.HANDLERS,
     *tags.HANDLERS,
     *tables.HANDLERS,
+    *imports.HANDLERS,
     *live.HANDLERS,
 )
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
-from shortd.links.sheets import RowResult
+from shortd.links.sheets import MOST_ROWS, RowResult
 from shortd.links.tagging import ShownTag
 from shortd.models.common import NEVER
 from shortd.models.teams import TeamTracker
+from shortd.upkeep.importing.sent import Phase, SentImport
 from shortd.web.forms import Form
 from shortd.web.links.head import LinkHead
 from shortd.web.links.plugin_forms import Node
@@ -185,12 +186,39 @@ class TagsPage(msgspec.Struct, frozen=True, kw_only=True):
     colors: Sequence[int]
 
 
+class FileForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The form for a file of another shortener."""
+
+    form: Form[Any]
+    formats: Sequence[tuple[str, str]]
+    most: int
+    """Bytes."""
+    is_operator: bool
+    sent: SentImport | None
+    """What was sent before, and is still there."""
+
+
+class SentPage(msgspec.Struct, frozen=True, kw_only=True):
+    """import/run.html."""
+
+    sent: SentImport
+    phase: Phase
+    """It may be another one by the end of the page."""
+    title: str
+    """Of the format."""
+    account: str
+    """What the account is called, if it is somebody else's."""
+    words: Mapping[str, str]
+    """By the codes of reasons."""
+
+
 class ImportPage(msgspec.Struct, frozen=True, kw_only=True):
     """import/page.html."""
 
     form: Form[Any]
-    columns: Sequence[str]
-    most: int
+    file: FileForm | None = None
+    """None where no file can be sent."""
+    most: int = MOST_ROWS
     job: str = ""
     """Key of the table that waits; empty where none does."""
     head: Sequence[tuple[str, str]] = ()

@@ -28,8 +28,6 @@ from shortd.links.access import may_see
 from shortd.links.bulk import AT_ONCE
 from shortd.links.qr import QrOptions
 from shortd.links.sheets import (
-    COLUMNS,
-    MOST_ROWS,
     Result,
     RowResult,
     Sheet,
@@ -43,7 +41,7 @@ from shortd.store.schema import LINKS_BY_ID
 from shortd.web import forms, session
 from shortd.web.forms import Form, again, filled
 from shortd.web.guard import act, show
-from shortd.web.links import filters
+from shortd.web.links import filters, imports
 from shortd.web.links.acting import FORM_BYTES, LINK_WEIGHT, Selected, chosen_links, forget
 from shortd.web.links.contents import ImportPage
 from shortd.web.render import language_of, page
@@ -87,7 +85,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 @show("/-/import")
 async def import_page(request: AnyRequest) -> Response[bytes]:
     session.needed(request)
-    return page(request, TEMPLATE, _content(filled()))
+    return page(request, TEMPLATE, _content(request, filled()))
 
 
 @act("/-/import", status_code=200, request_max_body_size=2 * TABLE_BYTES)
@@ -97,7 +95,7 @@ async def take(request: AnyRequest) -> Response[bytes]:
     services, words = services_of(request), language_of(request).gettext
     form: Form[Sent] = await forms.read(request, Sent, call="urls", most=2 * TABLE_BYTES)
     if form.value is None:
-        return again(request, TEMPLATE, _content(form), form)
+        return again(request, TEMPLATE, _content(request, form), form)
     now, waiting = services.clock.now(), _waiting(request)
     try:
         key, apply = form.value.job, bool(form.value.job)
@@ -129,7 +127,7 @@ async def take(request: AnyRequest) -> Response[bytes]:
         if refusal.status >= 429:
             raise
         form = form.wrong("file", refusal.said(words), refusal)
-        return again(request, TEMPLATE, _content(form), form)
+        return again(request, TEMPLATE, _content(request, form), form)
     _keep(waiting, key, table, now)
     return page(request, TEMPLATE, content_of_page)
 
@@ -223,16 +221,16 @@ async def _encoded(services: Services, links: AsyncIterator[list[Link]]) -> Asyn
             yield text.encode()
 
 
-def _content(form: Form[Sent]) -> ImportPage:
-    return ImportPage(form=form, columns=COLUMNS, most=MOST_ROWS)
+def _content(request: AnyRequest, form: Form[Sent]) -> ImportPage:
+    return ImportPage(form=form, file=imports.file_form(request))
 
 
 def _shown(key: str, sheet: Sheet, results: Sequence[RowResult], *, applied: bool) -> ImportPage:
     counts = Counter(row.result.value for row in results)
     # What somebody has to look at stands first.
     ordered = sorted(results, key=lambda row: row.result is not Result.SKIPPED)
-    return msgspec.structs.replace(
-        _content(filled()),
+    return ImportPage(
+        form=filled(),
         job=key,
         head=list(zip(sheet.head, sheet.columns, strict=True)),
         is_cut=sheet.is_cut,
