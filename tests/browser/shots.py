@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from pyotp import TOTP
 
 from tests.browser.conftest import ARGUMENTS, light_chromium
-from tests.browser.operating import ADMIN_PAGES, report_refused
+from tests.browser.operating import ADMIN_PAGES, new_operator, report_refused
 from tests.browser.parts import show_parts
 from tests.browser.shelf import Shelf, filled_shelf, filled_team, new_shelf
 from tests.bundles import new_bundle
 from tests.conftest import GENEROUS
+from tests.moving.reading import SAMPLES
 from tests.server_process import ServerProcess
 
 if TYPE_CHECKING:
@@ -185,8 +186,37 @@ def dry_run(tab: Page, site: ServerProcess) -> None:
     tab.goto(f"{site.url}/-/import")
     table = "url,code,colour\nhttps://a.example/,spring,1\nnothing,,\nhttps://b.example/,,\n"
     tab.locator("#text").fill(table)
-    tab.locator("main .go").click()
+    tab.locator("form:has(#text) .go").click()
     tab.locator("table").wait_for()
+
+
+def import_looked(tab: Page, site: ServerProcess) -> None:
+    new_shelf(site).enter(tab.context)
+    tab.goto(f"{site.url}/-/import")
+    tab.locator("#source").set_input_files(SAMPLES / "yourls" / "yourls-1.10.sql")
+    tab.locator("form:has(#source) .go").click()
+    tab.locator("table").wait_for()
+
+
+def import_done(tab: Page, site: ServerProcess) -> None:
+    import_looked(tab, site)
+    tab.locator("main .go").click()
+    tab.locator("h2:has-text('Done')").wait_for()
+
+
+def import_refused(tab: Page, site: ServerProcess) -> None:
+    new_shelf(site).enter(tab.context)
+    tab.goto(f"{site.url}/-/import")
+    tab.locator("#format").select_option("polr")
+    tab.locator("#source").set_input_files(SAMPLES / "bookmarks" / "bookmarks.html")
+    tab.locator("form:has(#source) .go").click()
+    tab.locator("[role=alert]").wait_for()
+
+
+def import_of_operator(tab: Page, site: ServerProcess) -> None:
+    new_operator(site).enter(tab.context)
+    tab.goto(f"{site.url}/-/import")
+    tab.locator("summary").filter(has_text="time zones").click()
 
 
 def of_team(below: str = "", *, who: int = 0) -> Open:
@@ -364,6 +394,10 @@ PAGES: Mapping[str, Open] = {
     "team-dashboard": of_team("/-/dashboard?team={team}"),
     "import": signed_in("/-/import"),
     "import-dry": dry_run,
+    "import-looked": import_looked,
+    "import-done": import_done,
+    "import-refused": import_refused,
+    "import-operator": import_of_operator,
     **ADMIN_PAGES,
 }
 """Every page, by the name of its pictures."""

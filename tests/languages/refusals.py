@@ -16,7 +16,8 @@ from shortd.plugin import BadData
 
 APART = (
     "plugin/",
-    *("api/", "client/", "commands/", "control/", "server/", "testing/", "upkeep/importing/"),
+    *("api/", "client/", "commands/", "control/", "server/", "testing/"),
+    *("upkeep/importing/plugin_sources.py", "upkeep/importing/reading.py"),
     "errors.py",
 )
 """Whose refusals no page shows, but for those of the catalogue itself: programs and the command

@@ -96,6 +96,16 @@ class SentImport:
         return self.phase in (Phase.LOOKED, Phase.DONE, Phase.FAILED)
 
     @property
+    def is_kept(self) -> bool:
+        """Its file waits, or is read."""
+        return self.phase not in (Phase.DONE, Phase.FAILED)
+
+    @property
+    def held(self) -> int:
+        """Bytes of it on the disk, but for what a source keeps while it is read."""
+        return self._report_bytes + (self.size if self.is_kept else 0)
+
+    @property
     def made(self) -> int:
         """Links that are made, or would be."""
         if self.summary is None:

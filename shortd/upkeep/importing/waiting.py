@@ -42,8 +42,10 @@ UNPACKED_BYTES = 256_000_000
 """Of it, once it is unpacked."""
 AT_ONCE = 2
 """Imports that are read at the same time; the others wait for their turn."""
-MOST = 10
-"""Imports that there are, with those that wait for whoever has sent them."""
+MOST_BYTES = 1_000_000_000
+"""Of all files that wait, and of reports."""
+MOST = 200
+"""Imports that there are. Of those that are done, the oldest make room for others."""
 KEPT = HOUR
 """How long a file waits to be applied, and a report to be read, in µs."""
 LINK_WEIGHT = 20
@@ -92,7 +94,7 @@ class WaitingImports:
         own = [one for one in self._all.values() if one.wish.by == userid]
         if userid in self._coming or not all(one.is_over for one in own):
             raise errors.BUSY("Another import of yours is still under way.")
-        if len(self._all) - len(own) + len(self._coming) >= MOST:
+        if not self._has_room():
             raise errors.BUSY("Too many others are importing; try again later.")
         folder = self._folder / token_hex(16)
         self._coming.add(userid)
@@ -151,6 +153,19 @@ class WaitingImports:
             target=self._work, args=(one, loop), name=f"import-{one.key[:8]}", daemon=True
         )
         thread.start()
+
+    def _has_room(self) -> bool:
+        """Whether there is room for another, once the oldest have gone that are done."""
+        done = [one for one in self._all.values() if not one.is_kept]
+        done.sort(key=lambda one: one.utime, reverse=True)
+        while True:
+            coming = len(self._coming) + 1
+            held = sum(one.held for one in self._all.values()) + coming * FILE_BYTES
+            if held <= MOST_BYTES and len(self._all) + coming <= MOST:
+                return True
+            if not done:
+                return False
+            self._remove(done.pop())
 
     def _expire(self) -> None:
         now = self._clock.now()

@@ -14,6 +14,7 @@ def reason_words(words: Words) -> Mapping[str, str]:
     refusals = {code: words(kind.message) for code, kind in errors.CATALOGUE.items()}
     return {
         **refusals,
+        errors.INVALID_CODE.code: words("Links here cannot have such an ending."),
         Reason.SCHEME: words("Links lead to http and https alone."),
         Reason.USERINFO: words("There is a user name in the address."),
         Reason.TOO_LONG: words("The address is too long."),

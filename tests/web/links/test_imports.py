@@ -290,6 +290,21 @@ def test_it_waits_for_an_hour_and_one_restart_it_does_not(ann: Surfer, app: Runn
     assert left(app) == []
 
 
+def test_those_that_are_done_make_room_and_those_that_wait_do_not(
+    ann: Surfer, app: RunningApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shortd.upkeep.importing.waiting.MOST", 1)
+    table = b"url\nhttps://a.example/\n"
+    path = looked(ann, table)
+    bob = Surfer(app)
+    bob.sign_up("bob")
+    answer = send(bob, table)
+    assert answer.status_code == 503 and "Too many others are importing" in answer.text
+    applied(ann, path)
+    assert rows(bob, looked(bob, table))
+    assert ann.get(path).status_code == 404 and len(entries(ann)) == 1
+
+
 def test_only_who_has_signed_up_sends_files(surfer: Surfer, app: RunningApp) -> None:
     surfer.cookies["shortd"] = app.call("temporary_account")["userid"]
     page = surfer.get("/-/import").text
