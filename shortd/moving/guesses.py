@@ -7,14 +7,19 @@ from pathlib import Path
 from shortd.moving.inputs import form_of, open_path, unmarked
 
 LOOKED_AT = 1 << 18
-"""Bytes, unpacked: a dump begins with the tables that it has."""
+"""Bytes, unpacked. Dumps have their tables in the order of their names, so that visits can stand in
+them long before links."""
 
 _MARKS: dict[str, tuple[tuple[str, bytes], ...]] = {
     "tables": (
         ("shlink", b"short_urls"),
+        ("shlink", b"api_key_roles"),
         ("polr", b"secret_key"),
+        ("polr", b"referer_host"),
         ("kutt", b"visit_count"),
+        ("kutt", b"knex_migrations"),
         ("yourls", b"yourls_url"),
+        ("yourls", b"click_id"),
         ("yourls", b"keyword"),
         ("chhoto", b"long_url"),
     ),

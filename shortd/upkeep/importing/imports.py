@@ -104,8 +104,11 @@ class Imports:
                     partial(self._make, account=account, source=source, tried=tried, first=first)
                 )
             else:
-                with self._store.read() as txn:
-                    done += [self._would(txn, account, source, one) for one in tried]
+                for begin in range(0, len(tried), SLICE):
+                    with self._store.read() as txn:
+                        some = tried[begin : begin + SLICE]
+                        done += [self._would(txn, account, source, one) for one in some]
+                    await asyncio.sleep(0)
         return done
 
     async def clicks(self, source: str, offers: Sequence[ClickOffer], now: int) -> int:

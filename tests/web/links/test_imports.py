@@ -266,6 +266,27 @@ def test_a_file_is_bounded_and_the_page_says_how(
     assert [one for one in left(app) if one.is_file()] == []
 
 
+def test_it_costs_whose_budget_it_is_and_nothing_for_operators(
+    ann: Surfer, app: RunningApp
+) -> None:
+    table = b"url\n" + b"".join(b"https://a.example/%d\n" % number for number in range(500))
+    spent = spent_on(ann, table)
+    assert spent - spent_on(ann, b"url\nhttps://a.example/\n") >= 499 * 20
+    make_operator(app, ann)
+    assert spent - spent_on(ann, table) >= 499 * 20
+
+
+def spent_on(surfer: Surfer, content: bytes) -> int:
+    """What looking at a file takes of ann's budget."""
+    app = surfer.app
+    account = app.services.upkeep.people.named("ann")
+    assert account is not None
+    budgets, now = app.services.limits.budgets, app.clock.now()
+    before = budgets.api_balance(account, now)
+    looked(surfer, content)
+    return before - budgets.api_balance(account, app.clock.now())
+
+
 def test_domains_are_mapped(ann: Surfer) -> None:
     table = b"short_url,url\nhttps://old.example/a,https://a.example/\n"
     [row] = rows(ann, looked(ann, table))
