@@ -44,7 +44,7 @@ from shortd.sharing.services import SharingServices, open_sharing
 from shortd.store import Store, Upgrading
 from shortd.store.timeline import Timeline, open_timeline
 from shortd.teams.services import TeamServices, open_teams
-from shortd.upkeep.figures import RoomMetrics
+from shortd.upkeep.figures import ImportMetrics, RoomMetrics
 from shortd.upkeep.services import UpkeepServices, open_upkeep
 from shortd.visitors.countries import Countries, open_countries
 from shortd.visitors.services import VisitorServices, open_visitors
@@ -247,6 +247,20 @@ async def _wire(
         random,
     )
     metrics.register(RoomMetrics(store, clicks.clicks, sharing.files.blobs, timeline))
+    upkeep = open_upkeep(
+        store,
+        settings,
+        hasher,
+        limits,
+        links,
+        sharing.files,
+        hosts,
+        clicks.clicks,
+        timeline,
+        check,
+        visitors.country_of,
+    )
+    metrics.register(ImportMetrics(upkeep.imports))
     return Services(
         settings=settings,
         clock=clock,
@@ -267,17 +281,5 @@ async def _wire(
         teams=open_teams(store, hosts, records, links, random),
         visits=visits,
         sharing=sharing,
-        upkeep=open_upkeep(
-            store,
-            settings,
-            hasher,
-            limits,
-            links,
-            sharing.files,
-            hosts,
-            clicks.clicks,
-            timeline,
-            check,
-            visitors.country_of,
-        ),
+        upkeep=upkeep,
     )
