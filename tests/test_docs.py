@@ -18,13 +18,14 @@ from shortd.models.clicks import Visit
 from shortd.store import Store
 from tests.conftest import GENEROUS
 from tests.console import CUT, Drift, compare, read_session, run_session
-from tests.documents import ROOT, block, text_of
+from tests.documents import ROOT, anchors, block, prose, text_of
 from tests.fronts import handover_block, nginx
 from tests.kept_visits import kept_visits
 from tests.server_process import ServerProcess, free_port
 from tests.tools import needed
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+NAMES = [str(document.relative_to(ROOT)) for document in DOCUMENTS]
 DEFAULT = "127.0.0.1:8080"
 """Where the documents' server listens."""
 
@@ -143,11 +144,15 @@ def test_every_dimension_of_statistics_is_listed() -> None:
     assert {name for name, parts in listed if parts} == PARTED
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_between_documents_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
-        if "://" not in target:
-            assert (document.parent / target).exists(), target
+@pytest.mark.parametrize("name", NAMES)
+def test_links_between_documents_lead_somewhere(name: str) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", prose(name)):
+        if "://" in target:
+            continue
+        there = (ROOT / name).parent / target if target else ROOT / name
+        assert there.exists(), target
+        if anchor:
+            assert anchor in anchors(str(there.resolve().relative_to(ROOT))), f"{target}#{anchor}"
 
 
 def test_settings_that_the_documents_name_exist() -> None:
