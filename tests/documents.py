@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+DOCUMENTS = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+PROGRAMS = ("shortd", ".venv/bin/shortd", "shortd/shortd")
 
 
 def text_of(name: str) -> str:
@@ -34,3 +38,40 @@ def anchors(name: str) -> set[str]:
     headings = re.findall(r"^#+ (.*)$", prose(name), re.MULTILINE)
     plain = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower() for heading in headings]
     return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in plain}
+
+
+def typed(name: str) -> Iterator[list[str]]:
+    """The words behind each `shortd` that is to be typed, in all blocks of a document."""
+    lines = [
+        line
+        for text in fenced(name, "sh")
+        for line in text.replace("\\\n", " ").splitlines()
+        if "shortd" in line
+    ]
+    for text in fenced(name, "console"):
+        lines += re.findall(r"^\$ (.*\bshortd .*)$", text.replace("\n> ", "\n"), re.MULTILINE)
+    for line in lines:
+        yield from commands(line)
+
+
+def commands(line: str) -> list[list[str]]:
+    """Of each `shortd` in a line of a shell, the words behind it."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars="();<>|&")
+    lexer.whitespace_split = True
+    parts: list[list[str]] = [[]]
+    for word in lexer:
+        if word and set(word) <= set(";|&()"):
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    found = []
+    for words in parts:
+        places = [at for at, word in enumerate(words) if word in PROGRAMS]
+        # The last one: `docker compose exec shortd shortd …`.
+        rest = words[places[-1] + 1 :] if places else []
+        redirected = [at for at, word in enumerate(rest) if word and set(word) <= set("<>")]
+        rest = rest[: redirected[0]] if redirected else rest
+        if rest:
+            # To xargs, more comes by standard input.
+            found.append([*rest, "word"] if "xargs" in words else rest)
+    return found
