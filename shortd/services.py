@@ -277,5 +277,7 @@ async def _wire(
             hosts,
             clicks.clicks,
             timeline,
+            check,
+            visitors.country_of,
         ),
     )
