@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -66,9 +67,13 @@ def commands(line: str) -> list[list[str]]:
             parts[-1].append(word)
     found = []
     for words in parts:
-        places = [at for at, word in enumerate(words) if word in PROGRAMS]
-        # The last one: `docker compose exec shortd shortd …`.
-        rest = words[places[-1] + 1 :] if places else []
+        # Not the user or the container of that name: `docker compose exec shortd shortd …`.
+        named = [
+            at + 1
+            for at, (word, next_one) in enumerate(pairwise([*words, ""]))
+            if word in PROGRAMS and next_one not in ("--", *PROGRAMS)
+        ]
+        rest = words[named[0] :] if named else []
         redirected = [at for at, word in enumerate(rest) if word and set(word) <= set("<>")]
         rest = rest[: redirected[0]] if redirected else rest
         if rest:

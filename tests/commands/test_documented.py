@@ -109,6 +109,8 @@ def test_commands_in_sentences_are_there(name: str) -> None:
         ("shortd backup --to-stdout > x.tar", [["backup", "--to-stdout"]]),
         ('shortd domain set x --root "" --yes', [["domain", "set", "x", "--root", "", "--yes"]]),
         ("FOO=1 shortd link block '/(a|b)/'", [["link", "block", "/(a|b)/"]]),
+        ("runuser -u shortd -- shortd user list", [["user", "list"]]),
+        ("shortd import shortd export", [["import", "shortd", "export"]]),
         ("cd shortd", []),
     ],
 )
