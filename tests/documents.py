@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -67,12 +66,7 @@ def commands(line: str) -> list[list[str]]:
             parts[-1].append(word)
     found = []
     for words in parts:
-        # Not the user or the container of that name: `docker compose exec shortd shortd …`.
-        named = [
-            at + 1
-            for at, (word, next_one) in enumerate(pairwise([*words, ""]))
-            if word in PROGRAMS and next_one not in ("--", *PROGRAMS)
-        ]
+        named = [at + 1 for at, word in enumerate(words) if word in PROGRAMS and _runs(words, at)]
         rest = words[named[0] :] if named else []
         redirected = [at for at, word in enumerate(rest) if word and set(word) <= set("<>")]
         rest = rest[: redirected[0]] if redirected else rest
@@ -80,3 +74,12 @@ def commands(line: str) -> list[list[str]]:
             # To xargs, more comes by standard input.
             found.append([*rest, "word"] if "xargs" in words else rest)
     return found
+
+
+def _runs(words: list[str], at: int) -> bool:
+    """Whether a word is what is run, not the unit, the user or the container of that name."""
+    before, behind = words[:at], words[at + 1 : at + 2]
+    if behind and behind[0] in ("--", *PROGRAMS):
+        return False
+    runners = {"sudo", "xargs", "exec", "--"}
+    return all("=" in word for word in before) or not runners.isdisjoint(before)

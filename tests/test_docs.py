@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
@@ -318,3 +319,26 @@ def stored_visits(data_dir: Path) -> list[Visit]:
             return kept_visits(txn)
     finally:
         store.close()
+
+
+TROUBLE = ("warning", "error", "exception", "critical")
+
+
+def events() -> set[str]:
+    """What the log may say of trouble, as far as it stands in the code word for word."""
+    found = set()
+    for file in (ROOT / "shortd").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name("log"), attr=level),
+                    args=[ast.Constant(str(event)), *_],
+                ) if level in TROUBLE:
+                    found.add(event)
+    return found
+
+
+def test_troubleshooting_tells_of_every_line_about_trouble() -> None:
+    told = set(re.findall(r"`([^`]+)`", prose("docs/troubleshooting.md")))
+    assert len(events()) > 30
+    assert events() - told == set()

@@ -111,6 +111,7 @@ def test_commands_in_sentences_are_there(name: str) -> None:
         ("FOO=1 shortd link block '/(a|b)/'", [["link", "block", "/(a|b)/"]]),
         ("runuser -u shortd -- shortd user list", [["user", "list"]]),
         ("shortd import shortd export", [["import", "shortd", "export"]]),
+        ("systemctl restart shortd && journalctl -u shortd -e", []),
         ("cd shortd", []),
     ],
 )
