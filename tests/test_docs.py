@@ -45,13 +45,25 @@ def rows(name: str, heading: str) -> list[list[str]]:
 
 
 class TestReadme:
-    def test_its_session_is_what_happens(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("name", "calls"),
+        [
+            ("README.md", ("temporary_account", "url")),
+            (
+                "docs/session.md",
+                ("temporary_account", "url", "get_entry", "signup", "login", "urls", "multi"),
+            ),
+        ],
+    )
+    def test_its_session_is_what_happens(
+        self, tmp_path: Path, name: str, calls: tuple[str, ...]
+    ) -> None:
         needed("curl")
         # With the settings that a new user has.
         server = ServerProcess(tmp_path / "data")
-        steps = read_session(text_of("README.md"))
+        steps = read_session(text_of(name))
         commands = [step.command for step in steps]
-        for call in ("temporary_account", "url", "get_entry", "signup", "login", "urls", "multi"):
+        for call in calls:
             assert any(f"/v2/{call} " in command for command in commands), call
         server.start()
         try:
