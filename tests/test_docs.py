@@ -201,6 +201,23 @@ def test_settings_that_the_documents_name_exist() -> None:
             assert not name or f"\n#{name} = " in example, name
 
 
+def test_every_section_of_the_settings_is_listed() -> None:
+    top = text_of("docs/configuring.md").partition("## ")[0]
+    listed = set(re.findall(r"^\| `\[(\w+)\]`", top, re.MULTILINE))
+    sections = re.findall(r"^\[(\w+)[\].]", text_of("config.example.toml"), re.MULTILINE)
+    assert listed == set(sections)
+
+
+def test_variables_that_the_documents_name_are_settings() -> None:
+    example = text_of("config.example.toml")
+    for name in NAMES:
+        for section, key in re.findall(r"\bSHORTD_([A-Z]+)__([A-Z_]+[A-Z])\b", text_of(name)):
+            if section not in ("HOST", "PLUGINS", "SECTION") and "__" not in key:
+                part = example.partition(f"\n[{section.lower()}")[2]
+                setting = key.removesuffix("_FILE").lower()
+                assert f"\n#{setting} = " in part, f"{name}: {section} {key}"
+
+
 class TestOperations:
     def test_the_hot_backup_starts_with_every_click_and_file(
         self, tmp_path: Path, server: ServerProcess
