@@ -30,7 +30,7 @@ from tests.kept_visits import kept_visits
 from tests.server_process import ServerProcess, free_port
 from tests.tools import needed
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES = [str(document.relative_to(ROOT)) for document in DOCUMENTS]
 DEFAULT = "127.0.0.1:8080"
 """Where the documents' server listens."""
