@@ -256,9 +256,9 @@ class TestOperations:
         path = f"unix:{tmp_path}/http.sock"
         name, other = f"s.example.org:{front}", f"other.example:{front}"
         settings = tmp_path / "config.toml"
-        toml = block("docs/proxies.md", "toml", "trusted_proxies")
+        toml = block("docs/proxies.md", "toml", "s.example.org")
         settings.write_text(toml.replace("https://s.example.org", f"http://{name}"))
-        site = block("docs/proxies.md", "nginx", "proxy_pass").replace(
+        site = block("docs/proxies.md", "nginx", "upstream shortd").replace(
             DEFAULT, f"127.0.0.1:{back}" if way == "port" else path
         )
         site = site.replace("listen 443 ssl;", f"listen 127.0.0.1:{front};")
