@@ -371,3 +371,33 @@ def test_troubleshooting_tells_of_every_line_about_trouble() -> None:
     told = set(re.findall(r"`([^`]+)`", prose("docs/troubleshooting.md")))
     assert len(events()) > 30
     assert events() - told == set()
+
+
+OF_OTHERS = {
+    *("Address already in use", "Cannot assign requested address", "Permission denied"),
+    *("No such option", "No such command", "Error connecting to"),
+}
+"""What the system and libraries say."""
+
+
+def sentences() -> str:
+    """All texts in the code, one a line, with "…" for what is put in."""
+    found = []
+    for file in (ROOT / "shortd").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = [one.value if isinstance(one, ast.Constant) else "…" for one in node.values]
+                found.append("".join(map(str, parts)))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return "\n".join(found)
+
+
+def test_lines_in_troubleshooting_are_those_that_are_said() -> None:
+    said = sentences().replace("`", "")
+    rows = re.findall(r"^\| (.*?) \|", prose("docs/troubleshooting.md"), re.MULTILINE)
+    for line in re.findall(r"`([^`]+)`", " ".join(rows)):
+        for piece in re.split(r"…|: ", line):
+            piece = piece.strip(" .,:;()")
+            if " " in piece and piece not in OF_OTHERS:
+                assert piece in said, line
