@@ -23,11 +23,14 @@ from shortd.client.failures import ClientFailure, Refused, Unreachable
 from shortd.client.metering import Endless
 from shortd.client.names import name_from_header, safe_name
 
-UNLOCK = "/-/unlock"
 GONE = frozenset({403, 404, 410})
 """Refusals of what was offered once: there may be something new."""
-_FILE_PATH = re.compile(r"/-/files/[A-Za-z0-9_-]+", re.ASCII)
-_SEVERAL_PATH = re.compile(r"/-/bundles/[A-Za-z0-9_-]+", re.ASCII)
+_BASE = r"(?P<base>(?:/[A-Za-z0-9._~-]+)*?)"
+"""The path that a whole server may be below."""
+_UNLOCK_PATH = re.compile(_BASE + "/-/unlock", re.ASCII)
+_FILE_PATH = re.compile(_BASE + "/-/files/[A-Za-z0-9_-]+", re.ASCII)
+_SEVERAL_PATH = re.compile(_BASE + "/-/bundles/[A-Za-z0-9_-]+", re.ASCII)
+_MEMBER_PATH = re.compile(_BASE + "/-/bundles/[A-Za-z0-9_/-]+", re.ASCII)
 
 
 class Lock(msgspec.Struct, frozen=True):
@@ -102,6 +105,8 @@ class Visitor:
             self._url = httpx.URL(short_url).copy_with(fragment=None)
         except httpx.InvalidURL as error:
             raise ClientFailure(f"{short_url}: not an address: {error}") from None
+        # Until the link has said where it leads: a code is the last of its address.
+        self._base = self._url.path.rpartition("/")[0]
         self._offer = remembered
         self._lock = remembered.lock if remembered is not None else None
         self._opened: Opened | None = None
@@ -204,7 +209,8 @@ class Visitor:
                 else:
                     self.several = self._own(there)
                 return
-            if there.path == UNLOCK:
+            if page := _UNLOCK_PATH.fullmatch(there.path):
+                self._base = page["base"]
                 query = dict(parse_qsl(there.query.decode("ascii")))
                 self._found(None, Lock(query.get("shorturl", ""), query.get("signature", "")))
                 return
@@ -279,7 +285,7 @@ class Visitor:
     async def _call(self, name: str, kind: type[Output], **inputs: str) -> Output:
         """A call to the server that is visited."""
         while True:
-            server = str(self._own(httpx.URL("/"))).rstrip("/")
+            server = str(self._own(httpx.URL(f"{self._base}/"))).rstrip("/")
             try:
                 return await Api(self._connection, server).call(name, kind, **inputs)
             except Moved as fault:
@@ -313,7 +319,7 @@ class Visitor:
     def own(self, address: str) -> httpx.URL | None:
         """A file of several, on the server that is visited; None for any other address."""
         there = _joined(self._url, address)
-        if there is None or not re.fullmatch(r"/-/bundles/[A-Za-z0-9_/-]+", there.path, re.ASCII):
+        if there is None or not _MEMBER_PATH.fullmatch(there.path):
             return None
         return self._own(there)
 

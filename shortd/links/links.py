@@ -284,7 +284,8 @@ class Links:
         it cannot be one of ours.
         """
         name, rest = split_short_url(shorturl)
-        host, code = self._hosts.named(name), read_code(rest)
+        host = self._hosts.named(name)
+        code = None if host is None else read_code(host.within(rest) or "")
         return None if host is None or code is None else (host.number, code)
 
     def _own(self, txn: Txn, account: Account, which: Which, field: str = "shorturl") -> Link:

@@ -218,7 +218,9 @@ class Sheets:
         short_url = cells.get("short_url", "")
         if short_url and not (name and code):
             of_url, rest = split_short_url(short_url)
-            name, code = name or of_url, code or read_code(rest) or rest
+            host = self._hosts.named(name or of_url)
+            rest = rest if host is None else host.within(rest) or rest
+            return host, code or read_code(rest) or rest
         return (self._hosts.named(name) if name else self._hosts.default), code
 
     def _make(

@@ -35,9 +35,13 @@ _FOR_A_DAY = (b"cache-control", b"public, max-age=86400")
 
 
 @look("/robots.txt")
-async def robots() -> Response[bytes]:
+async def robots(request: AnyRequest) -> Response[bytes]:
+    """Robots ask for it at the root of a host alone; where the root is another's, it is there to be
+    copied from."""
     headers = [(b"content-type", b"text/plain; charset=utf-8"), _FOR_A_DAY]
-    return response(Answer(200, headers, ROBOTS))
+    services = services_of(request)
+    base = services.hosts.paths.of(services.visits.heads.of(request.scope["headers"]).host)
+    return response(Answer(200, headers, ROBOTS.replace(b": /", f": {base}/".encode())))
 
 
 @look("/favicon.ico")

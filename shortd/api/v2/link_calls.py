@@ -193,9 +193,10 @@ def requested_place(
 def _short_address(ctx: Context, shorturl: str, field: str) -> tuple[ShortHost, str]:
     """A short URL that an entry is to get: a host of ours and a code that v2 allows."""
     name, rest = split_short_url(shorturl)
-    host, code = ctx.services.teams.domains.named(ctx.account, name), read_code(rest)
+    host = ctx.services.teams.domains.named(ctx.account, name)
     if host is None:
         raise errors.UNKNOWN_HOST(field=field)
+    code = read_code(host.within(rest) or "")
     if code is None or not _CODE.fullmatch(code):
         raise errors.INVALID_CODE("A code is 6 to 16 of A-Z, a-z, 0-9.", field=field)
     return host, code
