@@ -63,6 +63,11 @@ class ShortHost(msgspec.Struct, frozen=True):
     def short_url(self, code: str) -> str:
         return f"{self.base_url}/{code}"
 
+    def hides(self, code: str) -> bool:
+        """Whether a code is read as the path: nobody could ask for it behind a proxy that has cut
+        that already."""
+        return bool(self.path) and f"/{code}/".startswith(f"{self.path}/")
+
     def within(self, rest: str) -> str | None:
         """What stands behind the slash of an address on this host, without the host's path; None
         for what is not below that."""

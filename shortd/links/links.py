@@ -202,8 +202,7 @@ class Links:
             self.check_on(link, changed)
             new = (changed.host, changed.code)
             if new != (link.host, link.code):
-                if LINKS.get(txn, new) is not None:
-                    raise errors.CODE_TAKEN(field="code")
+                self._check_free(txn, new, "code")
                 LINKS.delete(txn, (link.host, link.code))
             LINKS.put(txn, new, changed)
             if _window(link) and not _window(changed):
@@ -247,8 +246,7 @@ class Links:
 
         def update(txn: WriteTxn) -> Link:
             link = self._own(txn, account, old, "shorturl_old")
-            if LINKS.get(txn, new) is not None:
-                raise errors.CODE_TAKEN(field="shorturl_new")
+            self._check_free(txn, new, "shorturl_new")
             host, code = new
             rare = on_host(txn, account.userid, link, self._hosts.numbered(host))
             LINKS.delete(txn, old)
@@ -312,6 +310,8 @@ class Links:
         host = new.host.number
         team = check_place(txn, owner, new.team, new.campaign, new.host)
         if new.code is not None:
+            if new.host.hides(new.code):
+                raise errors.CODE_TAKEN(field="code")
             old = LINKS.get(txn, (host, new.code))
             if old is not None:
                 is_own = old.owner == owner and (old.rare.team if old.rare else "") == team
@@ -321,7 +321,7 @@ class Links:
         # A drawn id may be taken, or the code: then others are drawn.
         for link_id, code in zip(self._ids, self._codes(new), strict=False):
             link = _row(new, owner, team, link_id, code or base62_encode(link_id), utime)
-            if LINKS.insert(txn, (host, link.code), link):
+            if not new.host.hides(link.code) and LINKS.insert(txn, (host, link.code), link):
                 return link
         raise AssertionError("ids are endless")
 
@@ -348,6 +348,12 @@ class Links:
         return [
             self.insert(txn, owner, link, utime) for utime, link in zip(utimes, new, strict=True)
         ]
+
+    def _check_free(self, txn: Txn, address: Address, field: str) -> None:
+        """CODE_TAKEN unless a link can come to this address."""
+        host, code = address
+        if self._hosts.numbered(host).hides(code) or LINKS.get(txn, address) is not None:
+            raise errors.CODE_TAKEN(field=field)
 
     def _codes(self, new: NewLink) -> Iterator[str]:
         """Codes to try, endless; empty where the id spells it."""

@@ -39,7 +39,8 @@ def placed_pieces(pieces: Iterator[str], path: str) -> Iterator[str]:
 def _placed_pieces(pieces: Iterator[str], path: str) -> Iterator[str]:
     held = ""
     for piece in pieces:
-        held += piece
+        # Added, a Markup would escape what it is added to.
+        held = "".join((held, piece))
         if ">" in piece:
             whole, end, held = held.rpartition(">")
             yield placed(whole + end, path)

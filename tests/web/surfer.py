@@ -44,7 +44,7 @@ class Surfer:
         """Sends a form, as a page of ours does unless `origin` says otherwise; None: none."""
         sent = {"content-type": "application/x-www-form-urlencoded", **(headers or {}), **more}
         if origin is not None:
-            sent["origin"] = origin or self.own
+            sent["origin"] = origin or urljoin(self.own, "/").rstrip("/")
         body = urlencode(form or {}, doseq=True) if content is None else content
         return self._ask("POST", path, body, sent)
 
