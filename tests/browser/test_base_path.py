@@ -69,7 +69,7 @@ def test_a_life(chromium: Browser, house: ServerProcess, tmp_path: Path) -> None
     context = chromium.new_context()
     context.set_default_timeout(30_000)
     tab = watch.attach(context)
-    tab.goto(url)
+    tab.goto(f"{url}/")
     tab.get_by_label("Long address").fill("https://example.org/spring")
     tab.get_by_role("button", name="Shorten").click()
     expect(tab.locator(".mine li")).to_have_count(1)
