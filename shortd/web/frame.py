@@ -10,8 +10,8 @@ from litestar import Response
 from shortd.web.guard import show
 from shortd.web.messages import is_own_path
 from shortd.web.readers import LANGUAGE_COOKIE, THEME_COOKIE, THEMES
-from shortd.web.render import language_of, page, pages_of, reader_of
-from shortd.web.routing import AnyRequest, home_of, services_of
+from shortd.web.render import language_of, page, pages_of
+from shortd.web.routing import AnyRequest, base_path_of, home_of, services_of
 
 _YEAR = 365 * 86400
 _ICONS = (
@@ -60,7 +60,7 @@ async def keyboard(request: AnyRequest) -> Response[bytes]:
 async def manifest(request: AnyRequest) -> Response[bytes]:
     """What installs the pages as an app, to which phones can share addresses."""
     words = language_of(request).gettext
-    pages, base = pages_of(request), reader_of(request).base_path
+    pages, base = pages_of(request), base_path_of(request)
     content = {
         "name": pages.site,
         "short_name": pages.site[:30],

@@ -122,4 +122,5 @@ def test_every_page_stays_below(chromium: Browser, lasting: ServerProcess) -> No
         assert tab.evaluate(STRAYS, "/s/") == [], name
         context.close()
         assert watch.complaints == [], name
-    assert watch.strangers(lasting.url) == []
+    # The pages' own way in has no slash at its end.
+    assert set(watch.strangers(lasting.url)) <= {lasting.url}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +82,25 @@ def test_roots(servers: list[ServerProcess]) -> None:
         assert re.match(rb"HTTP/1\.1 200 ", ask(servers, "s.example", target)), target
     for target in ("/sx", "/S", "/s/s%2F"):
         assert re.match(rb"HTTP/1\.1 404 ", ask(servers, "s.example", target)), target
+
+
+def test_files_by_the_client(servers: list[ServerProcess], tmp_path: Path) -> None:
+    own = servers[0].url
+    files = [tmp_path / "a.txt", tmp_path / "b.txt"]
+    for file in files:
+        file.write_text(f"This is {file.name}.")
+    for server in (f"{own}/s", f"{own}/s/", own):
+        for number, sent in enumerate((files[:1], [*files[:1], "--key-link"], files)):
+            address = shortd("send", "--server", server, *map(str, sent))
+            folder = tmp_path / f"{len(server)}-{number}"
+            folder.mkdir()
+            code = address.strip().removeprefix(f"{BASE}/")
+            shortd("fetch", "--output", f"{folder}/", f"{server.rstrip('/')}/{code}")
+            found = {path.name: path.read_text() for path in folder.rglob("*.txt")}
+            count = 2 if sent == files else 1
+            assert found == {file.name: file.read_text() for file in files[:count]}
+
+
+def shortd(*arguments: str) -> str:
+    command = [sys.executable, "-m", "shortd", arguments[0], "--quiet", *arguments[1:]]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
