@@ -202,7 +202,7 @@ class TestOperations:
         settings = tmp_path / "config.toml"
         toml = block("docs/operations.md", "toml", "trusted_proxies")
         settings.write_text(toml.replace("https://s.example.org", f"http://{name}"))
-        site = block("docs/operations.md", "nginx", "proxy_pass").replace(
+        site = block("docs/operations.md", "nginx", "upstream shortd").replace(
             DEFAULT, f"127.0.0.1:{back}" if way == "port" else path
         )
         site = site.replace("listen 443 ssl;", f"listen 127.0.0.1:{front};")
