@@ -111,7 +111,7 @@ def report(tab: Page, site: ServerProcess, short_url: str) -> None:
     tab.locator("a[href*='/-/report']").click()
     tab.locator("#reason").select_option("phishing")
     tab.locator("#note").fill("It asks for my bank's password.\nhttps://" + "bank" * 40)
-    tab.locator("form[action='/-/report'] button").click()
+    tab.locator("form[action$='/-/report'] button").click()
     tab.wait_for_url("**/-/report?sent=1")
 
 
@@ -119,7 +119,7 @@ def report_refused(tab: Page, site: ServerProcess) -> None:
     """The form of visitors, filled in and come back."""
     tab.goto(f"{site.url}/-/report?link={site.url}/nosuch")
     tab.locator("#reason").select_option("other")
-    tab.locator("form[action='/-/report'] button").click()
+    tab.locator("form[action$='/-/report'] button").click()
     tab.get_by_role("alert").wait_for()
 
 
