@@ -146,9 +146,9 @@ def test_the_deployment_for_clusters_has_one_writer_and_settings_that_there_are(
 
 @pytest.mark.slow
 def test_the_image_builds_and_works() -> None:
-    builders = [one for one in ("podman", "docker") if shutil.which(one)]
-    if not any(
-        subprocess.run([one, "info"], capture_output=True).returncode == 0 for one in builders
-    ):
-        pytest.skip("neither podman nor docker works here")
-    subprocess.run([ROOT / "scripts/build-image", "localhost/shortd:tried"], check=True)
+    base = instructions()[0][1].partition(" ")[0]
+    for builder in filter(shutil.which, ("podman", "docker")):
+        if subprocess.run([builder, "pull", "-q", base], capture_output=True).returncode == 0:
+            subprocess.run([ROOT / "scripts/build-image", "localhost/shortd:tried"], check=True)
+            return
+    pytest.skip("neither podman nor docker works here, or there is no registry")

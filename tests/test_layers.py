@@ -150,7 +150,7 @@ def test_a_wrong_import_is_found(room: str, source: str) -> None:
         ("models", "from shortd.clock import MINUTE"),
         ("store", "import lmdb"),
         ("app", "from shortd.api.v2 import routes\nimport litestar"),
-        ("commands", "from shortd.client.commands import send"),
+        ("commands", "from shortd.client.send_command import send"),
         ("server", "import uvicorn"),
     ],
 )

@@ -99,9 +99,13 @@ def measure(server: ServerProcess, place: Place, rounds: int) -> dict[str, Seen]
         "home": (place.cookie, "/"),
         "list": (place.cookie, place.lists["list"]),
         statistic: (place.cookie, place.pages[statistic]),
-        "share": (place.cookie, "/-/share"),
-        "tags": (place.cookie, "/-/tags"),
-        "account": (place.cookie, "/-/account"),
+        "sign in": ("", "/-/login"),
+        "sign up": ("", "/-/signup"),
+        **{
+            title: (place.cookie, address)
+            for title, address in place.pages.items()
+            if title not in ("home", statistic)
+        },
     }
     seen: dict[str, Seen] = {}
     slow = Seen()

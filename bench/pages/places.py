@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.pages.rooms import operator, rooms
 from bench.servers import fill_for
 from bench.stats import AGENTS, COUNTRIES, LANGUAGES, REFERRERS
 from shortd.clicks import JOURNAL, Clicks, Drain
@@ -22,9 +23,9 @@ from shortd.models.clicks import VISIT, Click, Position
 from shortd.settings import ClickSettings
 from shortd.store import Store
 from shortd.store.schema import POSITIONS
+from tests.browser.shelf import new_shelf
 from tests.server_process import ServerProcess
 
-PASSWORD = "5a" * 32
 YEAR = 365
 CLICKS_A_DAY = 100
 KINDS = 30
@@ -52,8 +53,9 @@ class Place(NamedTuple):
 
 def new_place(server: ServerProcess, name: str, links: int) -> Place:
     """An account that has signed up and made so many links."""
-    owner = server.call("signup", email=f"{name}@nowhere.example", username=name, password=PASSWORD)
-    who = {"userid": owner["userid"], "token": owner["token"]}
+    new_shelf(server, name)
+    owner = operator(server, name)
+    who = {"userid": owner.userid, "token": owner.token}
     codes = fill_for(server, links, **who)
     below = round(links * DEEP)
     [deep] = server.call("get_entries", **who, start=below, count=1)["entries"]
@@ -74,6 +76,7 @@ def new_place(server: ServerProcess, name: str, links: int) -> Place:
             "share": "/-/share",
             "tags": "/-/tags",
             "account": "/-/account",
+            **rooms(server, owner),
         },
         link_id=link["id"],
     )

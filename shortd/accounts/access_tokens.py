@@ -135,6 +135,13 @@ class AccessTokens:
 
         await self._store.write(end, Reserve.ALL)
 
+    async def end(self, userid: str, grant: str) -> bool:
+        """Ends what came of one v1 login of an account, by its id; whether there was one."""
+        ended = await self._store.write(
+            lambda txn: GRANTS.delete(txn, (userid, grant)), Reserve.ALL
+        )
+        return ended is not None
+
     def authenticate_bearer(self, access_token: str, now: int) -> Bearer:
         """Who comes with an access token. BAD_CREDENTIALS, ACCOUNT_LOCKED."""
         with self._store.read() as txn:

@@ -123,7 +123,7 @@ class Logins:
             rows = list(TOKENS.scan(txn, (account.userid,)))
         own = None if token is None else token_digest(token)
         found = [
-            SignedIn(_login_id(digest), row, digest == own)
+            SignedIn(id_of_login(digest), row, digest == own)
             for (_, digest), row in rows
             if row.expiration_utime > now
         ]
@@ -134,7 +134,7 @@ class Logins:
 
         def end(txn: WriteTxn) -> bool:
             keys = [key for key, _ in TOKENS.scan(txn, (account.userid,))]
-            ended = [key for key in keys if _login_id(key[1]) == login_id]
+            ended = [key for key in keys if id_of_login(key[1]) == login_id]
             for key in ended:
                 TOKENS.delete(txn, key)
             return bool(ended)
@@ -423,5 +423,6 @@ def _about(account: Account) -> str:
     return f"{account.userid}:{b''.join(digests).hex()}"
 
 
-def _login_id(digest: bytes) -> str:
+def id_of_login(digest: bytes) -> str:
+    """What its owner and the operator name a login by: it opens nothing."""
     return digest[:ID_BYTES].hex()

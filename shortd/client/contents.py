@@ -18,6 +18,7 @@ from shortd.client.failures import ClientFailure
 from shortd.client.names import sendable_name
 from shortd.zips import MOST_FILES, ZipMember, ZipWriter, zip_paths
 
+ZIP_TYPE = "application/zip"
 Version = tuple[object, ...]
 """When two are alike, so are the bytes."""
 

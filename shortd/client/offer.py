@@ -9,24 +9,24 @@ leads anywhere but to a file of its own is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from urllib.parse import parse_qsl
 
 import httpx
 import msgspec
 
-from shortd.client.api import Api, Output
-from shortd.client.connection import PASSING, Answer, Connection, Moved, shown
+from shortd.client.connection import PASSING, Connection, Moved, shown
 from shortd.client.crypto import FileKey, possible_secrets
 from shortd.client.failures import ClientFailure, Refused, Unreachable
 from shortd.client.metering import Endless
 from shortd.client.names import name_from_header, safe_name
+from shortd.client.visited import Visited, joined, origin_of
 
 UNLOCK = "/-/unlock"
 GONE = frozenset({403, 404, 410})
 """Refusals of what was offered once: there may be something new."""
-_FILE_PATH = re.compile(r"/-/files/[A-Za-z0-9_-]+", re.ASCII)
+FILE_PATH = re.compile(r"/-/files/[A-Za-z0-9_-]+", re.ASCII)
 _SEVERAL_PATH = re.compile(r"/-/bundles/[A-Za-z0-9_-]+", re.ASCII)
 
 
@@ -81,7 +81,7 @@ class Opened(msgspec.Struct, frozen=True):
     challenge: str
 
 
-class Visitor:
+class Visitor(Visited):
     """Someone with a short URL: `look`, `unlock` if the file is locked, `visit`, `unlock` if it
     turns out only then, `offer`.
 
@@ -97,11 +97,7 @@ class Visitor:
         *,
         as_zip: bool = False,
     ) -> None:
-        self._connection = connection
-        try:
-            self._url = httpx.URL(short_url).copy_with(fragment=None)
-        except httpx.InvalidURL as error:
-            raise ClientFailure(f"{short_url}: not an address: {error}") from None
+        super().__init__(connection, short_url)
         self._offer = remembered
         self._lock = remembered.lock if remembered is not None else None
         self._opened: Opened | None = None
@@ -129,7 +125,7 @@ class Visitor:
             return
         short_url = shown(self._url.copy_with(query=None))
         try:
-            found = await self._call("get_signature", Signature, shorturl=short_url)
+            found = await self.call("get_signature", Signature, shorturl=short_url)
         except Refused as refused:
             if refused.code == "link_protected":
                 raise ClientFailure(
@@ -186,15 +182,13 @@ class Visitor:
 
     async def _follow(self, received: int) -> None:
         headers = {"range": f"bytes={received}-"} if received else {}
-        answer = await self._get(headers)
-        while answer.location is not None and self._moves(answer):
-            answer = await self._get(headers)
+        answer = await self.get(headers)
         if answer.location is None:
             raise ClientFailure(f"{shown(self._url)} is no short URL.")
-        there = _joined(answer.url, answer.location)
-        if there is not None and _origin(there) == _origin(self._url):
-            if _FILE_PATH.fullmatch(there.path):
-                self._found(self._own(there), None)
+        there = joined(answer.url, answer.location)
+        if there is not None and origin_of(there) == origin_of(self._url):
+            if FILE_PATH.fullmatch(there.path):
+                self._found(self.own(there), None)
                 return
             if _SEVERAL_PATH.fullmatch(there.path):
                 self._found(None, None)
@@ -202,7 +196,7 @@ class Visitor:
                     path, _, rest = there.raw_path.partition(b"?")
                     self._address = self._url.copy_with(raw_path=path + b"/zip?" + rest)
                 else:
-                    self.several = self._own(there)
+                    self.several = self.own(there)
                 return
             if there.path == UNLOCK:
                 query = dict(parse_qsl(there.query.decode("ascii")))
@@ -257,49 +251,24 @@ class Visitor:
         """What the server tells who has solved the challenge."""
         lock, opened = self._lock, self._opened
         assert lock is not None and opened is not None, "the password is known first"
-        info = await self._call(
+        info = await self.call(
             "get_protected_file_info",
             FileInfo,
             shorturl=lock.short_url,
             challenge=opened.challenge,
         )
-        address = _joined(self._url, info.url)
-        if address is None or not _FILE_PATH.fullmatch(address.path):
+        address = joined(self._url, info.url)
+        if address is None or not FILE_PATH.fullmatch(address.path):
             raise ClientFailure(
                 f"The server names an address that is no file of its own: {info.url}"
             )
         return Offer(
             name=safe_name(info.filename),
             size=info.filesize,
-            address=str(self._own(address)),
+            address=str(self.own(address)),
             etag="",
             lock=lock,
         )
-
-    async def _call(self, name: str, kind: type[Output], **inputs: str) -> Output:
-        """A call to the server that is visited."""
-        while True:
-            server = str(self._own(httpx.URL("/"))).rstrip("/")
-            try:
-                return await Api(self._connection, server).call(name, kind, **inputs)
-            except Moved as fault:
-                if not self._moves(fault.answer):
-                    raise
-
-    async def _get(self, headers: Mapping[str, str]) -> Answer:
-        send = self._connection.send
-        return await self._connection.patiently(lambda: send("GET", self._url, headers=headers))
-
-    def _moves(self, answer: Answer) -> bool:
-        """Whether a redirect leads from http to https and nowhere else; then so does the visit."""
-        there = _joined(answer.url, answer.location or "")
-        if there != answer.url.copy_with(scheme="https") or self._url.scheme != "http":
-            return False
-        # Another port may be anybody's.
-        if self._url.port is not None:
-            return False
-        self._url = self._url.copy_with(scheme="https")
-        return True
 
     async def again(self) -> httpx.URL:
         """Where the files under the link are told of, after another visit. `ClientFailure` if there
@@ -310,26 +279,9 @@ class Visitor:
             raise ClientFailure("Another file has taken the place of these.")
         return self.several
 
-    def own(self, address: str) -> httpx.URL | None:
+    def own_file(self, address: str) -> httpx.URL | None:
         """A file of several, on the server that is visited; None for any other address."""
-        there = _joined(self._url, address)
+        there = joined(self._url, address)
         if there is None or not re.fullmatch(r"/-/bundles/[A-Za-z0-9_/-]+", there.path, re.ASCII):
             return None
-        return self._own(there)
-
-    def _own(self, address: httpx.URL) -> httpx.URL:
-        """The same path and query on the server that is visited, whatever host stands there: it
-        may know itself by another name than the one that leads to it from here.
-        """
-        return self._url.copy_with(raw_path=address.raw_path)
-
-
-def _joined(base: httpx.URL, location: str) -> httpx.URL | None:
-    """Where a location leads; None if it is no address."""
-    with suppress(httpx.InvalidURL, ValueError):
-        return base.join(location)
-    return None
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
+        return self.own(there)

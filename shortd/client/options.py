@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +14,15 @@ import click
 CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+class FilePath(click.Path):
+    """A file that is there, or "-"."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if re.match(r"https?://", str(value)) and not os.path.lexists(value):
+            self.fail(f"{value} is no file; --to {value} sends to a box", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class Duration(click.ParamType[int]):
@@ -41,8 +51,32 @@ def common_options(command: CommandFunction) -> CommandFunction:
     return patience(quiet(command))
 
 
-def check_server(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    return checked_address(value).rstrip("/")
+def account_options(whose: str) -> Callable[[CommandFunction], CommandFunction]:
+    """Gives a command `userid`, `token` and `username`; `whose` says what the account is for."""
+
+    def decorate(command: CommandFunction) -> CommandFunction:
+        userid = click.option("--userid", envvar="SHORTD_USERID", show_envvar=True, help=whose)
+        token = click.option(
+            "--token", envvar="SHORTD_TOKEN", show_envvar=True, help="A registered account's token."
+        )
+        username = click.option(
+            "--username", metavar="NAME", help="Log in by name or e-mail; asks for a password."
+        )
+        return userid(token(username(command)))
+
+    return decorate
+
+
+def check_account(userid: str | None, token: str | None, username: str | None) -> None:
+    """UsageError for an account that is named twice or by half."""
+    if username and (userid or token):
+        raise click.UsageError("--username logs in by itself: no --userid or --token with it.")
+    if token and not userid:
+        raise click.UsageError("--token needs its --userid.")
+
+
+def check_server(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    return None if value is None else checked_address(value).rstrip("/")
 
 
 def check_short_url(ctx: click.Context, param: click.Parameter, value: str) -> str:

@@ -43,11 +43,14 @@ class Parcel:
         filetype: str,
         lock: Lock | None,
         members: Sequence[Member] = (),
+        *,
+        is_sealed: bool = False,
     ) -> None:
         self.name = name
         self.filetype = filetype
         self.lock = lock
-        """How to encrypt it; None for a plain file."""
+        """How to encrypt it; None for a plain file, or for one with a key of its own."""
+        self.is_sealed = is_sealed or lock is not None
         self.members = members
         """The files that it is, where they are several under one link."""
         self._content = content
@@ -65,12 +68,12 @@ class Parcel:
 
     def part_count(self, part_bytes: int) -> int:
         """An encrypted file has one part at least, with a frame in it that proves the key."""
-        return max(-(-self.size // part_bytes), 0 if self.lock is None else 1)
+        return max(-(-self.size // part_bytes), int(self.is_sealed))
 
     def stored_bytes(self, number: int, part_bytes: int) -> int:
         """What the part of this number, from 0, is on its way."""
         size = min(part_bytes, self.size - number * part_bytes)
-        return size if self.lock is None else size + _frame_count(size) * FRAME_OVERHEAD
+        return size + _frame_count(size) * FRAME_OVERHEAD if self.is_sealed else size
 
     def part(self, number: int, part_bytes: int, key: FileKey | None) -> bytes:
         """The part as it is sent. Blocking. ClientFailure if the file has changed."""

@@ -34,7 +34,18 @@ def file_passwords(*, at_once: bool) -> Iterator[str]:
     given = variable(VARIABLE)
     if given:
         return iter([given])
-    return _asked(_ask_again() if at_once else None)
+    return _asked(_PROMPT, _ask_again(_PROMPT) if at_once else None)
+
+
+def box_passwords() -> Iterator[str]:
+    """What may be the password of a box that is sent to."""
+    given = variable(VARIABLE)
+    return iter([given]) if given else _asked("Password of the box: ", None)
+
+
+def variable_key() -> str:
+    """The key of a box, from the environment; empty without one."""
+    return variable(VARIABLE)
 
 
 def ask(prompt: str, otherwise: str) -> str:
@@ -55,12 +66,12 @@ def ask(prompt: str, otherwise: str) -> str:
     return password
 
 
-def _asked(first: str | None) -> Iterator[str]:
+def _asked(prompt: str, first: str | None) -> Iterator[str]:
     if first is not None:
         yield first
     for _ in range(TRIES - (first is not None)):
-        yield _ask_again()
+        yield _ask_again(prompt)
 
 
-def _ask_again() -> str:
-    return ask(_PROMPT, f"set {VARIABLE}")
+def _ask_again(prompt: str) -> str:
+    return ask(prompt, f"set {VARIABLE}")

@@ -1,4 +1,4 @@
-"""Fetching several files that stand under one link, each into its place below a new folder.
+"""Fetching several files that belong together, each into its place below a new folder.
 
 Each is fetched as a single one is: under a temporary name until it is whole, and gone on with in a
 later run. The ledger has where the files were told of, the folder, and which of them are there.
@@ -9,25 +9,24 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
-import httpx
 import msgspec
 
 from shortd.client.connection import Connection
-from shortd.client.failures import ClientFailure, Refused
-from shortd.client.fetch import RENEWED_BY, Target, Transfer
+from shortd.client.crypto import Damaged, FileKey
+from shortd.client.failures import ClientFailure
+from shortd.client.fetch import Target, Transfer
 from shortd.client.names import UNFIT, other_names, plainest, safe_name
-from shortd.client.offer import Offer, Visitor
+from shortd.client.offer import Offer
 from shortd.client.progress import Progress
 from shortd.client.sinks import PartialFile
 from shortd.client.state import Ledger, State
 from shortd.zips import zip_paths
-
-MOST_PAGES = 400
-"""Answers in which a server may tell of the files: ours needs a tenth."""
 
 
 class Began(msgspec.Struct, frozen=True, tag="began"):
@@ -52,33 +51,47 @@ def has_begun(ledger: Ledger) -> bool:
 _rows: msgspec.json.Decoder[Began | Done] = msgspec.json.Decoder(Began | Done)
 
 
-class Entry(msgspec.Struct):
-    """One of the files, as a server tells it."""
+class Piece(NamedTuple):
+    """One of the files."""
 
+    number: int
+    """Stands for it as long as it is there."""
     path: str
-    filesize: int
-    url: str
-    etag: str = ""
-    utime: int = 0
+    """As it is told, whatever that says."""
+    utime: int
+    """When it was changed (Unix µs); 0 if nobody says."""
+    offer: Offer
+    key: FileKey | None = None
+    note: str = ""
+    """What its sender says."""
 
 
-class Listing(msgspec.Struct):
-    """Some of the files."""
-
-    filename: str
-    entries: list[Entry]
-    next: str | None = None
-
-
-class Told(msgspec.Struct):
+class Told(NamedTuple):
     """All of the files."""
 
     name: str
-    entries: list[Entry]
+    pieces: Sequence[Piece]
+
+
+class Shelf(Protocol):
+    """Where several files are told of."""
+
+    @property
+    def address(self) -> str:
+        """Where they were told of last, for a later run."""
+        ...
+
+    async def told(self) -> Told:
+        """The files. `ClientFailure`."""
+        ...
+
+    async def renewed(self) -> Told:
+        """The files, to be fetched from new addresses. `ClientFailure`."""
+        ...
 
 
 class SeveralFetch:
-    """The files under one link, on their way into a folder.
+    """Several files on their way into a folder.
 
     The target may name the folder, else the server does. One that is there already is used if that
     is forced, and files in it are replaced.
@@ -87,14 +100,12 @@ class SeveralFetch:
     def __init__(
         self,
         connection: Connection,
-        visitor: Visitor,
         state: State,
         ledger: Ledger,
         progress: Progress,
         target: Target,
     ) -> None:
         self._connection = connection
-        self._visitor = visitor
         self._state = state
         self._ledger = ledger
         self._progress = progress
@@ -102,72 +113,61 @@ class SeveralFetch:
         self._wanted = target.name
         self._force = target.force
         self._folder: Path | None = None
+        self.damaged: list[str] = []
+        """What is wrong with each file that could not be had."""
 
-    async def run(self, address: httpx.URL | None) -> Path:
-        """The folder with all files, which are told of at `address`, or else where they were in
-        an earlier run. `ClientFailure`.
+    @property
+    def address(self) -> str:
+        """Where they were told of in an earlier run."""
+        return self._begun()[-1].address
+
+    async def run(self, shelf: Shelf, *, again: bool = False) -> Path:
+        """The folder with all files but the `damaged` ones; `again`, as an earlier run has begun to
+        fetch them. `ClientFailure`.
         """
-        if address is not None:
+        if not again:
             # What was paid for is not to be forgotten, whatever comes.
-            self._ledger.append(Began(str(address)))
-        rows = self._ledger.rows(_rows)
-        began = [row for row in rows if isinstance(row, Began)][-1]
-        told = await self._told(httpx.URL(began.address))
+            self._ledger.append(Began(shelf.address))
+        self._shelf = shelf
+        told, began = await shelf.told(), self._begun()[-1]
         if began.folder and Path(began.folder).is_dir():
             here, folder = Path.cwd(), Path(began.folder)
             # As it would be called in a first run.
             folder = folder.relative_to(here) if folder.is_relative_to(here) else folder
             self._folder = folder
+            rows = self._ledger.rows(_rows)
             done = {row.number for row in rows if isinstance(row, Done)}
         else:
             self._folder = folder = self._new_folder(told.name)
             done = set()
             self._ledger.clear()
         self._note_place()
-        for number, path in enumerate(_places(told.entries)):
-            if number not in done or not _is_there(folder / path, told.entries[number]):
-                await self._fetch(told, number, folder, path)
+        for piece, path in zip(told.pieces, _places(told.pieces), strict=True):
+            if piece.number in done and _is_there(folder / path, piece):
+                continue
+            try:
+                await self._fetch(piece, folder, path)
+            except Damaged as fault:
+                self.damaged.append(f"{path}: {fault}")
+            else:
+                if piece.note:
+                    self._progress.note(f"{path}: {piece.note}")
         self._ledger.forget()
         return folder
 
+    def whole(self, folder: Path) -> Path:
+        """The folder, if nothing in it was damaged. `ClientFailure`."""
+        if self.damaged:
+            more = f" So are {len(self.damaged) - 1} more." if len(self.damaged) > 1 else ""
+            raise ClientFailure(f"{self.damaged[0]}{more} The others are in {folder}.")
+        return folder
+
+    def _begun(self) -> list[Began]:
+        return [row for row in self._ledger.rows(_rows) if isinstance(row, Began)]
+
     def _note_place(self) -> None:
         folder = str(self._folder.resolve()) if self._folder is not None else ""
-        self._ledger.append(Began(str(self._found), folder))
-
-    async def _told(self, address: httpx.URL) -> Told:
-        """What the server says of the files; another visit if it says nothing any more."""
-        try:
-            return await self._all(address)
-        except Refused as refused:
-            if refused.status not in RENEWED_BY:
-                raise
-            return await self._all(await self._visitor.again())
-
-    async def _all(self, address: httpx.URL) -> Told:
-        self._found = address
-        entries: list[Entry] = []
-        name, after = "", str(address)
-        for _ in range(MOST_PAGES):
-            listing = await self._some(after)
-            name = name or listing.filename
-            entries += listing.entries
-            if not listing.next:
-                return Told(name, entries)
-            after = listing.next
-        raise ClientFailure("The server does not come to an end with the list of files.")
-
-    async def _some(self, address: str) -> Listing:
-        there = self._visitor.own(address)
-        if there is None:
-            raise ClientFailure("The server names an address that is not its own.")
-        send = self._connection.send
-        answer = await self._connection.patiently(lambda: send("GET", there))
-        if answer.location is not None:
-            raise Refused("These files are no longer told of.", status=answer.status)
-        try:
-            return msgspec.json.decode(answer.body, type=Listing)
-        except (msgspec.DecodeError, RecursionError):
-            raise ClientFailure("The server does not say which files these are.") from None
+        self._ledger.append(Began(self._shelf.address, folder))
 
     def _new_folder(self, name: str) -> Path:
         wanted = self._wanted or safe_name(name)
@@ -192,12 +192,12 @@ class SeveralFetch:
             return folder
         raise AssertionError("names are endless")
 
-    async def _fetch(self, told: Told, number: int, folder: Path, path: str) -> None:
+    async def _fetch(self, piece: Piece, folder: Path, path: str) -> None:
         place = folder / path
         _make_folders(folder, place.parent)
         if not self._force and os.path.lexists(place):
             raise ClientFailure(f"{place} exists already; --force replaces it.")
-        file = _FileOfSeveral(self, told, number)
+        file = _FileOfSeveral(self, piece)
         with self._state.ledger("fetch-of-several", folder.resolve(), path) as ledger:
             try:
                 sink = PartialFile(place.parent, ledger)
@@ -206,63 +206,52 @@ class SeveralFetch:
             with sink:
                 await Transfer(self._connection, file, sink, self._progress).run()
                 # Before it is: one that is noted and not there is fetched again.
-                self._ledger.append(Done(number))
+                self._ledger.append(Done(piece.number))
                 _publish(sink, place, force=self._force)
-        changed = told.entries[number].utime
-        if changed > 0:
+        if piece.utime > 0:
+            changed = piece.utime * 1000
             with suppress(OSError, OverflowError):
-                os.utime(place, ns=(changed * 1000, changed * 1000), follow_symlinks=False)
+                os.utime(place, ns=(changed, changed), follow_symlinks=False)
 
-    async def renewed(self) -> Told:
-        """The files as they are told of after another visit."""
-        told = await self._all(await self._visitor.again())
+    async def renewed(self, piece: Piece) -> Offer:
+        """One of the files at a new address. `ClientFailure`."""
+        told = await self._shelf.renewed()
         self._note_place()
-        return told
-
-    def offer_of(self, entry: Entry) -> Offer:
-        """One of the files. `ClientFailure` if it is not the server's own."""
-        address = self._visitor.own(entry.url)
-        if address is None or entry.filesize < 0:
-            raise ClientFailure("The server names an address that is not its own.")
-        etag = entry.etag if re.fullmatch(r'"[!#-~]{1,200}"', entry.etag) else ""
-        return Offer(safe_name(entry.path), entry.filesize, str(address), etag)
+        for found in told.pieces:
+            if found.number == piece.number and found.path == piece.path:
+                return found.offer
+        raise ClientFailure("Other files have taken the place of these.")
 
 
 class _FileOfSeveral:
     """One of the files, as `Transfer` asks for it."""
 
-    key = None
-
-    def __init__(self, fetch: SeveralFetch, told: Told, number: int) -> None:
+    def __init__(self, fetch: SeveralFetch, piece: Piece) -> None:
+        self.key = piece.key
         self._fetch = fetch
-        self._told = told
-        self._number = number
+        self._piece = piece
 
     async def offer(self) -> Offer:
-        return self._fetch.offer_of(self._told.entries[self._number])
+        return self._piece.offer
 
     async def renewed(self, received: int) -> Offer:
-        """The same at a new address, after another visit. `ClientFailure`."""
-        told = await self._fetch.renewed()
-        if [entry.path for entry in told.entries] != [entry.path for entry in self._told.entries]:
-            raise ClientFailure("Other files have taken the place of these.")
-        self._told.entries = told.entries
-        return await self.offer()
+        """The same at a new address. `ClientFailure`."""
+        return await self._fetch.renewed(self._piece)
 
 
-def _places(entries: list[Entry]) -> list[str]:
+def _places(pieces: Sequence[Piece]) -> list[str]:
     """Where each file goes below the folder."""
-    paths = (re.split(r"[/\\]", entry.path) for entry in entries)
+    paths = (re.split(r"[/\\]", piece.path) for piece in pieces)
     return zip_paths(
         "/".join(safe_name(name) for name in names if name not in ("", ".", ".."))
         for names in paths
     )
 
 
-def _is_there(place: Path, entry: Entry) -> bool:
+def _is_there(place: Path, piece: Piece) -> bool:
     """Whether a file that was fetched is where it was put."""
     with suppress(OSError):
-        return not place.is_symlink() and place.lstat().st_size == entry.filesize
+        return not place.is_symlink() and place.lstat().st_size == piece.offer.size
     return False
 
 

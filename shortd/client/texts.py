@@ -17,7 +17,7 @@ import click
 from shortd.client.failures import NotText
 
 
-class _Text(click.types.StringParamType):
+class Text(click.types.StringParamType):
     """A string that could be decoded; paths, which may be any bytes, are of another type."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
@@ -29,7 +29,7 @@ def take_text_alone(command: click.Command) -> None:
     """Makes a command, and all that are below it, refuse arguments that are no text."""
     for parameter in command.params:
         if type(parameter.type) is click.types.StringParamType:
-            parameter.type = _Text()
+            parameter.type = Text()
     if isinstance(command, click.Group):
         for below in command.commands.values():
             take_text_alone(below)

@@ -64,7 +64,6 @@ def backup(
                 f"{fault.filename}: {fault.strerror}; backups are made by the user whose data they"
                 f" are: give him the folder"
             ) from fault
-    place.tell()
     if as_json:
         facts = {"path": str(made), "size": manifest.size(), "files": len(manifest.files)}
         facts |= {"verified": verify, "counts": manifest.counts}
@@ -112,7 +111,6 @@ def restore(place: Place, source: Path, yes: bool) -> None:
     with Progress() as progress:
         progress.start("restoring", manifest.size(), 0)
         kept = restoring.put_back(source, manifest, directory, progress.advance)
-    place.tell()
     counts = ", ".join(f"{name} {count}" for name, count in manifest.counts.items())
     click.echo(f"{directory} is what it was at {_time(manifest.created_utime)}: {counts}.")
     if kept is not None:
@@ -125,7 +123,6 @@ def _put_back_database(place: Place, copy: Path, *, yes: bool) -> None:
     place.enter()
     _ask(f"The database in {place.data_dir} is kept aside; what it got since is lost.", yes=yes)
     now, then, kept = restoring.put_back_database(copy, place.data_dir)
-    place.tell()
     for name, count in then.items():
         click.echo(f"{name}: {count} again, {now.get(name, 0)} before.")
     click.echo(f"The database of before is in {kept}. Start the older version of shortd now.")

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import click
 
-from shortd.commands.control import TEAM_HELP, act, look
+from shortd.commands.control import TEAM_HELP, act, json_option, listing
 from shortd.commands.options import Place, placed
+from shortd.commands.tables import Column, day, field
+
+CAMPAIGNS = (
+    Column("ID", field("id")),
+    Column("CODE", field("code")),
+    Column("NAME", field("name")),
+    Column("SINCE", day("created_utime"), 1),
+    Column("LINKS", field("links")),
+)
 
 
 @click.group()
@@ -16,9 +25,10 @@ def campaign() -> None:
 @campaign.command("list", epilog=TEAM_HELP)
 @placed
 @click.argument("team_name", metavar="TEAM")
-def campaign_list(place: Place, team_name: str) -> None:
+@json_option
+def campaign_list(place: Place, team_name: str, as_json: bool) -> None:
     """List a team's campaigns."""
-    look(place, "campaign list", team=team_name)
+    listing(place, "campaign list", CAMPAIGNS, "no campaigns", as_json=as_json, team=team_name)
 
 
 @campaign.command("add", epilog=TEAM_HELP)

@@ -13,13 +13,15 @@ from typing import Any
 import click
 
 from shortd import __version__
-from shortd.client.commands import fetch, send
 from shortd.client.failures import ClientFailure, Interrupted
+from shortd.client.fetch_command import fetch
+from shortd.client.send_command import send
 from shortd.client.texts import print_anything, take_text_alone
 from shortd.commands.audit import audit
 from shortd.commands.backup import backup, restore
 from shortd.commands.campaigns import campaign
 from shortd.commands.clock import clock
+from shortd.commands.completion import complete_names
 from shortd.commands.config import config
 from shortd.commands.doctor import compact, doctor
 from shortd.commands.domains import domain
@@ -31,13 +33,14 @@ from shortd.commands.options import fail
 from shortd.commands.plugins import import_links, plugins, x
 from shortd.commands.serve import serve
 from shortd.commands.stats import stats
+from shortd.commands.status import status
 from shortd.commands.teams import team
 from shortd.commands.trackers import tracker
 from shortd.commands.users import user
 from shortd.settings.config import ConfigError
 
 OF_THE_SERVER = (
-    *(serve, init, config, mail, doctor, compact, backup, restore, health),
+    *(serve, init, config, status, health, mail, doctor, compact, backup, restore),
     *(user, team, domain, campaign, tracker, link, clock, audit),
     *(stats, plugins, x, import_links),
 )
@@ -129,3 +132,4 @@ def main() -> None:
 for command in (*OF_THE_SERVER, *OF_THE_CLIENT):
     main.add_command(command)
 take_text_alone(main)
+complete_names(main)

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import click
 
+from shortd.commands.control import json_option
 from shortd.commands.options import Place, placed
 from shortd.commands.options import show as show_facts
+from shortd.commands.tables import print_json
 from shortd.settings import Settings
 from shortd.settings.config import ConfigError
 from shortd.settings.config_checks import is_socket
@@ -61,14 +63,18 @@ def _listening(settings: Settings) -> Iterator[str]:
 
 @config.command()
 @placed
-def show(place: Place) -> None:
+@json_option
+def show(place: Place, as_json: bool) -> None:
     """Show every setting in effect, and where it comes from.
 
     The lines are TOML, as a settings file could have them, but for passwords, which are left out.
     """
     from shortd.plugin_runtime.running import prepare
-    from shortd.settings.showing import lines
+    from shortd.settings.showing import facts, lines
 
     own = {name: value for name, value in prepare(place.settings).settings.items() if value}
+    if as_json:
+        print_json([list(facts(place.settings, place.given, own))])
+        return
     for line in lines(place.settings, place.given, own):
         click.echo(line)

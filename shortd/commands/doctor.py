@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import click
-import msgspec
 
+from shortd.commands.control import json_option
 from shortd.commands.options import Place, fail, placed
+from shortd.commands.tables import print_object
+from shortd.commands.working import working
 
 ADVICE = (
     "where counts or indexes differ from rows, the rows are right.",
@@ -26,7 +28,7 @@ SOUND = "Everything stored agrees with itself."
 @click.command()
 @placed
 @click.option("--fix", is_flag=True, help="Mend what follows from the rest, after a copy.")
-@click.option("--json", "as_json", is_flag=True, help="Say what was found as one line of JSON.")
+@json_option
 def doctor(place: Place, fix: bool, as_json: bool) -> None:
     """Check what is stored against itself.
 
@@ -44,12 +46,13 @@ def doctor(place: Place, fix: bool, as_json: bool) -> None:
         _fix(place, as_json=as_json)
         return
     with looked_at(place.data_dir) as store:
-        wrong = found(store)
+        with working("checking"):
+            wrong = found(store)
         waiting, lines = _mail(store)
         schema = store.found_schema
     place.tell()
     if as_json:
-        _print_json(schema=schema, faults=wrong, mail=waiting)
+        print_object({"schema": schema, "faults": wrong, "mail": waiting})
         raise SystemExit(1 if wrong else 0)
     if schema is not None and schema < SCHEMA_VERSION:
         click.echo(
@@ -75,11 +78,13 @@ def _fix(place: Place, *, as_json: bool) -> None:
     place.tell()
     status = 0 if not result.left else IN_PART if len(result.left) < len(result.before) else 1
     if as_json:
-        _print_json(
-            schema=SCHEMA_VERSION,
-            faults=result.left,
-            mended=[line for line in result.before if line not in set(result.left)],
-            copy=None if result.copy is None else str(result.copy),
+        print_object(
+            {
+                "schema": SCHEMA_VERSION,
+                "faults": result.left,
+                "mended": [line for line in result.before if line not in set(result.left)],
+                "copy": None if result.copy is None else str(result.copy),
+            }
         )
         raise SystemExit(status)
     left = set(result.left)
@@ -114,10 +119,6 @@ def _mail(store: Any) -> tuple[dict[str, object], list[str]]:
         "oldest_utime": outbox.oldest_utime,
         "given_up": len(lost),
     }, lines
-
-
-def _print_json(**facts: object) -> None:
-    click.echo(msgspec.json.encode(facts).decode())
 
 
 @click.command()

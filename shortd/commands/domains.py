@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import click
 
-from shortd.commands.control import TEAM_HELP, act, look
+from shortd.commands.control import TEAM_HELP, act, json_option, listing
 from shortd.commands.options import Place, placed
+from shortd.commands.tables import Column, day, field
+
+DOMAINS = (
+    Column("ID", field("id"), 1),
+    Column("DOMAIN", field("domain")),
+    Column("STATUS", field("status")),
+    Column("SINCE", day("since_utime"), 2),
+    Column("TEAM", field("team")),
+)
 
 
 @click.group()
@@ -16,12 +25,13 @@ def domain() -> None:
 @domain.command("list", epilog=TEAM_HELP)
 @placed
 @click.option("--team", "team_name", metavar="TEAM", help="Of this team alone.")
-def domain_list(place: Place, team_name: str | None) -> None:
+@json_option
+def domain_list(place: Place, team_name: str | None, as_json: bool) -> None:
     """List the domains of teams.
 
     Those that are only claimed, and those that have ended, are among them.
     """
-    look(place, "domain list", team=team_name)
+    listing(place, "domain list", DOMAINS, "no domains", as_json=as_json, team=team_name)
 
 
 @domain.command("add", epilog=TEAM_HELP)

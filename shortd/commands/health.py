@@ -11,7 +11,9 @@ from pathlib import Path
 
 import click
 
+from shortd.commands.control import json_option
 from shortd.commands.options import Place, fail, placed
+from shortd.commands.tables import print_object
 from shortd.settings import ServerSettings
 from shortd.settings.config_checks import SOCKET
 from shortd.settings.listening import hosts_of, sockets_of
@@ -24,7 +26,8 @@ _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
 @click.command()
 @placed
-def health(place: Place) -> None:
+@json_option
+def health(place: Place, as_json: bool) -> None:
     """Ask whether the server answers.
 
     It is asked at /-/health where the settings say that it listens. Exit status 0 if it is ready,
@@ -51,6 +54,9 @@ def health(place: Place) -> None:
         state = str(found["status"])
     except (ValueError, KeyError, TypeError):
         fail([f"what answers at {where} is no shortd"])
+    if as_json:
+        print_object(found)
+        return
     faults = [
         f"{part}: {told['fault']}"
         for part, told in found.items()

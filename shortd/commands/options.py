@@ -19,6 +19,9 @@ from shortd.settings.config import ConfigError, Given, Settings, gather, setting
 from shortd.settings.config_reader import at_home
 from shortd.settings.places import find
 
+PARTLY = 3
+"""Exit status of what was done in part."""
+
 P = ParamSpec("P")
 CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
@@ -50,10 +53,14 @@ class Place(NamedTuple):
         act_as_owner(self.data_dir)
 
     def tell(self) -> None:
-        """Says on standard error which data and settings were used, as everybody has to who changes
-        something.
+        """Says on standard error which data and settings were used: once, and before what was found
+        there. Of a command that fails nothing is said but why.
         """
-        click.echo(f"shortd: data {self.data_dir}, settings {self.given.file or 'none'}", err=True)
+        told = click.get_current_context().find_root().meta
+        if __name__ not in told:
+            told[__name__] = True
+            said = f"shortd: data {self.data_dir}, settings {self.given.file or 'none'}"
+            click.echo(said, err=True)
 
     def _reason(self) -> str:
         """Why it is this data directory."""
@@ -72,8 +79,14 @@ def placed(command: Callable[Concatenate[Place, P], None]) -> Callable[..., None
         file, data_dir = options.pop("config_file"), options.pop("data_dir")
         place = place_of(file, data_dir)  # type: ignore[arg-type]
         quieten()
-        with located(place.given):
-            command(place, *args, **options)
+        try:
+            with located(place.given):
+                command(place, *args, **options)
+        except SystemExit as end:
+            if end.code in (0, PARTLY):
+                place.tell()
+            raise
+        place.tell()
 
     return settings_options(run)
 
@@ -85,6 +98,17 @@ def place_of(config_file: Path | None, data_dir: Path | None) -> Place:
     # Whoever reads of it knows which folder is meant.
     settings = msgspec.structs.replace(settings, data_dir=settings.data_dir.absolute())
     return Place(settings, given)
+
+
+def the_place(ctx: click.Context) -> Place:
+    """The place of a command whose options may not have been read, as where --help comes first:
+    then the environment has to do. Raises ConfigError."""
+
+    def given(option: str, variable: str) -> Path | None:
+        named = os.environ.get(variable)
+        return ctx.params.get(option) or (HomePath().convert(named, None, ctx) if named else None)
+
+    return place_of(given("config_file", "SHORTD_CONFIG"), given("data_dir", "SHORTD_DATA"))
 
 
 class HomePath(click.Path):
@@ -155,5 +179,6 @@ def fail(problems: Iterable[str], *, status: int = 1) -> NoReturn:
 
 def show(facts: dict[str, object]) -> None:
     """Prints what a command found, a line for each."""
+    width = max([8, *map(len, facts)]) + 2
     for name, value in facts.items():
-        click.echo(f"{click.style(f'{name:<10}', bold=True)}{value}")
+        click.echo(f"{click.style(f'{name:<{width}}', bold=True)}{value}")

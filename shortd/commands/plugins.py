@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -14,22 +13,24 @@ import click
 
 from shortd.client.failures import ClientFailure
 from shortd.client.texts import take_text_alone
+from shortd.commands.control import json_option
 from shortd.commands.options import (
-    HomePath,
     Place,
     fail,
     located,
-    place_of,
     placed,
     settings_options,
+    the_place,
 )
+from shortd.commands.tables import print_json
 from shortd.settings.config import ConfigError, Settings
 
 
 @click.group(invoke_without_command=True)
 @click.pass_context
 @placed
-def plugins(place: Place, ctx: click.Context) -> None:
+@json_option
+def plugins(place: Place, ctx: click.Context, as_json: bool) -> None:
     """List the plugins, their hooks, and why one cannot be used.
 
     A running server shows at /-/health which of them it has switched off.
@@ -37,9 +38,13 @@ def plugins(place: Place, ctx: click.Context) -> None:
     if ctx.invoked_subcommand is not None:
         return
     from shortd.plugin_runtime.discovery import discover
-    from shortd.plugin_runtime.listing import lines
+    from shortd.plugin_runtime.listing import facts, lines
 
-    for line in lines(discover(place.settings)):
+    found = discover(place.settings)
+    if as_json:
+        print_json([list(facts(found))])
+        return
+    for line in lines(found):
         click.echo(line)
 
 
@@ -76,7 +81,9 @@ class PluginGroups(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            the_place(ctx).tell()
+            return result
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except (ClientFailure, ConfigError, OSError):
@@ -89,7 +96,7 @@ class PluginGroups(click.Group):
         from shortd.plugin_runtime.flaws import one_line
         from shortd.plugin_runtime.running import prepare, unstarted
 
-        place = _place(ctx)
+        place = the_place(ctx)
         groups: dict[str, click.Command] = {}
         with located(place.given):
             prepared = prepare(place.settings)
@@ -121,13 +128,13 @@ class ImportCommand(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.MissingParameter as missing:
-            formats = _formats(_place(ctx))
+            formats = _formats(the_place(ctx))
             raise click.UsageError(f"{missing.format_message()} {formats}", ctx) from None
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_paragraph()
         with formatter.indentation():
-            formatter.write_text(_formats(_place(ctx)))
+            formatter.write_text(_formats(the_place(ctx)))
 
 
 @click.command("import", cls=ImportCommand)
@@ -145,7 +152,6 @@ def import_links(place: Place, owner: str, format_name: str, file: Path) -> None
     """
     place.enter()
     done = asyncio.run(_import(place.settings, owner, format_name, file))
-    place.tell()
     click.echo(f"{done} links were imported.")
 
 
@@ -205,12 +211,3 @@ def _formats(place: Place) -> str:
 def _listed(formats: Iterable[str]) -> str:
     names = ", ".join(sorted(formats))
     return f"Formats: {names}." if names else "There is no format: no plugin here brings any."
-
-
-def _place(ctx: click.Context) -> Place:
-    # Before the options are read, where --help comes first, the environment has to do.
-    def given(option: str, variable: str) -> Path | None:
-        named = os.environ.get(variable)
-        return ctx.params.get(option) or (HomePath().convert(named, None, ctx) if named else None)
-
-    return place_of(given("config_file", "SHORTD_CONFIG"), given("data_dir", "SHORTD_DATA"))

@@ -6,11 +6,14 @@ import asyncio
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from shortd.commands.control import json_option
 from shortd.commands.options import Place, fail, placed
+from shortd.commands.tables import print_object
+from shortd.commands.working import working
 
 if TYPE_CHECKING:
     from shortd.store import Store
@@ -29,7 +32,8 @@ def stats() -> None:
 
 @stats.command()
 @placed
-def verify(place: Place) -> None:
+@json_option
+def verify(place: Place, as_json: bool) -> None:
     """Count again, and say what differs.
 
     Agents and countries are read as they are today: after an update of shortd or of the country
@@ -39,9 +43,13 @@ def verify(place: Place) -> None:
 
     place.enter()
     with looked_at(place.data_dir) as store:
-        faults = asyncio.run(_recount(store, place.settings.clicks.geoip_db, write=False))
-    if faults:
-        fail([f"{faults} differ; shortd stats rebuild writes what the visits say"])
+        found = asyncio.run(_recount(store, place.settings.clicks.geoip_db, write=False))
+    if as_json:
+        print_object(found._asdict())
+    else:
+        _print(found, "different")
+    if found.differ:
+        fail([f"{found.differ} differ; shortd stats rebuild writes what the visits say"])
 
 
 @stats.command()
@@ -52,35 +60,57 @@ def rebuild(place: Place) -> None:
 
     place.enter()
     store = Store(place.data_dir, map_bytes=place.settings.storage.map_bytes, make=False)
-    place.tell()
     try:
-        asyncio.run(_recount(store, place.settings.clicks.geoip_db, write=True))
+        found = asyncio.run(_recount(store, place.settings.clicks.geoip_db, write=True))
     finally:
         store.close()
+    _print(found, "rewritten")
 
 
-async def _recount(store: Store, geoip_db: str, *, write: bool) -> int:
-    """How many differences there were; each is printed, and a sum of it all."""
+class Recounted(NamedTuple):
+    """What a recount found."""
+
+    links: int
+    days: dict[str, int]
+    """How many are the same, different or unknown."""
+    differ: int
+    differences: list[dict[str, object]]
+    """The first of them."""
+
+
+def _print(found: Recounted, different: str) -> None:
+    for one in found.differences:
+        click.echo(f"link {one['link_id']}: {one['difference']}")
+    if found.differ > FAULTS_SHOWN:
+        click.echo(f"… and {found.differ - FAULTS_SHOWN} more")
+    days = found.days
+    click.echo(
+        f"{found.links} links; days: {days['same']} same, {days['different']} {different},"
+        f" {days['unknown']} unknown"
+    )
+
+
+async def _recount(store: Store, geoip_db: str, *, write: bool) -> Recounted:
     from shortd.clicks.recount import Verdict, recount
+    from shortd.store.schema import LINKS
     from shortd.visitors.countries import open_countries, place_of
 
     countries = open_countries(geoip_db, Path(gettempdir()))
     place = partial(place_of, country_of=countries.of if countries else None)
     days = dict.fromkeys(Verdict, 0)
-    links = faults = 0
-    async for link in recount(store, place, write=write):
-        links += 1
-        for verdict, count in link.verdicts.items():
-            days[verdict] += count
-        for fault in link.faults:
-            faults += 1
-            if faults <= FAULTS_SHOWN:
-                click.echo(f"link {link.link_id}: {fault}")
-    if faults > FAULTS_SHOWN:
-        click.echo(f"… and {faults - FAULTS_SHOWN} more")
-    click.echo(
-        f"{links} links; days: {days[Verdict.SAME]} same,"
-        f" {days[Verdict.DIFFERENT]} {'rewritten' if write else 'different'},"
-        f" {days[Verdict.UNKNOWN]} unknown"
-    )
-    return faults
+    links = differ = 0
+    shown: list[dict[str, object]] = []
+    with store.read() as txn:
+        total = LINKS.count(txn)
+    with working("links", total) as advance:
+        async for link in recount(store, place, write=write):
+            links += 1
+            advance(1)
+            for verdict, count in link.verdicts.items():
+                days[verdict] += count
+            for fault in link.faults:
+                differ += 1
+                if differ <= FAULTS_SHOWN:
+                    shown.append({"link_id": link.link_id, "difference": str(fault)})
+    by_name = {verdict.value: count for verdict, count in days.items()}
+    return Recounted(links, by_name, differ, shown)

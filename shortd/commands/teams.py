@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import click
 
-from shortd.commands.control import TEAM_HELP, USER_HELP, act, look
+from shortd.commands.control import TEAM_HELP, USER_HELP, act, json_option, listing
 from shortd.commands.options import Place, placed
+from shortd.commands.tables import Column, day, field
 
 ROLES = click.Choice(["owner", "admin", "member"])
+TEAMS = (
+    Column("ID", field("id")),
+    Column("CODE", field("code")),
+    Column("NAME", field("name")),
+    Column("LINKS", field("links"), 1),
+    Column("SINCE", day("created_utime"), 2),
+    Column("OWN TEAM OF", field("account"), 3),
+)
+MEMBERS = (
+    Column("USERID", field("userid"), 2),
+    Column("USERNAME", field("username")),
+    Column("E-MAIL", field("email")),
+    Column("SINCE", day("joined_utime"), 1),
+    Column("ROLE", field("role")),
+)
 
 
 @click.group()
@@ -17,12 +33,13 @@ def team() -> None:
 
 @team.command("list")
 @placed
-def team_list(place: Place) -> None:
+@json_option
+def team_list(place: Place, as_json: bool) -> None:
     """List all teams.
 
     An account's own team is among them once it has a name or members.
     """
-    look(place, "team list")
+    listing(place, "team list", TEAMS, "no teams", as_json=as_json)
 
 
 @team.command("add", epilog=USER_HELP)
@@ -50,9 +67,10 @@ def team_remove(place: Place, name: str, keep_links: bool) -> None:
 @team.command("members", epilog=TEAM_HELP)
 @placed
 @click.argument("name", metavar="TEAM")
-def team_members(place: Place, name: str) -> None:
+@json_option
+def team_members(place: Place, name: str, as_json: bool) -> None:
     """List who is in a team."""
-    look(place, "team members", team=name)
+    listing(place, "team members", MEMBERS, "nobody", as_json=as_json, team=name)
 
 
 @team.command("add-member", epilog=f"{TEAM_HELP} {USER_HELP}")

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import click
 
-from shortd.commands.control import TEAM_HELP, act, look
+from shortd.commands.control import TEAM_HELP, act, json_option, listing
 from shortd.commands.options import Place, placed
+from shortd.commands.tables import Column, field
+
+TRACKERS = (
+    Column("ID", field("id")),
+    Column("PROVIDER", field("provider")),
+    Column("CODE", field("code")),
+    Column("NAME", field("name")),
+)
 
 
 @click.group()
@@ -16,9 +24,10 @@ def tracker() -> None:
 @tracker.command("list", epilog=TEAM_HELP)
 @placed
 @click.argument("team_name", metavar="TEAM")
-def tracker_list(place: Place, team_name: str) -> None:
+@json_option
+def tracker_list(place: Place, team_name: str, as_json: bool) -> None:
     """List a team's trackers."""
-    look(place, "tracker list", team=team_name)
+    listing(place, "tracker list", TRACKERS, "no trackers", as_json=as_json, team=team_name)
 
 
 @tracker.command("add", epilog=TEAM_HELP)

@@ -4,8 +4,26 @@ from __future__ import annotations
 
 import click
 
-from shortd.commands.control import USER_HELP, act, look
-from shortd.commands.options import Place, placed
+from shortd.commands.control import (
+    USER_HELP,
+    act,
+    json_option,
+    listing,
+    look,
+    look_at_one,
+)
+from shortd.commands.options import Place, placed, show
+from shortd.commands.tables import (
+    Column,
+    Record,
+    day,
+    field,
+    print_list,
+    print_object,
+    printable,
+    size_text,
+    time,
+)
 
 PASSWORD_VARIABLE = "SHORTD_USER_PASSWORD"
 TYPES = click.Choice(["registered", "verified", "custom"])
@@ -16,11 +34,131 @@ def user() -> None:
     """Look after accounts."""
 
 
+def _type(record: Record) -> str:
+    marks = [name for name in ("operator", "locked") if record[name]]
+    return ", ".join([record["type"], *marks])
+
+
+def _second_factor(record: Record) -> str:
+    passkeys = record["passkeys"]
+    parts = ["app"] if record["app"] else []
+    parts += [f"{passkeys} passkeys" if passkeys > 1 else "passkey"] if passkeys else []
+    return ", ".join(parts) or "-"
+
+
+ACCOUNTS = (
+    Column("USERID", field("userid"), 5),
+    Column("USERNAME", field("username")),
+    Column("E-MAIL", field("email"), folds=True),
+    Column("TYPE", _type),
+    Column("SINCE", day("created_utime"), 4),
+    Column("LINKS", field("links")),
+    Column("FILES", lambda record: size_text(record["stored_bytes"]), 1),
+    Column("SIGNED IN", day("last_login_utime"), 2),
+    Column("SECOND FACTOR", _second_factor, 3),
+)
+SESSIONS = (
+    Column("ID", field("id")),
+    Column("SINCE", time("created_utime")),
+    Column("USED", day("used_utime"), 1),
+    Column("ENDS", day("ends_utime")),
+    Column("FROM", field("address")),
+    Column("BY", lambda one: one["issuer"] or (f"key {one['key']}" if one["key"] else "-"), 2),
+    Column("WITH", field("user_agent"), 3, folds=True),
+)
+KEYS = (
+    Column("ID", field("id")),
+    Column("NAME", field("name"), folds=True),
+    Column("MAY", lambda key: " and ".join(key["scopes"])),
+    Column("SINCE", day("created_utime"), 1),
+    Column("USED", day("used_utime")),
+    Column("ENDS", day("ends_utime")),
+)
+
+
 @user.command("list")
 @placed
-def user_list(place: Place) -> None:
-    """List all accounts."""
-    look(place, "user list")
+@json_option
+def user_list(place: Place, as_json: bool) -> None:
+    """List all accounts with what they have, the oldest first."""
+    from shortd.commands.sorting import in_order
+
+    oldest = in_order(look(place, "user list"), lambda account: account["created_utime"])
+    print_list(oldest, ACCOUNTS, "no accounts", as_json=as_json)
+
+
+@user.command("show", epilog=USER_HELP)
+@placed
+@click.argument("name", metavar="USER")
+@json_option
+def user_show(place: Place, name: str, as_json: bool) -> None:
+    """Show an account."""
+    found = look_at_one(place, "user show", user=name)
+    if as_json:
+        print_object(found)
+        return
+    known = "verified" if found["email_verified"] else "not verified"
+    facts = {
+        "userid": found["userid"],
+        "username": found["username"] or "-",
+        "e-mail": f"{found['email']}, {known}" if found["email"] else "-",
+        "type": _type(found),
+        "since": time("created_utime")(found),
+        "ends": time("ends_utime")(found) if found["ends_utime"] else "never",
+        "signed in": time("last_login_utime")(found),
+        "2nd factor": _second_factor(found),
+        "links": str(found["links"]),
+        "files": size_text(found["stored_bytes"]),
+        "teams": str(found["teams"]),
+        "sessions": str(found["sessions"]),
+        "API keys": str(found["keys"]),
+    }
+    show({fact: printable(value) for fact, value in facts.items()})
+
+
+@user.command("sessions", epilog=USER_HELP)
+@placed
+@click.argument("name", metavar="USER")
+@json_option
+def user_sessions(place: Place, name: str, as_json: bool) -> None:
+    """List where an account is signed in."""
+    listing(place, "user sessions", SESSIONS, "no sessions", as_json=as_json, user=name)
+
+
+@user.command("keys", epilog=USER_HELP)
+@placed
+@click.argument("name", metavar="USER")
+@json_option
+def user_keys(place: Place, name: str, as_json: bool) -> None:
+    """List an account's API keys."""
+    listing(place, "user keys", KEYS, "no API keys", as_json=as_json, user=name)
+
+
+@user.command("revoke", epilog=USER_HELP)
+@placed
+@click.argument("name", metavar="USER")
+@click.option("--session", "sessions", multiple=True, metavar="ID", help="As user sessions has it.")
+@click.option("--key", "keys", multiple=True, metavar="ID", help="As user keys has it.")
+@click.option(
+    "--all", "everything", is_flag=True, help="All sessions, API keys, passkeys and mailed codes."
+)
+def user_revoke(
+    place: Place, name: str, sessions: tuple[str, ...], keys: tuple[str, ...], everything: bool
+) -> None:
+    """End sessions and keys of an account, at once.
+
+    Its password stays: see shortd user set --password. To keep somebody out, lock the account.
+    """
+    if everything == bool(sessions or keys):
+        raise click.UsageError("Say which, by --session or --key, or --all.")
+    act(
+        place,
+        "user revoke",
+        user=name,
+        sessions=list(sessions),
+        keys=list(keys),
+        everything=everything,
+    )
 
 
 @user.command("add")

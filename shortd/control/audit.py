@@ -2,38 +2,48 @@
 
 from __future__ import annotations
 
-from itertools import islice
+import msgspec
 
-from shortd.clock import utc_text
-from shortd.control.registry import Args, look
-from shortd.control.wire import Rows
-from shortd.models.audit import AuditEntry
-from shortd.store import Store
+from shortd.control.reading import portions
+from shortd.control.registry import Args, Portions, View, look
+from shortd.models.audit import Action, AuditEntry, Way
 from shortd.upkeep.audit import newest
-
-AT_ONCE = 500
-"""Lines that one answer has: some milliseconds of a server's time."""
 
 
 class Newer(Args, frozen=True):
     newer: int = 0
     """µs; lines of that time are left out, and older ones."""
-    after: tuple[int, int] | None = None
-    """Where the answer before has ended."""
+
+
+class LineShown(msgspec.Struct, frozen=True):
+    """Something that an operator did."""
+
+    utime: int
+    way: Way
+    by: str | None
+    """The operator's or the plugin's name; None for who has the command line."""
+    action: Action
+    subject: str | None
+    """To whom or what it was done."""
+    detail: str | None
+    reason: str | None
 
 
 @look("audit")
-def audit(store: Store, args: Newer) -> Rows:
-    """Lines, the newest first, behind a row that says where to go on: empty at the end."""
-    with store.read() as txn:
-        found = list(islice(newest(txn, args.after), AT_ONCE))
-    rows = [_row(entry) for _, entry in found if entry.utime > args.newer]
-    is_whole = len(rows) < AT_ONCE
-    return [[] if is_whole else [*map(str, found[-1][0])], *rows]
+def audit(view: View, args: Newer) -> Portions:
+    for entries in portions(view.store, newest):
+        yield [_shown(entry) for entry in entries if entry.utime > args.newer]
+        if entries and entries[-1].utime <= args.newer:
+            return
 
 
-def _row(entry: AuditEntry) -> list[str]:
-    who = f"{entry.way.value} {entry.name}" if entry.name else entry.way.value
-    what = entry.action.value.replace("_", " ")
-    rest = (entry.subject, entry.detail, entry.reason)
-    return [utc_text(entry.utime), who, what, *(text or "-" for text in rest)]
+def _shown(entry: AuditEntry) -> LineShown:
+    return LineShown(
+        utime=entry.utime,
+        way=entry.way,
+        by=entry.name or None,
+        action=entry.action,
+        subject=entry.subject or None,
+        detail=entry.detail or None,
+        reason=entry.reason or None,
+    )

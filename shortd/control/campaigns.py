@@ -4,25 +4,41 @@ from __future__ import annotations
 
 from random import SystemRandom
 
+import msgspec
+
 from shortd.control.named import ById, Named, OneTeam, found_team, stored_team
 from shortd.control.noted import noted
-from shortd.control.registry import act, look
+from shortd.control.registry import Portions, View, act, look
 from shortd.control.wire import Rows
 from shortd.models.audit import Action
 from shortd.services import Services
-from shortd.store import Store
 from shortd.store.schema import CAMPAIGNS
 from shortd.teams.campaigns import Campaigns
 
 
+class CampaignShown(msgspec.Struct, frozen=True):
+    """A team's campaign."""
+
+    id: str
+    code: str
+    name: str
+    links: int
+    created_utime: int
+
+
 @look("campaign list")
-def campaign_list(store: Store, args: OneTeam) -> Rows:
-    team, actor = found_team(store, args.team)
-    rows = [
-        [view.id, view.code, view.name, str(view.links)]
-        for view in Campaigns(store, SystemRandom()).of_team(actor, team.id).campaigns
+def campaign_list(view: View, args: OneTeam) -> Portions:
+    team, actor = found_team(view.store, args.team)
+    yield [
+        CampaignShown(
+            id=row.id,
+            code=row.code,
+            name=row.name,
+            links=row.links,
+            created_utime=row.create_utime,
+        )
+        for row in Campaigns(view.store, SystemRandom()).of_team(actor, team.id).campaigns
     ]
-    return [["ID", "CODE", "NAME", "LINKS"], *rows]
 
 
 @act("campaign add")

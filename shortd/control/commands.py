@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from shortd.control import audit, campaigns, clock, domains, links, teams, trackers, users
-from shortd.control.registry import run, run_look
+from shortd.control import (
+    accounts,
+    audit,
+    campaigns,
+    clock,
+    domains,
+    link_lists,
+    links,
+    mail,
+    status,
+    teams,
+    trackers,
+    users,
+)
+from shortd.control.registry import answer, run, run_look
 
 __all__ = [
+    "accounts",
+    "answer",
     "audit",
     "campaigns",
     "clock",
     "domains",
+    "link_lists",
     "links",
+    "mail",
     "run",
     "run_look",
+    "status",
     "teams",
     "trackers",
     "users",

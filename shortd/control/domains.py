@@ -4,23 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 from msgspec import structs
 
 from shortd import errors
 from shortd.control.named import ById, Named, found_team, stored_team
 from shortd.control.noted import noted
-from shortd.control.registry import Args, act, look
+from shortd.control.reading import portions
+from shortd.control.registry import Args, Portions, View, act, look
 from shortd.control.wire import Rows
 from shortd.models.audit import Action
 from shortd.models.hosts import PLACES, HostChanges, HostOptions
 from shortd.models.teams import DomainStatus
 from shortd.services import Services
 from shortd.store import Store
-from shortd.teams.domains import Subscription, brought
+from shortd.teams.domains import Subscription, brought, walk_brought
 
 
 class AnyTeam(Args, frozen=True):
     team: str | None = None
+
+
+class DomainShown(msgspec.Struct, frozen=True):
+    """A domain that a team brought along."""
+
+    id: str
+    domain: str
+    status: DomainStatus
+    team: str
+    """Its code."""
+    since_utime: int | None
+    options: dict[str, object]
+    """What it does in its own way."""
 
 
 class SetDomain(ById, frozen=True):
@@ -28,14 +43,21 @@ class SetDomain(ById, frozen=True):
 
 
 @look("domain list")
-def domain_list(store: Store, args: AnyTeam) -> Rows:
-    wanted = None if args.team is None else found_team(store, args.team).team.code
-    rows = [
-        [domain.id, domain.name, domain.status.value, domain.owner]
-        for domain in brought(store)
-        if wanted in (None, domain.owner)
-    ]
-    return [["ID", "DOMAIN", "STATUS", "TEAM"], *rows]
+def domain_list(view: View, args: AnyTeam) -> Portions:
+    wanted = None if args.team is None else found_team(view.store, args.team).team.code
+    for domains in portions(view.store, walk_brought):
+        yield [
+            DomainShown(
+                id=domain.id,
+                domain=domain.name,
+                status=domain.status,
+                team=domain.owner,
+                since_utime=domain.utime,
+                options=structs.asdict(domain.options),
+            )
+            for domain in domains
+            if wanted in (None, domain.owner)
+        ]
 
 
 @act("domain add")

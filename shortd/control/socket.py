@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import structlog
 
 from shortd import errors
 from shortd.accounts.accounts import label
-from shortd.control.wire import REQUEST_BYTES, SOCKET, Reply, Request, Rows, short_path
+from shortd.control.wire import LANGUAGE, REQUEST_BYTES, SOCKET, Reply, Request, short_path
 from shortd.services import Services
 
 REQUEST_SECONDS = 5.0
@@ -27,19 +27,21 @@ REQUEST_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
 
-Run = Callable[[Services, str, dict[str, Any]], Awaitable[Rows]]
-"""Runs a command by its name. Raises ShortdError."""
+Answer = Callable[[Services, str, dict[str, Any]], AsyncIterator[Reply]]
+"""Runs a command by its name, and tells what comes of it, some at a time. Raises ShortdError."""
 
 
-async def listen(services: Services, run: Run) -> None:
+async def listen(services: Services, answer: Answer) -> None:
     """Takes commands for a server, until cancelled."""
     directory = services.store.directory
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, EOFError, asyncio.LimitOverrunError, TimeoutError):
             line = await asyncio.wait_for(reader.readuntil(b"\n"), REQUEST_SECONDS)
-            writer.write(msgspec.json.encode(await _answer(services, run, line)) + b"\n")
-            await writer.drain()
+            async for reply in _replies(services, answer, line):
+                writer.write(msgspec.json.encode(reply) + b"\n")
+                # Who reads slowly is waited for: nothing piles up.
+                await writer.drain()
         writer.close()
 
     try:
@@ -56,20 +58,25 @@ async def listen(services: Services, run: Run) -> None:
         (directory / SOCKET).unlink(missing_ok=True)
 
 
-async def _answer(services: Services, run: Run, line: bytes) -> Reply:
+async def _replies(services: Services, answer: Answer, line: bytes) -> AsyncIterator[Reply]:
     try:
         request = msgspec.json.decode(line, type=Request)
+        if request.language != LANGUAGE:
+            raise errors.BAD_REQUEST(
+                "The server that runs is of another version than this command; restart it."
+            )
         about = _about(services, request.args)
-        rows = await run(services, request.command, request.args)
+        async for reply in answer(services, request.command, request.args):
+            yield reply
     except errors.ShortdError as refusal:
-        return Reply(refusal=str(refusal))
+        yield Reply(refusal=str(refusal))
     except msgspec.MsgspecError:
-        return Reply(refusal="This is not a command.")
+        yield Reply(refusal="This is not a command.")
     except Exception as fault:
         log.error("command_failed", exc_info=fault)
-        return Reply(refusal=str(errors.INTERNAL()))
-    log.info("command", command=request.command, **about)
-    return Reply(rows)
+        yield Reply(refusal=str(errors.INTERNAL()))
+    else:
+        log.info("command", command=request.command, **about)
 
 
 def _about(services: Services, args: dict[str, Any]) -> dict[str, str]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from random import SystemRandom
+import msgspec
 
 from shortd.control.named import OneTeam, account_called, found_team, stored_team
 from shortd.control.noted import noted
-from shortd.control.registry import Args, act, look
+from shortd.control.reading import portions
+from shortd.control.registry import Args, Portions, View, act, look
 from shortd.control.wire import Rows
 from shortd.models.audit import Action
 from shortd.models.teams import Role
 from shortd.services import Services
-from shortd.store import Store
+from shortd.store.schema import LINKS_PER_TEAM, TEAMS
 from shortd.teams.members import Members
-from shortd.teams.teams import Teams
 from shortd.upkeep.audit import called
 
 
@@ -32,11 +32,44 @@ class InTeam(OneTeam, frozen=True):
     role: Role = Role.MEMBER
 
 
+class TeamShown(msgspec.Struct, frozen=True):
+    """A team, as `team list` shows it."""
+
+    id: str
+    code: str
+    name: str
+    account: str | None
+    """Userid of whose own team it is."""
+    links: int
+    """Without those that who has it for his own made for no team."""
+    created_utime: int
+
+
+class MemberShown(msgspec.Struct, frozen=True):
+    """Who is in a team."""
+
+    userid: str
+    username: str | None
+    email: str | None
+    role: Role
+    joined_utime: int
+
+
 @look("team list")
-def team_list(store: Store, args: Args) -> Rows:
-    teams = Teams(store, SystemRandom()).all()
-    rows = [[team.id, team.code, team.name, team.account or "-"] for team in teams]
-    return [["ID", "CODE", "NAME", "OWN TEAM OF"], *rows]
+def team_list(view: View, args: Args) -> Portions:
+    for teams in portions(view.store, TEAMS):
+        with view.store.read() as txn:
+            yield [
+                TeamShown(
+                    id=team.id,
+                    code=team.code,
+                    name=team.name,
+                    account=team.account or None,
+                    links=LINKS_PER_TEAM.get(txn, (team.id,)),
+                    created_utime=team.create_utime,
+                )
+                for team in teams
+            ]
 
 
 @act("team add")
@@ -58,13 +91,18 @@ async def team_remove(services: Services, args: RemoveTeam) -> Rows:
 
 
 @look("team members")
-def team_members(store: Store, args: OneTeam) -> Rows:
-    team, actor = found_team(store, args.team)
-    rows = [
-        [view.userid, view.username or "-", view.email or "-", view.role.value]
-        for view in Members(store).of_team(actor, team.id)
+def team_members(view: View, args: OneTeam) -> Portions:
+    team, actor = found_team(view.store, args.team)
+    yield [
+        MemberShown(
+            userid=member.userid,
+            username=member.username or None,
+            email=member.email or None,
+            role=member.role,
+            joined_utime=member.join_utime,
+        )
+        for member in Members(view.store).of_team(actor, team.id)
     ]
-    return [["USERID", "USERNAME", "E-MAIL", "ROLE"], *rows]
 
 
 @act("team add-member")

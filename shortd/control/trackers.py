@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from random import SystemRandom
 
+import msgspec
+
 from shortd.control.named import ById, OneTeam, found_team, stored_team
 from shortd.control.noted import noted
-from shortd.control.registry import act, look
+from shortd.control.registry import Portions, View, act, look
 from shortd.control.wire import Rows
 from shortd.models.audit import Action
 from shortd.services import Services
-from shortd.store import Store
 from shortd.store.schema import TEAM_TRACKERS
 from shortd.teams.trackers import TeamTrackers
 
@@ -21,14 +22,29 @@ class NewTracker(OneTeam, frozen=True):
     name: str
 
 
+class TrackerShown(msgspec.Struct, frozen=True):
+    """A tracker that a team keeps."""
+
+    id: str
+    provider: str
+    code: str
+    name: str
+    created_utime: int
+
+
 @look("tracker list")
-def tracker_list(store: Store, args: OneTeam) -> Rows:
-    team, actor = found_team(store, args.team)
-    rows = [
-        [row.id, row.provider, row.code, row.name]
-        for row in TeamTrackers(store, SystemRandom()).of_team(actor, team.id)
+def tracker_list(view: View, args: OneTeam) -> Portions:
+    team, actor = found_team(view.store, args.team)
+    yield [
+        TrackerShown(
+            id=row.id,
+            provider=row.provider,
+            code=row.code,
+            name=row.name,
+            created_utime=row.create_utime,
+        )
+        for row in TeamTrackers(view.store, SystemRandom()).of_team(actor, team.id)
     ]
-    return [["ID", "PROVIDER", "CODE", "NAME"], *rows]
 
 
 @act("tracker add")

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from shortd import errors
-from shortd.accounts.accounts import everyone
 from shortd.accounts.identities import person_of_proxy
-from shortd.clicks.statistics import day_text
 from shortd.clock import DAY
 from shortd.control.named import OneUser, account_called
 from shortd.control.noted import noted
-from shortd.control.registry import Args, act, look
+from shortd.control.registry import Args, DoneInPart, act
 from shortd.control.wire import Rows
 from shortd.issuers import Fault, Person
 from shortd.issuers.people import Voucher
-from shortd.models.accounts import Account, AccountType, Scope
+from shortd.models.accounts import AccountType, Scope
 from shortd.models.audit import Action
 from shortd.models.common import NEVER
 from shortd.services import Services
-from shortd.store import Store
+from shortd.store.schema import API_KEYS, GRANTS
 from shortd.upkeep.administration import Changes, told
+from shortd.upkeep.audit import called
 
 
 class NewUser(Args, frozen=True):
@@ -47,6 +44,12 @@ class LinkUser(OneUser, frozen=True):
     """The issuer, by its name in the settings or its address, and the subject there."""
 
 
+class RevokeUser(OneUser, frozen=True):
+    sessions: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    everything: bool = False
+
+
 @act("user add")
 async def user_add(services: Services, args: NewUser) -> Rows:
     async with noted(services, Action.ADD_ACCOUNT, args.username or args.email):
@@ -58,29 +61,6 @@ async def user_add(services: Services, args: NewUser) -> Rows:
         async with noted(services, Action.CHANGE_ACCOUNT, about=account, detail=told(changes)):
             await services.upkeep.administration.change(account.userid, changes)
     return [[f"Added {account.email}, userid {account.userid}."]]
-
-
-@look("user list")
-def user_list(store: Store, args: Args) -> Rows:
-    rows = [
-        [
-            account.userid,
-            account.username or "-",
-            account.email or "-",
-            ", ".join(_marks(account)),
-            day_text(account.create_utime // DAY),
-        ]
-        for account in everyone(store)
-    ]
-    return [["USERID", "USERNAME", "E-MAIL", "TYPE", "SINCE"], *rows]
-
-
-def _marks(account: Account) -> Iterator[str]:
-    yield account.type.value
-    if account.operator:
-        yield "operator"
-    if account.locked:
-        yield "locked"
 
 
 @act("user set")
@@ -165,3 +145,38 @@ async def user_login_link(services: Services, args: OneUser) -> Rows:
     async with noted(services, Action.MAKE_LOGIN_LINK, about=account):
         link = await services.accounts.login_links.make(account, services.clock.now())
     return [[f"{services.settings.pages_url}/-/login/link/{link}"]]
+
+
+@act("user revoke")
+async def user_revoke(services: Services, args: RevokeUser) -> Rows:
+    account, accounts = account_called(services.store, args.user), services.accounts
+    if args.everything:
+        async with noted(services, Action.SIGN_OUT_ACCOUNT, about=account, detail="with API keys"):
+            await accounts.logins.end_all(account, None, end_keys=True)
+        return [["All sessions, API keys and passkeys have ended."]]
+    said: Rows = []
+    refused: list[str] = []
+    logins = {login.id for login in accounts.logins.of_account(account, None, 0)}
+    with services.store.read() as txn:
+        grants = {grant for (_, grant), _ in GRANTS.scan(txn, (account.userid,))}
+        keys = {key for (_, key), _ in API_KEYS.scan(txn, (account.userid,))}
+    for what, wanted, there in (
+        ("session", args.sessions, logins | grants),
+        ("key", args.keys, keys),
+    ):
+        for one in dict.fromkeys(wanted):
+            if one not in there:
+                refused.append(f"There is no {what} {one!r} of {called(account)}.")
+                continue
+            detail = f"{what} {one}"
+            async with noted(services, Action.END_CREDENTIAL, about=account, detail=detail):
+                if one in logins:
+                    await accounts.logins.end(account, one)
+                elif one in grants:
+                    await accounts.access_tokens.end(account.userid, one)
+                else:
+                    await accounts.api_keys.delete(account, one)
+            said.append([f"{what.capitalize()} {one} has ended."])
+    if refused:
+        raise DoneInPart(said, refused)
+    return said

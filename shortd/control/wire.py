@@ -1,9 +1,9 @@
-"""What goes over the socket: one line of JSON that asks, one that answers."""
+"""What goes over the socket: one line of JSON that asks, and one or more that answer."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,16 @@ from typing import Any
 import msgspec
 
 SOCKET = "admin.sock"
+LANGUAGE = 2
+"""Which shape requests and replies have: a server may be older than the command that asks it."""
 REQUEST_BYTES = 64 * 1024
 ANSWER_BYTES = 1 << 26
+"""Of one line."""
 
 Rows = list[list[str]]
-"""What a command answers: a table, its head first, or sentences as rows of one cell."""
+"""What a command that acts answers: sentences as rows of one cell, or a table, its head first."""
+Record = dict[str, Any]
+"""One thing that a command shows: what `--json` prints of it."""
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -23,14 +28,22 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     command: str
     args: dict[str, Any]
+    language: int = LANGUAGE
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     """A line that answers."""
 
+    records: Sequence[Any] = ()
+    """What a command shows, or a part of it."""
+    more: bool = False
+    """Another line follows."""
     rows: Rows = []
+    """What was done."""
+    refused: Sequence[str] = ()
+    """What of several was not done, and why."""
     refusal: str = ""
-    """Why not; empty if it was done."""
+    """Why nothing was done."""
 
 
 @contextmanager

@@ -117,6 +117,16 @@ class Hosts:
         """The host that a stored link belongs to."""
         return self._by_number[number]
 
+    def ever(self, name: str | None = None) -> list[ShortHost]:
+        """The hosts that links stand on, those that answer no more among them; of that name, or if
+        there are none of that name at any port."""
+        found = [host for host in self._by_number.values() if host.number != PAGES_HOST]
+        if name is None:
+            return found
+        canonical = host_name(name.strip().encode(errors="replace"))
+        exact = [host for host in found if host.name == canonical]
+        return exact or [host for host in found if _portless(host.name) == canonical]
+
     def short_url(self, link: Link) -> str:
         """A link's address as visitors see it."""
         return self._by_number[link.host].short_url(link.code)
@@ -269,6 +279,22 @@ async def recall(
     configured = {name_of(url) for url in (public_url, *others)}
     names = [name for name in known if name in configured - {default}]
     return _opened(store, known, default, names, pages_url)
+
+
+def known_hosts(store: Store, public_url: str, others: Sequence[str], pages_url: str = "") -> Hosts:
+    """The same for who only looks, as they are at this moment; nothing is written."""
+    with store.read() as txn:
+        known = {key[0]: row for key, row in HOSTS.scan(txn)}
+        number = META.get(txn, _DEFAULT_HOST)
+        default = next((name for name, row in known.items() if row.number == number), None)
+        if default is None:
+            known, _ = _assigned(txn, public_url, others)
+            default = name_of(public_url)
+        domains = [domain for _, domain in DOMAINS.scan(txn)]
+    configured = {name_of(url) for url in (public_url, *others)}
+    short = {name: ShortHost(row.number, name, row.base_url) for name, row in known.items()}
+    answering = [short.pop(name) for name in known if name in configured - {default}]
+    return Hosts(short.pop(default), answering, list(short.values()), domains, pages_url)
 
 
 def _opened(

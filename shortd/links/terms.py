@@ -114,8 +114,11 @@ class LinkTerms:
             **dict.fromkeys(UTM_NAMES, _parameter),
         }
 
-    async def change(self, account: Account, which: Which, changes: TermChanges) -> Link:
-        """Changes a link that the account may change: the link as it is then.
+    async def change(
+        self, account: Account, which: Which, changes: TermChanges, *, wide: bool = False
+    ) -> Link:
+        """Changes a link that the account may change: the link as it is then. `wide` is the
+        operator's permission for codes of any characters.
 
         INVALID_FIELD, INVALID_CODE, CODE_RESERVED, INVALID_URL, URL_LOOPS, DESTINATION_BLOCKED,
         CODE_TAKEN, ENTRY_NOT_FOUND, BUSY; `field` is the name above. A destination that was
@@ -129,7 +132,9 @@ class LinkTerms:
         # Nobody is to make us hash a password for somebody else's link.
         there = self._links.changeable(account, which)
         if changes.code is not None and changes.code != there.code:
-            row["code"] = self._codes.check(changes.code, self._hosts.numbered(there.host))
+            row["code"] = self._codes.check(
+                changes.code, self._hosts.numbered(there.host), wide=wide
+            )
         self._check_blocked({**given, "destination": row.get("url")}, there)
         password = await self._hash(changes)
 

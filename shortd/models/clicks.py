@@ -80,6 +80,26 @@ class Counts(msgspec.Struct, array_like=True, frozen=True):
     """Visitors who are known again; those from before this was counted are not in it."""
 
 
+class DayTotal(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The beginning of a `DayStats` row: what follows is skipped without being read."""
+
+    total: int = 0
+
+
+class CountsHead(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The beginning of a `Counts` row, for who adds up many: the names are the same."""
+
+    count: int = 0
+    count_qr: int = 0
+    visits: int = 0
+    visit_serial: int = 0
+    last_utime: int = 0
+    choices: dict[str, int] | None = None
+    unique: int = 0
+    day: int = 0
+    day_stats: DayTotal | None = None
+
+
 class Visit(msgspec.Struct, array_like=True, frozen=True):
     """A recent visit, kept for [clicks] visit_days."""
 
@@ -107,12 +127,6 @@ class DayStats(msgspec.Struct, array_like=True, frozen=True):
     qr_loads: int = 0
     dimensions: dict[str, dict[str, int]] = {}
     profiles: dict[str, int] = {}
-
-
-class DayTotal(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """The beginning of a `DayStats` row: what follows is skipped without being read."""
-
-    total: int = 0
 
 
 class Position(msgspec.Struct, array_like=True, frozen=True, order=True):

@@ -156,7 +156,7 @@ async def _serve_with(
             server.serve(sockets=listeners),
             services.work(),
             server.watch(),
-            admin.listen(services, admin_commands.run),
+            admin.listen(services, admin_commands.answer),
             _report(server, services, supervisor, status),
         )
     finally:

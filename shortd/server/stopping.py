@@ -143,8 +143,6 @@ class Server(uvicorn.Server):
         state = self.server_state
         while (state.connections or state.tasks) and not self.force_exit:
             await asyncio.sleep(EMPTY_SECONDS)
-        for server in self.servers:
-            await server.wait_closed()
 
     async def _end(self) -> None:
         """Ends what is still under way: downloads can be resumed, and what was not answered was

@@ -48,6 +48,12 @@ def lines(settings: Settings, given: Given, plugins: Mapping[str, Any]) -> Itera
         yield f"{text:<{width}}  # {origin}"
 
 
+def facts(settings: Settings, given: Given, plugins: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The same for programs: name, value and where from."""
+    for name, value in [*_flat(settings, ""), *_flat(_by_name(settings, plugins), "plugins.")]:
+        yield {"name": name, "value": _harmless(name, value), "from": _origin(name, given)}
+
+
 def _by_name(settings: Settings, plugins: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of all plugins, as they stand there where nobody knows their types."""
     return {**settings.plugins.settings, **plugins}

@@ -72,6 +72,14 @@ class _LookingStore(Store):
             for name in table.databases
         }
 
+    def used_bytes(self) -> int:
+        with self._environment.begin() as raw:
+            stats = [raw.stat(database) for database in self._databases.values()]
+        return sum(
+            stat["psize"] * (stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"])
+            for stat in stats
+        )
+
     async def write(
         self,
         function: Callable[[WriteTxn], T],

@@ -29,6 +29,7 @@ from shortd.models.blocking import BlockedPattern, Report
 from shortd.models.clicks import (
     VISITOR_BYTES,
     Counts,
+    CountsHead,
     DayStats,
     DayTotal,
     Position,
@@ -444,6 +445,9 @@ issuers."""
 
 COUNTS: Table[tuple[int], Counts] = Table("counts", Key(U64), Counts)
 """By link id. Has a link's latest day and newest visits as well, as `clicks.history` keeps them."""
+
+COUNTS_HEADS: Table[tuple[int], CountsHead] = Table("counts", Key(U64), CountsHead)
+"""The same rows, of which the beginning alone is read."""
 
 DAY_STATS: Table[tuple[int, int], DayStats] = Table("day_stats", Key(U64, U32), DayStats)
 """By (link id, days since 1970-01-01 UTC). `clicks.history` reads and writes it, nobody else."""

@@ -74,11 +74,6 @@ class Teams:
             joined = sorted((row for row in rows if row), key=lambda row: row.join_utime)
             return [_view(txn, account, own), *(_view(txn, account, row.team) for row in joined)]
 
-    def all(self) -> list[Team]:
-        """Every team that has a row, for the operator."""
-        with self._store.read() as txn:
-            return [team for _, team in TEAMS.scan(txn)]
-
     def get(self, account: Account, team: str) -> TeamView:
         """A team the account is in; TEAM_NOT_FOUND."""
         with self._store.read() as txn:

@@ -6,7 +6,7 @@ no more than of any link that is off.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 
@@ -85,12 +85,13 @@ class Moderation:
         """Links that fit, behind a cursor: of an owner the newest first, else in the order of their
         addresses. What is at the address that was asked for stands first.
         """
-        text, host = search.text.strip().casefold(), search.destination_host.strip().casefold()
+        text = search.text.strip().casefold()
+        leads_there = leads_to(search.destination_host) if search.destination_host else None
 
         def may_be(link: Link) -> bool:
             if search.off and link.enabled:
                 return False
-            return not host or _leads_to(link, host)
+            return leads_there is None or leads_there(link)
 
         at = self.at(search.text) if search.owner is None else []
         exact = [link for link in at if may_be(link)]
@@ -151,12 +152,25 @@ def _numbers(txn: Txn) -> list[int]:
     return [*configured, *domains]
 
 
-def _leads_to(link: Link, host: str) -> bool:
+def leads_to(host: str) -> Callable[[Link], bool]:
+    """Whether a link leads to a host, which people may write in any way, or to one below it."""
+    host = host.strip()
     try:
-        found = ada_url.URL(link.location).hostname
+        host = ada_url.URL(host if "://" in host else f"https://{host}").hostname
     except ValueError:
-        return False
-    return found == host or found.endswith(f".{host}")
+        return lambda link: False
+    host = host.removesuffix(".")
+
+    def does(link: Link) -> bool:
+        if link.filekey or link.box:
+            return False
+        try:
+            found = ada_url.URL(link.location).hostname.removesuffix(".")
+        except ValueError:
+            return False
+        return found == host or found.endswith(f".{host}")
+
+    return does
 
 
 def _by_address(txn: Txn, after: Cursor | None) -> Iterator[tuple[Cursor, Link]]:

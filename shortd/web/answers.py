@@ -161,6 +161,14 @@ def error_answer(
     return answer
 
 
+def asks_for_json(raw_headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether who asks for a page says that it wants its contents as JSON."""
+    return any(
+        name == b"accept" and b"application/json" in value.lower() and b"text/html" not in value
+        for name, value in raw_headers
+    )
+
+
 def status_line(status: int) -> bytes:
     """The first line of a response, where no server writes it."""
     return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()

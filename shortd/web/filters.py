@@ -18,6 +18,8 @@ from shortd.languages import Language
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _STEP = 1000
+ATTRIBUTES = 256
+"""Sets of attributes that are kept written."""
 SYMBOLS = 256
 """That are kept drawn: more than there are."""
 
@@ -44,6 +46,7 @@ def filters_of(language: Language) -> Mapping[str, Callable[..., object]]:
         return refusal.said(language.gettext)
 
     return {
+        "attributes": attributes,
         "number": language.number,
         "size": size,
         "time": time,
@@ -55,6 +58,19 @@ def filters_of(language: Language) -> Mapping[str, Callable[..., object]]:
         "place": place,
         "utc": utc_text,
     }
+
+
+def attributes(given: Mapping[str, object]) -> Markup:
+    """Attributes of an element, with a space before each; without those that are None. Names are
+    our own, and most fields of all pages have the same ones.
+    """
+    return _attributes(tuple(given.items()))
+
+
+@lru_cache(maxsize=ATTRIBUTES)
+def _attributes(pairs: tuple[tuple[str, object], ...]) -> Markup:
+    said = ((name, value) for name, value in pairs if value is not None)
+    return Markup("").join(Markup(' %s="%s"') % pair for pair in said)
 
 
 def time(utime: int) -> Markup:

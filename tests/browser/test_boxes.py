@@ -9,14 +9,18 @@ from pathlib import Path
 from urllib.parse import quote_plus
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from playwright.sync_api import Browser, Page, expect
 
+from shortd.client.box_keys import Label
 from tests.browser.axe import violations
 from tests.browser.shelf import new_shelf
 from tests.browser.tap import Tap
+from tests.browser.test_bundles import contents
 from tests.browser.test_sharing import on_disk, pieces
 from tests.browser.watch import Watch
 from tests.server_process import ServerProcess
+from tests.sharing.boxes import coded, drop_sealed, point
 
 MIB = 1 << 20
 
@@ -107,6 +111,12 @@ def test_the_life_of_a_box(
     else:
         saved = saved_by(tab, file.name)
     assert hashlib.sha256(saved).digest() == hashlib.sha256(file.read_bytes()).digest()
+    with tab.expect_download() as everything:
+        tab.get_by_text("Save all as a zip").click()
+    assert everything.value.suggested_filename == "Plans.zip"
+    assert contents(everything.value.path()) == {
+        one.name: one.read_bytes() for one in (file, small)
+    }
 
     # The key outlives what is done on the page.
     tab.get_by_label(f"Delete {small.name}").click()
@@ -124,6 +134,32 @@ def test_the_life_of_a_box(
         assert key.encode() not in tap.sent
     process.stop()
     process.start()
+
+
+def test_what_strangers_send_keeps_nothing_from_its_owner(tab: Page, site: ServerProcess) -> None:
+    """Names that climb, clash or are none, and a file that was torn."""
+    pair = ec.generate_private_key(ec.SECP256R1())
+    shelf = new_shelf(site)
+    entry = shelf.call("create_box", name="Plans", public_key=coded(point(pair)))["entry"]
+    harmful = ("../../climb.txt", "con.txt", "..", "/etc/\u202ea", "", "x" * 999)
+    for name in ("a.txt", "A.TXT", *harmful):
+        drop_sealed(entry["shorturl"], Label(name))
+    drop_sealed(entry["shorturl"], Label("torn.txt"), spoil=lambda frame: frame[:-1] + b"!")
+    shelf.enter(tab.context)
+    key = coded(pair.private_numbers().private_value.to_bytes(32))
+    tab.goto(f"{site.url}/-/boxes/{entry['id']}#{key}")
+    tab.evaluate("() => { delete window.showSaveFilePicker; }")
+    everything = tab.get_by_text("Save all as a zip")
+    everything.click()
+    said = "torn.txt is damaged or was tampered with: all others are saved when you try again."
+    expect(tab.locator("#all-says")).to_have_text(said)
+    with tab.expect_download() as download:
+        everything.click()
+    found = contents(download.value.path())
+    assert set(found.values()) == {b"8 bytes."}
+    names = {".._.._climb.txt", "a.txt", "A (2).TXT", "_", "_con.txt", "_ (2)", "_etc__a"}
+    assert {name for name in found if len(name) < 30} == names
+    assert len(found) == 8
 
 
 def test_what_does_not_fit_is_said_before_it_is_sent(

@@ -158,3 +158,39 @@ def test_a_zip_beyond_four_gigabytes(tab: Page, site: ServerProcess, tmp_path: P
         assert opened.read("A.txt") == opened.read("a (2).txt") == b""
         with opened.open("large.bin") as inside:
             assert inside.read(10) == bytes(10)
+
+
+def test_a_zip_beyond_four_gigabytes_made_while_it_is_saved(
+    tab: Page, site: ServerProcess, tmp_path: Path
+) -> None:
+    """As Python reads it; the bytes themselves are left out."""
+    tab.goto(f"{site.url}/-/share")
+    pieces = tab.evaluate(
+        """async (path) => {
+            const { zipInto } = await import(path);
+            const pieces = [[]];
+            const target = new WritableStream({ write: (piece) => pieces.at(-1).push(...piece) });
+            const large = { path: "large.bin", size: 4200 * 2 ** 20, lastModified: 0 };
+            const none = (path) => ({ path, size: 0, lastModified: 0 });
+            const open = async (member) => {
+                if (member === large) pieces.push([]);
+                return new Blob([]).stream();
+            };
+            const { signal } = new AbortController();
+            await zipInto(target, [none("A.txt"), large, none("a.txt")], open, signal);
+            return pieces;
+        }""",
+        Assets(static_sources()).named("zip.js").path,
+    )
+    path = tmp_path / "all.zip"
+    with path.open("wb") as file:
+        file.write(bytes(pieces[0]))
+        file.seek(4200 * MIB, 1)
+        file.write(bytes(pieces[1]))
+    with zipfile.ZipFile(path) as opened:
+        assert opened.namelist() == ["A.txt", "large.bin", "a (2).txt"]
+        assert opened.getinfo("large.bin").file_size == 4200 * MIB
+        assert opened.getinfo("a (2).txt").header_offset > 4200 * MIB
+        assert opened.read("A.txt") == opened.read("a (2).txt") == b""
+        with opened.open("large.bin") as inside:
+            assert inside.read(10) == bytes(10)

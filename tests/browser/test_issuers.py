@@ -3,40 +3,17 @@ linking, failing, and out again."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import violations
 from tests.browser.test_every_page import CUT, LOOKS, evaluate
 from tests.browser.test_signing_in import sign_up
 from tests.browser.watch import Watch
-from tests.conftest import GENEROUS
-from tests.issuers.conftest import Issuer, issuer, issuer_process
-from tests.issuers.provider import CLIENT, SECRET
+from tests.issuers.conftest import Issuer, home, issuer, issuer_process
+from tests.issuers.provider import SECRET
 from tests.server_process import ServerProcess
 
-__all__ = ["issuer", "issuer_process"]
-
-
-@pytest.fixture
-def home(tmp_path: Path, issuer: Issuer) -> Iterator[ServerProcess]:
-    """A server that knows the issuer as "Home"."""
-    table = "SHORTD_AUTH__OIDC__HOME__"
-    environ = {
-        f"{table}ISSUER": issuer.url,
-        f"{table}CLIENT_ID": CLIENT,
-        f"{table}CLIENT_SECRET": SECRET,
-        f"{table}CREATE": "true",
-    }
-    server = ServerProcess(tmp_path / "data", {**GENEROUS, **environ})
-    server.start()
-    issuer.tell(now=int(time.time()), form=True)
-    yield server
-    server.stop()
+__all__ = ["home", "issuer", "issuer_process"]
 
 
 def is_for_everybody(tab: Page) -> None:

@@ -77,7 +77,7 @@ def data_dir(tmp_path: Path) -> Path:
 def test_what_was_counted_stands_up(data_dir: Path) -> None:
     fill(data_dir)
     outcome = stats("verify", data_dir)
-    assert (outcome.exit_code, outcome.output) == (
+    assert (outcome.exit_code, outcome.stdout) == (
         0,
         "1 links; days: 3 same, 0 different, 0 unknown\n",
     )
@@ -86,7 +86,7 @@ def test_what_was_counted_stands_up(data_dir: Path) -> None:
 def test_an_empty_database_stands_up(data_dir: Path) -> None:
     Store(data_dir).close()
     outcome = stats("verify", data_dir)
-    assert (outcome.exit_code, outcome.output) == (
+    assert (outcome.exit_code, outcome.stdout) == (
         0,
         "0 links; days: 0 same, 0 different, 0 unknown\n",
     )
@@ -119,7 +119,7 @@ def test_days_are_found_and_put_right(data_dir: Path) -> None:
 
     outcome = stats("rebuild", data_dir)
     assert outcome.exit_code == 0
-    assert outcome.output.endswith("1 links; days: 0 same, 4 rewritten, 0 unknown\n")
+    assert outcome.stdout.endswith("1 links; days: 0 same, 4 rewritten, 0 unknown\n")
     # The loads of the image went with the row that was lost.
     lost = msgspec.structs.replace(before[TODAY + 1], qr_loads=0)
     assert days(data_dir, link_id) == {**before, TODAY + 1: lost}
@@ -131,7 +131,7 @@ def test_nothing_is_said_of_days_whose_visits_are_gone(data_dir: Path) -> None:
     link_id = fill(data_dir, kept=len(KINDS) * 3 // 2)
     before = days(data_dir, link_id)
     outcome = stats("verify", data_dir)
-    assert outcome.output == "1 links; days: 1 same, 0 different, 2 unknown\n"
+    assert outcome.stdout == "1 links; days: 1 same, 0 different, 2 unknown\n"
 
     def spoil(txn: WriteTxn) -> None:
         for day, row in before.items():
@@ -183,7 +183,7 @@ def test_clicks_that_wait_in_the_journal_are_in_neither(data_dir: Path) -> None:
     assert journal.flush()
     journal.close()
     assert stats("verify", data_dir).exit_code == 0
-    assert stats("rebuild", data_dir).output.endswith("days: 3 same, 0 rewritten, 0 unknown\n")
+    assert stats("rebuild", data_dir).stdout.endswith("days: 3 same, 0 rewritten, 0 unknown\n")
     assert days(data_dir, link_id) == before
     with open_app(data_dir) as app:
         app.drain()

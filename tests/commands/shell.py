@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 from click.testing import CliRunner, Result
@@ -14,19 +16,20 @@ from shortd.commands.cli import main
 from tests.api.v2.people import PASSWORD
 
 NOTE = "shortd: data "
-"""How a command that acts begins to tell what it acted on."""
+"""How a command begins to tell what it used."""
 
 
 class Shell:
     """Runs commands in the working folder."""
 
-    def __init__(self, runner: CliRunner) -> None:
-        self._runner = runner
+    def __init__(self, runner: CliRunner, **environ: str) -> None:
+        self.runner = runner
+        self._environ = {"SHORTD_USER_PASSWORD": PASSWORD, **environ}
 
     def run(self, *command: str, **environ: str) -> Result:
         """Whatever comes of it, but a bug."""
-        environ = {"SHORTD_USER_PASSWORD": PASSWORD, **environ}
-        result = self._runner.invoke(main, list(command), env=environ, input="")
+        environ = {**self._environ, **environ}
+        result = self.runner.invoke(main, list(command), env=environ, input="")
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
@@ -43,6 +46,10 @@ class Shell:
         assert result.exit_code == 0, result.output
         return result.stderr
 
+    def json(self, *command: str, **environ: str) -> Any:
+        """What a command prints with `--json`."""
+        return json.loads(self.did(*command, "--json", **environ))
+
     def refused(self, *command: str, status: int = 1, **environ: str) -> str:
         """The one line of a command that must fail, without the program's name."""
         result = self.run(*command, **environ)
@@ -50,6 +57,11 @@ class Shell:
         (line,) = result.stderr.splitlines()
         assert line.startswith("shortd: ")
         return line.removeprefix("shortd: ")
+
+
+def said(errors: str) -> list[str]:
+    """Lines of standard error but the note of what a command used."""
+    return [line for line in errors.splitlines() if not line.startswith(f"{NOTE}/")]
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int, int, int, str]]:

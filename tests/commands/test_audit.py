@@ -8,7 +8,7 @@ import pytest
 
 from shortd.clock import DAY, MINUTE, SECOND, SystemClock
 from shortd.commands.ages import LONGEST, UNITS
-from shortd.control import audit
+from shortd.control import reading
 from shortd.models.audit import Action, AuditEntry, Way
 from shortd.store.schema import AUDIT
 from shortd.store.txn import WriteTxn
@@ -106,7 +106,7 @@ def test_long_logs_come_whole_in_many_answers(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(*range(0, 25 * SECOND, SECOND))
-    monkeypatch.setattr(audit, "AT_ONCE", 5)
+    monkeypatch.setattr(reading, "PORTION", 5)
     assert subjects(shell.did("audit")) == [f"age{age}" for age in range(0, 25 * SECOND, SECOND)]
-    monkeypatch.setattr(audit, "AT_ONCE", 7)
+    monkeypatch.setattr(reading, "PORTION", 7)
     assert len(subjects(shell.did("audit", "--newer", "1y"))) == 25

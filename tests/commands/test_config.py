@@ -155,7 +155,8 @@ class TestShow:
         shown = bare.did("config", "show")
         lines = [line.partition(" = ")[0] for line in shown.splitlines()]
         assert len(lines) == len(set(lines))
-        assert set(tomllib.loads(shown)) == set(Settings.__struct_fields__)
+        # Hosts have tables once somebody writes one.
+        assert set(tomllib.loads(shown)) == set(Settings.__struct_fields__) - {"host"}
         Path("copy.toml").write_text(shown)
         again = load(Path("copy.toml"), environ={})
         assert again.plugins.settings.keys() == {"trackers"}

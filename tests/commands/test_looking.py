@@ -25,6 +25,15 @@ LOOKS = [
     ("domain", "list", "--team", "ann"),
     ("campaign", "list", "shop"),
     ("tracker", "list", "ann"),
+    ("user", "show", "ann"),
+    ("user", "sessions", "ann"),
+    ("user", "keys", "ann"),
+    ("link", "list"),
+    ("link", "list", "--owner", "ann"),
+    ("link", "search", "example"),
+    ("link", "blocked"),
+    ("status",),
+    ("mail", "list"),
     ("audit",),
     ("doctor",),
     ("stats", "verify"),
@@ -52,17 +61,15 @@ def lived_in(shell: Shell) -> Shell:
     return shell
 
 
-@pytest.mark.parametrize("command", LOOKS, ids=" ".join)
-def test_nothing_is_written(lived_in: Shell, command: tuple[str, ...]) -> None:
+def test_nothing_is_written(lived_in: Shell) -> None:
     before = snapshot(Path())
-    shown = lived_in.did(*command)
-    assert shown
-    assert snapshot(Path()) == before
+    for command in LOOKS:
+        assert lived_in.did(*command), command
+        assert snapshot(Path()) == before, command
 
 
-@pytest.mark.parametrize("command", LOOKS, ids=" ".join)
 def test_a_place_where_nobody_may_write_will_do(
-    lived_in: Shell, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    lived_in: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A backup on a disk that is mounted to be read."""
     known = os.open
@@ -74,23 +81,22 @@ def test_a_place_where_nobody_may_write_will_do(
 
     (DATA / "lock").unlink()
     monkeypatch.setattr(os, "open", refuse)
-    shown = lived_in.did(*command)
+    for command in LOOKS:
+        assert lived_in.did(*command), command
     monkeypatch.undo()
-    assert shown
     assert not (DATA / "lock").exists()
 
 
-@pytest.mark.parametrize(
-    "command", [look for look in LOOKS if look[0] not in ("config", "plugins")]
-)
-def test_an_older_database_is_read_and_not_migrated(
-    lived_in: Shell, command: tuple[str, ...]
-) -> None:
+def test_an_older_database_is_read_and_not_migrated(lived_in: Shell) -> None:
     make_older(DATA)
     before = snapshot(DATA)
-    shown = lived_in.did(*command)
-    assert snapshot(DATA) == before
-    if command == ("doctor",):
+    for command in LOOKS:
+        if command[0] in ("config", "plugins"):
+            continue
+        shown = lived_in.did(*command)
+        assert snapshot(DATA) == before, command
+        if command != ("doctor",):
+            continue
         schemas = f"Schema {SCHEMA_VERSION - 1}: the next start of the server makes it"
         assert shown.startswith(f"{schemas} {SCHEMA_VERSION}, after a copy.")
         assert shown.endswith("Everything stored agrees with itself.\n")

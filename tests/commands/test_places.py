@@ -31,6 +31,9 @@ ARGUMENTS = {
     "[DEST]": "backups",
     "PATTERN": "example.org",
     "BACKUP": "backups/latest",
+    "URL": "https://example.org/",
+    "LINK...": "abc",
+    "WORDS...": "abc",
 }
 WITHOUT_DATA = {
     *(("serve",), ("init",), ("config", "check"), ("config", "show")),
@@ -53,6 +56,8 @@ def typed(words: tuple[str, ...]) -> list[str]:
         ("user", "remove"): ["--yes"],
         ("user", "set"): ["--verified"],
         ("user", "link"): ["--proxy", "ann"],
+        ("user", "revoke"): ["--all"],
+        ("link", "set"): ["--title", "Ours"],
     }.get(words, [])
     return [*words, *arguments, *more]
 
@@ -201,9 +206,12 @@ class TestActing:
         ):
             assert shell.noted(*command) == note, command
 
-    def test_what_is_looked_at_is_not(self, shell: Shell) -> None:
-        for command in (("user", "list"), ("team", "list"), ("stats", "verify")):
-            assert shell.noted(*command) == ""
+    def test_so_it_is_of_what_is_looked_at(self, shell: Shell) -> None:
+        data = Path("shortd-data").absolute()
+        for command in (("config", "check"), ("plugins",), ("stats", "verify"), ("status",)):
+            assert shell.noted(*command) == f"{NOTE}{data}, settings config.toml\n"
+        noted = shell.noted("user", "list", "--config", os.devnull, "--data", "shortd-data")
+        assert noted == f"{NOTE}{data}, settings /dev/null\nshortd: no accounts\n"
 
     def test_the_default_host_is_the_servers(self, bare: Shell) -> None:
         """Whatever the command's own settings call it."""

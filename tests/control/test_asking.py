@@ -16,7 +16,7 @@ from shortd import errors
 from shortd.control import asking
 from shortd.control.registry import ACTS, LOOKS
 from shortd.control.socket import bind
-from shortd.control.wire import SOCKET, Request, Rows
+from shortd.control.wire import SOCKET, Reply, Request
 from shortd.settings import Settings
 from shortd.store import Store
 from shortd.store.data_directory import DataDirectoryInUse
@@ -32,17 +32,17 @@ def test_a_command_waits_for_a_server_that_is_about_to_stop(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = Store(settings.data_dir)
-    known = asking.ask
+    known = asking._asked
     asked: list[Request] = []
 
-    def ask(of: Settings, request: Request) -> Rows | None:
+    def ask(of: Settings, request: Request) -> Iterator[Reply] | None:
         asked.append(request)
         if len(asked) == 3:
             server.close()
         return known(of, request)
 
-    monkeypatch.setattr(asking, "ask", ask)
-    assert asking.look(settings, "user list", {})[0][0] == "USERID"
+    monkeypatch.setattr(asking, "_asked", ask)
+    assert list(asking.look(settings, "user list", {})) == [[]]
     assert len(asked) == 3
 
 
@@ -51,7 +51,7 @@ def test_it_does_not_wait_for_ever(settings: Settings, monkeypatch: pytest.Monke
     server = Store(settings.data_dir)
     for run in (asking.look, asking.act):
         with pytest.raises(DataDirectoryInUse, match="does not take commands; try again"):
-            run(settings, "user list", {})
+            list(run(settings, "user list", {}))
     server.close()
 
 
@@ -86,7 +86,8 @@ def test_a_server_that_gives_no_answer_may_have_done_it(mute: Settings) -> None:
 def test_every_command_is_either_one_that_looks_or_one_that_acts() -> None:
     importlib.import_module("shortd.control.commands")
     assert not LOOKS.keys() & ACTS.keys()
-    assert all(name.endswith((" list", " members", " blocked", "audit")) for name in LOOKS)
+    shows = (" list", " members", " blocked", " show", " sessions", " keys", "audit", "status")
+    assert all(name.endswith(shows) for name in LOOKS)
 
 
 @pytest.mark.parametrize(

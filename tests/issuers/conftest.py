@@ -19,8 +19,9 @@ import pytest
 from shortd.clock import SECOND
 from shortd.testing import RunningApp, StartApp
 from tests import processes
+from tests.conftest import GENEROUS
 from tests.issuers.provider import CLIENT, SECRET, Told
-from tests.server_process import free_port
+from tests.server_process import ServerProcess, free_port
 from tests.web.surfer import Surfer
 
 HERE = Path(__file__).parents[2]
@@ -121,3 +122,20 @@ BEGIN = "/-/login/oidc/home"
 def sign_in(surfer: Surfer, issuer: Issuer, begin: str = BEGIN) -> httpx.Response:
     """There and back: what the callback answers."""
     return surfer.get(issuer.visit(surfer.get(begin)))
+
+
+@pytest.fixture
+def home(tmp_path: Path, issuer: Issuer) -> Iterator[ServerProcess]:
+    """A server that knows the issuer as "Home"."""
+    table = "SHORTD_AUTH__OIDC__HOME__"
+    environ = {
+        f"{table}ISSUER": issuer.url,
+        f"{table}CLIENT_ID": CLIENT,
+        f"{table}CLIENT_SECRET": SECRET,
+        f"{table}CREATE": "true",
+    }
+    server = ServerProcess(tmp_path / "data", {**GENEROUS, **environ})
+    server.start()
+    issuer.tell(now=int(time.time()), form=True)
+    yield server
+    server.stop()

@@ -90,7 +90,9 @@ class Provider:
         if path == "/userinfo":
             return await self._userinfo(send)
         if path == "/logout":
-            return await _answer(send, 200, b"<title>Signed out there</title>", "text/html")
+            return await _answer(
+                send, 200, b"<!DOCTYPE html><title>Signed out there</title>", "text/html"
+            )
         await _answer(send, 404, b"{}")
 
     def _description(self) -> dict[str, Any]:
@@ -131,7 +133,7 @@ class Provider:
             or not {"state", "nonce", "redirect_uri", "code_challenge"} <= query.keys()
         )
         if problem:
-            return await _answer(send, 400, b"<title>Refused</title>", "text/html")
+            return await _answer(send, 400, b"<!DOCTYPE html><title>Refused</title>", "text/html")
         back = {"state": query["state"]}
         if self.told.error:
             back |= {"error": self.told.error, "error_description": "because it was told so"}
@@ -140,8 +142,9 @@ class Provider:
             self._codes[back["code"]] = query
         address = f"{query['redirect_uri']}?{urlencode(back)}"
         if self.told.form:
-            link = f"<title>Issuer</title><h1>Issuer</h1><a href='{address.replace('&', '&amp;')}'>"
-            return await _answer(send, 200, f"{link}Yes</a>".encode(), "text/html")
+            href = address.replace("&", "&amp;")
+            page = f"<!DOCTYPE html><title>Issuer</title><h1>Issuer</h1><a href='{href}'>Yes</a>"
+            return await _answer(send, 200, page.encode(), "text/html")
         await _answer(send, 302, b"", "text/plain", location=address)
 
     async def _token(self, scope: HTTPScope, body: bytes, send: Send) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from shortd.client.box_keys import Label, seal_to
 from shortd.testing import RunningApp
 from tests.web.surfer import Surfer
 
@@ -46,6 +48,21 @@ def opened_label(owner: ec.EllipticCurvePrivateKey, item: dict[str, Any]) -> dic
     raw = decoded(item["label"])
     said: dict[str, Any] = json.loads(AESGCM(key).decrypt(raw[:12], raw[12:], None))
     return said
+
+
+def drop_sealed(short_url: str, label: Label, *, spoil: Callable[[bytes], bytes] = bytes) -> None:
+    """Somebody sends eight bytes into an encrypted box of a running server, by a program of his own
+    that may `spoil` them."""
+    with httpx.Client(verify=False) as wire:
+        told = wire.get(short_url, headers={"accept": "application/json"}).json()["box"]
+        action = str(httpx.URL(short_url).join(told["action"]))
+        seal = seal_to(told["public_key"])
+        begun = wire.post(f"{action}/begin", data={"size": "8"}).json()
+        frame = spoil(seal.file_key.seal_frame(b"8 bytes.", 0, is_last=True))
+        query = {"filekey": begun["filekey"], "number": 0}
+        assert wire.post(f"{action}/part", params=query, content=frame).status_code == 200
+        form = {**begun, "sender_key": seal.sender_key, "label": seal.label(label)}
+        assert wire.post(f"{action}/finish", data=form).status_code == 200
 
 
 def create(owner: Surfer, **inputs: Any) -> dict[str, Any]:

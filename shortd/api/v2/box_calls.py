@@ -13,7 +13,7 @@ from shortd.api.v2.entries import Entry, show
 from shortd.api.v2.link_calls import address_of, requested_place
 from shortd.api.v2.registry import Context, Credentials, Output, call
 from shortd.fields import CodeV2, EntryCount, HostName, ShortUrl, StartIndex, Utime
-from shortd.links.links import PLAIN_TERMS
+from shortd.links.links import PLAIN_TERMS, Which
 from shortd.links.passwords import PASSWORD_CHARACTERS
 from shortd.links.terms import TermChanges
 from shortd.models.common import NEVER
@@ -65,7 +65,18 @@ class CreateBox(Credentials, frozen=True, kw_only=True):
 
 
 class OneBox(Credentials, frozen=True, kw_only=True):
-    shorturl: ShortUrl
+    shorturl: Annotated[ShortUrl, Meta(description="The box's link; null: by its `id`.")] | None = (
+        None
+    )
+    id: Annotated[int, Meta(ge=0, le=2**62, description="Of the box's entry.")] | None = None
+
+    def which(self, ctx: Context) -> Which:
+        """The link of the box that is meant. MISSING_FIELD, ENTRY_NOT_FOUND."""
+        if self.shorturl is not None:
+            return address_of(ctx, self.shorturl)
+        if self.id is None:
+            raise errors.MISSING_FIELD("Say which box: its shorturl, or its id.", field="shorturl")
+        return self.id
 
 
 class ListBox(OneBox, frozen=True, kw_only=True):
@@ -161,7 +172,7 @@ def _list_weight(args: ListBox) -> int:
 async def list_box(ctx: Context, args: ListBox) -> BoxFilesOutput:
     """Shows what came into a box, with addresses to fetch it from, the newest first."""
     boxes = ctx.services.sharing.boxes
-    link, box = boxes.own(ctx.account, address_of(ctx, args.shorturl))
+    link, box = boxes.own(ctx.account, args.which(ctx))
     found = boxes.items(link)[args.start : args.start + args.count]
     return BoxFilesOutput(
         box=_box(link, box), files=[_file(ctx, link, received) for received in found]
@@ -172,9 +183,9 @@ async def list_box(ctx: Context, args: ListBox) -> BoxFilesOutput:
 async def close_box(ctx: Context, args: CloseBox) -> BoxOutput:
     """Has a box take nothing more, or go on. What came into it stays."""
     boxes = ctx.services.sharing.boxes
-    address = address_of(ctx, args.shorturl)
-    await boxes.close(ctx.account, address, closed=args.closed)
-    link, _ = boxes.own(ctx.account, address)
+    which = args.which(ctx)
+    await boxes.close(ctx.account, which, closed=args.closed)
+    link, _ = boxes.own(ctx.account, which)
     return await _shown(ctx, link)
 
 

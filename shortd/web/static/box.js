@@ -82,6 +82,7 @@ function add(files) {
       entry.row.say(word("This box takes other files: {types}.", { types: element("file").accept.replaceAll(",", ", ") }), true);
       entry.isRefused = true;
     }
+    entry.row.find("progress").hidden = Boolean(entry.isRefused);
     queue.push(entry);
     element("queue").append(entry.row.element);
   }

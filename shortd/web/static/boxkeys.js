@@ -33,8 +33,8 @@ export async function sealTo(publicKey) {
   return { fileKey, senderKey, label };
 }
 
-/** The same for who has the private key: the key of the frames, and what names the file. null if the
-    key is another box's. */
+/** The same for who has the private key: the key of the frames, and what names the file, as its sender
+    says it. null if the key is another box's, or the sender's program went wrong. */
 export async function openWith(privateKey, publicKey, senderKey, label) {
   try {
     const [x, y] = [publicBytes(publicKey, 1), publicBytes(publicKey, 33)];
@@ -42,7 +42,9 @@ export async function openWith(privateKey, publicKey, senderKey, label) {
     const own = await crypto.subtle.importKey("jwk", jwk, CURVE, false, ["deriveBits"]);
     const { fileKey, labelKey } = await derive(own, senderKey, senderKey, publicKey);
     const plain = await decrypt(labelKey, bytes(label));
-    return plain && { fileKey, said: JSON.parse(new TextDecoder().decode(plain)) };
+    if (!plain) return null;
+    const { name, note } = JSON.parse(new TextDecoder().decode(plain));
+    return { fileKey, name: `${name ?? ""}`, note: `${note ?? ""}` };
   } catch {
     return null;
   }

@@ -37,11 +37,20 @@ export function typeOf(file) {
   return /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/.test(file.type) ? file.type : "";
 }
 
+/** A name that each system has files by: none that leads up, is a device, or turns its letters. */
+function safeName(name) {
+  return name
+    .replace(/[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069<>:"|?*\\]/g, "_")
+    .replace(/[. ]+$/, "_")
+    .replace(/^(con|prn|aux|nul|com\d|lpt\d)(?= *(\.|$))/i, "_$1")
+    .normalize();
+}
+
 /** Paths that each system has files at, no two of them the same. */
 export function pathsOf({ members }) {
   const taken = new Set();
   return members.map((file) => {
-    const path = pathOf(file).replace(/[\x00-\x1f\x7f<>:"|?*\\]/g, "_").normalize();
+    const path = pathOf(file).split("/").map(safeName).join("/");
     const [, stem, suffix] = path.match(/^(.*?)(\.[^./]*)?$/s);
     let safe = path;
     for (let n = 2; taken.has(safe.toLowerCase()); n += 1) safe = `${stem} (${n})${suffix ?? ""}`;

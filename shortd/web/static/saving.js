@@ -3,6 +3,7 @@
    A file of the visitor's choice where browsers ask for one; else one in the page's own storage,
    which then is downloaded from there; else memory. What is left in the storage goes by itself. */
 
+import { Damaged, TooLarge } from "./sealed.js";
 import { word } from "./words.js";
 
 const REVOKE_MS = 60_000;
@@ -14,13 +15,49 @@ const BYTES = "application/octet-stream";
 const hasStorage = () =>
   Boolean(navigator.storage?.getDirectory && globalThis.FileSystemFileHandle?.prototype.createWritable);
 
+/** More bytes than a browser should keep in memory. */
+export const LARGE = 512 << 20;
+
 /** Whether a whole file has to fit into memory. */
 export function isInMemory() {
   return !window.showSaveFilePicker && !hasStorage();
 }
 
-/** `stream`, `finish`, which says where the file is then, and `discard`. Only a click may lead here. */
-export async function chooseTarget(filename) {
+/** Has `write` fill the stream of a file of this name: says where it is then. Whatever fails leaves
+    nothing behind, and comes through; an AbortError before `write` is asked if no file was chosen.
+    Only a click may lead here. */
+export async function save(filename, write) {
+  const target = await chooseTarget(filename);
+  const stay = (event) => event.preventDefault();
+  addEventListener("beforeunload", stay);
+  try {
+    await write(target.stream);
+    return await target.finish();
+  } catch (fault) {
+    await target.stream.abort().catch(() => {});
+    await target.discard().catch(() => {});
+    throw fault;
+  } finally {
+    removeEventListener("beforeunload", stay);
+  }
+}
+
+/** A fault whose message is for people. */
+export class Told extends Error {}
+
+/** Why nothing was saved. */
+export function faultInWords(fault) {
+  if (fault instanceof Told) return fault.message;
+  if (fault instanceof Damaged) return word("The file is damaged or was tampered with. Nothing was saved.");
+  if (fault instanceof TooLarge) return word("The file was encrypted in one piece, which is too large for this browser. Nothing was saved.");
+  if (fault instanceof TypeError) return word("The connection broke. Nothing was saved; try again.");
+  if (fault.name === "QuotaExceededError") return word("There is no room for the file on this device. Nothing was saved.");
+  if (fault.name === "AbortError") return word("Cancelled. Nothing was saved.");
+  return word("This did not work: {fault}", { fault: fault.message });
+}
+
+/** `stream`, `finish`, which says where the file is then, and `discard`. */
+async function chooseTarget(filename) {
   if (window.showSaveFilePicker) {
     try {
       return await chosenTarget(await window.showSaveFilePicker({ suggestedName: filename }));

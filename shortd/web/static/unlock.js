@@ -9,8 +9,8 @@
    or leave behind a file that looks whole and is not. What the address and the server say is
    checked or shown as text. */
 
-import { chooseTarget, isInMemory } from "./saving.js";
-import { Damaged, LINK_KEY, TooLarge, opener, solve } from "./sealed.js";
+import { LARGE, Told, faultInWords, isInMemory, save } from "./saving.js";
+import { LINK_KEY, TooLarge, opener, solve } from "./sealed.js";
 import { size } from "./sizes.js";
 import { word } from "./words.js";
 
@@ -19,7 +19,6 @@ const SHORT_URL =
 const SIGNATURE = /^[0-9a-f]{88}$/i;
 const DOWNLOAD_PATH = /^\/-\/files\/[A-Za-z0-9]{32}$/;
 const REDRAW_MS = 200;
-const LARGE = 512 << 20;
 
 const INCOMPLETE = word("The address of this page is not complete. Open the short link again.");
 const INSECURE = word("Browsers decrypt on secure pages (https) only, and this is none.");
@@ -27,14 +26,7 @@ const WRONG_KEY = word(
   "The key in this link is not this file's: a part of the link is missing, or its file is another.",
 );
 const WRONG_PASSWORD = word("This is not the password of this file. Nothing was sent; try again.");
-const DAMAGED = word("The file is damaged or was tampered with. Nothing was saved.");
-const TOO_LARGE = word(
-  "The file was encrypted in one piece, which is too large for this browser. Nothing was saved.",
-);
 const UNREACHABLE = word("The server cannot be reached. Check your connection and try again.");
-const CUT_OFF = word("The connection broke. Nothing was saved; try again.");
-const NO_ROOM = word("There is no room for the file on this device. Nothing was saved.");
-const CANCELLED = word("Cancelled. Nothing was saved.");
 const GONE = word("There is nothing at this link any more.");
 const CHANGED = word("The link does not lead to this file any more. Open the short link again.");
 const BY_CODE = {
@@ -46,7 +38,7 @@ const BY_CODE = {
 };
 
 /** Something did not work out, in words for the visitor; `code` is the server's if it has one. */
-class Refusal extends Error {
+class Refusal extends Told {
   constructor(message, code = "") {
     super(message);
     this.code = code;
@@ -120,15 +112,6 @@ function offerCommand(link) {
   element("hint").hidden = false;
 }
 
-function faultInWords(fault) {
-  if (fault instanceof Refusal) return fault.message;
-  if (fault instanceof Damaged) return DAMAGED;
-  if (fault instanceof TooLarge) return TOO_LARGE;
-  if (fault instanceof TypeError) return CUT_OFF;
-  if (fault.name === "QuotaExceededError") return NO_ROOM;
-  return word("This did not work: {fault}", { fault: fault.message });
-}
-
 /** Lets bytes through, and shows how many of how many there were, and how fast they come. */
 function meter(total) {
   const begin = performance.now();
@@ -150,16 +133,14 @@ function meter(total) {
   });
 }
 
-async function save(file) {
+async function take(file) {
   const cancelling = new AbortController();
   const { signal } = cancelling;
-  const stay = (event) => event.preventDefault();
-  let target;
+  let hasBegun = false;
   say("");
   element("save").disabled = true;
-  try {
-    target = await chooseTarget(file.filename);
-    window.addEventListener("beforeunload", stay);
+  const write = async (stream) => {
+    hasBegun = true;
     element("cancel").onclick = () => cancelling.abort();
     element("progress").removeAttribute("value");
     element("pace").textContent = "";
@@ -171,16 +152,14 @@ async function save(file) {
     await response.body
       .pipeThrough(meter(total))
       .pipeThrough(opener(file.fileKey, file.filesize))
-      .pipeTo(target.stream, { signal });
-    say(await target.finish());
+      .pipeTo(stream, { signal });
+  };
+  try {
+    say(await save(file.filename, write));
   } catch (fault) {
-    await target?.stream.abort().catch(() => {});
-    await target?.discard().catch(() => {});
-    if (fault.name === "AbortError") say(target ? CANCELLED : "");
-    else say(faultInWords(fault), true);
+    if (hasBegun || fault.name !== "AbortError") say(faultInWords(fault), fault.name !== "AbortError");
     if (fault instanceof TooLarge) offerCommand(shownLink(file.shorturl));
   }
-  window.removeEventListener("beforeunload", stay);
   element("save").disabled = false;
   show("file");
   element("save").focus();
@@ -203,7 +182,7 @@ async function unlock(shorturl, signature, linkKey = "") {
     element("name").textContent = info.filename;
     element("size").textContent = size(info.filesize);
     element("type").textContent = info.filetype || word("unknown");
-    element("save").onclick = () => save({ ...info, ...solved, shorturl });
+    element("save").onclick = () => take({ ...info, ...solved, shorturl });
     show("file");
     element("save").focus();
     say(isInMemory() ? word("Unlocked. This browser keeps the file in memory until it is whole.") : word("Unlocked."));

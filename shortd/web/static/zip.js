@@ -1,6 +1,5 @@
-/* A zip of files, for what is encrypted here: stored as they are, with what ZIP64 needs. They are read
-   once for the sums that stand before each, and again when a part of the zip leaves, maybe twice: no
-   more than a slice of them is ever in memory. */
+/* Zips that are made here, of files that are to be encrypted or were decrypted: stored as they are,
+   with what ZIP64 needs. No more than a slice of a file is ever in memory. */
 
 import { pathsOf } from "./bundle.js";
 
@@ -11,52 +10,110 @@ const SUMS = Uint32Array.from({ length: 256 }, (_, sum) => {
   return sum;
 });
 
-/** A zip of the members of a file. `read` gives the bytes of a slice; `signal` ends it. */
-export async function zipped(file, read, signal) {
-  const paths = pathsOf(file);
-  const [pieces, list] = [[], []];
-  let offset = 0;
-  for (const [at, member] of file.members.entries()) {
-    const { size } = member;
-    const name = new TextEncoder().encode(paths[at]);
+/** A zip while it is written: what stands before each file, behind it, and at the end. */
+class Zip {
+  list = [];
+  count = 0;
+  offset = 0;
+
+  /** Pieces before the bytes of a file. If their sum is not known yet, `tail` stands behind them. */
+  head(path, { size, lastModified }, sum) {
+    const { offset } = this;
+    const name = new TextEncoder().encode(path);
+    const isLate = sum === undefined;
     const isLarge = size >= FULL;
     const isFar = isLarge || offset >= FULL;
-    const short = isLarge ? FULL : size;
-    const common = [2, 0x800, 2, 0, ...moment(member), 4, await sumOf(member, read, signal)];
-    const extra = isLarge ? packed(2, 1, 2, 16, 8, size, 8, size) : packed();
+    const told = isLate ? 0 : size;
+    const common = (sum, size, extra) => {
+      const short = extra.length ? FULL : size;
+      const sizes = [4, short, 4, short, 2, name.length, 2, extra.length];
+      return [2, 45, 2, isLate ? 0x808 : 0x800, 2, 0, ...moment(lastModified), 4, sum, ...sizes];
+    };
+    const extra = isLarge ? packed(2, 1, 2, 16, 8, told, 8, told) : packed();
     const far = isFar ? packed(2, 1, 2, 24, 8, size, 8, size, 8, offset) : packed();
-    const lengths = (rest) => [4, short, 4, short, 2, name.length, 2, rest.byteLength];
-    const head = [packed(4, 0x04034b50, 2, 45, ...common, ...lengths(extra)), name, extra];
-    const all = isFar ? [4, FULL, 4, FULL, 2, name.length, 2, far.byteLength] : lengths(far);
     const place = [2, 0, 2, 0, 2, 0, 4, 0o100644 * 65536, 4, isFar ? FULL : offset];
-    list.push(packed(4, 0x02014b50, 2, 0x32d, 2, 45, ...common, ...all, ...place), name, far);
-    pieces.push(...head, member);
-    offset += length(head) + size;
+    const enlist = (sum) =>
+      this.list.push(packed(4, 0x02014b50, 2, 0x32d, ...common(sum, size, far), ...place), name, far);
+    const head = [packed(4, 0x04034b50, ...common(sum ?? 0, told, extra)), name, extra];
+    this.offset += length(head) + size;
+    this.count += 1;
+    if (!isLate) enlist(sum);
+    this.tail = (sum) => {
+      enlist(sum);
+      const width = isLarge ? 8 : 4;
+      const tail = packed(4, 0x08074b50, 4, sum, width, size, width, size);
+      this.offset += tail.length;
+      return tail;
+    };
+    return head;
   }
-  const [count, start] = [file.members.length, offset];
-  const size = length(list);
-  if (start >= FULL) {
-    const end = start + size;
-    list.push(packed(4, 0x06064b50, 8, 44, 2, 45, 2, 45, 4, 0, 4, 0, 8, count, 8, count, 8, size, 8, start));
-    list.push(packed(4, 0x07064b50, 4, 0, 8, end, 4, 1));
+
+  /** Pieces of the list of all files. */
+  end() {
+    const { list, count, offset: start } = this;
+    const size = length(list);
+    if (start >= FULL) {
+      const end = start + size;
+      list.push(packed(4, 0x06064b50, 8, 44, 2, 45, 2, 45, 4, 0, 4, 0, 8, count, 8, count, 8, size, 8, start));
+      list.push(packed(4, 0x07064b50, 4, 0, 8, end, 4, 1));
+    }
+    list.push(packed(4, 0x06054b50, 2, 0, 2, 0, 2, count, 2, count, 4, size, 4, Math.min(start, FULL), 2, 0));
+    return list;
   }
-  list.push(packed(4, 0x06054b50, 2, 0, 2, 0, 2, count, 2, count, 4, size, 4, Math.min(start, FULL), 2, 0));
+}
+
+/** A zip of the members of a file, which are read once for the sums that stand before each, and again
+    when a part of the zip leaves, maybe twice. `read` gives the bytes of a slice; `signal` ends it. */
+export async function zipped(file, read, signal) {
+  const [zip, pieces, paths] = [new Zip(), [], pathsOf(file)];
+  for (const [at, member] of file.members.entries()) {
+    pieces.push(...zip.head(paths[at], member, await sumOf(member, read, signal)), member);
+  }
   const { type, name } = file;
-  return Object.assign(new File([...pieces, ...list], `${name}.zip`, { type }), { isFleeting: true });
+  return Object.assign(new File([...pieces, ...zip.end()], `${name}.zip`, { type }), { isFleeting: true });
+}
+
+/** Writes a zip of members to a stream, each once: `open` gives the stream of its bytes. */
+export async function zipInto(target, members, open, signal) {
+  const [zip, paths] = [new Zip(), pathsOf({ members })];
+  const write = async (pieces) => {
+    const writer = target.getWriter();
+    for (const piece of pieces) await writer.write(piece);
+    writer.releaseLock();
+  };
+  for (const [at, member] of members.entries()) {
+    let sum = -1;
+    const adding = new TransformStream({
+      transform(bytes, controller) {
+        sum = added(sum, bytes);
+        controller.enqueue(bytes);
+      },
+    });
+    await write(zip.head(paths[at], member));
+    const bytes = await open(member);
+    await bytes.pipeThrough(adding).pipeTo(target, { preventClose: true, preventAbort: true, signal });
+    await write([zip.tail(~sum >>> 0)]);
+  }
+  await write(zip.end());
+  await target.close();
+}
+
+function added(sum, bytes) {
+  for (let n = 0; n < bytes.length; n += 1) sum = SUMS[(sum ^ bytes[n]) & 255] ^ (sum >>> 8);
+  return sum;
 }
 
 async function sumOf(file, read, signal) {
   let sum = -1;
   for (let at = 0; at < file.size; at += SLICE) {
     signal.throwIfAborted();
-    const bytes = new Uint8Array(await read(file.slice(at, at + SLICE)));
-    for (let n = 0; n < bytes.length; n += 1) sum = SUMS[(sum ^ bytes[n]) & 255] ^ (sum >>> 8);
+    sum = added(sum, new Uint8Array(await read(file.slice(at, at + SLICE))));
   }
   return ~sum >>> 0;
 }
 
 /** When a file was changed, in the local time of who sends it. */
-function moment({ lastModified }) {
+function moment(lastModified) {
   const at = new Date(Math.max(lastModified, new Date(1980, 0, 1)));
   const time = (at.getHours() << 11) | (at.getMinutes() << 5) | (at.getSeconds() >> 1);
   return [2, time, 2, ((at.getFullYear() - 1980) << 9) | ((at.getMonth() + 1) << 5) | at.getDate()];

@@ -22,7 +22,7 @@ from shortd.web.teams.contents import FORMS, Refused, TeamPage, Window
 PATH = "/-/teams"
 TEAM = f"{PATH}/{{team:str}}"
 TEMPLATE = "teams/page.html"
-ROWS = 20
+ROWS = 10
 """Of each list that a page shows at once."""
 LISTS = ("members", "offers", "campaigns", "domains", "trackers")
 """Names of the lists in the address, each with the number of its first row."""

@@ -1,13 +1,16 @@
 """The page on which files are sent to the owner of a box: what it shows, and its headers.
 
-Who may see it is decided before. Its form works without scripts, but for an encrypted box.
+Who may see it is decided before. Its form works without scripts, but for an encrypted box. Programs
+that ask for JSON are told the same.
 """
 
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import quote, urlencode
+
+import msgspec
 
 from shortd import errors
 from shortd.models.links import Link
@@ -15,6 +18,8 @@ from shortd.services import Services
 from shortd.web.answers import (
     NO_INDEX,
     Answer,
+    asks_for_json,
+    json_answer,
     page,
     page_headers,
     retry_after_header,
@@ -26,6 +31,24 @@ from shortd.web.visitor.contents import BoxPage
 from shortd.web.visitor.report_address import report_address
 
 PREFIX = "/-/box/"
+
+
+class ToldBox(msgspec.Struct, frozen=True):
+    """What a program is told of a box."""
+
+    name: str
+    note: str
+    action: str
+    """Where files go, as a form does: a path."""
+    most_file_bytes: int
+    """That one file may have now."""
+    files: int
+    """That may still come."""
+    types: Sequence[str]
+    """What it takes alone; none: all."""
+    public_key: str
+    """Of an encrypted box, base64url-coded; else empty."""
+    closed: bool
 
 
 def box_page(
@@ -48,17 +71,29 @@ def box_page(
         room, is_closed = services.sharing.incoming.room(link), False
     except errors.ShortdError:
         room, is_closed = 0, True
-    words = str if reader is None else reader.language.gettext
-    content = BoxPage(
-        short_url=services.hosts.short_url(link),
+    told = ToldBox(
         name=link.url,
         note=box.note,
         action=address_of(services, link, now),
-        most=min(box.file_bytes, room),
+        most_file_bytes=min(box.file_bytes, room),
         files=box.most_files - box.files,
         types=box.types,
         public_key=urlsafe_b64encode(box.public_key).decode().rstrip("="),
-        is_closed=is_closed,
+        closed=is_closed,
+    )
+    if asks_for_json(raw_headers):
+        return json_answer({"box": told}, headers=[NO_INDEX, (b"vary", b"accept")])
+    words = str if reader is None else reader.language.gettext
+    content = BoxPage(
+        short_url=services.hosts.short_url(link),
+        name=told.name,
+        note=told.note,
+        action=told.action,
+        most=told.most_file_bytes,
+        files=told.files,
+        types=told.types,
+        public_key=told.public_key,
+        is_closed=told.closed,
         sent=sent,
         fault="" if refusal is None else refusal.said(words),
         typed=typed,

@@ -34,6 +34,7 @@ from shortd.web.answers import (
     PAGE_HEADERS,
     Answer,
     Headers,
+    asks_for_json,
     error_answer,
     interstitial,
     page,
@@ -201,7 +202,11 @@ class Follow:
         return self._preview(decision, request)
 
     def ask(self, link: Link, request: LinkRequest, *, is_wrong: bool = False) -> Answer:
-        """The page that asks for a link's password; `is_wrong` if the last one was not it."""
+        """The page that asks for a link's password; `is_wrong` if the last one was not it. Of a
+        box, programs that ask for JSON are told so in JSON.
+        """
+        if link.box and asks_for_json(request.headers):
+            return self._refusal(errors.LINK_PROTECTED(), request)
         visitor = request.visitor
         forwarded = ""
         if self._visits.forwarding_of(link) is not Forwarding.NO:

@@ -16,7 +16,7 @@ INTERVAL = 0.05
 NAME = "nas.lan"
 """A name that leads to this machine, over plain http."""
 BUTTON = '//button[starts-with(normalize-space(), "{0}") or starts-with(@aria-label, "{0}")]'
-LINK = '//a[normalize-space()="{0}"]'
+LINK = '//a[normalize-space()="{0}" or @aria-label="{0}"]'
 LABEL = '//label[starts-with(normalize-space(), "{0}")]'
 FIELD = f"//*[@id={LABEL}/@for]"
 
@@ -86,6 +86,10 @@ class Engine(ABC):
     def follow(self, link: str) -> None:
         """Follows the first link of that text."""
         self._with(LINK.format(link), lambda found: found.click())
+
+    def press_or_follow(self, name: str) -> None:
+        """Presses the first button, or follows the first link, of that name."""
+        self._with(f"{BUTTON}|{LINK}".format(name), lambda found: found.click())
 
     def choose(self, label: str) -> None:
         """Chooses what has a label that begins so."""
