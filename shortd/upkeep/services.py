@@ -17,6 +17,7 @@ from shortd.upkeep.administration import Administration
 from shortd.upkeep.adoption import Adoption
 from shortd.upkeep.audit import AuditLog
 from shortd.upkeep.finality import Finality
+from shortd.upkeep.live_backups import LiveBackups
 from shortd.upkeep.moderation import Moderation
 from shortd.upkeep.people import People
 from shortd.upkeep.stored import StoredFiles
@@ -39,6 +40,7 @@ class UpkeepServices:
     people: People
     stored: StoredFiles
     moderation: Moderation
+    backups: LiveBackups
 
 
 def open_upkeep(
@@ -76,4 +78,5 @@ def open_upkeep(
         people=People(store),
         stored=StoredFiles(store),
         moderation=Moderation(store, hosts, links.links),
+        backups=LiveBackups(store),
     )
