@@ -195,7 +195,7 @@ def _line(*words: object) -> str:
 
 
 def _app(request: AnyRequest, answer: Response[bytes]) -> ASGIApp:
-    return answer.to_asgi_response(request.app, request)
+    return answer.to_asgi_response(None, request)
 
 
 HANDLERS = (backups, download)

@@ -79,6 +79,8 @@ class SettingsPage(msgspec.Struct, frozen=True, kw_only=True):
     changes: Sequence[Change]
     problems: Sequence[str]
     """What `config check` finds in what stands there now."""
+    is_broken: bool
+    """Whether the server would not even start with it."""
     is_cut: bool
     """Whether there are more of these."""
     q: str
@@ -109,6 +111,7 @@ async def settings(request: AnyRequest) -> Response[bytes]:
         file=str(file.absolute()) if file else "",
         changes=changes[:MOST_SHOWN],
         problems=wrong[:MOST_SHOWN],
+        is_broken=now is None,
         is_cut=max(len(changes), len(wrong)) > MOST_SHOWN,
         q=q,
         only=only,
