@@ -1,67 +1,96 @@
-"""CPU and memory of reading another shortener's data: `python -m bench.importing`.
+"""Moving in: `python -m bench.importing`.
 
-In one process, without a server: a dump of YOURLS that is always the same is made, and read to its
-last click. The median of the rounds counts; memory is the most that a fresh process of it had.
+A dump of YOURLS is imported by the command as an operator would, without a server: once with links
+alone, once with the same links and their log. What the log adds is the clicks' own.
 """
 
 from __future__ import annotations
 
-import statistics
+import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-MAKE = Path(__file__).parents[1] / "tests" / "moving" / "samples" / "make_big.py"
-READ = """
-import resource, sys, time
-from pathlib import Path
-from shortd.moving.options import Options
-from shortd.moving.sources import open_source
-begin = time.process_time()
-with open_source("yourls", sys.argv[1], Options(workdir=Path(sys.argv[2]))) as source:
-    links = sum(1 for _ in source.links())
-    clicks = sum(1 for _ in source.clicks())
-used = time.process_time() - begin
-print(links, clicks, used, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
-"""
+from bench.servers import start_shortd
+
+MAKE = Path(__file__).parent.parent / "tests" / "moving" / "samples" / "make_big.py"
+
+
+class Cost(NamedTuple):
+    """What a command took."""
+
+    seconds: float
+    processor: float
+    """Seconds of all processors together."""
+    memory: int
+    """Most bytes of its own: the database, which is a file in memory, is not counted."""
+
+
+def cost_of(command: Sequence[str | Path]) -> Cost:
+    """Runs a command to its end, which must be a good one."""
+    start, most = time.perf_counter(), 0
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+    def watch() -> None:
+        nonlocal most
+        while process.returncode is None:
+            try:
+                status = Path(f"/proc/{process.pid}/status").read_text()
+            except OSError:
+                return
+            for line in status.splitlines():
+                if line.startswith("RssAnon:"):
+                    most = max(most, int(line.split()[1]) * 1024)
+            time.sleep(0.02)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    watcher.join()
+    if process.returncode:
+        raise SystemExit(f"it ended with {process.returncode}")
+    return Cost(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, most)
+
+
+def imported(folder: Path, links: int, clicks: int) -> Cost:
+    """An import into an empty server."""
+    dump, data = folder / f"{links}-{clicks}.sql", folder / f"{links}-{clicks}"
+    subprocess.run([sys.executable, MAKE, dump, str(links), str(clicks)], check=True)
+    server = start_shortd(data)
+    shortd = [sys.executable, "-m", "shortd"]
+    where = ("--data", server.data_dir)
+    environ = {**os.environ, "SHORTD_USER_PASSWORD": "a long password"}
+    added = [*shortd, "user", "add", "ann@example.org", "--username", "ann", *where]
+    subprocess.run(added, check=True, env=environ, capture_output=True)
+    server.stop()
+    return cost_of([*shortd, "import", "yourls", dump, "--account", "ann", "--apply", *where])
 
 
 @click.command()
 @click.option("--links", default=100_000, show_default=True)
 @click.option("--clicks", default=1_000_000, show_default=True)
-@click.option("--rounds", default=3, show_default=True)
-def main(links: int, clicks: int, rounds: int) -> None:
-    """Reads a dump of so many links and clicks."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        dump = folder / "dump.sql"
-        begin = time.monotonic()
-        subprocess.run([sys.executable, str(MAKE), str(dump), str(links), str(clicks)], check=True)
-        made = time.monotonic() - begin
-        runs = [
-            subprocess.run(
-                [sys.executable, "-c", READ, str(dump), name],
-                check=True,
-                capture_output=True,
-                text=True,
-            ).stdout.split()
-            for _ in range(rounds)
-        ]
-        size = dump.stat().st_size
-    found = {tuple(run[:2]) for run in runs}
-    assert found == {(str(links), str(clicks))}, found
-    used = statistics.median(float(run[2]) for run in runs)
-    table = Table("", "", title=f"A dump of {size / 1e6:.0f} MB, made in {made:.0f} s")
-    table.add_row("CPU", f"{used:.1f} s")
-    table.add_row("links and clicks a minute of CPU", f"{(links + clicks) / used * 60:,.0f}")
-    table.add_row("memory at most", f"{max(int(run[3]) for run in runs)} MiB")
-    Console().print(table)
+def main(links: int, clicks: int) -> None:
+    """Measures links and clicks a minute of one processor, and memory."""
+    with tempfile.TemporaryDirectory(prefix="shortd-bench") as name:
+        alone = imported(Path(name), links, 0)
+        both = imported(Path(name), links, clicks)
+    rows = (
+        (f"{links:,} links", links, alone.processor, alone),
+        (f"{clicks:,} clicks on them", clicks, both.processor - alone.processor, both),
+    )
+    for what, number, processor, cost in rows:
+        click.echo(
+            f"{what}: {processor:.1f} s of a processor, {60 * number / processor:,.0f} a minute;"
+            f" {cost.seconds:.0f} s in all, {cost.memory / 2**20:.0f} MiB"
+        )
 
 
 if __name__ == "__main__":

@@ -293,5 +293,7 @@ async def _wire(
             hosts,
             clicks.clicks,
             timeline,
+            check,
+            visitors.country_of,
         ),
     )

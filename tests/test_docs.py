@@ -11,10 +11,15 @@ from pathlib import Path
 import httpx
 import pytest
 
+import shortd.commands.cli  # noqa: F401 - names all formats
 from shortd.api.v2.registry import CALLS
 from shortd.clicks.rollups import DIMENSIONS, PARTED
+from shortd.commands.importing import OTHERS
 from shortd.errors import CATALOGUE
+from shortd.links.sheets import Result
 from shortd.models.clicks import Visit
+from shortd.moving import Reason
+from shortd.moving.sources import FORMATS
 from shortd.store import Store
 from tests.conftest import GENEROUS
 from tests.console import CUT, Drift, compare, read_session, run_session
@@ -55,6 +60,22 @@ class TestReadme:
     def test_its_count_of_calls_is_right(self) -> None:
         words = f"all {len(CALLS.keys() - OURS)} calls of the ww7 v2 API"
         assert words in " ".join(text_of("README.md").split())
+
+
+class TestMovingIn:
+    """docs/moving-in.md against what there is."""
+
+    def test_all_formats_are_told(self) -> None:
+        text = text_of("docs/moving-in.md").partition("## ")[0]
+        told = set(re.findall(r"^\| \[.*?\| `(\w+)`", text, re.MULTILINE))
+        assert told == {*FORMATS, *OTHERS}
+
+    def test_all_reasons_are_told(self) -> None:
+        text = text_of("docs/moving-in.md")
+        text = text.partition("## What is reported")[2].partition("\n## ")[0]
+        told = set(re.findall(r"`([a-z_]+)`", text))
+        assert set(Reason) <= told
+        assert told <= {*Reason, *CATALOGUE, *Result, "clicks_left_out"}
 
 
 class TestSessions:

@@ -6,10 +6,9 @@ It must never keep more of a visitor than [clicks] allows.
 from __future__ import annotations
 
 from shortd.clicks.clicks import JOURNAL, Clicks, LiveCounts
-from shortd.clicks.drain import GIVE_WAY_SECONDS, Drain
+from shortd.clicks.drain import Drain
 
 __all__ = [
-    "GIVE_WAY_SECONDS",
     "JOURNAL",
     "Clicks",
     "Drain",

@@ -7,7 +7,6 @@ Redirects come first: it rests by the clock while clicks come in, and hurries as
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -21,6 +20,7 @@ from shortd.clicks.tally import Tally
 from shortd.models.clicks import Click, Position
 from shortd.settings import ClickSettings
 from shortd.store import Store
+from shortd.store.pace import GiveWay
 from shortd.store.room import Reserve
 from shortd.store.schema import POSITIONS
 from shortd.store.txn import WriteTxn
@@ -34,11 +34,9 @@ the longer other writes wait (10 ms, and 160), as do redirects on the same core 
 (2 ms, and 20)."""
 CATCH_UP_CLICKS = 4096
 """Clicks that a reader of the tables waits for."""
-GIVE_WAY_SECONDS = 0.0002
-"""How long the drain waits where redirects are to go first."""
 STRETCH_SECONDS = 0.0004
 LONG_STRETCH_SECONDS = 0.002
-"""How long it works between two such waits, without a backlog and with a long one."""
+"""How long it works before it lets redirects go first, without a backlog and with a long one."""
 EASY_DUTY = 0.05
 BRISK_DUTY = 1.0
 """Share of its time that the drain works while clicks come in, without a backlog and with a long
@@ -80,8 +78,7 @@ class Drain:
         self._draining = asyncio.Lock()
         self._seen_written = self._journal.written
         self._are_coming = False
-        self._stretch = STRETCH_SECONDS
-        self._stretch_end = 0.0
+        self._give_way = GiveWay(STRETCH_SECONDS)
 
     async def run(self) -> None:
         """Keeps the journal synced and short and drains it, until cancelled."""
@@ -201,7 +198,7 @@ class Drain:
             most = pressure * LONG_TRANSACTION_CLICKS
             written = self._journal.written
             self._are_coming, self._seen_written = written != self._seen_written, written
-            self._stretch = max(STRETCH_SECONDS, pressure * LONG_STRETCH_SECONDS)
+            self._give_way.stretch = max(STRETCH_SECONDS, pressure * LONG_STRETCH_SECONDS)
             for generation in sealed:
                 clicks += generation.clicks
                 if taken and clicks > most:
@@ -267,17 +264,6 @@ class Drain:
         POSITIONS.put(txn, JOURNAL, position)
         if beside:
             POSITIONS.put(txn, BESIDE, Position(0, max(counted, beside[-1][0])))
-
-    def _give_way(self) -> None:
-        """Lets redirects and calls go first.
-
-        The interpreter has one lock. Whoever waits for it gets it after a while, but then the
-        drain would have half of the time, and a server at half load not enough for redirects. Nor
-        can those that wait for it, or for this core, be seen from here.
-        """
-        if time.perf_counter() >= self._stretch_end:
-            time.sleep(GIVE_WAY_SECONDS)
-            self._stretch_end = time.perf_counter() + self._stretch
 
     def _readable(self, payloads: Sequence[bytes], before: Position) -> Iterator[Click]:
         unreadable = 0

@@ -9,15 +9,24 @@ not clicked for a while reads and writes one row; five, if each thing had its ow
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import structs
 
 from shortd.clicks.rollups import PlaceOf, Rollup
 from shortd.clock import DAY
-from shortd.models.clicks import QR_LOAD, VISIT, Click, Counts, DayStats, Sighting, Visit
+from shortd.models.clicks import (
+    QR_LOAD,
+    VISIT,
+    Click,
+    Counts,
+    DayStats,
+    PastSum,
+    Sighting,
+    Visit,
+)
 from shortd.models.links import Link
 from shortd.store.schema import (
     COUNTS,
@@ -42,6 +51,8 @@ ROWS_AT_ONCE = 100
 """Rows of a link that go together with it; further ones soon after (`bury`)."""
 CHOICES_PER_LINK = 64
 """Distinct choices a link keeps; clicks with further ones go under "plugin:other"."""
+
+T = TypeVar("T")
 
 _NOTHING = Counts()
 
@@ -80,7 +91,10 @@ def add_clicks(
             count_qr += 1
         if click.choice:
             choices = add_choice(choices, click.choice)
-    day, day_stats = _with_days(txn, link_id, old.day, old.day_stats, clicks, place_of)
+    by_day: dict[int, list[Click]] = {}
+    for click in clicks:
+        by_day.setdefault(click.utime // DAY, []).append(click)
+    day, day_stats = _with_days(txn, link_id, old, by_day, Rollup.add, place_of)
     serial = old.visit_serial + len(visits)
     kept = min(old.visits + len(visits), most_visits)
     row = Counts(
@@ -93,10 +107,65 @@ def add_clicks(
         unique,
         day,
         day_stats,
-        _with_visits(txn, link_id, old, visits, serial - kept),
+        _with_visits(txn, link_id, old, map(_visit, visits), len(visits), serial - kept),
         _with_sightings(txn, link_id, old.sightings, sightings, holders, most_sightings),
+        old.undated,
     )
     COUNTS.put(txn, (link_id,), row)
+
+
+def add_undated(txn: WriteTxn, link_id: int, clicks: int) -> None:
+    """Adds clicks that were counted elsewhere, and of which no day is known yet."""
+    old = COUNTS.get(txn, (link_id,)) or _NOTHING
+    row = structs.replace(
+        old, count=old.count + clicks, unique=old.unique + clicks, undated=old.undated + clicks
+    )
+    COUNTS.put(txn, (link_id,), row)
+
+
+def date_past(
+    txn: WriteTxn,
+    link_id: int,
+    past: Sequence[Visit | PastSum],
+    kept_since: int,
+    most_visits: int,
+    place_of: PlaceOf,
+) -> None:
+    """Tells the days of clicks that `add_undated` has counted, the oldest first.
+
+    Visits are kept from `kept_since` on, as long as none is newer already: they stand in the order
+    in which they came.
+    """
+    old = COUNTS.get(txn, (link_id,)) or _NOTHING
+    by_day: dict[int, list[Visit | PastSum]] = {}
+    for one in past:
+        by_day.setdefault(utime_of(one) // DAY, []).append(one)
+    day, day_stats = _with_days(txn, link_id, old, by_day, _add_past, place_of)
+    visits: list[Visit] = []
+    newest = max(kept_since, old.last_utime)
+    for one in past:
+        if isinstance(one, Visit) and one.utime >= newest:
+            newest = one.utime
+            visits.append(one)
+    serial = old.visit_serial + len(visits)
+    kept = min(old.visits + len(visits), most_visits)
+    dated = sum(1 if isinstance(one, Visit) else one.total for one in past)
+    row = structs.replace(
+        old,
+        visits=kept,
+        visit_serial=serial,
+        last_utime=max(old.last_utime, *map(utime_of, past)),
+        day=day,
+        day_stats=day_stats,
+        newest=_with_visits(txn, link_id, old, visits, len(visits), serial - kept),
+        undated=old.undated - dated,
+    )
+    COUNTS.put(txn, (link_id,), row)
+
+
+def utime_of(past: Visit | PastSum) -> int:
+    """When a past visit was, or the last of several."""
+    return past.utime if isinstance(past, Visit) else past.last_utime
 
 
 def days(txn: Txn, link_id: int, after: int = -1) -> Iterator[tuple[int, DayStats]]:
@@ -144,6 +213,47 @@ def visits(txn: Txn, link_id: int, start: int = 0, stop: int | None = None) -> l
     counts = COUNTS.get(txn, (link_id,)) or _NOTHING
     end = counts.visit_serial if stop is None else stop
     return list(_visits(txn, link_id, counts, start, end))
+
+
+def each_visit(txn: Txn, link_id: int) -> Iterator[Visit]:
+    """A link's kept visits, the oldest first, none of which is kept in memory."""
+    counts = COUNTS.get(txn, (link_id,)) or _NOTHING
+    yield from _visits(txn, link_id, counts, 0, counts.visit_serial)
+
+
+def put_history(
+    txn: WriteTxn,
+    link_id: int,
+    totals: Counts,
+    days: Mapping[int, DayStats],
+    visits: Sequence[Visit],
+) -> None:
+    """Gives a link that has none yet what is known of its clicks, visits being the oldest first.
+    Of `totals` nothing counts that says where days and visits are kept.
+    """
+    latest = max(days, default=0)
+    inside = days.get(latest)
+    if inside is not None and (inside.dimensions or len(inside.profiles) > SMALL_DAY):
+        inside = None
+    for day, stats in days.items():
+        if day != latest or inside is None:
+            DAY_STATS.put(txn, (link_id, day), stats)
+    serial = max(totals.visit_serial, len(visits))
+    raws = [VISITS.encode(visit) for visit in visits]
+    newest = raws if _are_few(raws) else []
+    if not newest:
+        for number, raw in enumerate(raws, serial - len(raws)):
+            VISITS.put_encoded(txn, (link_id, number), raw)
+    row = structs.replace(
+        totals,
+        visits=len(raws),
+        visit_serial=serial,
+        day=latest,
+        day_stats=inside,
+        newest=newest,
+        sightings=0,
+    )
+    COUNTS.put(txn, (link_id,), row)
 
 
 def has_visits_before(txn: Txn, link_id: int, counts: Counts, before: int) -> bool:
@@ -244,15 +354,13 @@ def merged_choices(
 def _with_days(
     txn: WriteTxn,
     link_id: int,
-    latest: int,
-    stats: DayStats | None,
-    clicks: Sequence[Click],
+    old: Counts,
+    by_day: Mapping[int, Sequence[T]],
+    add: Callable[[Rollup, Sequence[T]], None],
     place_of: PlaceOf,
 ) -> tuple[int, DayStats | None]:
     """Adds clicks to their days: the latest one, and its rollup unless that has its own row."""
-    by_day: dict[int, list[Click]] = {}
-    for click in clicks:
-        by_day.setdefault(click.utime // DAY, []).append(click)
+    latest, stats = old.day, old.day_stats
     for day in sorted(by_day):
         is_new = day > latest
         if is_new:
@@ -262,7 +370,7 @@ def _with_days(
         is_inside = day == latest and stats is not None
         stored = stats if is_inside else DAY_STATS.get(txn, (link_id, day))
         rollup = Rollup(place_of, stored)
-        rollup.add(by_day[day])
+        add(rollup, by_day[day])
         row = rollup.row()
         if is_inside or (is_new and stored is None):
             if not row.dimensions and len(row.profiles) <= SMALL_DAY:
@@ -274,27 +382,43 @@ def _with_days(
 
 
 def _with_visits(
-    txn: WriteTxn, link_id: int, old: Counts, clicks: Sequence[Click], kept_from: int
+    txn: WriteTxn, link_id: int, old: Counts, visits: Iterable[Visit], number: int, kept_from: int
 ) -> list[bytes]:
-    """Adds visits and drops those before a serial: the newest, which stay in the link's row."""
+    """Adds so many visits and drops those before a serial: the newest, which stay in the link's
+    row."""
     newest = _trimmed(txn, link_id, old, kept_from)
-    for click in clicks[max(0, kept_from - old.visit_serial) :]:
-        visit = Visit(
-            click.utime,
-            click.kind,
-            click.address,
-            click.user_agent,
-            referrer_host(click.referrer),
-            click.language,
-            click.is_repeat,
-        )
-        newest.append(VISITS.encode(visit))
-    if len(newest) <= NEWEST_VISITS and sum(map(len, newest)) <= NEWEST_BYTES:
+    newest += map(VISITS.encode, islice(visits, max(0, kept_from - old.visit_serial), None))
+    if _are_few(newest):
         return newest
-    first = old.visit_serial + len(clicks) - len(newest)
+    first = old.visit_serial + number - len(newest)
     for serial, visit_row in enumerate(newest, first):
         VISITS.put_encoded(txn, (link_id, serial), visit_row)
     return []
+
+
+def _are_few(visits: Sequence[bytes]) -> bool:
+    """Whether visits may stay in their link's row."""
+    return len(visits) <= NEWEST_VISITS and sum(map(len, visits)) <= NEWEST_BYTES
+
+
+def _visit(click: Click) -> Visit:
+    return Visit(
+        click.utime,
+        click.kind,
+        click.address,
+        click.user_agent,
+        referrer_host(click.referrer),
+        click.language,
+        click.is_repeat,
+    )
+
+
+def _add_past(rollup: Rollup, past: Sequence[Visit | PastSum]) -> None:
+    for one in past:
+        if isinstance(one, Visit):
+            rollup.add_visit(one)
+        else:
+            rollup.add_sum(one)
 
 
 def _with_sightings(

@@ -104,8 +104,9 @@ def _summary(link_id: int, counts: Counts, days: Sequence[Recount]) -> LinkRecou
         if again.faults:
             found.faults.append(f"{day_text(again.day)}: {', '.join(again.faults)}")
     in_days = sum(again.row.total for again in days)
-    if in_days != counts.unique:
-        found.faults.append(f"{in_days} clicks in days, {counts.unique} counted")
+    dated = counts.unique - counts.undated
+    if in_days != dated:
+        found.faults.append(f"{in_days} clicks in days, {dated} counted")
     return found
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from shortd.models.clicks import QR_LOAD, Click, DayStats, Visit
+from shortd.models.clicks import QR_LOAD, Click, DayStats, PastSum, Visit
 from shortd.visitors.sources import OTHER, source_of
 from shortd.visitors.visitors import PART, parse_agent, primary_language, referrer_host
 
@@ -26,7 +26,8 @@ VALUES_PER_DIMENSION = 200
 """Distinct values a dimension keeps a day; the rest go under "Other"."""
 NAME_LENGTH = 40
 """Characters of a name that a user agent tells, and of its part."""
-_FIELD = "\x1e"
+FIELD = "\x1e"
+"""Between the fields of a profile."""
 
 PlaceOf = Callable[[str], str]
 """What statistics have of an address: see `countries.place_of`."""
@@ -55,23 +56,33 @@ class Rollup:
                 self._qr_loads += 1
             elif not click.is_repeat:
                 source = _source(click.referrer)
-                self._add(source, click.user_agent, click.language, click.address)
+                place = self._place_of(click.address)
+                self._add(source, click.user_agent, click.language, place)
 
     def add_visit(self, visit: Visit) -> None:
         """Adds a visit as it was kept."""
         if not visit.is_repeat:
             source = source_of(visit.referrer)
-            self._add(source, visit.user_agent, visit.language, visit.address)
+            place = visit.country or self._place_of(visit.address)
+            self._add(source, visit.user_agent, visit.language, place)
+
+    def add_sum(self, past: PastSum) -> None:
+        """Adds visits of the day that are known as sums."""
+        self._total += past.total
+        self._leave_profiles()
+        for name, values in past.dimensions.items():
+            known = self._dimensions.setdefault(name, {})
+            for value, clicks in values.items():
+                add_count(known, value, clicks, VALUES_PER_DIMENSION)
 
     def row(self) -> DayStats:
         """What to store."""
         return DayStats(self._total, self._qr_loads, self._dimensions, self._profiles)
 
-    def _add(self, source: str, user_agent: str, language: str, address: str) -> None:
+    def _add(self, source: str, user_agent: str, language: str, place: str) -> None:
         self._total += 1
         profile = (
-            f"{source}{_FIELD}{_agent(user_agent)}{_FIELD}"
-            f"{primary_language(language)}{_FIELD}{self._place_of(address)}"
+            f"{source}{FIELD}{_agent(user_agent)}{FIELD}{primary_language(language)}{FIELD}{place}"
         )
         profiles = self._profiles
         if profile in profiles:
@@ -79,10 +90,14 @@ class Rollup:
         elif not self._dimensions and len(profiles) < PROFILES:
             profiles[profile] = 1
         else:
-            for known, clicks in profiles.items():
-                _add_profile(self._dimensions, known, clicks)
-            profiles.clear()
+            self._leave_profiles()
             _add_profile(self._dimensions, profile, 1)
+
+    def _leave_profiles(self) -> None:
+        """Counts by dimension alone from now on."""
+        for known, clicks in self._profiles.items():
+            _add_profile(self._dimensions, known, clicks)
+        self._profiles.clear()
 
 
 def counts_of(stats: DayStats) -> dict[str, dict[str, int]]:
@@ -104,7 +119,7 @@ def add_count(values: dict[str, int], value: str, clicks: int, most: int) -> Non
 
 
 def _add_profile(dimensions: dict[str, dict[str, int]], profile: str, clicks: int) -> None:
-    for name, value in zip(DIMENSIONS, profile.split(_FIELD), strict=False):
+    for name, value in zip(DIMENSIONS, profile.split(FIELD), strict=False):
         if value:
             values = dimensions.get(name)
             if values is None:
@@ -122,7 +137,7 @@ def _agent(user_agent: str) -> str:
     """The fields of a profile that a user agent tells, device to bot."""
     agent = parse_agent(user_agent)
     system, version, browser, browser_version, brand, model, bot = map(
-        _cut,
+        cut_name,
         (
             agent.system,
             agent.system_version,
@@ -140,9 +155,9 @@ def _agent(user_agent: str) -> str:
         f"{brand}{PART}{model}",
         bot,
     )
-    return _FIELD.join(fields)
+    return FIELD.join(fields)
 
 
-def _cut(name: str) -> str:
+def cut_name(name: str) -> str:
     """A name as it is kept: nothing in it can pass for a mark of ours, or fill a row."""
     return "".join(filter(str.isprintable, name))[:NAME_LENGTH]

@@ -25,12 +25,16 @@ from shortd.commands.completion import complete_names
 from shortd.commands.config import config
 from shortd.commands.doctor import compact, doctor
 from shortd.commands.domains import domain
+from shortd.commands.export import export
 from shortd.commands.health import health
+from shortd.commands.importing import OTHERS, import_links
 from shortd.commands.init import init
+from shortd.commands.leaving import OF_A_USER
 from shortd.commands.links import link
 from shortd.commands.mail import mail
 from shortd.commands.options import fail
-from shortd.commands.plugins import import_links, plugins, x
+from shortd.commands.plugins import plugins, x
+from shortd.commands.restoring import import_export
 from shortd.commands.serve import serve
 from shortd.commands.stats import stats
 from shortd.commands.status import status
@@ -40,7 +44,7 @@ from shortd.commands.users import user
 from shortd.settings.config import ConfigError
 
 OF_THE_SERVER = (
-    *(serve, init, config, status, health, mail, doctor, compact, backup, restore),
+    *(serve, init, config, status, health, mail, doctor, compact, backup, restore, export),
     *(user, team, domain, campaign, tracker, link, clock, audit),
     *(stats, plugins, x, import_links),
 )
@@ -129,6 +133,9 @@ def main() -> None:
     """A self-hosted URL shortener and file-sharing server."""
 
 
+OTHERS["shortd"] = import_export
+for command in OF_A_USER:
+    user.add_command(command)
 for command in (*OF_THE_SERVER, *OF_THE_CLIENT):
     main.add_command(command)
 take_text_alone(main)

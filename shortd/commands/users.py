@@ -246,18 +246,6 @@ def user_unlock(place: Place, name: str) -> None:
     act(place, "user unlock", user=name)
 
 
-@user.command("remove", epilog=USER_HELP)
-@placed
-@click.argument("name", metavar="USER")
-@click.confirmation_option(prompt="Remove the account with its links, files and keys?")
-def user_remove(place: Place, name: str) -> None:
-    """Remove an account with all that is its own.
-
-    What it made for teams goes to them.
-    """
-    act(place, "user remove", user=name)
-
-
 @user.command("api-key", epilog=USER_HELP)
 @placed
 @click.argument("name", metavar="USER")

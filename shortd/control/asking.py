@@ -99,6 +99,18 @@ def ask(settings: Settings, request: Request) -> Rows | None:
     return reply.rows
 
 
+def there_or_here(settings: Settings, request: Request, here: Callable[[], T]) -> Rows | T:
+    """What a server answers to a command that acts, or where none runs what `here` does: again and
+    again while one starts or ends.
+    """
+
+    def attempt() -> Rows | T:
+        rows = ask(settings, request)
+        return here() if rows is None else rows
+
+    return _patiently(attempt)
+
+
 @contextmanager
 def _here(settings: Settings, request: Request) -> Iterator[Iterator[list[Record]]]:
     """The same where no server runs."""

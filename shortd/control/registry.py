@@ -54,6 +54,8 @@ LOOKS: dict[str, tuple[type[msgspec.Struct], Look]] = {}
 """By name, the type of the arguments of a command that only looks, and what runs it."""
 ACTS: dict[str, tuple[type[msgspec.Struct], Act]] = {}
 """The same of all others."""
+UNLOGGED: set[str] = set()
+"""Those that come by the hundred for one thing that is done."""
 
 
 async def answer(services: Services, command: str, args: dict[str, Any]) -> AsyncIterator[Reply]:
@@ -101,7 +103,7 @@ def look(
 
 
 def act(
-    name: str,
+    name: str, *, is_logged: bool = True
 ) -> Callable[
     [Callable[[Services, ArgsT], Awaitable[Rows]]],
     Callable[[Services, ArgsT], Awaitable[Rows]],
@@ -111,6 +113,8 @@ def act(
     def register(
         function: Callable[[Services, ArgsT], Awaitable[Rows]],
     ) -> Callable[[Services, ArgsT], Awaitable[Rows]]:
+        if not is_logged:
+            UNLOGGED.add(name)
         ACTS[name] = (typing.get_type_hints(function)["args"], function)
         return function
 

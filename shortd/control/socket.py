@@ -19,6 +19,7 @@ import structlog
 
 from shortd import errors
 from shortd.accounts.accounts import label
+from shortd.control.registry import UNLOGGED
 from shortd.control.wire import LANGUAGE, REQUEST_BYTES, SOCKET, Reply, Request, short_path
 from shortd.services import Services
 
@@ -76,7 +77,8 @@ async def _replies(services: Services, answer: Answer, line: bytes) -> AsyncIter
         log.error("command_failed", exc_info=fault)
         yield Reply(refusal=str(errors.INTERNAL()))
     else:
-        log.info("command", command=request.command, **about)
+        if request.command not in UNLOGGED:
+            log.info("command", command=request.command, **about)
 
 
 def _about(services: Services, args: dict[str, Any]) -> dict[str, str]:

@@ -92,22 +92,6 @@ async def _lock(services: Services, user: str, *, locked: bool) -> Rows:
     return [[f"{account.userid} is {'locked' if locked else 'not locked any more'}."]]
 
 
-@act("user remove")
-async def user_remove(services: Services, args: OneUser) -> Rows:
-    account = account_called(services.store, args.user)
-    try:
-        async with noted(services, Action.REMOVE_ACCOUNT, about=account):
-            await services.upkeep.administration.end(account.userid, services.clock.now())
-    except errors.ShortdError as refusal:
-        if refusal.kind is not errors.STORAGE_FULL:
-            raise
-        raise errors.STORAGE_FULL(
-            "There is no room left, and removing needs some before it makes any: free a few MB of"
-            " the disk, or raise [storage] map_bytes, and try again."
-        ) from None
-    return [[f"Removed {account.userid} with its links, files and keys."]]
-
-
 @act("user api-key")
 async def user_api_key(services: Services, args: NewKey) -> Rows:
     now = services.clock.now()

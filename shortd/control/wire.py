@@ -13,7 +13,8 @@ import msgspec
 SOCKET = "admin.sock"
 LANGUAGE = 2
 """Which shape requests and replies have: a server may be older than the command that asks it."""
-REQUEST_BYTES = 64 * 1024
+REQUEST_BYTES = 8 << 20
+"""A batch of an import has 2 MiB, or a single row."""
 ANSWER_BYTES = 1 << 26
 """Of one line."""
 

@@ -65,9 +65,9 @@ class Blobs:
             leftover.unlink()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="shortd-disk")
 
-    def create(self) -> BlobWriter:
-        """Begins a blob; `finish` or `discard` it."""
-        return BlobWriter(self, secrets.token_hex(16))
+    def create(self, name: str = "") -> BlobWriter:
+        """Begins a blob; `finish` or `discard` it. A name is given to one that had it elsewhere."""
+        return BlobWriter(self, name or secrets.token_hex(16))
 
     def path(self, name: str) -> Path:
         """Where a blob is. ValueError for anything that `create` cannot have named."""

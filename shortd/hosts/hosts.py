@@ -181,9 +181,14 @@ class Hosts:
         self._listeners.append(listener)
 
     def follow(self, changes: Sequence[Change]) -> None:
-        """Learns and forgets domains as their rows change: a watcher of the store."""
+        """Learns and forgets domains as their rows change, and learns hosts that links have come
+        with from elsewhere: a watcher of the store."""
         for change in changes:
-            if change.table == DOMAINS.name:
+            if change.table == HOSTS.name and change.after is not None:
+                number = change.after.number
+                host = ShortHost(number, change.key[0], change.after.base_url)
+                self._by_number.setdefault(number, host)
+            elif change.table == DOMAINS.name:
                 self._follow(change.after or change.before, gone=change.after is None)
 
     def _follow(self, domain: Domain, *, gone: bool) -> None:

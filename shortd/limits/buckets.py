@@ -151,6 +151,11 @@ class Buckets:
             self._sweep(taken)
         return taken
 
+    def forget(self, key: str) -> None:
+        """Has a bucket neither stored nor known any longer; its row is for others to delete."""
+        self._cells.pop(key, None)
+        self._dirty.pop(key, None)
+
     def restore_dirty(self, taken: dict[str, Balance | None]) -> None:
         """Gives a take back whose transaction failed: its keys will be taken again."""
         for key, balance in taken.items():

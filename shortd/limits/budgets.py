@@ -176,6 +176,11 @@ class Budgets:
             self.buckets.restore_dirty(changed)
             raise
 
+    def forget(self, userid: str) -> None:
+        """Has what an account spent never stored again: it ends."""
+        for bucket in (api_key(userid), link_key(userid)):
+            self.buckets.forget(bucket)
+
     async def sweep(self, now: int) -> None:
         """Deletes the stored balances that time has filled up again."""
 

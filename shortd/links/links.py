@@ -39,6 +39,7 @@ from shortd.store.schema import (
     ACCOUNTS,
     BOXES,
     COUNTS,
+    IMPORTED,
     LINKS,
     LINKS_BY_ID,
     LINKS_BY_OWNER,
@@ -82,6 +83,8 @@ class NewLink(msgspec.Struct, frozen=True, gc=False):
     """Lengths of the code to draw, the shortest first; none: it spells the link's id."""
     replaces: bool = True
     """Whether an own link makes way at an own code; else that is taken as well."""
+    plugins: dict[str, bytes] | None = None
+    """Data of plugins, as the row keeps them."""
 
 
 class TagFilter(msgspec.Struct, frozen=True):
@@ -404,6 +407,7 @@ def _row(new: NewLink, owner: str, team: str, link_id: int, code: str, utime: in
         expiration_count=terms.expiration_count,
         ascii_url=new.destination.ascii_url,
         filekey=new.filekey,
+        plugins=new.plugins,
         rare=rare_terms(terms, beside),
     )
 
@@ -464,5 +468,6 @@ def delete_link(txn: WriteTxn, link: Link) -> None:
     LINKS.delete(txn, (link.host, link.code))
     history.delete(txn, link.id)
     drop_reports(txn, link.id)
+    IMPORTED.delete(txn, (link.id,))
     if link.plugins:
         drop_link_trackers(txn, link.id)

@@ -13,7 +13,6 @@ from shortd.links.blocking import BlockedLinks
 from shortd.links.bulk import Bulk
 from shortd.links.codes import Codes
 from shortd.links.drawing import Drawing
-from shortd.links.importing import Importing
 from shortd.links.links import Links
 from shortd.links.listing import Listing
 from shortd.links.passwords import LinkPasswords
@@ -43,7 +42,6 @@ class LinkServices:
     plugin_data: LinkPlugins
     search: Search
     titles: Titles
-    importing: Importing
     drawing: Drawing
     undoing: Undoing
     bulk: Bulk
@@ -68,7 +66,7 @@ async def open_links(
     """Wires them."""
     links = Links(store, hosts, random)
     signer = Signer(await secret(store, "link_passwords"))
-    passwords = LinkPasswords(security.hasher, security.guessing, signer)
+    passwords = LinkPasswords(store, security.hasher, security.guessing, signer)
     codes = Codes(hosts)
     terms = LinkTerms(links, codes, hosts, passwords)
     search = Search(store)
@@ -82,7 +80,6 @@ async def open_links(
         plugin_data=LinkPlugins(links, check),
         search=search,
         titles=Titles(hosts, settings.links),
-        importing=Importing(store, hosts, links, codes, terms),
         drawing=Drawing(),
         undoing=Undoing(store),
         bulk=bulk,

@@ -113,7 +113,7 @@ def put_away(txn: WriteTxn, account: Account, act: int, link: Link, now: int) ->
 def finish_all(txn: WriteTxn, userid: str, rows: int) -> bool:
     """Makes acts of an account final until that took so many rows; whether none is left."""
     keys = [key for key, _ in islice(FORMER_LINKS.scan(txn, (userid,)), rows)]
-    return _finish_some(txn, keys, rows)
+    return finish_rows(txn, keys, rows)
 
 
 def _note(txn: WriteTxn, former: FormerLink) -> None:
@@ -218,10 +218,10 @@ def _purge(txn: WriteTxn, rows: int, now: int) -> bool:
     """Makes some of what is over final; whether nothing more is over."""
     first = islice(FORMER_LINKS_BY_END.keys(txn), rows)
     over = [key[1:] for key in first if key[0] <= now]
-    return _finish_some(txn, over, rows)
+    return finish_rows(txn, over, rows)
 
 
-def _finish_some(txn: WriteTxn, keys: Sequence[tuple[str, int, int]], rows: int) -> bool:
+def finish_rows(txn: WriteTxn, keys: Sequence[tuple[str, int, int]], rows: int) -> bool:
     """Makes acts final until that took so many rows; whether it took fewer."""
     for key in keys:
         rows -= 1 + _finish(txn, key)

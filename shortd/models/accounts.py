@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 import msgspec
 
@@ -34,6 +34,15 @@ class AccountType(StrEnum):
         return self not in (AccountType.TEMPORARY, AccountType.ANONYMOUS)
 
 
+class HashScheme(IntEnum):
+    """By what a password was hashed."""
+
+    ARGON2ID = 0
+    BCRYPT = 1
+    """Of a link that came from elsewhere: `passes` is its cost, salt and digest as they are
+    spelled."""
+
+
 class PasswordHash(msgspec.Struct, array_like=True, frozen=True):
     """Argon2id digests of one person's password under one salt.
 
@@ -45,6 +54,7 @@ class PasswordHash(msgspec.Struct, array_like=True, frozen=True):
     memory_kib: int
     passes: int
     digests: tuple[bytes, ...]
+    scheme: HashScheme = HashScheme.ARGON2ID
 
 
 class Account(msgspec.Struct, array_like=True, frozen=True):

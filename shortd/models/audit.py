@@ -23,6 +23,7 @@ class Action(StrEnum):
     LOCK_ACCOUNT = "lock_account"
     UNLOCK_ACCOUNT = "unlock_account"
     REMOVE_ACCOUNT = "remove_account"
+    EXPORT_ACCOUNT = "export_account"
     SIGN_OUT_ACCOUNT = "sign_out_account"
     END_CREDENTIAL = "end_credential"
     MAIL_RESET = "mail_reset"

@@ -78,6 +78,8 @@ class Counts(msgspec.Struct, array_like=True, frozen=True):
     """The newest visits, encoded, oldest first; the others have rows of their own."""
     sightings: int = 0
     """Visitors who are known again; those from before this was counted are not in it."""
+    undated: int = 0
+    """Of `count` and `unique`, what came from elsewhere without a day."""
 
 
 class DayTotal(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -111,6 +113,17 @@ class Visit(msgspec.Struct, array_like=True, frozen=True):
     """Its host, or "Direct"."""
     language: str
     is_repeat: bool = False
+    country: str = ""
+    """As whoever counted it elsewhere knew it; empty: as the address tells."""
+
+
+class PastSum(msgspec.Struct, frozen=True, gc=False):
+    """Visits of one day that were counted elsewhere and are known as sums alone."""
+
+    last_utime: int
+    total: int
+    dimensions: dict[str, dict[str, int]]
+    """As `DayStats` has them."""
 
 
 class DayStats(msgspec.Struct, array_like=True, frozen=True):

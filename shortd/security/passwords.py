@@ -11,23 +11,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
-import sys
 import unicodedata
 from asyncio import wrap_future
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from random import Random, SystemRandom
-from threading import Lock, get_native_id
-from typing import Any, NamedTuple, TypeVar
 
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from shortd import errors
 from shortd.models.accounts import PasswordHash
-from shortd.security.fair_queue import FairQueue, Full, Turn
+from shortd.security.bcrypt_hashes import is_bcrypt_of
+from shortd.security.fair_queue import Turn
+from shortd.security.hashing_pool import HashingPool
 
 MEMORY_KIB = 19_456
 PASSES = 2
@@ -39,17 +34,9 @@ CLIENT_ITERATIONS = 231_581
 """Of the PBKDF2 that the ww7 v2 document asks of clients."""
 PASSWORD_CHARACTERS = 8
 """Fewest of an account's password, where it is typed (NIST SP 800-63B, 5.1.1.2)."""
-NICENESS = 19
-"""Of the hashing threads: 35 ms without a pause are half a dozen time slices that redirects would
-wait for where they share a core. What redirects need of that core they get, but for a seventieth.
-SCHED_IDLE would leave less, and a thread without privileges cannot come back from it."""
 WAITING = 32
 """Jobs of one purpose that may wait: alone they take half a second, or as long as all others let
 them."""
-RETRY_AFTER = 1.0
-"""Seconds after which a full queue of one purpose has mostly been worked off."""
-
-T = TypeVar("T")
 Derive = Callable[[bytes, bytes, int, int], bytes]
 """(password, salt, memory in KiB, passes) -> digest of `DIGEST_BYTES`."""
 
@@ -78,36 +65,6 @@ def argon2id(password: bytes, salt: bytes, memory_kib: int, passes: int) -> byte
     return kdf.derive(password)
 
 
-def _step_back() -> None:
-    """Lets every other thread go before this one. Linux has priorities of single threads."""
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, get_native_id(), NICENESS)
-
-
-class _Outcome:
-    """What became of some work, to be told later."""
-
-    def __init__(self, work: Callable[[], Any]) -> None:
-        self._result: Any = None
-        self._fault: BaseException | None = None
-        try:
-            self._result = work()
-        except BaseException as fault:
-            self._fault = fault
-
-    def tell(self, future: Future[Any]) -> None:
-        if self._fault is None:
-            future.set_result(self._result)
-        else:
-            future.set_exception(self._fault)
-
-
-class _Job(NamedTuple):
-    future: Future[Any]
-    work: Callable[[], Any]
-
-
 class PasswordHasher:
     """Hashes and verifies what v2 calls a password: 64 hex digits in either case.
 
@@ -132,13 +89,9 @@ class PasswordHasher:
         self._random = random
         self._cost = memory_kib, passes
         self._derive = derive
-        self._lock = Lock()
-        self._idle = threads
-        self._closed = False
-        self._queue: FairQueue[_Job] = FairQueue(waiting)
-        self._executor = ThreadPoolExecutor(
-            threads, thread_name_prefix="password", initializer=_step_back
-        )
+        self._pool = HashingPool(threads, waiting, "password")
+        # What may take seconds has a thread of its own, so that it never keeps all others busy.
+        self._slow = HashingPool(1, waiting, "bcrypt")
         self._dummy = PasswordHash(
             salt=random.randbytes(SALT_BYTES),
             memory_kib=memory_kib,
@@ -146,21 +99,23 @@ class PasswordHasher:
             digests=(random.randbytes(DIGEST_BYTES), random.randbytes(DIGEST_BYTES)),
         )
 
-    async def hash(self, passwords: Sequence[str], turn: Turn = ANYBODY) -> PasswordHash:
-        """Hashes the derivations of one password, one or two, under one new salt.
+    async def hash(
+        self, passwords: Sequence[str], turn: Turn = ANYBODY, salt: bytes = b""
+    ) -> PasswordHash:
+        """Hashes the derivations of one password, one or two, under one salt, mostly a new one.
 
         Each costs one Argon2id. Raises errors.BUSY.
         """
         if len(passwords) not in (1, 2):
             raise ValueError("a password has one or two derivations")
-        salt = self._random.randbytes(SALT_BYTES)
+        salt = salt or self._random.randbytes(SALT_BYTES)
 
         def job() -> tuple[bytes, ...]:
             return tuple(
                 self._derive(_spelled(password), salt, *self._cost) for password in passwords
             )
 
-        return PasswordHash(salt, *self._cost, await wrap_future(self._submit(job, turn)))
+        return PasswordHash(salt, *self._cost, await wrap_future(self._pool.submit(job, turn)))
 
     async def verify(
         self, stored: PasswordHash | None, password: str, turn: Turn = ANYBODY, alt: str = ""
@@ -181,59 +136,20 @@ class PasswordHasher:
                     return True
             return False
 
-        return await wrap_future(self._submit(job, turn)) and stored is not None
+        return await wrap_future(self._pool.submit(job, turn)) and stored is not None
+
+    async def verify_bcrypt(self, stored: PasswordHash, typed: str, turn: Turn = ANYBODY) -> bool:
+        """Whether that is the password of a hash from elsewhere. Raises errors.BUSY."""
+        return await wrap_future(self._slow.submit(partial(is_bcrypt_of, stored, typed), turn))
 
     async def derive(self, password: str, turn: Turn = ANYBODY) -> list[str]:
         """`derivations`, for a browser that cannot do it itself. Raises errors.BUSY."""
-        return await wrap_future(self._submit(lambda: derivations(password), turn))
+        return await wrap_future(self._pool.submit(lambda: derivations(password), turn))
 
     def close(self) -> None:
         """Works off what is queued (some seconds at most), then ends the threads."""
-        with self._lock:
-            self._closed = True
-        self._executor.shutdown()
-
-    def _submit(self, work: Callable[[], T], turn: Turn) -> Future[T]:
-        job = _Job(Future(), work)
-        lost = None
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("no passwords are hashed any more")
-            if self._idle:
-                # A thread is free: nothing waits.
-                self._idle -= 1
-                self._executor.submit(self._run, job)
-            else:
-                lost = self._enqueue(turn, job)
-        if lost is not None and lost.future.set_running_or_notify_cancel():
-            lost.future.set_exception(errors.BUSY(retry_after=RETRY_AFTER))
-        job.future.add_done_callback(partial(self._forget, turn, job))
-        return job.future
-
-    def _enqueue(self, turn: Turn, job: _Job) -> _Job | None:
-        try:
-            return self._queue.put(turn, job)
-        except Full:
-            raise errors.BUSY(retry_after=RETRY_AFTER) from None
-
-    def _run(self, job: _Job) -> None:
-        """On a thread of its own: this job, then whatever is next."""
-        next_job: _Job | None = job
-        while next_job is not None:
-            future, work = next_job
-            outcome = _Outcome(work) if future.set_running_or_notify_cancel() else None
-            # First the place, then the answer, upon which somebody may want a place.
-            with self._lock:
-                next_job = self._queue.take()
-                if next_job is None:
-                    self._idle += 1
-            if outcome is not None:
-                outcome.tell(future)
-
-    def _forget(self, turn: Turn, job: _Job, future: Future[Any]) -> None:
-        if future.cancelled():
-            with self._lock:
-                self._queue.remove(turn, job)
+        self._pool.close()
+        self._slow.close()
 
 
 def _spelled(password: str) -> bytes:

@@ -15,7 +15,7 @@ _OPTIONS = frozenset(
         *("SHORTD_CONFIG", "SHORTD_DATA"),
         # The client's, which may be there for the whole of a user's session.
         *("SHORTD_SERVER_URL", "SHORTD_USERID", "SHORTD_TOKEN", "SHORTD_FILE_PASSWORD"),
-        *("SHORTD_USER_PASSWORD", "SHORTD_LINK_PASSWORD"),
+        *("SHORTD_USER_PASSWORD", "SHORTD_LINK_PASSWORD", "SHORTD_IMPORT_API_KEY"),
     }
 )
 """The environment's forms of options; reading them is left to the commands that have these."""

@@ -26,6 +26,30 @@ K = TypeVar("K", bound=tuple[Any, ...])
 V = TypeVar("V")
 
 
+GIVE_WAY_SECONDS = 0.0002
+"""How long a thread waits where others are to go first."""
+
+
+class GiveWay:
+    """Lets redirects and calls go first: to be called again and again, on another thread.
+
+    The interpreter has one lock. Whoever waits for it gets it after a while, but then this thread
+    would have half of the time, and a server at half load not enough for redirects. Nor can those
+    that wait for it, or for this core, be seen from here.
+    """
+
+    def __init__(self, stretch: float) -> None:
+        self.stretch = stretch
+        """Seconds of work between two waits."""
+        self._end = 0.0
+
+    def __call__(self) -> None:
+        """Waits, if it is time to."""
+        if time.perf_counter() >= self._end:
+            time.sleep(GIVE_WAY_SECONDS)
+            self._end = time.perf_counter() + self.stretch
+
+
 class Pace:
     """`with pace:` around each stretch of work, `await pace.rest()` behind it."""
 

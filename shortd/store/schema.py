@@ -37,6 +37,7 @@ from shortd.models.clicks import (
     Visit,
 )
 from shortd.models.files import Box, BoxItem, Bundle, File, FilePart, Upload
+from shortd.models.importing import ORIGIN_BYTES, Imported
 from shortd.models.limits import Balance, Holding
 from shortd.models.links import FormerLink, Link, LinkTracker
 from shortd.models.mail import Mail, MailedCode, MailHistory, MailTraffic
@@ -66,7 +67,7 @@ POSITIONS: Table[tuple[str], Position] = Table("positions", Key(TEXT), Position)
 """`("journal",)`: how far the click journal is drained. `("beside",)`: as an offset, the serial of
 the last clicks that were counted without it."""
 
-HOSTS: Table[tuple[str], Host] = Table("hosts", Key(TEXT), Host)
+HOSTS: Table[tuple[str], Host] = Table("hosts", Key(TEXT), Host, watched=True)
 """Short hosts that were ever configured, by name (`host` or `host:port`)."""
 
 ACCOUNTS_BY_EMAIL: Index[tuple[str], Account] = Index(
@@ -365,6 +366,14 @@ FORMER_LINKS: Table[tuple[str, int, int], FormerLink] = Table(
 """What can be undone, by (userid, act, link id). A link that is deleted stays at its address,
 belongs to `DELETED`, and has a row here."""
 
+IMPORTED_BY_ORIGIN: Index[tuple[str, bytes], Imported] = Index(
+    "imported_by_origin",
+    Key(TEXT, Fixed(ORIGIN_BYTES)),
+    lambda row: (row.source, row.origin),
+)
+IMPORTED: Table[tuple[int], Imported] = Table("imported", Key(U64), Imported, (IMPORTED_BY_ORIGIN,))
+"""Where links came from that were made elsewhere, by link id. A row goes with its link."""
+
 BLOCKED_PATTERNS: Table[tuple[str], BlockedPattern] = Table(
     "blocked_patterns", Key(TEXT), BlockedPattern, watched=True
 )
@@ -522,6 +531,7 @@ TABLES: tuple[Table[Any, Any], ...] = (
     DOMAINS,
     LINKS,
     FORMER_LINKS,
+    IMPORTED,
     BLOCKED_PATTERNS,
     REPORTS,
     REPORT_MAILS,

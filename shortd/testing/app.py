@@ -17,12 +17,15 @@ from typing import Any, NamedTuple, TypeVar, cast
 import httpx
 
 from shortd.app import App
-from shortd.commands.plugins import importers
+from shortd.links.sheets import Result
 from shortd.plugin_runtime.flaws import AnyPlugin, one_line
 from shortd.plugin_runtime.guard import Overrun
 from shortd.services import Services
 from shortd.testing.clock import FakeClock
 from shortd.testing.population import AGENTS
+from shortd.upkeep.importing.plugin_sources import PluginSource, importers
+from shortd.upkeep.importing.runs import ReportRow, Run
+from shortd.upkeep.importing.targets import Here
 
 T = TypeVar("T")
 PluginT = TypeVar("PluginT", bound=AnyPlugin)
@@ -159,13 +162,20 @@ class RunningApp:
     def import_links(self, format_name: str, file: Path) -> int:
         """Imports a file for the test's own account, as `shortd import` does; how many links.
 
-        Raises what the importer raises, and ShortdError for links that cannot be.
+        ShortdError where the importer fails; AssertionError for a link that cannot be.
         """
         services = self.services
         account = services.accounts.accounts.named(self.userid)
         assert account is not None, "it was just made"
-        reader = importers(services.plugin_runtime.plugins.of_hook("importers"))[format_name]
-        return self.run(services.links.importing.run(account, reader(file), self.clock.now()))
+        readers = importers(services.plugin_runtime.plugins.of_hook("importers"))
+        source = PluginSource(partial(readers[format_name], file))
+        into = Here(services.upkeep.imports, account, format_name, self.clock, apply=True)
+        rows: list[ReportRow] = []
+        self.run(Run(source, into, {}, rows.append, lambda done: None, apply=True).to_end())
+        for row in rows:
+            if row.result is Result.SKIPPED:
+                raise AssertionError(f"line {row.row}: {', '.join(row.reasons)}: {row.note}")
+        return len(rows)
 
     def plugin(self, kind: type[PluginT]) -> PluginT:
         """The instance of a plugin that is at work."""

@@ -24,6 +24,7 @@ from shortd.store import Store
 from shortd.store.room import Reserve
 from shortd.store.schema import ACCOUNTS, ACCOUNTS_BY_EMAIL, ACCOUNTS_BY_USERNAME
 from shortd.store.txn import WriteTxn
+from shortd.upkeep.forgetting import forget
 from shortd.upkeep.sweeper import Sweeper
 
 
@@ -133,20 +134,23 @@ class Administration:
         await self._store.write(end, Reserve.ALL)
 
     async def end(self, userid: str, now: int) -> None:
-        """Removes an account with its links, files and keys; its place in teams goes to others.
-        It is locked first, so that nothing of it answers while that is done. ACCOUNT_NOT_FOUND.
+        """Removes an account with its links, files and keys, and what names it elsewhere; its place
+        in teams goes to others. It is locked first, so that nothing of it answers while that is
+        done. ACCOUNT_NOT_FOUND.
         """
 
-        def lock(txn: WriteTxn) -> None:
+        def lock(txn: WriteTxn) -> Account:
             account = ACCOUNTS.get(txn, (userid,))
             if account is None:
                 raise errors.ACCOUNT_NOT_FOUND()
             ended = msgspec.structs.replace(account, locked=True, expiration_utime=now)
             ACCOUNTS.put(txn, (userid,), ended)
+            return account
 
-        await self._store.write(lock, Reserve.ALL)
+        account = await self._store.write(lock, Reserve.ALL)
         self._owners.forget(userid)
         await self._sweeper.clear(userid, now)
+        await forget(self._store, account)
 
 
 def _of_one_mind(account: Account, changes: Changes) -> Account:

@@ -132,11 +132,11 @@ def _make(directory: Path, backup: Path, before: Path | None, told: Told) -> Man
     """Makes a whole backup in a new folder, all of it on disk."""
     for folder in (backup, backup / "db", backup / "journal", backup / "files"):
         folder.mkdir(mode=0o700)
-    blobs = _Blobs(directory / "files", backup / "files", before and before / "files", told)
+    blobs = BlobNames(directory / "files", backup / "files", before and before / "files", told)
     with snapshots_of(directory) as snapshots:
         # Most of the work, before any moment is held: until it is over, the database only grows.
         blobs.take_all()
-        with _moment(snapshots, directory / "journal", backup / "journal", blobs) as moment:
+        with held_moment(snapshots, directory / "journal", backup / "journal", blobs) as moment:
             moment.copy(backup / "db")
             schema, utime, counts = moment.schema, moment.utime, moment.counts()
     files: dict[str, Kept] = {}
@@ -159,7 +159,9 @@ def _make(directory: Path, backup: Path, before: Path | None, told: Told) -> Man
 
 
 @contextmanager
-def _moment(snapshots: Snapshots, source: Path, journal: Path, blobs: _Blobs) -> Iterator[Snapshot]:
+def held_moment(
+    snapshots: Snapshots, source: Path, journal: Path, blobs: BlobNames
+) -> Iterator[Snapshot]:
     """A moment of the database of which everything else is here as well."""
     for _ in range(MOMENTS):
         with snapshots.taken() as moment:
@@ -191,9 +193,9 @@ def _copied(source: Path, journal: Path) -> set[int]:
     return found
 
 
-class _Blobs:
-    """The blobs of a backup: second names of the server's, or of those in the backup before, or
-    copies.
+class BlobNames:
+    """The blobs of a backup or an export: second names of the server's, or of those in the backup
+    before, or copies.
     """
 
     def __init__(self, source: Path, folder: Path, before: Path | None, told: Told) -> None:
@@ -218,6 +220,10 @@ class _Blobs:
         for name in needed.keys() - self._here:
             self._take(name)
         return needed.keys() <= self._here
+
+    def keep(self, needed: dict[str, tuple[int, bytes]]) -> None:
+        """Of those that `take` was told, these alone are needed."""
+        self._needed = needed
 
     def kept(self) -> dict[str, Kept]:
         """By path within the backup. Of what no row names nothing is left."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from shortd.clicks import Clicks
 from shortd.hosts import Hosts
 from shortd.limits.services import LimitServices
+from shortd.links.plugin_data import Check
 from shortd.links.services import LinkServices
 from shortd.security.passwords import PasswordHasher
 from shortd.settings import Settings
@@ -17,6 +18,9 @@ from shortd.upkeep.administration import Administration
 from shortd.upkeep.adoption import Adoption
 from shortd.upkeep.audit import AuditLog
 from shortd.upkeep.finality import Finality
+from shortd.upkeep.importing.clicks import PastClicks
+from shortd.upkeep.importing.imports import Imports
+from shortd.upkeep.importing.reading import LinkReader
 from shortd.upkeep.live_backups import LiveBackups
 from shortd.upkeep.moderation import Moderation
 from shortd.upkeep.people import People
@@ -24,6 +28,7 @@ from shortd.upkeep.stored import StoredFiles
 from shortd.upkeep.sweeper import Sweeper
 from shortd.upkeep.takeout import Takeout
 from shortd.upkeep.undertaker import Undertaker
+from shortd.visitors.countries import CountryOf
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class UpkeepServices:
     stored: StoredFiles
     moderation: Moderation
     backups: LiveBackups
+    imports: Imports
 
 
 def open_upkeep(
@@ -53,6 +59,8 @@ def open_upkeep(
     hosts: Hosts,
     clicks: Clicks,
     timeline: Timeline,
+    check: Check,
+    country_of: CountryOf | None,
 ) -> UpkeepServices:
     """Wires them."""
     audit = AuditLog(store)
@@ -79,4 +87,12 @@ def open_upkeep(
         stored=StoredFiles(store),
         moderation=Moderation(store, hosts, links.links),
         backups=LiveBackups(store),
+        imports=Imports(
+            store,
+            hosts,
+            links.links,
+            links.passwords,
+            LinkReader(hosts, links.codes, links.terms, check),
+            PastClicks(settings.clicks, country_of),
+        ),
     )

@@ -161,6 +161,7 @@ class Sweeper:
 
     async def clear(self, userid: str, now: int) -> None:
         """Removes an account that has ended, with all that was its own."""
+        self._budgets.forget(userid)
         await in_portions(self._store, partial(_clear, userid=userid, now=now))
         self._owners.forget(userid)
 

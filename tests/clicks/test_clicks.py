@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from shortd import errors
-from shortd.clicks import GIVE_WAY_SECONDS, history
+from shortd.clicks import history
 from shortd.clicks.drain import TIDY_SECONDS
 from shortd.clicks.tally import Tally
 from shortd.clock import DAY
@@ -37,6 +37,7 @@ from shortd.models.links import Link, Terms
 from shortd.services import Services, open_services
 from shortd.settings.config import load
 from shortd.store.check import faults
+from shortd.store.pace import GIVE_WAY_SECONDS
 from shortd.store.schema import COUNTS
 from shortd.store.txn import WriteTxn
 from shortd.testing import FakeClock
@@ -900,7 +901,7 @@ def test_the_drain_gives_way_after_each_stretch(world: World, stretch: float, re
     with (
         portions(1),
         patch("shortd.clicks.drain.STRETCH_SECONDS", stretch),
-        patch("shortd.clicks.drain.time.sleep", rested.append),
+        patch("shortd.store.pace.time.sleep", rested.append),
     ):
         world.visit(link)
         world.visit(link)

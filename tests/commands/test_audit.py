@@ -75,7 +75,7 @@ def test_what_an_importer_did_is_in_it(shell: Shell, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("SHORTD_PLUGINS__DIR", "plugins")
     shell.did("user", "add", "ann@nowhere.example", "--username", "ann")
     Path("links.txt").write_text("https://example.org/a\nhttps://example.org/b\n")
-    shell.did("import", "lines", "links.txt", "--owner", "ann")
+    shell.did("import", "lines", "links.txt", "--account", "ann", "--apply")
     assert "import links  ann" in shell.did("audit").splitlines()[1]
 
 

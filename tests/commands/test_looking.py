@@ -105,11 +105,12 @@ def test_an_older_database_is_read_and_not_migrated(lived_in: Shell) -> None:
 def test_what_acts_does_not_migrate_either(lived_in: Shell) -> None:
     """Or an upgrade would happen while somebody asks for an API key."""
     make_older(DATA)
+    Path("links.csv").write_text("url\nhttps://example.org/\n")
     before = snapshot(DATA)
     for command in (
         ("user", "lock", "ann"),
         ("stats", "rebuild"),
-        ("import", "lines", os.devnull, "--owner", "ann"),
+        ("import", "csv", "links.csv", "--account", "ann"),
     ):
         refusal = lived_in.refused(*command)
         assert f"an older shortd (schema {SCHEMA_VERSION - 1}" in refusal

@@ -28,7 +28,9 @@ ARGUMENTS = {
     "CODE": "abc",
     "FORMAT": "lines",
     "FILE": os.devnull,
+    "SOURCE": os.devnull,
     "[DEST]": "backups",
+    "FILE.tar": "ann.tar",
     "PATTERN": "example.org",
     "BACKUP": "backups/latest",
     "URL": "https://example.org/",
@@ -52,8 +54,9 @@ def typed(words: tuple[str, ...]) -> list[str]:
         if parameter.param_type_name == "argument"
     ]
     more = {
-        ("import",): ["--owner", "ann"],
+        ("import",): ["--account", "ann"],
         ("user", "remove"): ["--yes"],
+        ("user", "delete"): ["--yes"],
         ("user", "set"): ["--verified"],
         ("user", "link"): ["--proxy", "ann"],
         ("user", "revoke"): ["--all"],

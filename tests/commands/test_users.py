@@ -132,7 +132,7 @@ def test_the_log_says_what_was_done_to_whom(tmp_path: Path) -> None:
         server.stop()
     lines = [json.loads(line) for line in server.log.splitlines()]
     done = [(line["command"], line["account"]) for line in lines if line["event"] == "command"]
-    assert done == [("user lock", "ann"), ("user unlock", "ann"), ("user remove", "ann")]
+    assert done == [("user lock", "ann"), ("user unlock", "ann"), ("user delete", "ann")]
     [signed_up] = [line for line in lines if line["event"] == "signed_up"]
     assert (signed_up["account"], signed_up["address"]) == ("ann", "127.0.0.1")
     assert userid not in server.log

@@ -16,7 +16,7 @@ from shortd.plugin import BadData
 
 APART = (
     "plugin/",
-    *("api/", "client/", "commands/", "control/", "server/", "testing/", "links/importing.py"),
+    *("api/", "client/", "commands/", "control/", "server/", "testing/", "upkeep/importing/"),
     "errors.py",
 )
 """Whose refusals no page shows, but for those of the catalogue itself: programs and the command

@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
-from shortd.errors import DESTINATION_BLOCKED, ShortdError
-from shortd.plugin import ImportedLink
+from shortd.errors import DESTINATION_BLOCKED
+from shortd.links.sheets import Result
+from shortd.models.links import Terms
+from shortd.moving import Reason, SourceLink
 from shortd.store.schema import LINKS
 from shortd.testing import RunningApp, open_app
+from shortd.upkeep.importing.offers import LinkOffer
 from tests.api.sqwish.people import Client as SqwishClient
 from tests.api.v1.people import Client, client, refused
 from tests.api.v1.samples import DEFAULT_HOST
@@ -75,13 +78,19 @@ class World:
 
     def importing(self, **given: Any) -> Callable[[str], None]:
         def attempt(url: str) -> None:
-            imported = ImportedLink(**_with({"line": 7, "url": GOOD, **given}, url))
-            work = self.app.services.links.importing.run(
-                self.v1.account, [imported], self.app.clock.now()
+            fields = _with({"url": GOOD, **given}, url)
+            terms = Terms(date_fallback=fields.pop("date_fallback", ""))
+            link = SourceLink(key="1", row="7", code=None, terms=terms, **fields)
+            work = self.app.services.upkeep.imports.links(
+                *(self.v1.account, "csv", [LinkOffer("1", link)], {}, self.app.clock.now()),
+                apply=False,
             )
-            with pytest.raises(ShortdError, match="line 7: ") as caught:
-                self.app.run(work)
-            assert caught.value.kind is DESTINATION_BLOCKED
+            [said] = self.app.run(work)
+            assert MESSAGE in said.note
+            # What leads elsewhere once it has ended can do without.
+            refused = (Result.SKIPPED, ("destination_blocked",))
+            noted = (Result.MADE_WITH_NOTES, (Reason.FALLBACK,))
+            assert (said.result, said.reasons) == (noted if terms.date_fallback else refused)
 
         return attempt
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import bcrypt
 import httpx
 import pytest
 
 from shortd.clicks import history
 from shortd.errors import ShortdError
+from shortd.models.accounts import HashScheme
+from shortd.security.bcrypt_hashes import read_bcrypt
 from shortd.security.passwords import PasswordHasher
 from shortd.testing import RunningApp, open_app
 from tests.conftest import GENEROUS
@@ -385,6 +389,101 @@ def test_the_page_costs_the_owner_a_visit_and_naming_none(tmp_path: Path) -> Non
         address = lead_on(keeper, path)
         assert keeper.goes(address) == TARGET
         assert keeper.goes(path) == keeper.goes(address) == 429
+
+
+class TestFromElsewhere:
+    """Passwords whose hashes came with their links."""
+
+    def bcrypt(self, keeper: Keeper, password: bytes, prefix: bytes = b"2b") -> str:
+        text = b"$" + prefix + bcrypt.hashpw(password, bcrypt.gensalt(4))[3:]
+        stored = read_bcrypt(text.decode())
+        assert stored is not None
+        return "/" + keeper.create(password=stored).code
+
+    def scheme(self, keeper: Keeper, path: str) -> HashScheme:
+        rare = keeper.row(path).rare
+        assert rare is not None
+        assert rare.password is not None
+        return rare.password.scheme
+
+    @pytest.mark.parametrize("prefix", [b"2a", b"2b", b"2y"])
+    def test_the_first_right_entry_is_hashed_anew(self, keeper: Keeper, prefix: bytes) -> None:
+        path = self.bcrypt(keeper, SECRET.encode(), prefix)
+        assert keeper.goes(path) == 200
+        for wrong in (SECRET.lower(), "", "x" * 200, "\ud800", "\0" + SECRET):
+            assert name(keeper, path, wrong.encode("utf-8", "replace").decode()).status_code == 403
+            assert self.scheme(keeper, path) is HashScheme.BCRYPT
+        first = lead_on(keeper, path)
+        assert self.scheme(keeper, path) is HashScheme.ARGON2ID
+        assert keeper.goes(first) == TARGET
+        assert keeper.goes(lead_on(keeper, path)) == TARGET
+        assert name(keeper, path, SECRET.lower()).status_code == 403
+
+    def test_what_was_handed_out_stays_good(self, keeper: Keeper) -> None:
+        path = self.bcrypt(keeper, SECRET.encode())
+        before = keeper.row(path)
+        proof = keeper.app.services.links.passwords.proof(before, keeper.app.clock.now())
+        lead_on(keeper, path)
+        passwords = keeper.app.services.links.passwords
+        assert passwords.is_valid(proof, keeper.row(path), keeper.app.clock.now())
+        keeper.change(path, password="another")
+        assert not passwords.is_valid(proof, keeper.row(path), keeper.app.clock.now())
+
+    @pytest.mark.parametrize("typed", ["z" * 72 + "and more", "z" * 72 + "\0", SECRET + "\0 junk"])
+    def test_what_bcrypt_never_read_opens_and_is_not_kept(self, keeper: Keeper, typed: str) -> None:
+        read = typed.encode().partition(b"\0")[0][:72]
+        path = self.bcrypt(keeper, read)
+        lead_on(keeper, path, password=typed)
+        assert self.scheme(keeper, path) is HashScheme.BCRYPT
+        lead_on(keeper, path, password=read.decode())
+        assert self.scheme(keeper, path) is HashScheme.ARGON2ID
+
+    def test_either_spelling_of_the_same_characters(self, keeper: Keeper) -> None:
+        for kept in ("NFC", "NFD"):
+            path = self.bcrypt(keeper, normalize(kept, SECRET).encode())
+            lead_on(keeper, path, password=normalize(kept, SECRET))
+            lead_on(keeper, path, password=normalize("NFC", SECRET))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "geheim",
+            "$2b$16$" + "a" * 21 + "." + "a" * 31,
+            "$2b$31$" + "a" * 21 + "." + "a" * 31,
+            "$2b$03$" + "a" * 21 + "." + "a" * 31,
+            "$2x$10$" + "a" * 21 + "." + "a" * 31,
+            "$2b$10$" + "a" * 22 + "a" * 31,
+            "$2b$10$" + "a" * 21 + "." + "a" * 30,
+            "$2b$10$" + "a" * 21 + "." + "a" * 31 + "\n",
+            "$2b$10$" + "a" * 20 + "\0." + "a" * 31,
+            "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub",
+        ],
+    )
+    def test_what_is_no_hash_of_this_kind_or_costs_too_much(self, text: str) -> None:
+        assert read_bcrypt(text) is None
+
+    def test_slow_ones_leave_the_threads_to_others(self, keeper: Keeper) -> None:
+        hasher = keeper.app.services.security.hasher
+        slow = read_bcrypt("$2b$13$" + "a" * 21 + "." + "a" * 31)
+        assert slow is not None
+
+        async def both() -> tuple[list[str], list[bool | BaseException]]:
+            ended: list[str] = []
+
+            async def noted(what: str, work: Any) -> Any:
+                try:
+                    return await work
+                finally:
+                    ended.append(what)
+
+            waiting = [noted("slow", hasher.verify_bcrypt(slow, "x")) for _ in range(3)]
+            quick = [noted("quick", hasher.verify(None, "0" * 64)) for _ in range(8)]
+            return ended, await asyncio.gather(*waiting, *quick, return_exceptions=True)
+
+        ended, results = keeper.app.run(both())
+        assert results == [False] * 11
+        assert ended[-2:] == ["slow"] * 2
 
 
 class TestFiles:

@@ -224,7 +224,7 @@ class TestImporters:
             app.call("url", userid=userid, url="https://before.example/", code="before")
         file = tmp_path / "links.txt"
         file.write_text(text)
-        outcome = run("import", "lines", str(file), "--owner", userid)
+        outcome = run("import", "lines", str(file), "--account", userid, "--apply")
         with open_app(tmp_path / "data", environ=environ) as app:
             entries = app.call("get_entries", userid=userid, count=1000)["entries"]
         return outcome, [entry for entry in reversed(entries) if entry["tag"] == 3]
@@ -239,7 +239,8 @@ class TestImporters:
             "https://b.example/ b2 off 7 1800000000000000 1600000000000001\n"
             f"https://c.example/ - on 0 {NEVER} 0\n",
         )
-        assert outcome.stdout == "3 links were imported.\n"
+        assert outcome.exit_code == 0
+        assert "3 links made, 0 of them with notes; 0 unchanged, 0 skipped." in outcome.stdout
         fields = ("url", "enabled", "expiration_count", "expiration_utime", "utime")
         shown = [tuple(entry[field] for field in fields) for entry in entries]
         assert shown[:2] == [
@@ -250,48 +251,48 @@ class TestImporters:
         assert (codes[:2], len(codes[2])) == (["x_1", "b2"], 6)
 
     @pytest.mark.parametrize(
+        ("line", "reason"),
+        [
+            ("https://a.example/ before on 0 1 0", "code_taken"),
+            ("https://a.example/ first on 0 1 0", "code_taken"),
+            ("https://a.example/ .. on 0 1 0", "invalid_code"),
+            ("javascript:alert(1) - on 0 1 0", "invalid_url"),
+            ("http://127.0.0.1:8080/x - on 0 1 0", "url_loops"),
+        ],
+    )
+    def test_a_link_that_cannot_be_leaves_the_others_alone(
+        self, tmp_path: Path, environ: dict[str, str], line: str, reason: str
+    ) -> None:
+        good = f"https://a.example/ first on 0 {NEVER} 0\n"
+        last = f"https://b.example/ - on 0 {NEVER} 0"
+        outcome, entries = self.imported(tmp_path, environ, f"{good}{line}\n{last}")
+        assert outcome.exit_code == 3
+        assert f"skipped: {reason}" in outcome.stdout
+        assert [entry["url"] for entry in entries] == ["https://a.example/", "https://b.example/"]
+
+    @pytest.mark.parametrize(
         ("line", "message"),
         [
-            ("https://a.example/ before on 0 1 0", "line 3: The code before is in use."),
-            ("https://a.example/ first on 0 1 0", "line 3: The code first is in use."),
-            ("https://a.example/ a.b on 0 1 0", "line 3: 'a.b' cannot be a code."),
-            ("javascript:alert(1) - on 0 1 0", "line 3: The URL must begin with"),
-            ("http://127.0.0.1:8080/x - on 0 1 0", "line 3: This URL leads back"),
-            (
-                "https://a.example/ - on 99999999999999999999 1 0",
-                "line 3: expiration_count: Must be",
-            ),
-            ("https://a.example/ - on -1 1 0", "line 3: expiration_count: Must be"),
-            ("raise", "line 3: cannot be read"),
-            ("other", "an importer yields ImportedLinks, not int"),
+            ("raise", "The importer failed: "),
+            ("other", "An importer yields ImportedLinks, not int"),
             ("https://a.example/", "not enough values to unpack"),
         ],
     )
-    def test_a_line_that_cannot_be_imported_undoes_its_batch(
+    def test_an_importer_that_fails_is_told(
         self, tmp_path: Path, environ: dict[str, str], line: str, message: str
     ) -> None:
-        good = f"https://a.example/ first on 0 {NEVER} 0\nhttps://b.example/ - on 0 {NEVER} 0\n"
-        outcome, entries = self.imported(tmp_path, environ, good + line)
+        outcome, _ = self.imported(tmp_path, environ, line)
         assert outcome.exit_code == 1
         assert message in outcome.output
         # Before it the log may say that the directory was last used years ago.
         assert len(outcome.output.splitlines()) - outcome.output.count("clock_not_believed") == 1
-        assert entries == []
-
-    def test_batches_before_a_bad_one_stay_and_are_told(
-        self, tmp_path: Path, environ: dict[str, str]
-    ) -> None:
-        good = f"https://a.example/ - on 0 {NEVER} 0\n" * 1001
-        outcome, entries = self.imported(tmp_path, environ, good + "nonsense: - on 0 1 0")
-        assert "line 1002: " in outcome.output
-        assert "1000 links before it were imported." in outcome.output
-        assert len(entries) == 1000
 
     def test_unknown_names_are_told(self, tmp_path: Path, environ: dict[str, str]) -> None:
         file = tmp_path / "links.txt"
         file.write_text("")
         Store(tmp_path / "data").close()
-        outcome = run("import", "nonsense", str(file), "--owner", "nobody")
-        assert outcome.output == "shortd: there is no format 'nonsense'. Formats: lines.\n"
-        outcome = run("import", "lines", str(file), "--owner", "nobody")
-        assert outcome.output == "shortd: there is no account 'nobody'\n"
+        outcome = run("import", "nonsense", str(file), "--account", "nobody")
+        assert outcome.output.startswith("shortd: there is no format 'nonsense'. Formats: ")
+        assert " lines," in outcome.output
+        outcome = run("import", "lines", str(file), "--account", "nobody")
+        assert outcome.output == "shortd: There is no account 'nobody'.\n"

@@ -8,7 +8,6 @@ import json
 import re
 import zipfile
 from html import unescape
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -16,7 +15,9 @@ import pytest
 
 from shortd.links.terms import TermChanges
 from shortd.models.hosts import HostOptions
+from shortd.moving import SourceLink
 from shortd.testing import RunningApp
+from shortd.upkeep.importing.offers import LinkOffer
 from tests.sharing.boxes import Sender, create, listed
 from tests.web.links.test_tables import job_of
 from tests.web.surfer import Surfer
@@ -205,13 +206,15 @@ def test_the_operator_finds_them(wide: RunningApp, ann: Surfer) -> None:
             assert [link.code for link in moderation.at(written)] == [code], written
 
 
-def test_plugins_importers_bring_them(wide: RunningApp, ann: Surfer, tmp_path: Path) -> None:
+def test_importers_bring_them(wide: RunningApp, ann: Surfer) -> None:
     wide.services.hosts.take_options({})
-    from shortd.plugin.types import ImportedLink
-
     account = wide.services.accounts.accounts.named("ann")
     assert account is not None
-    imported = [ImportedLink("https://a.example/", code=code) for code in CODES]
-    assert wide.run(wide.services.links.importing.run(account, imported, 1)) == len(CODES)
+    offers = [
+        LinkOffer(code, SourceLink(key=code, row="1", code=code, url="https://a.example/"))
+        for code in CODES
+    ]
+    work = wide.services.upkeep.imports.links(account, "csv", offers, {}, 1, apply=True)
+    assert [said.code for said in wide.run(work)] == CODES
     for code in CODES:
         assert wide.services.links.links.named(code, wide.services.hosts.default) == (0, code)

@@ -16,6 +16,7 @@ def action_words(words: Words) -> Mapping[Action, str]:
         Action.LOCK_ACCOUNT: words("Locked the account"),
         Action.UNLOCK_ACCOUNT: words("Unlocked the account"),
         Action.REMOVE_ACCOUNT: words("Removed the account"),
+        Action.EXPORT_ACCOUNT: words("Wrote all its data into a file"),
         Action.SIGN_OUT_ACCOUNT: words("Signed out everywhere"),
         Action.END_CREDENTIAL: words("Ended a login or a key"),
         Action.MAIL_RESET: words("Mailed a new password's code"),

@@ -105,7 +105,9 @@ async def visits_file(request: AnyRequest) -> Response[bytes]:
 def _row(request: AnyRequest, visit: Visit) -> VisitRow:
     agent = parse_agent(visit.user_agent)
     country_of = services_of(request).visitors.country_of
-    country = country_of(visit.address) if country_of is not None and visit.address else ""
+    country = visit.country
+    if not country and country_of is not None and visit.address:
+        country = country_of(visit.address)
     return VisitRow(
         utime=visit.utime,
         source=visit.referrer,

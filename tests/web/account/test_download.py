@@ -107,15 +107,14 @@ TOLD = {
     *("accounts", "tokens", "preferences", "api_keys", "members", "teams", "campaigns"),
     *("team_trackers", "domains", "links", "link_trackers", "files", "counts", "day_stats"),
     *("visits", "audit", "passkeys", "second_factors", "identities"),
-    *("bundles", "boxes", "box_items"),
+    *("bundles", "boxes", "box_items", "grants", "known_clients", "outbox", "mail_histories"),
+    *("invitations", "uploads", "former_links", "reports"),
 }
 """Tables with something of somebody that he takes along; trackers of links are their data."""
 UNTOLD = {
     *("meta", "positions", "hosts", "secrets", "dead_links", "dead_files", "dead_blobs"),
-    *("file_parts", "balances"),
-    *("grants", "grant_tokens", "codes", "known_clients", "outbox", "mail_histories"),
-    *("mail_traffic", "invitations", "uploads", "stored_bytes", "sightings", "holdings"),
-    *("former_links", "blocked_patterns", "reports", "report_mails", "login_links"),
+    *("file_parts", "balances", "grant_tokens", "codes", "mail_traffic", "stored_bytes"),
+    *("sightings", "holdings", "blocked_patterns", "report_mails", "login_links", "imported"),
 }
 """The server's own, what opens accounts, what passes, and what others do."""
 
