@@ -75,7 +75,7 @@ def test_the_last_one_and_those_beside_it(
     page = told(olga)
     made = (dest / "latest").resolve()
     assert "Read again yes, and sound" in page
-    assert f"Where {made}" in page
+    assert f"Where it is {made}" in page
     assert f"2 backups in {dest} ." in page
     # What is copied is what a shell takes.
     assert f"""shortd restore '{tmp_path}/it'"'"'s here/latest' --data {data}""" in page

@@ -41,7 +41,7 @@ api_key = "hunter4"
 VARIABLES = {**GENEROUS, "SHORTD_ACCOUNTS__SIGNUP": "true"}
 SECTION = re.compile(r"<h2[^>]*>(?:<code[^>]*>\[(.*?)\]</code>|[^<]*)</h2>(.*?)</table>", re.S)
 ROW = re.compile(r'<th scope="row"[^>]*>(.*?)</th><td[^>]*>(.*?)</td><td[^>]*>(.*?)</td>')
-CHANGE = re.compile(r"<li><code[^>]*>(.*?)</code>: (.*?)</li>")
+CHANGE = re.compile(r"<li><code[^>]*>(.*?)</code> \u2013 (.*?)</li>")
 PROBLEM = re.compile(r'<li class="mono[^>]*>(.*?)</li>')
 
 
@@ -131,20 +131,20 @@ def test_it_is_searched_and_narrowed(operator: Surfer) -> None:
 def test_a_file_that_was_changed(operator: Surfer, file: Path) -> None:
     new = CONFIG.replace("hunter2", "hunter5").replace("Ulm", "Ulm <b>")
     new = new.replace("https://example.org/", "https://example.net/")
-    file.write_text(new + "\n[storage]\nmap_bytes = 8000000000\n[log]\nlevel = 'debug'\n")
+    file.write_text(new + "\n[storage]\nmap_bytes = 8000000\n[log]\nlevel = 'debug'\n")
     page = operator.get(SETTINGS).text
     assert "hunter" not in page
     assert "All that is set is in effect." not in page
     told = {html.unescape(name): html.unescape(text) for name, text in CHANGE.findall(page)}
     assert told == {
-        "storage.map_bytes": "in effect is 68719476736, set is 8000000000; taken over by a restart",
-        "mail.smtp_url": "another secret; taken over by a restart",
-        "log.level": 'in effect is "info", set is "debug"; taken over at SIGHUP or by a restart',
+        "storage.map_bytes": "in effect is 68719476736, set is 8000000 · taken over by a restart",
+        "mail.smtp_url": "another secret · taken over by a restart",
+        "log.level": 'in effect is "info", set is "debug" · taken over at SIGHUP or by a restart',
         'host."s.example.org".root': (
-            'in effect is "https://example.org/", set is "https://example.net/"; taken over at'
+            'in effect is "https://example.org/", set is "https://example.net/" · taken over at'
             " SIGHUP or by a restart"
         ),
-        "plugins.weather.place": 'in effect is "Ulm", set is "Ulm <b>"; taken over by a restart',
+        "plugins.weather.place": 'in effect is "Ulm", set is "Ulm <b>" · taken over by a restart',
     }
     assert set(shown(operator, "?only=changed")) == set(told)
     assert PROBLEM.findall(page) == []
@@ -204,7 +204,7 @@ def test_a_server_without_a_file(app: RunningApp) -> None:
 
 def test_what_was_taken_over_is_in_effect(operator: Surfer, file: Path) -> None:
     in_force = operator.app.services.in_force
-    file.write_text(CONFIG + "\n[log]\nlevel = 'debug'\n[storage]\nmap_bytes = 8000000000")
+    file.write_text(CONFIG + "\n[log]\nlevel = 'debug'\n[storage]\nmap_bytes = 8000000")
     # As SIGHUP does.
     in_force.take(in_force.now(), RELOADED)
     assert shown(operator)["log.level"] == ('"debug"', "file")
