@@ -86,7 +86,7 @@ def test_a_backup_is_taken_along(tab: Page, site: ServerProcess, watch: Watch) -
     operator = new_operator(site)
     operator.enter(tab.context)
     tab.goto(f"{site.url}/-/admin/backups")
-    way = tab.get_by_role("link", name="Show first that it is you")
+    way = tab.get_by_role("link", name="Show that it is you")
     confirm = f"{site.url}{way.get_attribute('href')}"
     proof = {"password_sha256": PASSWORD, "password_pbkdf2": PASSWORD}
     tab.context.request.post(confirm, form=proof, headers={"origin": site.url})

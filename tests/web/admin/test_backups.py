@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import html
-import io
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +21,7 @@ from shortd.testing import RunningApp
 from shortd.upkeep import backup_listing, kept_aside, live_backups
 from shortd.upkeep.backup_manifest import MANIFEST
 from shortd.upkeep.restore import check
+from tests.documents import block
 from tests.web.admin.conftest import lines
 from tests.web.surfer import Surfer
 
@@ -46,6 +45,18 @@ def backed_up(data: Path, dest: Path, *options: str) -> None:
     """Makes a backup by the command, beside the server."""
     command = ["backup", str(dest), "--data", str(data), "--config", os.devnull, *options]
     subprocess.run([sys.executable, "-m", "shortd", *command], check=True, capture_output=True)
+
+
+def back_again(page: str, folder: Path) -> None:
+    """Does as the page and the documents say with backup.tar in a folder."""
+    recipe = block("docs/operations.md", "sh", "tar -xf")
+    recipe = recipe.replace("/var/lib/shortd", "restored")
+    recipe = re.sub(r"shortd-\w+\.tar", "backup.tar", recipe)
+    shown = page[page.index("mkdir unpacked") :]
+    said = re.sub(r"/\S+\.tar", "backup.tar", re.sub(r"--data \S+", "--data restored", shown))
+    assert said.startswith(" ".join(recipe.split()))
+    recipe = recipe.replace("shortd ", f"{sys.executable} -m shortd ", 1)
+    subprocess.run(["bash", "-euc", recipe], cwd=folder, check=True, capture_output=True)
 
 
 @contextmanager
@@ -137,11 +148,11 @@ def test_one_is_taken_along(olga: Surfer, tmp_path: Path) -> None:
     assert answer.status_code == 200
     assert re.search(r'filename="shortd-\d{8}T\d{6}Z\.tar"', answer.headers["content-disposition"])
     assert answer.headers["cache-control"] == "no-store"
-    with tarfile.open(fileobj=io.BytesIO(answer.content)) as tar:
-        tar.extraction_filter = getattr(tarfile, "data_filter", lambda member, path: member)
-        tar.extractall(tmp_path / "unpacked")
+    (tmp_path / "backup.tar").write_bytes(answer.content)
+    back_again(told(olga), tmp_path)
     [backup] = (tmp_path / "unpacked").iterdir()
     assert check(backup).counts["files"] == 1
+    assert (tmp_path / "restored" / "db" / "data.mdb").is_file()
     line = lines(app)[0]
     assert (line.action, line.name) == (Action.DOWNLOAD_BACKUP, "olga")
     assert line.subject in answer.headers["content-disposition"]
@@ -155,7 +166,7 @@ def test_one_is_taken_along(olga: Surfer, tmp_path: Path) -> None:
 def test_it_takes_a_proof(olga: Surfer) -> None:
     assert "Download a backup" in told(olga)
     olga.app.clock.advance(11 * 60)
-    assert "Show first that it is you" in told(olga)
+    assert "Show that it is you" in told(olga)
     before = len(lines(olga.app))
     answer = olga.send(DOWNLOAD)
     assert answer.status_code == 303
