@@ -111,6 +111,18 @@ def stream(directory: Path, out: BinaryIO, told: Told = lambda _: None) -> Manif
     return manifest
 
 
+def tidy(directory: Path) -> None:
+    """Removes what streams that were killed have left in a data directory, unless one is being made
+    there."""
+    with suppress(StoreError, OSError), _alone(directory):
+        _tidy(directory)
+
+
+def _tidy(directory: Path) -> None:
+    for leftover in directory.glob(f"{_PREFIX}*{_PARTIAL}"):
+        shutil.rmtree(leftover)
+
+
 def last_backup(directory: Path) -> Last | None:
     """The last one that was done of a data directory; None if none is known."""
     try:
@@ -122,8 +134,7 @@ def last_backup(directory: Path) -> Last | None:
 @contextmanager
 def _folder_in(directory: Path) -> Iterator[str]:
     """A folder for a while. Those of others that were killed go first."""
-    for leftover in directory.glob(f"{_PREFIX}*{_PARTIAL}"):
-        shutil.rmtree(leftover)
+    _tidy(directory)
     with tempfile.TemporaryDirectory(prefix=_PREFIX, suffix=_PARTIAL, dir=directory) as folder:
         yield folder
 

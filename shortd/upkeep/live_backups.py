@@ -19,6 +19,7 @@ from shortd.settings.variables import PREFIX
 from shortd.store import Store
 from shortd.store.copies import check_room
 from shortd.store.data_directory import StoreError
+from shortd.upkeep.backup import tidy
 
 PIECE_BYTES = 1 << 18
 """Of the tar, at once: what a backup holds in memory here, twice."""
@@ -54,7 +55,7 @@ class LiveBackups:
         try:
             directory = self._store.directory.absolute()
             check_room(directory, self._store.used_bytes(), "a copy of the database")
-            backup = LiveBackup(self, await _process(directory))
+            backup = LiveBackup(self, await _process(directory), directory)
             await backup.read_first()
         except BaseException:
             if backup is None:
@@ -64,17 +65,19 @@ class LiveBackups:
             raise
         return backup
 
-    def _ended(self) -> None:
+    def ended(self) -> None:
+        """Says that the one that was begun is over."""
         self._is_busy = False
 
 
 class LiveBackup:
     """One that is being made, as it comes."""
 
-    def __init__(self, backups: LiveBackups, process: Process) -> None:
+    def __init__(self, backups: LiveBackups, process: Process, directory: Path) -> None:
         assert process.stdout is not None and process.stderr is not None
         self._backups = backups
         self._process = process
+        self._directory = directory
         self._out, self._errors = process.stdout, process.stderr
         self._first = b""
 
@@ -109,7 +112,12 @@ class LiveBackup:
         finally:
             with suppress(ProcessLookupError):
                 self._process.kill()
-            self._backups._ended()
+            try:
+                await self._process.wait()
+                # It may have been killed before it was done with that.
+                await asyncio.to_thread(tidy, self._directory)
+            finally:
+                self._backups.ended()
 
     async def _check(self) -> None:
         said = await self._errors.read(SAID_BYTES)

@@ -88,7 +88,10 @@ def test_a_backup_is_taken_along(tab: Page, site: ServerProcess, watch: Watch) -
     tab.goto(f"{site.url}/-/admin/backups")
     way = tab.get_by_role("link", name="Show that it is you")
     confirm = f"{site.url}{way.get_attribute('href')}"
-    proof = {"password_sha256": PASSWORD, "password_pbkdf2": PASSWORD}
+    proof: dict[str, str | float | bool] = {
+        "password_sha256": PASSWORD,
+        "password_pbkdf2": PASSWORD,
+    }
     tab.context.request.post(confirm, form=proof, headers={"origin": site.url})
     tab.reload()
     button = tab.get_by_role("button", name="Download a backup")
