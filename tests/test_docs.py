@@ -234,7 +234,7 @@ class TestOperations:
             f"{server.url}/v2/file", data={"query": json.dumps(query)}, files={"file": b"Hello"}
         )
         file_path = form.json()["output"]["entry"]["shorturl"].removeprefix(server.url)
-        for command in ("shortd backup", "shortd restore"):
+        for command in ("shortd backup", "shortd restore /"):
             recipe = block("docs/operations.md", "sh", command)
             recipe = recipe.replace("/var/backups/shortd", str(tmp_path / "backups"))
             recipe = recipe.replace("/var/lib/shortd", str(tmp_path / "restored"))

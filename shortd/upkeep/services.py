@@ -21,6 +21,7 @@ from shortd.upkeep.finality import Finality
 from shortd.upkeep.importing.clicks import PastClicks
 from shortd.upkeep.importing.imports import Imports
 from shortd.upkeep.importing.reading import LinkReader
+from shortd.upkeep.live_backups import LiveBackups
 from shortd.upkeep.moderation import Moderation
 from shortd.upkeep.people import People
 from shortd.upkeep.stored import StoredFiles
@@ -44,6 +45,7 @@ class UpkeepServices:
     people: People
     stored: StoredFiles
     moderation: Moderation
+    backups: LiveBackups
     imports: Imports
 
 
@@ -84,6 +86,7 @@ def open_upkeep(
         people=People(store),
         stored=StoredFiles(store),
         moderation=Moderation(store, hosts, links.links),
+        backups=LiveBackups(store),
         imports=Imports(
             store,
             hosts,
