@@ -39,6 +39,7 @@ from shortd.web.account.ways import HANDLERS as WAYS_HANDLERS
 from shortd.web.admin import HANDLERS as ADMIN_HANDLERS
 from shortd.web.admin.operators import as_seen
 from shortd.web.answers import Answer, error_answer, paced
+from shortd.web.base_path import BelowPaths
 from shortd.web.bodies import IncomingBody
 from shortd.web.boxes.pages import HANDLERS as BOXES_HANDLERS
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
@@ -94,7 +95,8 @@ class App:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._pages = open_pages(services.settings)
+        self._pages = open_pages(services.settings, services.hosts.paths)
+        self._below = BelowPaths(services) if services.hosts.paths else None
         self._follow = Follow(services, self._pages)
         self._figures = RequestFigures()
         services.metrics.register(self._figures)
@@ -117,6 +119,8 @@ class App:
         )
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        if self._below is not None and scope["type"] == ScopeType.HTTP:
+            send = self._below.enter(scope, send)
         if self._proxied is not None and scope["type"] == ScopeType.HTTP:
             return self._behind_proxy(self._proxied, scope, receive, send)
         return self._any(scope, receive, send)

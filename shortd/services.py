@@ -40,11 +40,12 @@ from shortd.security.secrets import secret
 from shortd.security.services import SecurityServices, open_security
 from shortd.settings import Settings
 from shortd.settings.config import ConfigError
+from shortd.settings.in_force import InForce
 from shortd.sharing.services import SharingServices, open_sharing
 from shortd.store import Store, Upgrading
 from shortd.store.timeline import Timeline, open_timeline
 from shortd.teams.services import TeamServices, open_teams
-from shortd.upkeep.figures import RoomMetrics
+from shortd.upkeep.figures import ImportMetrics, RoomMetrics
 from shortd.upkeep.services import UpkeepServices, open_upkeep
 from shortd.visitors.countries import Countries, open_countries
 from shortd.visitors.services import VisitorServices, open_visitors
@@ -62,6 +63,9 @@ class Services:
     """One group a room, from the ground up."""
 
     settings: Settings
+    """Of the start."""
+    in_force: InForce
+    """The same, with what was taken over since, and where all of it comes from."""
     clock: Clock
     store: Store
     timeline: Timeline
@@ -141,12 +145,13 @@ async def open_services(
     records: TxtRecords | None = None,
     hasher: PasswordHasher | None = None,
     *,
+    in_force: InForce | None = None,
     serving: bool = True,
     upgrading: Upgrading = lambda _progress: nullcontext(),
 ) -> Services:
     """Opens the data directory. Raises StoreError if it cannot be used, ConfigError for settings
-    of plugins. `plugins` (a test's own) take the place of all that are installed. `upgrading` is
-    the store's.
+    of plugins. `plugins` (a test's own) take the place of all that are installed. `in_force` tells
+    where the settings come from. `upgrading` is the store's.
 
     A command, which is not `serving`, finds the directory as the server left it, whatever settings
     it has: it makes and migrates none, takes no host for the default one, counts no clicks.
@@ -169,7 +174,16 @@ async def open_services(
         records = SystemTxtRecords() if records is None else records
         hasher = hasher or PasswordHasher()
         return await _wire(
-            settings, clock, random, store, prepared, countries, records, hasher, serving=serving
+            settings,
+            in_force or InForce.fixed(settings),
+            clock,
+            random,
+            store,
+            prepared,
+            countries,
+            records,
+            hasher,
+            serving=serving,
         )
     except BaseException:
         store.close()
@@ -178,6 +192,7 @@ async def open_services(
 
 async def _wire(
     settings: Settings,
+    in_force: InForce,
     clock: Clock,
     random: Random,
     store: Store,
@@ -248,8 +263,24 @@ async def _wire(
         random,
     )
     metrics.register(RoomMetrics(store, clicks.clicks, sharing.files.blobs, timeline))
+    upkeep = open_upkeep(
+        store,
+        settings,
+        hasher,
+        limits,
+        links,
+        sharing.files,
+        hosts,
+        clicks.clicks,
+        timeline,
+        clock,
+        check,
+        visitors.country_of,
+    )
+    metrics.register(ImportMetrics(upkeep.imports))
     services = Services(
         settings=settings,
+        in_force=in_force,
         clock=clock,
         store=store,
         timeline=timeline,
@@ -268,20 +299,7 @@ async def _wire(
         teams=open_teams(store, hosts, records, links, random),
         visits=visits,
         sharing=sharing,
-        upkeep=open_upkeep(
-            store,
-            settings,
-            hasher,
-            limits,
-            links,
-            sharing.files,
-            hosts,
-            clicks.clicks,
-            timeline,
-            clock,
-            check,
-            visitors.country_of,
-        ),
+        upkeep=upkeep,
     )
     if serving:
         services.upkeep.waiting.clear()

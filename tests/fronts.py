@@ -1,4 +1,4 @@
-"""Servers in front of shortd: nginx as docs/operations.md has it, and one that knows X-Sendfile."""
+"""Servers in front of shortd: nginx as docs/proxies.md has it, and one that knows X-Sendfile."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def nginx(site: str, folder: Path) -> Iterator[None]:
 
 def handover_block(data_dir: Path) -> str:
     """nginx's part of the files, over a data directory."""
-    recipe = block("docs/operations.md", "nginx", "internal")
+    recipe = block("docs/proxies.md", "nginx", "internal")
     return recipe.replace("/var/lib/shortd/", f"{data_dir}/")
 
 

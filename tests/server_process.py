@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from tests import processes
+from tests.preloaded import Forked, Preloaded
 
 START_SECONDS = 30
 PLAIN = False
 """As httpx's `verify`: loopback speaks no TLS, and reading all authorities takes 26 ms a client."""
+
+
+@cache
+def preloaded() -> Preloaded:
+    """What this test process forks its servers off."""
+    started = Preloaded()
+    atexit.register(started.close)
+    return started
 
 
 class ServerProcess:
@@ -45,7 +56,7 @@ class ServerProcess:
         self.environ = {**os.environ, **small, **(environ or {})}
         self.python = sys.executable
         self._prelude = prelude
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[str] | Forked | None = None
         self._log = log_file or data_dir.parent / f"{data_dir.name}.log"
 
     @property
@@ -68,12 +79,20 @@ class ServerProcess:
 
     def spawn(self) -> None:
         """Starts the server and waits for nothing."""
-        program = f"{self._prelude}\nfrom shortd.commands.cli import main\nmain()"
-        command = [self.python, *(("-c", program) if self._prelude else ("-m", "shortd"))]
-        command += ["serve", "--data", str(self.data_dir), "--port", str(self.port)]
+        arguments = ["serve", "--data", str(self.data_dir), "--port", str(self.port)]
         with self._log.open("a") as log:
+            if not self._prelude and self.python == sys.executable:
+                self._process = preloaded().start(arguments, self.environ, log)
+                return
+            program = f"{self._prelude}\nfrom shortd.commands.cli import main\nmain()"
+            command = [self.python, *(("-c", program) if self._prelude else ("-m", "shortd"))]
             self._process = processes.start(
-                command, is_lasting=True, env=self.environ, stdout=log, stderr=log, text=True
+                [*command, *arguments],
+                is_lasting=True,
+                env=self.environ,
+                stdout=log,
+                stderr=log,
+                text=True,
             )
 
     def wait_until_ready(self) -> None:
@@ -127,7 +146,7 @@ class ServerProcess:
         return str(envelope["error"]["code"]) if envelope["status"] != "success" else ""
 
     @property
-    def _started(self) -> subprocess.Popen[str]:
+    def _started(self) -> subprocess.Popen[str] | Forked:
         assert self._process is not None, "the server was never started"
         return self._process
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -23,13 +25,14 @@ from shortd.moving.sources import FORMATS
 from shortd.store import Store
 from tests.conftest import GENEROUS
 from tests.console import CUT, Drift, compare, read_session, run_session
-from tests.documents import ROOT, block, text_of
+from tests.documents import ROOT, anchors, block, prose, text_of
 from tests.fronts import handover_block, nginx
 from tests.kept_visits import kept_visits
 from tests.server_process import ServerProcess, free_port
 from tests.tools import needed
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NAMES = [str(document.relative_to(ROOT)) for document in DOCUMENTS]
 DEFAULT = "127.0.0.1:8080"
 """Where the documents' server listens."""
 
@@ -43,13 +46,25 @@ def rows(name: str, heading: str) -> list[list[str]]:
 
 
 class TestReadme:
-    def test_its_session_is_what_happens(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("name", "calls"),
+        [
+            ("README.md", ("temporary_account", "url")),
+            (
+                "docs/session.md",
+                ("temporary_account", "url", "get_entry", "signup", "login", "urls", "multi"),
+            ),
+        ],
+    )
+    def test_its_session_is_what_happens(
+        self, tmp_path: Path, name: str, calls: tuple[str, ...]
+    ) -> None:
         needed("curl")
         # With the settings that a new user has.
         server = ServerProcess(tmp_path / "data")
-        steps = read_session(text_of("README.md"))
+        steps = read_session(text_of(name))
         commands = [step.command for step in steps]
-        for call in ("temporary_account", "url", "get_entry", "signup", "login", "urls", "multi"):
+        for call in calls:
             assert any(f"/v2/{call} " in command for command in commands), call
         server.start()
         try:
@@ -164,11 +179,15 @@ def test_every_dimension_of_statistics_is_listed() -> None:
     assert {name for name, parts in listed if parts} == PARTED
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_between_documents_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
-        if "://" not in target:
-            assert (document.parent / target).exists(), target
+@pytest.mark.parametrize("name", NAMES)
+def test_links_between_documents_lead_somewhere(name: str) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", prose(name)):
+        if "://" in target:
+            continue
+        there = (ROOT / name).parent / target if target else ROOT / name
+        assert there.exists(), target
+        if anchor:
+            assert anchor in anchors(str(there.resolve().relative_to(ROOT))), f"{target}#{anchor}"
 
 
 def test_settings_that_the_documents_name_exist() -> None:
@@ -181,6 +200,23 @@ def test_settings_that_the_documents_name_exist() -> None:
                 continue
             assert re.search(rf"^\[{re.escape(section)}(\]|\.)", example, re.MULTILINE), section
             assert not name or f"\n#{name} = " in example, name
+
+
+def test_every_section_of_the_settings_is_listed() -> None:
+    top = text_of("docs/configuring.md").partition("## ")[0]
+    listed = set(re.findall(r"^\| `\[(\w+)\]`", top, re.MULTILINE))
+    sections = re.findall(r"^\[(\w+)[\].]", text_of("config.example.toml"), re.MULTILINE)
+    assert listed == set(sections)
+
+
+def test_variables_that_the_documents_name_are_settings() -> None:
+    example = text_of("config.example.toml")
+    for name in NAMES:
+        for section, key in re.findall(r"\bSHORTD_([A-Z]+)__([A-Z_]+[A-Z])\b", text_of(name)):
+            if section not in ("HOST", "PLUGINS", "SECTION") and "__" not in key:
+                part = example.partition(f"\n[{section.lower()}")[2]
+                setting = key.removesuffix("_FILE").lower()
+                assert f"\n#{setting} = " in part, f"{name}: {section} {key}"
 
 
 class TestOperations:
@@ -198,7 +234,7 @@ class TestOperations:
             f"{server.url}/v2/file", data={"query": json.dumps(query)}, files={"file": b"Hello"}
         )
         file_path = form.json()["output"]["entry"]["shorturl"].removeprefix(server.url)
-        for command in ("shortd backup", "shortd restore"):
+        for command in ("shortd backup", "shortd restore /"):
             recipe = block("docs/operations.md", "sh", command)
             recipe = recipe.replace("/var/backups/shortd", str(tmp_path / "backups"))
             recipe = recipe.replace("/var/lib/shortd", str(tmp_path / "restored"))
@@ -221,9 +257,9 @@ class TestOperations:
         path = f"unix:{tmp_path}/http.sock"
         name, other = f"s.example.org:{front}", f"other.example:{front}"
         settings = tmp_path / "config.toml"
-        toml = block("docs/operations.md", "toml", "trusted_proxies")
+        toml = block("docs/proxies.md", "toml", "s.example.org")
         settings.write_text(toml.replace("https://s.example.org", f"http://{name}"))
-        site = block("docs/operations.md", "nginx", "proxy_pass").replace(
+        site = block("docs/proxies.md", "nginx", "upstream shortd").replace(
             DEFAULT, f"127.0.0.1:{back}" if way == "port" else path
         )
         site = site.replace("listen 443 ssl;", f"listen 127.0.0.1:{front};")
@@ -313,3 +349,67 @@ def stored_visits(data_dir: Path) -> list[Visit]:
             return kept_visits(txn)
     finally:
         store.close()
+
+
+@cache
+def nodes() -> list[ast.AST]:
+    """The calls and texts of all code."""
+    kinds = ast.Call | ast.JoinedStr | ast.Constant
+    files = (ROOT / "shortd").rglob("*.py")
+    trees = (ast.parse(file.read_text(encoding="utf-8")) for file in files)
+    return [node for tree in trees for node in ast.walk(tree) if isinstance(node, kinds)]
+
+
+TROUBLE = ("warning", "error", "exception", "critical")
+
+
+def events() -> set[str]:
+    """What the log may say of trouble, as far as it stands in the code word for word."""
+    found = set()
+    for node in nodes():
+        match node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name("log"), attr=level),
+                args=[ast.Constant(str(event)), *_],
+            ) if level in TROUBLE:
+                found.add(event)
+    return found
+
+
+def test_troubleshooting_tells_of_every_line_about_trouble() -> None:
+    told = set(re.findall(r"`([^`]+)`", prose("docs/troubleshooting.md")))
+    found = events()
+    assert len(found) > 30
+    assert found - told == set()
+
+
+OF_OTHERS = {
+    *("Address already in use", "Cannot assign requested address", "Permission denied"),
+    *("No such option", "No such command", "Error connecting to"),
+}
+"""What the system and libraries say."""
+
+
+def sentences() -> str:
+    """All texts in the code, one a line, with "…" for what is put in."""
+    found = []
+    for node in nodes():
+        match node:
+            case ast.JoinedStr(values=parts):
+                texts = (
+                    str(part.value) if isinstance(part, ast.Constant) else "…" for part in parts
+                )
+                found.append("".join(texts))
+            case ast.Constant(value=str(text)):
+                found.append(text)
+    return "\n".join(found)
+
+
+def test_lines_in_troubleshooting_are_those_that_are_said() -> None:
+    said = sentences().replace("`", "")
+    rows = re.findall(r"^\| (.*?) \|", prose("docs/troubleshooting.md"), re.MULTILINE)
+    for line in re.findall(r"`([^`]+)`", " ".join(rows)):
+        for piece in re.split(r"…|: ", line):
+            piece = piece.strip(" .,:;()")
+            if " " in piece and piece not in OF_OTHERS:
+                assert piece in said, line

@@ -15,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.server_process import ServerProcess
 
 MONITORING = Path(__file__).parents[1] / "monitoring"
-OPERATIONS = Path(__file__).parents[1] / "docs/operations.md"
+DOCUMENTS = sorted((Path(__file__).parents[1] / "docs").glob("[!p]*.md"))
+"""But for those about plugins, where functions are named so."""
 NAME = re.compile(r"\b(?:shortd|process)_[a-z_]+\b")
 SELECTED = re.compile(r"\b((?:shortd|process)_[a-z_]+)\{([^}]*)\}")
 BY = re.compile(r"by \(([a-z_, ]+)\) \([a-z_]+\(((?:shortd|process)_[a-z_]+)")
@@ -25,6 +26,7 @@ SMALL = {
 }
 LATER = {"shortd_backup_last_success_timestamp_seconds", "shortd_import_rows_total"}
 """What there is once something was done."""
+PACKAGES = {path.name for path in (Path(__file__).parents[1] / "plugins").glob("shortd_*")}
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +78,8 @@ def test_what_is_asked_for_is_there(figures: dict[str, set[str]], expression: st
 
 
 def test_what_the_documents_name_is_there(figures: dict[str, set[str]]) -> None:
-    text = OPERATIONS.read_text(encoding="utf-8")
-    names = set(re.findall(r"`(shortd_[a-z_]+)(?:\{[^}]*\})?`", text))
+    texts = "\n".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
+    names = set(re.findall(r"`(shortd_[a-z_]+)(?:\{[^}]*\})?`", texts)) - PACKAGES
     families = {name.removesuffix("_bucket").removesuffix("_count") for name in figures}
     # A counter with labels has no sample before something was counted.
     families |= {f"{name}_total" for name in families}

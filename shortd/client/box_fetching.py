@@ -19,20 +19,20 @@ from shortd.client.metering import Endless
 from shortd.client.names import safe_name
 from shortd.client.offer import FILE_PATH, Lock, Offer
 from shortd.client.several import Piece, Told
-from shortd.client.visited import Visited, joined, origin_of
+from shortd.client.visited import BASE, Visited, joined, origin_of
 
 MOST_AT_ONCE = 50
 """Files that are asked for at once; fewer where the answer gets too long."""
 MOST_FILES = 10_000
 """In a box, so that a server comes to an end: ours has 500."""
 WRONG_KEY = "The key behind the # of this link is not its box's."
-_PAGE = re.compile(r"/-/boxes/([0-9]{1,18})", re.ASCII)
+_PAGE = re.compile(BASE + r"/-/boxes/(?P<id>[0-9]{1,18})", re.ASCII)
 
 
 def box_number(address: str) -> int | None:
     """The number of the box whose owner's page this is; None for any other address."""
     found = _PAGE.fullmatch(urlsplit(address).path)
-    return int(found[1]) if found else None
+    return int(found["id"]) if found else None
 
 
 class BoxFile(msgspec.Struct):
@@ -69,8 +69,8 @@ class OwnBox:
     def __init__(
         self, connection: Connection, server: str, number: int, credentials: Credentials, key: str
     ) -> None:
-        self._visited = Visited(connection, server)
         self._base = httpx.URL(server)
+        self._visited = Visited(connection, server, self._base.path.rstrip("/"))
         self._id = number
         self._credentials = credentials
         self._key = key

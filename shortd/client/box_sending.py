@@ -25,14 +25,14 @@ from shortd.client.parcel import Parcel
 from shortd.client.progress import Progress
 from shortd.client.send import SIDE_BY_SIDE, Received
 from shortd.client.state import Ledger
-from shortd.client.visited import Visited
+from shortd.client.visited import BASE, Visited
 
 LARGEST_PART_BYTES = 1 << 28
 """What a server may ask for: two of these are in memory at once."""
 PIECE_BYTES = 64 << 10
 """Of a part, handed on at a time."""
 NO_BOX = "{} is no box: nothing can be sent to it."
-_ACTION = re.compile(r"/-/box/[A-Za-z0-9_-]{1,64}", re.ASCII)
+_ACTION = re.compile(BASE + r"/-/box/[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 Output = TypeVar("Output")
 Body = Callable[[], dict[str, Any]]
@@ -112,15 +112,17 @@ class BoxVisitor(Visited):
         if password is None:
             answer = await self.get()
         else:
-            form = {"code": self._url.path.strip("/"), "password": password}
+            # A code is the last of its address; before it is what the server is below.
+            base, _, code = self._url.path.rstrip("/").rpartition("/")
+            form, page = {"code": code, "password": password}, f"{base}/-/open"
             try:
-                answer = await self._post(self.own(httpx.URL("/-/open")), lambda: {"data": form})
+                answer = await self._post(self.own(httpx.URL(page)), lambda: {"data": form})
             except Refused as refused:
                 if refused.code != "wrong_password":
                     raise
                 return False
             there = httpx.URL(answer.location or "")
-            if there.path != "/-/open":
+            if there.path != page:
                 raise ClientFailure(NO_BOX.format(shown(self._url)))
             send, there = self._connection.send, self.own(there)
             answer = await self._connection.patiently(lambda: send("GET", there))

@@ -21,13 +21,14 @@ from shortd.client.crypto import FileKey, possible_secrets
 from shortd.client.failures import ClientFailure, Refused, Unreachable
 from shortd.client.metering import Endless
 from shortd.client.names import name_from_header, safe_name
-from shortd.client.visited import Visited, joined, origin_of
+from shortd.client.visited import BASE, Visited, joined, origin_of
 
-UNLOCK = "/-/unlock"
 GONE = frozenset({403, 404, 410})
 """Refusals of what was offered once: there may be something new."""
-FILE_PATH = re.compile(r"/-/files/[A-Za-z0-9_-]+", re.ASCII)
-_SEVERAL_PATH = re.compile(r"/-/bundles/[A-Za-z0-9_-]+", re.ASCII)
+_UNLOCK_PATH = re.compile(BASE + "/-/unlock", re.ASCII)
+FILE_PATH = re.compile(BASE + "/-/files/[A-Za-z0-9_-]+", re.ASCII)
+_SEVERAL_PATH = re.compile(BASE + "/-/bundles/[A-Za-z0-9_-]+", re.ASCII)
+_MEMBER_PATH = re.compile(BASE + "/-/bundles/[A-Za-z0-9_/-]+", re.ASCII)
 
 
 class Lock(msgspec.Struct, frozen=True):
@@ -98,6 +99,8 @@ class Visitor(Visited):
         as_zip: bool = False,
     ) -> None:
         super().__init__(connection, short_url)
+        # Until the link has said where it leads: a code is the last of its address.
+        self._base = self._url.path.rpartition("/")[0]
         self._offer = remembered
         self._lock = remembered.lock if remembered is not None else None
         self._opened: Opened | None = None
@@ -198,7 +201,8 @@ class Visitor(Visited):
                 else:
                     self.several = self.own(there)
                 return
-            if there.path == UNLOCK:
+            if page := _UNLOCK_PATH.fullmatch(there.path):
+                self._base = page["base"]
                 query = dict(parse_qsl(there.query.decode("ascii")))
                 self._found(None, Lock(query.get("shorturl", ""), query.get("signature", "")))
                 return
@@ -282,6 +286,6 @@ class Visitor(Visited):
     def own_file(self, address: str) -> httpx.URL | None:
         """A file of several, on the server that is visited; None for any other address."""
         there = joined(self._url, address)
-        if there is None or not re.fullmatch(r"/-/bundles/[A-Za-z0-9_/-]+", there.path, re.ASCII):
+        if there is None or not _MEMBER_PATH.fullmatch(there.path):
             return None
         return self.own(there)

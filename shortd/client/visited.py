@@ -11,14 +11,18 @@ from shortd.client.api import Api, Output
 from shortd.client.connection import Answer, Connection, Moved
 from shortd.client.failures import ClientFailure
 
+BASE = r"(?P<base>(?:/[A-Za-z0-9._~-]+)*?)"
+"""The path that a whole server may be below, in an expression."""
+
 
 class Visited:
     """Somebody's address, and what is asked of the server that it names. ClientFailure for what is
-    no address.
+    no address. `base` is the path that the server is below.
     """
 
-    def __init__(self, connection: Connection, address: str) -> None:
+    def __init__(self, connection: Connection, address: str, base: str = "") -> None:
         self._connection = connection
+        self._base = base
         try:
             self._url = httpx.URL(address).copy_with(fragment=None)
         except httpx.InvalidURL as error:
@@ -27,7 +31,7 @@ class Visited:
     async def call(self, name: str, kind: type[Output], **inputs: object) -> Output:
         """A call of ww7 v2 to the server. `ClientFailure`."""
         while True:
-            server = str(self.own(httpx.URL("/"))).rstrip("/")
+            server = str(self.own(httpx.URL(f"{self._base}/"))).rstrip("/")
             try:
                 return await Api(self._connection, server).call(name, kind, **inputs)
             except Moved as fault:

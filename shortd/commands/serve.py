@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from shortd.commands.options import located, settings_options
-from shortd.settings.config import Given, gather, settings_of
+from shortd.settings.config import Given, gather
+from shortd.settings.in_force import InForce
 from shortd.settings.places import find
 from shortd.settings.variables import PREFIX
 
@@ -49,8 +50,8 @@ def serve(
     def given_now() -> Given:
         return gather(file, data_dir=data_dir, hosts=hosts, port=port, environ=environ)
 
-    given = given_now()
-    settings = settings_of(given)
+    in_force = InForce.gathered(given_now)
+    settings = in_force.settings
     # What reading the catalogues takes is free again for what is imported behind it: a MB less.
     from shortd.languages import open_languages
 
@@ -59,5 +60,5 @@ def serve(
     from shortd.server.process import run
 
     logs.configure(settings=settings.log)
-    with located(given):
-        run(settings, signals, file, lambda: settings_of(given_now()))
+    with located(in_force.given):
+        run(in_force, signals)

@@ -38,7 +38,8 @@ async def listen(services: Services, answer: Answer) -> None:
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, EOFError, asyncio.LimitOverrunError, TimeoutError):
-            line = await asyncio.wait_for(reader.readuntil(b"\n"), REQUEST_SECONDS)
+            async with asyncio.timeout(REQUEST_SECONDS):
+                line = await reader.readuntil(b"\n")
             async for reply in _replies(services, answer, line):
                 writer.write(msgspec.json.encode(reply) + b"\n")
                 # Who reads slowly is waited for: nothing piles up.

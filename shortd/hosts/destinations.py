@@ -19,6 +19,7 @@ import ada_url
 import msgspec
 
 from shortd import errors
+from shortd.hosts.base_paths import behind
 
 MAX_URL_BYTES = 8192
 LONG_HOST = 300
@@ -52,6 +53,7 @@ _UNSEEN = (
 # Joiners inside a URL are part of words: Persian has them, and so have families of emoji.
 _TURNING = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f]")
 _SPACE = re.compile(r"\s")
+_SLASHES = re.compile("//+")
 _MARK = re.compile(rb"(?:\A|&)(?:q|%71)(?:r|%72)=?(?=&|\Z)")
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "::1", "::"})
 
@@ -77,29 +79,37 @@ class OwnHosts(Collection[str]):
         self.blocks: Callable[[str, str], object] | None = None
         """What else no link may lead to, asked with a destination's host and the whole of it: what
         blocks it, or None (`hosts.blocked`)."""
-        self._keys = {name: host_key(name) for name in names}
-        self._known = set(self._keys.values())
+        self._names: dict[str, str] = {}
+        self._known: dict[tuple[str, str], set[str]] = {}
+        for name in names:
+            self.add(name)
 
-    def add(self, name: str) -> None:
-        self._keys[name] = host_key(name)
-        self._known.add(host_key(name))
+    def add(self, name: str, path: str = "") -> None:
+        """`path` is the one below which alone the host is ours."""
+        self._names[name] = path
+        self._known.setdefault(host_key(name), set()).add(path)
 
     def discard(self, name: str) -> None:
-        self._keys.pop(name, None)
-        self._known = set(self._keys.values())
+        self._names.pop(name, None)
+        left, self._names, self._known = self._names, {}, {}
+        for other, path in left.items():
+            self.add(other, path)
 
-    def has(self, key: tuple[str, str]) -> bool:
-        """Whether one of them has this `host_key`."""
-        return key in self._known
+    def lead_here(self, key: tuple[str, str], url: str) -> bool:
+        """Whether a URL, whose host has this `host_key`, leads to one of them."""
+        paths = self._known.get(key)
+        if paths is None:
+            return False
+        return "" in paths or any(is_below(path, url) for path in paths)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._keys
+        return name in self._names
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._names)
 
 
 def parse_destination(
@@ -129,7 +139,7 @@ def parse_destination(
     if not key[0]:
         raise errors.INVALID_URL("The URL has no host.", field=field)
     known = own_hosts if isinstance(own_hosts, OwnHosts) else OwnHosts(own_hosts)
-    if known.has(key):
+    if known.lead_here(key, location):
         raise errors.URL_LOOPS(field=field)
     if is_set and known.blocks is not None and known.blocks(key[0], url) is not None:
         raise errors.DESTINATION_BLOCKED(field=field)
@@ -151,6 +161,13 @@ def host_of(url: str) -> str:
     """The host of a URL as `host_key` has it, without its port; empty where it has none."""
     authority = _AUTHORITY.match(url)
     return "" if authority is None else host_key(authority[1])[0]
+
+
+def is_below(base_path: str, url: str) -> bool:
+    """Whether a URL is below a base path of its host, as proxies may read it: they put slashes
+    together."""
+    path = _SLASHES.sub("/", ada_url.URL(url).pathname)
+    return behind(base_path, path.encode()) is not None
 
 
 def without_mark(query: bytes) -> tuple[bool, bytes]:

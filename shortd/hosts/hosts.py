@@ -5,7 +5,7 @@ Links are stored under their host's number. When the operator renames the defaul
 every link goes with it. Short URLs are built from here, never from a Host header.
 
 Domains of teams come and go while the server runs. They are reached as the default host is: with
-its scheme, at its port.
+its scheme, at its port, but below no path.
 
 What a host does in its own way is asked by its number, and may become different at any time: by
 settings that are read anew, or by a domain's row.
@@ -22,6 +22,7 @@ import msgspec
 import structlog
 
 from shortd.hosts.authority import host_name
+from shortd.hosts.base_paths import BasePaths, behind, path_of
 from shortd.hosts.destinations import OwnHosts, ascii_location, host_of
 from shortd.link_codes import escaped
 from shortd.models.hosts import DEFAULTS, HostOptions, Place
@@ -55,8 +56,24 @@ class ShortHost(msgspec.Struct, frozen=True):
     domain: str = ""
     """Id of that domain."""
 
+    @property
+    def path(self) -> str:
+        """Below which it is ours; empty for all of it."""
+        return path_of(self.base_url)
+
     def short_url(self, code: str) -> str:
         return f"{self.base_url}/{escaped(code)}"
+
+    def hides(self, code: str) -> bool:
+        """Whether a code is read as the path: nobody could ask for it behind a proxy that has cut
+        that already."""
+        return bool(self.path) and f"/{code}/".startswith(f"{self.path}/")
+
+    def within(self, rest: str) -> str | None:
+        """What stands behind the slash of an address on this host, without the host's path; None
+        for what is not below that."""
+        found = behind(self.path, f"/{rest}".encode(errors="replace"))
+        return None if found is None else found.decode(errors="replace").removeprefix("/")
 
 
 class Hosts:
@@ -93,19 +110,26 @@ class Hosts:
             self._add(host)
         if pages_url:
             self.pages = ShortHost(PAGES_HOST, name_of(pages_url), pages_url)
-            self.names.add(self.pages.name)
+            self.names.add(self.pages.name, self.pages.path)
             self.numbers[self.pages.name.encode()] = PAGES_HOST
             self._by_number[PAGES_HOST] = self.pages
+        paths = {host.number: host.path for host in (*self.configured, self.pages)}
+        self.paths = BasePaths({**paths, NO_HOST: default.path})
+        """Below which paths these are ours. Domains have none."""
         for domain in domains:
             self._follow(domain, gone=False)
 
     def named(self, name: str) -> ShortHost | None:
-        """The answering host of that name; case and a default port do not matter."""
+        """The answering host of that name; case and a default port do not matter. Its path may
+        stand behind it.
+        """
         known = self._by_name.get(name)
         if known is not None:
             return known
-        canonical = host_name(name.strip().encode(errors="replace"))
-        return None if canonical is None else self._by_name.get(canonical)
+        name, _, path = name.strip().partition("/")
+        canonical = host_name(name.encode(errors="replace"))
+        found = None if canonical is None else self._by_name.get(canonical)
+        return None if found is None or path not in ("", found.path[1:]) else found
 
     def answers(self, name: str) -> bool:
         """Whether a host of that name answers here, be it that of the pages."""
@@ -211,7 +235,7 @@ class Hosts:
             listener()
 
     def _add(self, host: ShortHost) -> None:
-        self.names.add(host.name)
+        self.names.add(host.name, host.path)
         self.numbers[host.name.encode()] = host.number
         self._by_name[host.name] = self._by_number[host.number] = host
         self._alike.setdefault(_core(host.name), {})[host.name] = host
@@ -245,10 +269,10 @@ def _core(name: str) -> str:
 
 
 def _sibling(base_url: str, name: str) -> str:
-    """The base URL with another host in it."""
+    """The base URL with another host in it, which has no path."""
     parts = urlsplit(base_url)
     port = f":{parts.port}" if parts.port is not None else ""
-    return urlunsplit(parts._replace(netloc=name + port))
+    return urlunsplit(parts._replace(netloc=name + port, path=""))
 
 
 async def register(

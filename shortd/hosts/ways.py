@@ -12,7 +12,8 @@ import ada_url
 from msgspec import structs
 
 from shortd import errors
-from shortd.hosts.destinations import OwnHosts, host_key, parse_destination
+from shortd.hosts.base_paths import path_of
+from shortd.hosts.destinations import OwnHosts, host_key, is_below, parse_destination
 from shortd.hosts.hosts import name_of
 from shortd.models.hosts import DEFAULTS, PLACES, HostOptions
 from shortd.settings.dotted import dotted
@@ -24,7 +25,7 @@ def option_problems(options: Mapping[str, HostOptions], base_urls: Sequence[str]
     """What is wrong with the addresses of these options, by hosts' names: a line for each, which
     begins with the setting's name. `base_urls` are those of all short hosts.
     """
-    names = list(map(name_of, base_urls))
+    paths = {name_of(url): path_of(url) for url in base_urls}
     for name, own in options.items():
         for place in PLACES:
             if not (address := getattr(own, place)):
@@ -36,13 +37,17 @@ def option_problems(options: Mapping[str, HostOptions], base_urls: Sequence[str]
                 yield f"{setting}: {refusal.message}"
                 continue
             url = ada_url.URL(location)
-            here = next((one for one in names if is_same(one, url.host, options)), None)
-            if here is None or url.pathname.startswith(_PAGES):
+            here = next((one for one in paths if is_same(one, url.host, options)), None)
+            if here is None or not is_below(paths[here], location):
                 continue
-            if url.pathname != "/" or options.get(here, DEFAULTS).root:
+            base = paths[here]
+            path = url.pathname.removeprefix(base) or "/"
+            if path.startswith(_PAGES):
+                continue
+            if path != "/" or options.get(here, DEFAULTS).root:
                 yield (
                     f"{setting}: leads back to {here}, where visitors may come round in a circle;"
-                    f" expected an address elsewhere, or of a page there, such as /-/home"
+                    f" expected an address elsewhere, or of a page there, such as {base}/-/home"
                     + (" (or www = false)" if host_key(here) != host_key(url.host) else "")
                 )
 

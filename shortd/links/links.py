@@ -206,8 +206,7 @@ class Links:
             self.check_on(link, changed)
             new = (changed.host, changed.code)
             if new != (link.host, link.code):
-                if in_the_way(txn, self._hosts, *new, but=link.id) is not None:
-                    raise errors.CODE_TAKEN(field="code")
+                self._check_free(txn, new, link.id, "code")
                 LINKS.delete(txn, (link.host, link.code))
             LINKS.put(txn, new, changed)
             if _window(link) and not _window(changed):
@@ -251,9 +250,8 @@ class Links:
 
         def update(txn: WriteTxn) -> Link:
             link = self._own(txn, account, old, "shorturl_old")
+            self._check_free(txn, new, link.id, "shorturl_new")
             host, code = new
-            if in_the_way(txn, self._hosts, host, code, but=link.id) is not None:
-                raise errors.CODE_TAKEN(field="shorturl_new")
             rare = on_host(txn, account.userid, link, self._hosts.numbered(host))
             LINKS.delete(txn, old)
             changed = msgspec.structs.replace(link, host=host, code=code, rare=rare)
@@ -289,7 +287,8 @@ class Links:
         """
         name, rest = split_short_url(shorturl)
         host = self._hosts.named(name)
-        return None if host is None else self._behind(host, rest)
+        within = None if host is None else host.within(rest)
+        return None if host is None or within is None else self._behind(host, within)
 
     def named(self, text: str, host: ShortHost) -> Address | None:
         """The same for a short URL or for a code on a host, as it is or as addresses have it."""
@@ -335,6 +334,8 @@ class Links:
         host = new.host.number
         team = check_place(txn, owner, new.team, new.campaign, new.host)
         if new.code is not None:
+            if new.host.hides(new.code):
+                raise errors.CODE_TAKEN(field="code")
             old = in_the_way(txn, self._hosts, host, new.code)
             if old is not None:
                 is_own = old.owner == owner and (old.rare.team if old.rare else "") == team
@@ -347,7 +348,7 @@ class Links:
             link = _row(new, owner, team, link_id, code or base62_encode(link_id), utime)
             if is_drawn and in_the_way(txn, self._hosts, host, link.code) is not None:
                 continue
-            if LINKS.insert(txn, (host, link.code), link):
+            if not new.host.hides(link.code) and LINKS.insert(txn, (host, link.code), link):
                 return link
         raise AssertionError("ids are endless")
 
@@ -379,6 +380,13 @@ class Links:
         """Whether nothing is to be looked for before the code that a link's id spells is taken."""
         has_code = new.code is not None or new.drawn_lengths
         return not has_code and not self._hosts.options_of(new.host.number).ignore_case
+
+    def _check_free(self, txn: Txn, address: Address, link_id: int, field: str) -> None:
+        """CODE_TAKEN unless the link of this id can come to this address."""
+        host, code = address
+        is_hidden = self._hosts.numbered(host).hides(code)
+        if is_hidden or in_the_way(txn, self._hosts, host, code, but=link_id) is not None:
+            raise errors.CODE_TAKEN(field=field)
 
     def _codes(self, new: NewLink) -> Iterator[str]:
         """Codes to try, endless; empty where the id spells it."""

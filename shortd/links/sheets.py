@@ -232,6 +232,7 @@ class Sheets:
             code = code or rest
         host = self._hosts.named(name) if name else self._hosts.default
         if is_escaped:
+            code = (host and host.within(code)) or code
             is_wide = host is not None and self._codes.allows(host)
             code = unescaped(code) if is_wide else read_code(code) or code
         return host, code

@@ -53,6 +53,7 @@ class Action(StrEnum):
     REMOVE_TRACKER = "remove_tracker"
     BELIEVE_CLOCK = "believe_clock"
     MEND_DATABASE = "mend_database"
+    DOWNLOAD_BACKUP = "download_backup"
 
 
 class AuditEntry(msgspec.Struct, array_like=True, frozen=True):

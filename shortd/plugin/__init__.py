@@ -85,7 +85,8 @@ class Server:
 
     def __init__(self, public_url: str, hosts: Collection[str], secret: bytes) -> None:
         self.public_url = public_url
-        """Base of the default short host, without a trailing slash."""
+        """Base of the default short host, with its path if it has one, without a trailing slash.
+        In pages and routes of a plugin's own, addresses of this server begin with it."""
         self.hosts = hosts
         """Names of all short hosts, as `host` or `host:port`: of teams' domains, too, as they come
         and go."""

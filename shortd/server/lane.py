@@ -19,6 +19,7 @@ from typing import Protocol
 from urllib.parse import unquote
 
 from shortd import errors
+from shortd.hosts import BasePaths, behind
 from shortd.hosts.destinations import without_mark
 from shortd.limits.lookups import lookups_limited
 from shortd.links.addresses import unescaped_path
@@ -35,9 +36,10 @@ from shortd.web.visitor.follow import link_refusal, sent_away
 _TARGET = re.compile(rb"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?:\?(?P<query>[!-~]*))?")
 _QUERY = re.compile(rb"[!-~]*")
 _METHODS = (b"GET", b"HEAD")
-_FIRST_LINE = re.compile(
-    rb"(?P<method>GET|HEAD) /(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?P<query>\?qr)? HTTP/1\.1\r\n"
+_FIRST_LINE = (
+    rb"(?P<method>GET|HEAD) %b/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?P<query>\?qr)? HTTP/1\.1\r\n"
 )
+"""With room for the base paths that there are."""
 _SLOW = frozenset((b"content-length", b"transfer-encoding", b"upgrade", b"expect"))
 """Headers of requests that are more than a plain redirect."""
 
@@ -71,7 +73,9 @@ class Lane:
         robots = b"" if services.settings.links.robots else b"x-robots-tag: noindex\r\n"
         self._unkept = b"cache-control: no-store\r\n" + robots
         self._status_line = status_line(services.settings.links.redirect_status)
-        self._pages = pages = open_pages(services.settings)
+        self._paths = services.hosts.paths or None
+        self._first_line = _first_line(services.hosts.paths)
+        self._pages = pages = open_pages(services.settings, services.hosts.paths)
         self._sends_to = services.hosts.sends_to
         self._sent_away = lru_cache(maxsize=64)(_sent_away)
         self._missing = lru_cache(maxsize=64)(partial(_missing, pages))
@@ -109,6 +113,9 @@ class Lane:
         """
         if method not in _METHODS:
             return None
+        if self._paths is not None:
+            found = behind(self._paths.of(head.host), target)
+            target = target if found is None else found
         match = _TARGET.fullmatch(target)
         if match is None:
             path, _, query = target.partition(b"?")
@@ -129,20 +136,27 @@ class Lane:
         `data` stands where a request begins. What follows the first line has been parsed
         before, byte for byte, and parsed again could only come to the same.
         """
-        match = _FIRST_LINE.match(data)
+        match = self._first_line.match(data)
         if match is None:
             return None
         head = self._known.get(data[match.end() :])
         if head is None:
             return None
-        method, code, query = match.groups()
+        if self._paths is None:
+            method, code, query = match.groups()
+        else:
+            method, given, code, query = match.groups()
+            own = self._paths.of(head.host).encode()
+            if own == b"/" + code if given is None else own != given:
+                # The root, or no path of this host.
+                return None
         return self._answer(
             code.decode(), method == b"GET", query is not None, head, peer, default_headers, True
         )
 
     def remember(self, data: bytes, head: RequestHead) -> None:
         """Keeps the head of a request that is all of `data` and keeps its connection alive."""
-        match = _FIRST_LINE.match(data)
+        match = self._first_line.match(data)
         if match is not None and len(data) <= HEAD_BYTES:
             self._known.put(data[match.end() :], head)
 
@@ -227,6 +241,11 @@ class Lane:
         waiting, self._waiting = self._waiting, []
         for connection in waiting:
             connection.send_answers()
+
+
+def _first_line(paths: BasePaths) -> re.Pattern[bytes]:
+    some = b"|".join(re.escape(path.encode()) for path in sorted(paths.all))
+    return re.compile(_FIRST_LINE % (b"(?P<path>%b)?" % some if some else b""))
 
 
 def _missing(pages: Pages, reader: Reader | None) -> Refusal:

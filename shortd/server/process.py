@@ -10,10 +10,9 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from socket import socket
 from typing import Any
 
@@ -41,6 +40,7 @@ from shortd.server.stopping import Server
 from shortd.services import Services, open_services
 from shortd.settings import Settings
 from shortd.settings.config import ConfigError
+from shortd.settings.in_force import RELOADED, InForce, Sourced
 from shortd.store.data_directory import act_as_owner
 from shortd.store.mounts import check_place
 from shortd.visitors.visitors import kept_address
@@ -53,16 +53,9 @@ SWITCH_SECONDS = 0.0005
 log = structlog.get_logger(__name__)
 
 
-def run(
-    settings: Settings,
-    signals: Signals | None = None,
-    settings_file: Path | None = None,
-    read: Callable[[], Settings] | None = None,
-) -> None:
+def run(in_force: InForce, signals: Signals | None = None) -> None:
     """Serves until a signal asks for the end; returns after everything is drained. `signals` may
     have been taken before.
-
-    The file is where the settings come from, for the log; `read` reads them anew.
 
     Raises StoreError if the data directory cannot be used, OSError if the address cannot,
     ConfigError for sockets that a supervisor passes and that are none to serve on.
@@ -73,23 +66,15 @@ def run(
     sys.setswitchinterval(SWITCH_SECONDS)
     logging.getLogger("uvicorn.error").addFilter(_is_no_cut)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        serving = _serve(
-            settings, signals, settings_file, read or (lambda: settings), supervisor, passed
-        )
-        cut_off = runner.run(serving)
+        cut_off = runner.run(_serve(in_force, signals, supervisor, passed))
     log.info("stopped", clients_cut_off=cut_off)
 
 
 async def _serve(
-    settings: Settings,
-    signals: Signals,
-    settings_file: Path | None,
-    read: Callable[[], Settings],
-    supervisor: Supervisor,
-    passed: list[socket],
+    in_force: InForce, signals: Signals, supervisor: Supervisor, passed: list[socket]
 ) -> int:
     """Serves until the end; how many clients were cut off then."""
-    limit = raise_limit()
+    settings, limit = in_force.settings, raise_limit()
     with ExitStack() as undo:
         hosts = () if passed else settings.server.host
         listeners = passed or listen(hosts, settings.server.port)
@@ -99,10 +84,8 @@ async def _serve(
             act_as_owner(settings.data_dir, access_will_do=True)
         check_place(settings.data_dir, require_mount=settings.storage.require_mount)
         listeners += undo.enter_context(socket_files.listening(hosts))
-        services = await open_services(settings, upgrading=supervisor.patient)
-        return await _serve_with(
-            services, listeners, limit, signals, settings_file, read, supervisor
-        )
+        services = await open_services(settings, in_force=in_force, upgrading=supervisor.patient)
+        return await _serve_with(services, listeners, limit, signals, supervisor)
 
 
 async def _serve_with(
@@ -110,8 +93,6 @@ async def _serve_with(
     listeners: list[socket],
     limit: int,
     signals: Signals,
-    settings_file: Path | None,
-    read: Callable[[], Settings],
     supervisor: Supervisor,
 ) -> int:
     settings, loop = services.settings, asyncio.get_running_loop()
@@ -136,7 +117,8 @@ async def _serve_with(
     server = Server(config, connections, services.clicks.clicks.feed.end)
     status = f"Serving {settings.public_url} on {', '.join(map(name_of, listeners))}"
     takers = {"log": partial(_take_log, services), "host": partial(_take_hosts, services)}
-    reloading = Reloading(settings, partial(_read, read, services), takers)
+    assert takers.keys() == RELOADED, "the operator's pages tell which these are"
+    reloading = Reloading(services.in_force, partial(_read, services), takers)
 
     def reload() -> None:
         if not server.is_up.is_set():
@@ -161,7 +143,7 @@ async def _serve_with(
         version=__version__,
         url=settings.public_url,
         listening=", ".join(map(name_of, listeners)),
-        settings=str(settings_file or "none"),
+        settings=str(services.in_force.given.file or "none"),
         data=str(settings.data_dir.absolute()),
         mail=str(services.mail.delivery.transport),
     )
@@ -203,11 +185,11 @@ async def _report(server: Server, services: Services, supervisor: Supervisor, st
         await asyncio.Event().wait()
 
 
-def _read(read: Callable[[], Settings], services: Services) -> Settings:
+def _read(services: Services) -> Sourced:
     """The settings as they are now. Raises ConfigError, also for what only the start would find."""
-    found, started = read(), services.settings
+    found, started = services.in_force.now(), services.settings
     base_urls = (started.public_url, *started.hosts)
-    if problems := list(option_problems(found.host.options, base_urls)):
+    if problems := list(option_problems(found.settings.host.options, base_urls)):
         raise ConfigError(problems)
     return found
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
-import msgspec
 import structlog
 
 from shortd.settings import Settings
 from shortd.settings.config import ConfigError
-from shortd.settings.dotted import dotted
+from shortd.settings.in_force import InForce, Sourced, differences, section_of
 
 MOST_NAMES = 20
 """Of settings in one line."""
@@ -30,13 +28,12 @@ class Reloading:
     """Belongs to the event loop."""
 
     def __init__(
-        self, settings: Settings, read: Callable[[], Settings], takers: Mapping[str, Take]
+        self, in_force: InForce, read: Callable[[], Sourced], takers: Mapping[str, Take]
     ) -> None:
         """`read` gives the settings as they are now, or raises ConfigError. `takers`, by the
         section that each takes over.
         """
-        self.settings = settings
-        """In effect."""
+        self._in_force = in_force
         self._read = read
         self._takers = takers
         # Whoever has asked for it is told, however little else is.
@@ -49,33 +46,18 @@ class Reloading:
         except ConfigError as error:
             log.error("settings_not_reloaded", problems="; ".join(error.problems))
             return
-        changed = [*differences(self.settings, found)]
-        sections = {name.partition(".")[0] for name in changed} & self._takers.keys()
+        changed = [*differences(self._in_force.settings, found.settings)]
+        sections = {section_of(name) for name in changed} & self._takers.keys()
         for section in sorted(sections):
-            self._takers[section](found)
-        taken = {section: getattr(found, section) for section in sections}
-        self.settings = msgspec.structs.replace(self.settings, **taken)
-        later = [name for name in changed if name.partition(".")[0] not in sections]
+            self._takers[section](found.settings)
+        # Where a setting comes from may have changed, though what it says has not.
+        self._in_force.take(found, self._takers.keys())
+        later = [name for name in changed if section_of(name) not in sections]
         log.info(
             "settings_reloaded",
             changed=_listed(name for name in changed if name not in later),
             **({"need_restart": _listed(iter(later))} if later else {}),
         )
-
-
-def differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
-    """The dotted names of settings that are not the same."""
-    if isinstance(before, msgspec.Struct) and type(before) is type(after):
-        for field in msgspec.structs.fields(before):
-            # Tables that are named by the operator stand beside the others.
-            name = path if field.encode_name == "*" else dotted(path, field.encode_name)
-            yield from differences(getattr(before, field.name), getattr(after, field.name), name)
-    elif isinstance(before, dict | None) and isinstance(after, dict | None):
-        old, new = before or {}, after or {}
-        for key in [*old, *(key for key in new if key not in old)]:
-            yield from differences(old.get(key), new.get(key), dotted(path, key))
-    elif before != after:
-        yield path
 
 
 def _listed(names: Iterator[str]) -> str:

@@ -98,8 +98,10 @@ class Server(uvicorn.Server):
         after `stop` more often, and in the end all that are left. Until cancelled.
         """
         while not self.is_stopping.is_set():
+            # asyncio.wait_for may lose a cancellation that comes as the event is set.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.is_stopping.wait(), LOOK_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self.is_stopping.wait()
             self._look()
             self._connections.tell(self._loop.time())
         self._end_streams()

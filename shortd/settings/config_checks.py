@@ -19,9 +19,13 @@ from shortd.settings.config_reader import Check, at_home
 
 SOCKET = "unix:"
 """What a path begins with, where it is a socket to listen on."""
+BASE_PATH_BYTES = 100
 SOCKET_BYTES = 107
 """`sun_path` has one more, for its end (unix(7))."""
 _NUMERIC = re.compile(r"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]+|[0-9]+)){0,3}", re.IGNORECASE)
+_SEGMENT = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]+", re.ASCII)
+_OWN_NAMES = frozenset({"-", "v1", "v2", ".well-known", "robots.txt", "favicon.ico"})
+"""With which addresses begin that are the server's, or those of its host."""
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]{1,64}", re.ASCII)
 _TAKEN_HEADERS = frozenset(
     {
@@ -34,13 +38,14 @@ _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
 
 
 def base_url(text: str) -> str:
-    """The origin of a short host as it is kept and shown, like `https://s.example:8443`.
+    """The base URL of a short host as it is kept and shown, like `https://s.example:8443` or
+    `https://example.org/s`.
 
-    Names become lower-case ASCII, a scheme's usual port goes. Raises ValueError for anything
-    but scheme, host and port of http or https.
+    Names become lower-case ASCII, a scheme's usual port goes, and so does the slash at the end of
+    the path. Raises ValueError for anything but scheme, host, port and a path of http or https.
     """
     problem = ValueError(
-        "expected an http or https address without path, query or user, such as https://s.example"
+        "expected an http or https address without query or user, such as https://s.example"
     )
     # The URL standard quietly repairs white space, backslashes and missing slashes.
     if not text.isprintable() or any(character in text for character in " ?#@\\"):
@@ -50,13 +55,31 @@ def base_url(text: str) -> str:
     except ValueError as error:
         raise problem from error
     scheme, _, rest = text.partition("://")
-    if scheme.lower() not in ("http", "https") or rest.startswith("/") or url.pathname != "/":
+    if scheme.lower() not in ("http", "https") or rest.startswith("/"):
         raise problem
-    return str(url.origin)
+    _, slash, path = rest.partition("/")
+    return f"{url.origin}{_base_path(slash + path)}"
 
 
-def origin_or_none(text: str) -> str:
-    """The same; empty for none."""
+def _base_path(path: str) -> str:
+    """The path below which a server is reached, without a slash at its end. ValueError."""
+    path = path.removesuffix("/")
+    segments = path.split("/")[1:]
+    if len(path) > BASE_PATH_BYTES:
+        raise ValueError(f"a path has at most {BASE_PATH_BYTES} characters")
+    if not all(map(_SEGMENT.fullmatch, segments)):
+        raise ValueError(
+            "expected a path of letters, digits, '-', '.', '_' and '~' between single slashes, as"
+            " in https://example.org/s"
+        )
+    if segments and segments[0] in _OWN_NAMES:
+        # Where a proxy cuts the path itself, our addresses would begin with it once more.
+        raise ValueError(f"/{segments[0]} is where the server has addresses of its own")
+    return path
+
+
+def base_url_or_none(text: str) -> str:
+    """The same as `base_url`; empty for none."""
     return base_url(text) if text else text
 
 
@@ -241,7 +264,7 @@ CHECKS: dict[str, Check] = {
     "server.trusted_proxies": network,
     "server.metrics_from": network,
     "web.languages": catalogues,
-    "web.url": origin_or_none,
+    "web.url": base_url_or_none,
     "mail.smtp_url": smtp_url,
     "mail.from": sender,
 }

@@ -79,7 +79,9 @@ def host_problems(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _meant(key: str, names: Collection[str], *, is_variable: bool) -> str:
     """The host that a table is for; the key itself if that is not clear."""
-    for name in _readable((f"https://{key}", f"http://{key}")):
+    # A host is named without its path.
+    spelled = () if "/" in key else (f"https://{key}", f"http://{key}")
+    for name in _readable(spelled):
         if name in names:
             return name
     alike = _alike(key, names) if is_variable else []

@@ -292,7 +292,7 @@ class WebSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     languages: str = ""
     """Folder of further catalogues; empty for none."""
     url: str = ""
-    """Origin of the pages; empty for that of `public_url`."""
+    """Base URL of the pages; empty for `public_url`."""
 
 
 class PluginSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -316,9 +316,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of them; what `config.load` returns."""
 
     public_url: str = "http://127.0.0.1:8080"
-    """Origin of the default short host: scheme, host and port, no trailing slash."""
+    """Base URL of the default short host: scheme, host and port, and the path below which it is
+    reached, if it has not all of the host; no trailing slash."""
     hosts: tuple[str, ...] = ()
-    """Origins of further short hosts, none of them twice and none `public_url`'s."""
+    """Base URLs of further short hosts, no host twice and none `public_url`'s."""
     data_dir: Path = Path("shortd-data")
     """As given: relative to the folder the server was started in."""
     server: ServerSettings = ServerSettings()
@@ -338,5 +339,5 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def pages_url(self) -> str:
-        """Origin of the pages for who makes links."""
+        """Base URL of the pages for who makes links."""
         return self.web.url or self.public_url

@@ -1,4 +1,4 @@
-"""All settings in effect, as lines of TOML that say where each comes from, without a secret."""
+"""All settings in effect, as TOML has them, with where each comes from, without a secret."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,13 +23,29 @@ _OWN_SECRET = re.compile(r"auth\.oidc\..*\.client_secret")
 _SECRET = re.compile(r"pass|secret|token|key|auth|credential|cookie|salt|seed|pin$|webhook", re.I)
 
 
+class Shown(NamedTuple):
+    """A setting as people may see it."""
+
+    name: str
+    """Dotted."""
+    value: str
+    """As TOML writes it."""
+    origin: str
+    """File, variable or option; DEFAULT if it was not set."""
+
+
+def shown(settings: Settings, given: Given, plugins: Mapping[str, Any]) -> Iterator[Shown]:
+    """Each setting. `plugins` are the settings of plugins in their own types."""
+    for name, value in (*_flat(settings, ""), *_flat(_by_name(settings, plugins), "plugins.")):
+        yield Shown(name, _toml(_harmless(name, value)), _origin(name, given))
+
+
 def lines(settings: Settings, given: Given, plugins: Mapping[str, Any]) -> Iterator[str]:
-    """A line for each setting. `plugins` are the settings of plugins in their own types."""
-    shown = [*_flat(settings, ""), *_flat(_by_name(settings, plugins), "plugins.")]
-    rows = [(f"{name} = {_toml(_harmless(name, value))}", name) for name, value in shown]
+    """The same, as lines of TOML with comments."""
+    rows = [(f"{one.name} = {one.value}", one.origin) for one in shown(settings, given, plugins)]
     width = max(len(text) for text, _ in rows if len(text) < 60)
-    for text, name in rows:
-        yield f"{text:<{width}}  # {_origin(name, given)}"
+    for text, origin in rows:
+        yield f"{text:<{width}}  # {origin}"
 
 
 def facts(settings: Settings, given: Given, plugins: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

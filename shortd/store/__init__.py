@@ -28,7 +28,7 @@ from shortd.store import migrations
 from shortd.store.alongside import waiting
 from shortd.store.copies import BEFORE_SCHEMA, check_room, keep_copy, used_bytes
 from shortd.store.data_directory import StoreError as StoreError
-from shortd.store.data_directory import check_there, in_use, reason_of
+from shortd.store.data_directory import check_not_emptied, check_there, in_use, reason_of
 from shortd.store.readers import ReaderAges
 from shortd.store.room import DEFAULT_RESERVE_BYTES, Reserve, Room
 from shortd.store.schema import META, SCHEMA_VERSION, TABLES
@@ -110,6 +110,7 @@ class Store:
         with ExitStack() as undo:
             self._lock = _lock(directory)
             undo.callback(os.close, self._lock)
+            check_not_emptied(directory)
             try:
                 # LMDB gives a folder the mode of its files, which nobody but root could enter.
                 (directory / "db").mkdir(mode=0o700, exist_ok=True)

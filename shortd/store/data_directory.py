@@ -76,11 +76,25 @@ def check_there(directory: Path) -> None:
     """Raises NoData where there is no data directory; makes nothing."""
     try:
         if (directory / DATABASE).is_file():
+            check_not_emptied(directory)
             return
     except PermissionError:
         # Somebody's, then; `act_as_owner` says whose.
         return
     raise NoData(f"{directory} {what_is_wrong(directory)}")
+
+
+def check_not_emptied(directory: Path) -> None:
+    """Raises StoreError where a server has been and the database's file has nothing in it, as a
+    full disk or a copy that was cut off leaves it: LMDB would begin a new one there, and everything
+    would seem to be gone.
+    """
+    database = directory / DATABASE
+    if (directory / "journal").exists() and database.exists() and not database.stat().st_size:
+        raise StoreError(
+            f"{database} is empty, though a server has written to it: put back a backup (shortd"
+            " restore), or delete the file to begin anew"
+        )
 
 
 def act_as_owner(directory: Path, *, access_will_do: bool = False) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -13,7 +14,8 @@ from typing import Protocol
 from shortd.plugin_runtime.flaws import AnyPlugin
 from shortd.security.passwords import PasswordHasher
 from shortd.services import open_services
-from shortd.settings.config import Settings, load
+from shortd.settings.config import gather
+from shortd.settings.in_force import InForce
 from shortd.testing.app import FakeRecords, RunningApp
 from shortd.testing.clock import FakeClock
 
@@ -67,11 +69,18 @@ def open_app(
     clock = clock or FakeClock()
     small = {"SHORTD_STORAGE__RESERVE_BYTES": str(1 << 20)}
     environ = {**small, **({} if plugins is None else LASTING), **(environ or {})}
-    settings = _settings(data_dir, config, environ)
-    with asyncio.Runner() as runner:
-        records = FakeRecords()
-        opening = open_services(settings, clock, Random(seed), plugins, records, hasher)
-        services = runner.run(opening)
+    with ExitStack() as folders, asyncio.Runner() as runner:
+        file = None
+        if config:
+            file = Path(folders.enter_context(TemporaryDirectory()), "config.toml")
+            file.write_text(config, encoding="utf-8")
+        in_force = InForce.gathered(partial(gather, file, data_dir=data_dir, environ=environ))
+        settings, records = in_force.settings, FakeRecords()
+        services = runner.run(
+            open_services(
+                settings, clock, Random(seed), plugins, records, hasher, in_force=in_force
+            )
+        )
         try:
             for one in services.plugin_runtime.plugins.found if plugins is not None else ():
                 if one.fault:
@@ -89,12 +98,3 @@ def open_app(
         finally:
             runner.run(services.close())
     app.raise_faults()
-
-
-def _settings(data_dir: Path, config: str, environ: Mapping[str, str]) -> Settings:
-    if not config:
-        return load(data_dir=data_dir, environ=environ)
-    with TemporaryDirectory() as folder:
-        file = Path(folder, "config.toml")
-        file.write_text(config, encoding="utf-8")
-        return load(file, data_dir=data_dir, environ=environ)

@@ -27,6 +27,7 @@ from typing import BinaryIO
 import msgspec
 
 from shortd import __version__
+from shortd.clock import SECOND
 from shortd.files.blobs import stored_blobs
 from shortd.journal.segments import list_segments, segment_path
 from shortd.store.data_directory import StoreError
@@ -39,8 +40,11 @@ LAST = "last-backup.json"
 """In the data directory: when the last backup was done, for metrics and the operator's pages."""
 MOMENTS = 10
 """Moments that are tried until one has all that it needs."""
+_TIMES = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _PARTIAL = ".partial"
+_PREFIX = "backup-"
+"""Of a folder in the data directory, for one that goes out as tar."""
 
 
 class Last(msgspec.Struct, frozen=True):
@@ -50,6 +54,10 @@ class Last(msgspec.Struct, frozen=True):
     """When it was begun; what was acknowledged then is in it."""
     size: int
     """Bytes, those that older backups have as well among them."""
+    path: str = ""
+    """The backup; empty for one that went out as tar."""
+    verified: bool = False
+    """Whether it was read once more."""
 
 
 def back_up(
@@ -81,19 +89,19 @@ def back_up(
             raise
         _point(dest / LATEST, name)
         sync(dest)
-        _note(directory, manifest)
+        _note(directory, manifest, dest / name, verified=verify)
         if keep:
-            for old in _whole(dest)[:-keep]:
+            for old in whole_backups(dest)[:-keep]:
                 shutil.rmtree(old)
     return dest / name, manifest
 
 
 def stream(directory: Path, out: BinaryIO, told: Told = lambda _: None) -> Manifest:
-    """Writes a backup as tar. Until that is done, its copy of the database takes room in the data
-    directory. Raises StoreError, OSError.
+    """Writes a backup as tar, one at a time. Until that is done, its copy of the database takes
+    room in the data directory. Raises StoreError, OSError.
     """
-    with tempfile.TemporaryDirectory(prefix="backup-", suffix=_PARTIAL, dir=directory) as folder:
-        backup = Path(folder, _name_of(time.time()))
+    with _alone(directory), _folder_in(directory) as folder:
+        backup = Path(folder, name_of(time.time()))
         manifest = _make(directory, backup, None, told)
         with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tar:
             tar.add(backup, backup.name, recursive=False)
@@ -103,12 +111,32 @@ def stream(directory: Path, out: BinaryIO, told: Told = lambda _: None) -> Manif
     return manifest
 
 
+def tidy(directory: Path) -> None:
+    """Removes what streams that were killed have left in a data directory, unless one is being made
+    there."""
+    with suppress(StoreError, OSError), _alone(directory):
+        _tidy(directory)
+
+
+def _tidy(directory: Path) -> None:
+    for leftover in directory.glob(f"{_PREFIX}*{_PARTIAL}"):
+        shutil.rmtree(leftover)
+
+
 def last_backup(directory: Path) -> Last | None:
     """The last one that was done of a data directory; None if none is known."""
     try:
         return msgspec.json.decode((directory / LAST).read_bytes(), type=Last)
     except (OSError, msgspec.MsgspecError):
         return None
+
+
+@contextmanager
+def _folder_in(directory: Path) -> Iterator[str]:
+    """A folder for a while. Those of others that were killed go first."""
+    _tidy(directory)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, suffix=_PARTIAL, dir=directory) as folder:
+        yield folder
 
 
 def _make(directory: Path, backup: Path, before: Path | None, told: Told) -> Manifest:
@@ -259,22 +287,32 @@ def _alone(dest: Path) -> Iterator[None]:
 
 def _free_name(dest: Path) -> str:
     """The name of a backup that begins now. A second one within a second waits for the next."""
-    while (dest / (name := _name_of(time.time()))).exists():
+    while (dest / (name := name_of(time.time()))).exists():
         time.sleep(1 - time.time() % 1)
     return name
 
 
-def _name_of(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
+def name_of(seconds: float) -> str:
+    """What is called by a moment, in UTC; Unix seconds."""
+    return datetime.fromtimestamp(seconds, UTC).strftime(_TIMES)
 
 
-def _whole(dest: Path) -> list[Path]:
-    """All backups there, the oldest first."""
+def time_of(name: str) -> int:
+    """When the backup of this name was begun, in µs; 0 for what is no such time."""
+    try:
+        when = datetime.strptime(name, _TIMES)
+    except ValueError:
+        return 0
+    return round(when.replace(tzinfo=UTC).timestamp() * SECOND)
+
+
+def whole_backups(dest: Path) -> list[Path]:
+    """All backups in a folder, the oldest first. OSError."""
     return sorted(path for path in dest.iterdir() if _NAME.fullmatch(path.name))
 
 
 def _newest(dest: Path) -> Path | None:
-    return max(_whole(dest), default=None)
+    return max(whole_backups(dest), default=None)
 
 
 def _point(link: Path, name: str) -> None:
@@ -285,9 +323,12 @@ def _point(link: Path, name: str) -> None:
     new.replace(link)
 
 
-def _note(directory: Path, manifest: Manifest) -> None:
+def _note(
+    directory: Path, manifest: Manifest, backup: Path | None = None, *, verified: bool = False
+) -> None:
     """Leaves word for the server; where nothing can be written, it goes without."""
-    last = Last(manifest.created_utime, manifest.size())
+    path = str(backup.absolute()).encode(errors="replace").decode() if backup else ""
+    last = Last(manifest.created_utime, manifest.size(), path, verified)
     with suppress(OSError):
         new = directory / (LAST + _PARTIAL)
         new.write_bytes(msgspec.json.encode(last))

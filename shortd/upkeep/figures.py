@@ -17,6 +17,7 @@ from shortd.store import Store
 from shortd.store.schema import STORED_BYTES
 from shortd.store.timeline import Timeline
 from shortd.upkeep.backup import last_backup
+from shortd.upkeep.importing.imports import Imports
 
 
 class RoomMetrics(Collector):
@@ -102,3 +103,18 @@ class RoomMetrics(Collector):
             "0 while nothing is removed for its age, as the clock has moved by days.",
             value=self._timeline.is_believed(),
         )
+
+
+class ImportMetrics(Collector):
+    """What became of rows that were imported."""
+
+    def __init__(self, imports: Imports) -> None:
+        self._imports = imports
+
+    def collect(self) -> Iterator[Metric]:
+        rows = CounterMetricFamily(
+            "shortd_import_rows", "Rows that imports have brought.", labels=["result"]
+        )
+        for result, count in self._imports.results.items():
+            rows.add_metric([result], count)
+        yield rows

@@ -7,7 +7,7 @@ What is mended is copied first. Nothing here migrates a database.
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from shortd.store.check import faults, unreadable
 from shortd.store.mending import mend
 from shortd.store.room import Reserve
 from shortd.upkeep.audit import COMMAND, AuditLog
+from shortd.upkeep.backup import name_of
 
 BEFORE_MENDING = "db-before-fix-"
 
@@ -53,8 +54,7 @@ def mended(directory: Path, now: int) -> Mended:
         if is_lost or not before:
             # What cannot be read cannot be added up, either.
             return Mended(before, before, None)
-        when = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        copy = directory / f"{BEFORE_MENDING}{when}"
+        copy = directory / f"{BEFORE_MENDING}{name_of(time.time())}"
         store.keep_copy(copy)
 
         async def write() -> None:

@@ -9,20 +9,22 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from shortd.store.data_directory import DATABASE, StoreError, unused
 from shortd.store.snapshots import snapshots_of
 from shortd.syncing import sync
+from shortd.upkeep.backup import name_of
 from shortd.upkeep.backup_manifest import Manifest, Told, faults_of, read_manifest
 
 _PARTIAL = "restore.partial"
 _OF_THE_PLACE = {"lost+found", _PARTIAL}
 """What is a file system's own, or ours."""
-_KEPT = "before-restore-"
+BEFORE_RESTORE = "before-restore-"
+"""Stands between the name of what was put aside and the time."""
 
 
 class Damaged(StoreError):
@@ -140,7 +142,7 @@ def _exchange(directory: Path, partial: Path, *, inside: bool) -> Path | None:
         if kept is not None:
             kept.mkdir(mode=0o700)
             for path in there:
-                if not path.name.startswith(f"data.{_KEPT}"):
+                if not path.name.startswith(f"data.{BEFORE_RESTORE}"):
                     path.rename(kept / path.name)
         for path in list(partial.iterdir()):
             path.rename(directory / path.name)
@@ -166,4 +168,4 @@ def _exchange(directory: Path, partial: Path, *, inside: bool) -> Path | None:
 
 
 def _name_for_kept(name: str) -> str:
-    return f"{name}.{_KEPT}{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}"
+    return f"{name}.{BEFORE_RESTORE}{name_of(time.time())}"

@@ -23,6 +23,7 @@ from shortd.upkeep.importing.clicks import PastClicks
 from shortd.upkeep.importing.imports import Imports
 from shortd.upkeep.importing.reading import LinkReader
 from shortd.upkeep.importing.waiting import WaitingImports
+from shortd.upkeep.live_backups import LiveBackups
 from shortd.upkeep.moderation import Moderation
 from shortd.upkeep.people import People
 from shortd.upkeep.stored import StoredFiles
@@ -46,6 +47,7 @@ class UpkeepServices:
     people: People
     stored: StoredFiles
     moderation: Moderation
+    backups: LiveBackups
     imports: Imports
     waiting: WaitingImports
 
@@ -96,6 +98,15 @@ def open_upkeep(
         people=People(store),
         stored=StoredFiles(store),
         moderation=Moderation(store, hosts, links.links),
+        backups=LiveBackups(store),
+        imports=Imports(
+            store,
+            hosts,
+            links.links,
+            links.passwords,
+            LinkReader(hosts, links.codes, links.terms, check),
+            PastClicks(settings.clicks, country_of),
+        ),
         imports=imports,
         waiting=WaitingImports(store.directory, imports, limits.budgets, clock),
     )

@@ -1,6 +1,7 @@
 """What is wrong with settings though each is one: what the start would stop at, or visitors meet.
 
-For `shortd config check`. It must change nothing, and not mind a server that runs.
+For `shortd config check` and the operator's pages. It must change nothing, and not mind a server
+that runs.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from shortd.hosts.ways import option_problems
 from shortd.limits.budgets import FILE_MEGABYTE_WEIGHT, REDIRECT_WEIGHT
-from shortd.plugin_runtime.discovery import check_all
+from shortd.plugin_runtime.discovery import Found, check_all, read_settings
 from shortd.settings import ServerSettings, Settings
 from shortd.settings.config import ConfigError
 from shortd.settings.listening import addresses, hosts_of, is_stale, sockets_of
@@ -29,14 +31,18 @@ LARGEST_CLIENT_WEIGHT = 5_000
 PRIVILEGED_PORTS = 1024
 
 
-def problems(settings: Settings) -> Iterator[str]:
-    """One line for each; it begins with the setting's name."""
+def problems(settings: Settings, plugins: Sequence[Found] | None = None) -> Iterator[str]:
+    """One line for each; it begins with the setting's name.
+
+    `plugins` are those of a server that asks this of itself: no plugin is imported then.
+    """
     yield from _listening(settings.server)
     yield from _data_directory(settings.data_dir)
     yield from _place(settings)
     yield from _limits(settings)
     yield from option_problems(settings.host.options, (settings.public_url, *settings.hosts))
-    for check in (check_all, _countries):
+    check_plugins = check_all if plugins is None else partial(read_settings, found=plugins)
+    for check in (check_plugins, _countries):
         try:
             check(settings)
         except ConfigError as error:

@@ -102,8 +102,9 @@ class Assets:
         elif suffix == "css":
             body = rcssmin.cssmin(body)
         for other in needed:
-            here = self._by_name[other].path.encode()
-            body = body.replace(f'"./{other}"'.encode(), b'"%b"' % here)
+            # In the same folder, wherever that is for who asks.
+            file = self._by_name[other].path.removeprefix(FOLDER)
+            body = body.replace(f'"./{other}"'.encode(), f'"./{file}"'.encode())
         version = hashlib.sha256(body).hexdigest()[:16]
         packed = gzip.compress(body, 9, mtime=0) if dot + suffix in PACKED else body
         below = {name for other in at_once for name in self._by_name[other].imports}

@@ -11,7 +11,7 @@ from shortd.web.guard import show
 from shortd.web.messages import is_own_path
 from shortd.web.readers import LANGUAGE_COOKIE, THEME_COOKIE, THEMES
 from shortd.web.render import language_of, page, pages_of
-from shortd.web.routing import AnyRequest, home_of, services_of
+from shortd.web.routing import AnyRequest, base_path_of, home_of, services_of
 
 _YEAR = 365 * 86400
 _ICONS = (
@@ -60,24 +60,29 @@ async def keyboard(request: AnyRequest) -> Response[bytes]:
 async def manifest(request: AnyRequest) -> Response[bytes]:
     """What installs the pages as an app, to which phones can share addresses."""
     words = language_of(request).gettext
-    pages = pages_of(request)
+    pages, base = pages_of(request), base_path_of(request)
     content = {
         "name": pages.site,
         "short_name": pages.site[:30],
         "lang": language_of(request).code,
-        "id": "/",
-        "start_url": home_of(services_of(request)),
-        "scope": "/",
+        "id": f"{base}/",
+        "start_url": base + home_of(services_of(request)),
+        "scope": f"{base}/",
         "display": "standalone",
         "background_color": "#f5f4f0",
         "theme_color": "#f5f4f0",
         "icons": [
-            {"src": pages.assets.named(name).path, "sizes": sizes, "type": kind, "purpose": purpose}
+            {
+                "src": base + pages.assets.named(name).path,
+                "sizes": sizes,
+                "type": kind,
+                "purpose": purpose,
+            }
             for name, sizes, kind, purpose in _ICONS
         ],
-        "shortcuts": [{"name": words("New link"), "url": "/-/new"}],
+        "shortcuts": [{"name": words("New link"), "url": f"{base}/-/new"}],
         "share_target": {
-            "action": "/-/new",
+            "action": f"{base}/-/new",
             "method": "GET",
             "enctype": "application/x-www-form-urlencoded",
             "params": {"title": "title", "text": "text", "url": "url"},

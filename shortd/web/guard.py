@@ -74,7 +74,7 @@ def at_home(request: AnyRequest) -> Response[bytes] | None:
     path = (request.scope.get("raw_path") or b"/").decode("latin-1").partition("?")[0]
     if path == "/":
         path = home_of(services_of(request))
-    address = own_origin(request) + path + (f"?{query}" if query else "")
+    address = services_of(request).hosts.pages.base_url + path + (f"?{query}" if query else "")
     return response(Answer(307, [(b"location", address.encode("latin-1")), NO_STORE]))
 
 

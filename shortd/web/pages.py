@@ -17,10 +17,12 @@ from jinja2 import BaseLoader, Environment, StrictUndefined, Template, TemplateN
 from jinja2.runtime import Context
 
 from shortd import __version__
+from shortd.hosts import NO_PATHS, BasePaths, path_of
 from shortd.languages import Language, Languages, open_languages
 from shortd.settings import Settings
 from shortd.visits.request_heads import RequestHead
 from shortd.web.assets import Assets, static_sources
+from shortd.web.base_path import placed, placed_pieces
 from shortd.web.filters import filters_of, symbol
 from shortd.web.readers import Reader, Readers
 from shortd.web.sentences import sentences_of
@@ -34,11 +36,13 @@ _QUICKLY = "\nfrom shortd.web.escaping import escape\n"
 class Pages:
     """All pages of a server."""
 
-    def __init__(self, public_url: str, languages: Languages | None = None) -> None:
+    def __init__(
+        self, public_url: str, languages: Languages | None = None, paths: BasePaths = NO_PATHS
+    ) -> None:
         languages = languages or open_languages()
-        self.readers = Readers(languages)
+        self.readers = Readers(languages, paths)
         self.assets, self._environments = _machinery(languages)
-        self._default = Reader(languages.default)
+        self._default = Reader(languages.default, base_path=path_of(public_url))
         self.site = public_url.partition("://")[2]
         """The server's name for itself."""
         self._site = {
@@ -61,11 +65,13 @@ class Pages:
     ) -> Iterator[str]:
         """What `render` makes, bit by bit."""
         reader = reader or self._default
-        return self._template(template, reader).generate(self._context(reader, context))
+        pieces = self._template(template, reader).generate(self._context(reader, context))
+        return placed_pieces(pieces, reader.base_path)
 
     def rendered(self, template: Template, reader: Reader | None = None, **context: object) -> str:
         """The same for a template at hand."""
-        return template.render(self._context(reader or self._default, context))
+        reader = reader or self._default
+        return placed(template.render(self._context(reader, context)), reader.base_path)
 
     def part(
         self, template: str, name: str, reader: Reader | None = None, **context: object
@@ -76,7 +82,8 @@ class Pages:
         block = found.blocks.get(f"part_{name.replace('-', '_')}")
         if block is None:
             return None
-        return "".join(block(found.new_context(self._context(reader, context))))
+        made = "".join(block(found.new_context(self._context(reader, context))))
+        return placed(made, reader.base_path)
 
     def environment(self, code: str) -> Environment:
         """What templates are made with, for a language by its code."""
@@ -100,10 +107,10 @@ class Pages:
         }
 
 
-def open_pages(settings: Settings) -> Pages:
+def open_pages(settings: Settings, paths: BasePaths) -> Pages:
     """The pages of a server with these settings. CatalogueError, AssetError."""
     web = settings.web
-    return Pages(settings.public_url, open_languages(web.language, web.languages))
+    return Pages(settings.public_url, open_languages(web.language, web.languages), paths)
 
 
 class _Context(Context):

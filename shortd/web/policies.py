@@ -97,7 +97,7 @@ def origin_of(services: Services, raw_headers: Iterable[tuple[bytes, bytes]]) ->
         return Origin((f"'nonce-{nonce}'",), nonce)
     known = [f"{scheme}://{name}"] if _IN_POLICY.fullmatch(name) else []
     own = known if header == name else [*known, header]
-    return Origin(tuple(f"{one}{FOLDER}" for one in own))
+    return Origin(tuple(f"{one}{host.path}{FOLDER}" for one in own))
 
 
 def fitting(headers: Pairs, public_url: str) -> Pairs:

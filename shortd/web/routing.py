@@ -31,6 +31,13 @@ def home_of(services: Services) -> str:
     return HOME if hosts.sends_to(hosts.pages.number, "root") else "/"
 
 
+def base_path_of(request: AnyRequest) -> str:
+    """The path of the host that is asked, for what programs read: in pages and headers it is put
+    before addresses as they leave (`base_path`)."""
+    services = services_of(request)
+    return services.hosts.paths.of(services.visits.heads.of(request.scope["headers"]).host)
+
+
 def response(answer: Answer) -> Response[bytes]:
     """An answer as Litestar sends it."""
     # Not as `media_type`, to which Litestar would add a second charset.

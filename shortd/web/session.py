@@ -21,6 +21,7 @@ from werkzeug.http import parse_cookie
 from shortd import errors
 from shortd.accounts.tokens import Login
 from shortd.clock import DAY, SECOND
+from shortd.hosts import behind, path_of
 from shortd.models.accounts import Account, AccountType
 from shortd.services import Services
 from shortd.settings import Settings
@@ -140,10 +141,12 @@ def back_to(request: AnyRequest, address: str, otherwise: str = "/") -> str:
         url = ada_url.URL(address, base=base)
     except ValueError:
         return otherwise
-    first = url.pathname.removeprefix("/-/").partition("/")[0]
-    is_page = url.pathname == "/" or (url.pathname.startswith("/-/") and first in BACK)
+    rest = behind(path_of(base), url.pathname.encode())
+    path = url.pathname if rest is None else rest.decode()
+    first = path.removeprefix("/-/").partition("/")[0]
+    is_page = path == "/" or (path.startswith("/-/") and first in BACK)
     is_ours = url.origin == ada_url.URL(base).origin and address.startswith("/")
-    return url.pathname + url.search if is_page and is_ours else otherwise
+    return path + url.search if is_page and is_ours else otherwise
 
 
 def sign_in_address(request: AnyRequest) -> str:
@@ -160,8 +163,16 @@ def confirm_address(wanted: str) -> str:
 
 
 def cookie_name(settings: Settings) -> str:
-    """Browsers take the longer one from a secure origin alone, for all of it, from itself."""
-    return "__Host-shortd" if is_secure(settings) else "shortd"
+    """Of the cookie that says who it is."""
+    return f"{cookie_prefix(settings)}shortd"
+
+
+def cookie_prefix(settings: Settings) -> str:
+    """How names begin of what browsers shall take from a secure origin alone, and for all of it
+    from itself. Where pages are below a path, cookies are for that, which rules out the latter."""
+    if not is_secure(settings):
+        return ""
+    return "__Secure-" if path_of(settings.pages_url) else "__Host-"
 
 
 def is_secure(settings: Settings) -> bool:

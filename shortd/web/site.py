@@ -15,7 +15,7 @@ from shortd.web.answers import Answer, json_answer
 from shortd.web.assets import Asset
 from shortd.web.health import faults
 from shortd.web.render import pages_of, takes_gzip
-from shortd.web.routing import AnyRequest, client_address, look, response, services_of
+from shortd.web.routing import AnyRequest, base_path_of, client_address, look, response, services_of
 
 ROBOTS = (
     b"User-agent: *\n"
@@ -35,9 +35,12 @@ _FOR_A_DAY = (b"cache-control", b"public, max-age=86400")
 
 
 @look("/robots.txt")
-async def robots() -> Response[bytes]:
+async def robots(request: AnyRequest) -> Response[bytes]:
+    """Robots ask for it at the root of a host alone; where the root is another's, it is there to be
+    copied from."""
     headers = [(b"content-type", b"text/plain; charset=utf-8"), _FOR_A_DAY]
-    return response(Answer(200, headers, ROBOTS))
+    base = base_path_of(request).encode()
+    return response(Answer(200, headers, ROBOTS.replace(b": /", b": %b/" % base)))
 
 
 @look("/favicon.ico")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -11,6 +13,7 @@ import msgspec
 
 from shortd.control import asking
 from shortd.settings import Settings
+from shortd.upkeep.backup import back_up
 from tests.browser.shelf import Shelf, new_shelf
 from tests.server_process import ServerProcess
 
@@ -111,7 +114,7 @@ def report(tab: Page, site: ServerProcess, short_url: str) -> None:
     tab.locator("a[href*='/-/report']").click()
     tab.locator("#reason").select_option("phishing")
     tab.locator("#note").fill("It asks for my bank's password.\nhttps://" + "bank" * 40)
-    tab.locator("form[action='/-/report'] button").click()
+    tab.locator("form[action$='/-/report'] button").click()
     tab.wait_for_url("**/-/report?sent=1")
 
 
@@ -119,8 +122,23 @@ def report_refused(tab: Page, site: ServerProcess) -> None:
     """The form of visitors, filled in and come back."""
     tab.goto(f"{site.url}/-/report?link={site.url}/nosuch")
     tab.locator("#reason").select_option("other")
-    tab.locator("form[action='/-/report'] button").click()
+    tab.locator("form[action$='/-/report'] button").click()
     tab.get_by_role("alert").wait_for()
+
+
+def backed_up(tab: Page, site: ServerProcess) -> None:
+    """With backups, one of them damaged, and with everything that can have been put aside."""
+    with TemporaryDirectory() as folder:
+        dest = Path(folder, "backups-of-a-server-with-a-long-name" * 3)
+        (dest / "20251128T033000Z").mkdir(parents=True)
+        back_up(site.data_dir, dest, verify=True)
+        for name in ("db-before-schema-21", "db-before-fix-20261120T120000Z"):
+            copy = site.data_dir / name
+            copy.mkdir(exist_ok=True)
+            (copy / "data.mdb").write_bytes(bytes(5_300_000))
+        aside = site.data_dir.with_name(f"{site.data_dir.name}.before-restore-20261101T090000Z")
+        (aside / "db").mkdir(parents=True, exist_ok=True)
+        at_admin("/-/admin/backups")(tab, site)
 
 
 ADMIN_PAGES: Mapping[str, Callable[[Page, ServerProcess], None]] = {
@@ -138,6 +156,9 @@ ADMIN_PAGES: Mapping[str, Callable[[Page, ServerProcess], None]] = {
     "admin-report": one_reported,
     "admin-domains": at_admin("/-/admin/domains", open_details=True),
     "admin-plugins": at_admin("/-/admin/plugins"),
+    "admin-backups": backed_up,
+    "admin-settings": at_admin("/-/admin/settings"),
+    "admin-settings-set": at_admin("/-/admin/settings?only=set"),
     "admin-log": at_admin("/-/admin/log"),
     "admin-log-nothing": at_admin("/-/admin/log?q=nosuch"),
 }

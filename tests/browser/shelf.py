@@ -6,7 +6,7 @@ import re
 import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin, urlsplit
 from uuid import uuid4
 
 from tests.server_process import ServerProcess
@@ -47,13 +47,16 @@ class Shelf:
         opener.open(urllib.request.Request(short_url, headers=agent)).close()
 
     def send(self, path: str, **form: str) -> str:
-        """Sends a form of a page: the address that it leads to."""
-        headers = {"Cookie": f"shortd={self.userid}.{self.token}", "Origin": self.site.url}
+        """Sends a form of a page: the address that it leads to, on the site."""
+        headers = {
+            "Cookie": f"shortd={self.userid}.{self.token}",
+            "Origin": urljoin(self.site.url, "/")[:-1],
+        }
         request = urllib.request.Request(
             self.site.url + path, urlencode(form).encode(), headers, method="POST"
         )
         with urllib.request.build_opener(_Stay).open(request) as answer:
-            return str(answer.headers["location"])
+            return str(answer.headers["location"]).removeprefix(urlsplit(self.site.url).path)
 
     def page(self, path: str) -> str:
         """The text of a page."""

@@ -3,6 +3,7 @@ and keyboard; and what people call things does not break his pages."""
 
 from __future__ import annotations
 
+import tarfile
 import urllib.error
 import urllib.request
 from typing import Any
@@ -11,10 +12,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import violations
-from tests.browser.operating import command, new_operator
+from tests.browser.operating import PASSWORD, command, new_operator
 from tests.browser.shelf import Shelf, new_shelf
 from tests.browser.test_every_page import CUT, evaluate
 from tests.browser.test_longest_values import HEBREW, MARKUP, URL
+from tests.browser.watch import Watch
 from tests.server_process import ServerProcess
 
 
@@ -78,6 +80,29 @@ def test_a_day(tab: Page, site: ServerProcess) -> None:
     told = tab.get_by_role("list", name="What operators did").get_by_role("listitem")
     expect(told).to_have_count(2)
     expect(told.nth(1)).to_contain_text("Phishing, again")
+
+
+def test_a_backup_is_taken_along(tab: Page, site: ServerProcess, watch: Watch) -> None:
+    operator = new_operator(site)
+    operator.enter(tab.context)
+    tab.goto(f"{site.url}/-/admin/backups")
+    way = tab.get_by_role("link", name="Show that it is you")
+    confirm = f"{site.url}{way.get_attribute('href')}"
+    proof: dict[str, str | float | bool] = {
+        "password_sha256": PASSWORD,
+        "password_pbkdf2": PASSWORD,
+    }
+    tab.context.request.post(confirm, form=proof, headers={"origin": site.url})
+    tab.reload()
+    button = tab.get_by_role("button", name="Download a backup")
+    for _ in range(2):
+        with tab.expect_download() as waiting:
+            button.press("Enter")
+        with tarfile.open(waiting.value.path()) as tar:
+            assert any(name.endswith("/manifest.json") for name in tar.getnames())
+    expect(button).to_be_visible()
+    # So Chromium calls a form whose answer is a file.
+    watch.complaints[:] = [one for one in watch.complaints if "ERR_ABORTED" not in one]
 
 
 @pytest.fixture(scope="module")

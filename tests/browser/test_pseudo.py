@@ -36,6 +36,7 @@ OWNED = (
         "admin-l",
         "admin-b",
         "admin-r",
+        "admin-s",
         "second-factor-",
     ),
 )

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import re
-import shlex
+from pathlib import Path
 
+import click
+import pytest
+
+from shortd.commands.cli import main
 from tests.commands.shell import Shell, all_commands
-from tests.documents import ROOT, text_of
+from tests.documents import DOCUMENTS, commands, prose, typed
 from tests.test_docs import rows
 
-DOCUMENTS = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
 ELSEWHERE = {"serve", "send", "fetch", "x"}
 """Commands that do not end, ask a server over the network or are a plugin's; they have tests of
 their own."""
-_BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_WORDS = re.compile(r"(?:^|\| )(?:\$ )?(?:sudo )?shortd (.*)")
+NO_COMMANDS = {"file key", "box file", "box label"}
+"""What begins like one: words of sharing.md's cryptography."""
 
 
 def documented() -> list[list[str]]:
-    """The words behind `shortd` of every line that is to be typed, each once."""
-    found: dict[tuple[str, ...], None] = {}
-    for name in DOCUMENTS:
-        for block in _BLOCK.findall(text_of(name)):
-            for line in block.replace("\\\n", " ").splitlines():
-                match = _WORDS.match(line.strip())
-                if match is None:
-                    continue
-                command = re.split(r" [|&>]|\$\(", match[1])[0]
-                words = tuple(shlex.split(command, comments=True))
-                if words and words[0] not in ELSEWHERE and "…" not in command:
-                    found[words] = None
-    return [list(words) for words in found]
+    """The words of every line that is to be typed, each once."""
+    found = dict.fromkeys(tuple(words) for name in DOCUMENTS for words in typed(name))
+    return [list(words) for words in found if "…" not in " ".join(words)]
 
 
 def test_every_command_is_in_the_table() -> None:
@@ -55,17 +48,75 @@ def test_whatever_lists_or_shows_has_json() -> None:
             assert any(option.name == "as_json" for option in command.params), words
 
 
-def test_documented_commands_are_right_use(shell: Shell) -> None:
+def test_documented_commands_are_right_use(shell: Shell, tmp_path: Path) -> None:
     """Each is run; what it names need not be there."""
     for name in ("ann", "ben"):
         shell.did("user", "add", f"{name}@nowhere.example", "--username", name)
-    lines = documented()
+    lines = [words for words in documented() if words[0] not in ELSEWHERE]
     assert len(lines) > 40
     for words in lines:
-        result = shell.run(*words, SHORTD_LINK_PASSWORD="secret")
+        # The folders that documents name are the machine's own.
+        here = [
+            re.sub(r"^/(?=(var|srv|etc|tmp|backups)\b)", f"{tmp_path}/", word) for word in words
+        ]
+        result = shell.run(*here, SHORTD_LINK_PASSWORD="secret")
         # What asks on a terminal wants --yes elsewhere.
         assert result.exit_code in (0, 1, 3) or "--yes" in result.stderr, (words, result.output)
         assert "Usage:" not in result.stderr, words
+
+
+@pytest.mark.parametrize("name", sorted(ELSEWHERE - {"x"}))
+def test_documented_options_of_the_others_are_there(name: str) -> None:
+    lines = [words for words in documented() if words[0] == name]
+    assert lines
+    for words in lines:
+        options = {word.partition("=")[0] for word in words if word.startswith("-") and word != "-"}
+        assert options <= options_of(main.commands[name]), words
+
+
+def options_of(command: click.Command) -> set[str]:
+    taken = {"--help"}
+    for parameter in command.params:
+        taken |= {*parameter.opts, *parameter.secondary_opts}
+    return taken
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_commands_in_sentences_are_there(name: str) -> None:
+    for text in set(re.findall(r"`shortd ([^`]+)`", prose(name))) - NO_COMMANDS:
+        words, command = text.split(), main
+        while words and isinstance(command, click.Group) and re.fullmatch("[a-z-]+", words[0]):
+            found = command.commands.get(words[0])
+            if found is None and command.invoke_without_command:
+                break
+            assert found is not None, text
+            command, words = found, words[1:]  # type: ignore[assignment]
+        told = {word.strip("[]").partition("=")[0] for word in words if "--" in word}
+        if not isinstance(command, click.Group) or command is main:
+            assert told - {"--", "--version"} <= options_of(command), text
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("shortd user list  # all", [["user", "list"]]),
+        (".venv/bin/shortd serve && shortd health", [["serve"], ["health"]]),
+        ("docker compose -f x.yaml exec shortd shortd backup /b", [["backup", "/b"]]),
+        (
+            "shortd link list | xargs -r shortd link show",
+            [["link", "list"], ["link", "show", "word"]],
+        ),
+        ("shortd backup --to-stdout > x.tar", [["backup", "--to-stdout"]]),
+        ('shortd domain set x --root "" --yes', [["domain", "set", "x", "--root", "", "--yes"]]),
+        ("FOO=1 shortd link block '/(a|b)/'", [["link", "block", "/(a|b)/"]]),
+        ("runuser -u shortd -- shortd user list", [["user", "list"]]),
+        ("shortd import shortd export", [["import", "shortd", "export"]]),
+        ("systemctl restart shortd && journalctl -u shortd -e", []),
+        ("cd shortd", []),
+    ],
+)
+def test_lines_are_read_as_shells_do(line: str, expected: list[list[str]]) -> None:
+    assert commands(line) == expected
 
 
 def test_every_help_is_shown(bare: Shell) -> None:

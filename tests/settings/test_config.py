@@ -222,6 +222,8 @@ def test_a_file_that_cannot_be_read_is_told(file: Path) -> None:
         ("HTTP://127.0.0.1:8080", "http://127.0.0.1:8080"),
         ("http://[::1]:8080", "http://[::1]:8080"),
         ("https://bücher.example", "https://xn--bcher-kva.example"),
+        ("https://S.example/S/", "https://s.example/S"),
+        ("http://s.example:80/a.b/~c/1_d-e", "http://s.example/a.b/~c/1_d-e"),
     ],
 )
 def test_base_urls_are_kept_in_one_spelling(file: Path, given_url: str, kept: str) -> None:
@@ -241,8 +243,8 @@ def test_base_urls_are_kept_in_one_spelling(file: Path, given_url: str, kept: st
         "http:s.example",
         "http:///s.example",
         "http://",
-        "https://s.example/path",
         "https://s.example?",
+        "https://s.example/path?a",
         "https://s.example/#",
         "https://user:word@s.example",
         "https://@s.example",
@@ -253,12 +255,50 @@ def test_base_urls_are_kept_in_one_spelling(file: Path, given_url: str, kept: st
         "https://s.example:x",
     ],
 )
-def test_base_urls_have_a_scheme_a_host_and_a_port_only(file: Path, url: str) -> None:
+def test_base_urls_have_a_scheme_a_host_a_port_and_a_path_only(file: Path, url: str) -> None:
     text = f"public_url = {json.dumps(url)}"
     (problem,) = problems(file, text)
-    assert problem.startswith("public_url: expected an http or https address without path")
+    assert problem.startswith("public_url: expected an http or https address without query")
     (problem,) = problems(file, f"hosts = ['https://a.example', {json.dumps(url)}]")
     assert problem.startswith("hosts[1]: expected an http or https address")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("//", "single slashes"),
+        ("/s//", "single slashes"),
+        ("//s", "single slashes"),
+        ("/a/./b", "single slashes"),
+        ("/a/../b", "single slashes"),
+        ("/%73", "single slashes"),
+        ("/a%2Fb", "single slashes"),
+        ("/ä", "single slashes"),
+        ("/a;b", "single slashes"),
+        ("/a+b", "single slashes"),
+        (f"/{'a' * 100}", "at most 100"),
+        ("/-", "addresses of its own"),
+        ("/-/s", "addresses of its own"),
+        ("/v2", "addresses of its own"),
+        ("/.well-known/s", "addresses of its own"),
+    ],
+)
+def test_paths_of_base_urls_read_one_way(file: Path, path: str, words: str) -> None:
+    for setting in ("public_url = {}", "hosts = [{}]", "[web]\nurl = {}"):
+        (problem,) = problems(file, setting.format(json.dumps(f"https://s.example{path}")))
+        assert words in problem
+
+
+def test_a_host_has_one_path_and_is_named_without_it(file: Path) -> None:
+    text = "public_url = 'https://s.example/s'"
+    (problem,) = problems(file, f"{text}\nhosts = ['https://s.example/t']")
+    assert "a second time" in problem
+    (problem,) = problems(file, f"{text}\n[web]\nurl = 'https://s.example/t'")
+    assert "is a short host" in problem
+    (problem,) = problems(file, f"{text}\n[host.'s.example/s']\nignore_case = true")
+    assert 'is host."s.example" meant?' in problem
+    settings = read(file, f"{text}\n[host.'s.example']\nignore_case = true")
+    assert settings.host.options["s.example"].ignore_case
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,24 @@ def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path: Path) -> None:
         assert not isinstance(fault.value, DataDirectoryInUse)
 
 
+@pytest.mark.parametrize("served", [True, False], ids=["served", "never served"])
+def test_a_database_that_was_emptied_is_not_begun_anew(tmp_path: Path, *, served: bool) -> None:
+    Store(tmp_path).close()
+    if served:
+        (tmp_path / "journal").mkdir()
+    database = tmp_path / "db" / "data.mdb"
+    os.truncate(database, 0)
+    if served:
+        with pytest.raises(StoreError, match="is empty, though"):
+            Store(tmp_path)
+        assert database.stat().st_size == 0
+        database.unlink()
+    # What a first start that was killed has left is gone on with.
+    store = Store(tmp_path)
+    assert version(store) == SCHEMA_VERSION
+    store.close()
+
+
 class StepFailed(Exception):
     pass
 

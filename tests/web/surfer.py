@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from http.cookies import SimpleCookie
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import httpx
 
@@ -44,7 +44,7 @@ class Surfer:
         """Sends a form, as a page of ours does unless `origin` says otherwise; None: none."""
         sent = {"content-type": "application/x-www-form-urlencoded", **(headers or {}), **more}
         if origin is not None:
-            sent["origin"] = origin or self.own
+            sent["origin"] = origin or urljoin(self.own, "/").rstrip("/")
         body = urlencode(form or {}, doseq=True) if content is None else content
         return self._ask("POST", path, body, sent)
 
@@ -81,7 +81,7 @@ class Surfer:
         sent = {name.replace("_", "-"): value for name, value in sent.items()}
         if self.cookies:
             sent["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        url = self.own + path if path.startswith("/") else path
+        url = urljoin(self.own, path)
         answer = self.app.request(method, url, content=content, headers=sent, address=self.address)
         for line in answer.headers.get_list("set-cookie"):
             self._keep(line)
@@ -108,4 +108,5 @@ def derived(name: str, password: str) -> dict[str, str]:
 
 
 def session_cookie(own: str) -> str:
-    return "__Host-shortd" if own.startswith("https:") else "shortd"
+    prefix = "__Secure-" if urlsplit(own).path else "__Host-"
+    return f"{prefix}shortd" if own.startswith("https:") else "shortd"

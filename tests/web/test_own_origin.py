@@ -79,7 +79,7 @@ def test_no_team_claims_it(app: RunningApp) -> None:
     assert "in use" in status["message"]
 
 
-@pytest.mark.parametrize("url", [SHORT, "s.example", f"{PAGES}/below", "ftp://x.example"])
+@pytest.mark.parametrize("url", [SHORT, f"{SHORT}/s", "s.example", "ftp://x.example"])
 def test_it_is_an_origin_of_its_own(url: str) -> None:
     environ = {"SHORTD_PUBLIC_URL": SHORT, "SHORTD_WEB__URL": url}
     with pytest.raises(ConfigError, match=r"web\.url"):

@@ -12,6 +12,7 @@ import pytest
 
 from shortd.testing import RunningApp
 from shortd.web import pages
+from shortd.web.assets import FOLDER
 from tests.browser.sealing import double_sha256, encrypt_data, framed
 from tests.web.test_pages import ASSETS, HOSTILE, PAGES, asset_path, read
 
@@ -124,7 +125,8 @@ def test_scripts_are_kept_by_browsers_and_so_are_their_imports(app: RunningApp, 
     assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
     assert "immutable" in answer.headers["cache-control"]
     imported = re.findall(r'(?:from|import)"([^"]+)"', answer.text)
-    assert imported == [asset_path(other) for other in SCRIPTS[name]]
+    files = [asset_path(other).removeprefix(FOLDER) for other in SCRIPTS[name]]
+    assert imported == [f"./{file}" for file in files]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

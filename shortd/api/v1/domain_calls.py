@@ -54,7 +54,7 @@ class Update(OneDomain, frozen=True, kw_only=True):
 
 
 class OptionsInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a host does in its own way (docs/operations.md, "Hosts with their own ways")."""
+    """What a host does in its own way (docs/configuring.md, "Hosts with their own ways")."""
 
     ignore_case: bool
     root: str

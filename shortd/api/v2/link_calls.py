@@ -201,6 +201,7 @@ def _short_address(ctx: Context, shorturl: str, field: str) -> tuple[ShortHost, 
     host, codes = ctx.services.teams.domains.named(ctx.account, name), ctx.services.links.codes
     if host is None:
         raise errors.UNKNOWN_HOST(field=field)
+    rest = host.within(rest) or ""
     code = unescaped(rest) if codes.allows(host) else read_code(rest) or ""
     refusal = errors.INVALID_CODE("A code is 6 to 16 of A-Z, a-z, 0-9.", field=field)
     return host, codes.check(code, host, ordinary=_CODE, refusal=refusal, field=field)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -66,6 +67,8 @@ class Imports:
         self._reader = reader
         self._clicks = clicks
         self._give_way = GiveWay(STRETCH_SECONDS)
+        self.results: Counter[str] = Counter()
+        """What became of rows since the start, by result."""
 
     @property
     def default_host(self) -> str:
@@ -100,9 +103,11 @@ class Imports:
                     await asyncio.sleep(0)
             if apply:
                 first = self._links.next_utime(now, len(tried))
-                done += await self._store.write(
+                made = await self._store.write(
                     partial(self._make, account=account, source=source, tried=tried, first=first)
                 )
+                self.results.update(one.result.value for one in made)
+                done += made
             else:
                 for begin in range(0, len(tried), SLICE):
                     with self._store.read() as txn:

@@ -164,8 +164,7 @@ async def go(
 
 def cookie_name(request: AnyRequest) -> str:
     """Of the sign-ins under way."""
-    prefix = "__Host-" if session.is_secure(services_of(request).settings) else ""
-    return f"{prefix}shortd-flows"
+    return f"{session.cookie_prefix(services_of(request).settings)}shortd-flows"
 
 
 def _issuer(request: AnyRequest) -> Issuer:

@@ -7,7 +7,18 @@ change nothing without a line in the audit log.
 
 from __future__ import annotations
 
-from shortd.web.admin import blocked, domains, links, log, now, people, plugins, reports
+from shortd.web.admin import (
+    backups,
+    blocked,
+    domains,
+    links,
+    log,
+    now,
+    people,
+    plugins,
+    reports,
+    settings,
+)
 
 HANDLERS = (
     *now.HANDLERS,
@@ -17,6 +28,8 @@ HANDLERS = (
     *reports.HANDLERS,
     *domains.HANDLERS,
     *plugins.HANDLERS,
+    *backups.HANDLERS,
+    *settings.HANDLERS,
     *log.HANDLERS,
 )
 

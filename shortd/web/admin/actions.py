@@ -46,6 +46,7 @@ def action_words(words: Words) -> Mapping[Action, str]:
         Action.REMOVE_TRACKER: words("Removed the tracker"),
         Action.BELIEVE_CLOCK: words("Said that the clock is right"),
         Action.MEND_DATABASE: words("Mended the database"),
+        Action.DOWNLOAD_BACKUP: words("Took a backup along"),
     }
 
 

@@ -25,7 +25,7 @@ function making(form) {
     form.ariaBusy = "true";
     const { publicKey, privateKey } = await newKeys();
     element("public_key").value = publicKey;
-    form.action = `/-/boxes#${privateKey}`;
+    form.action = import.meta.resolve(`../boxes#${privateKey}`);
     form.submit();
   };
 }

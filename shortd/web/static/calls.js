@@ -21,7 +21,7 @@ export class Refused extends Error {
 /** What a call of the API answers. `body` are its inputs, or a form with a file. */
 export async function call(name, body, options) {
   const sent = body instanceof FormData ? body : JSON.stringify(body);
-  const answer = await ask(`/v2/${name}`, sent, options);
+  const answer = await ask(import.meta.resolve(`../../v2/${name}`), sent, options);
   return { ...answer.output, utime: answer.utime };
 }
 

@@ -7,7 +7,7 @@ import { ask } from "./swap.js";
 import { word } from "./words.js";
 
 const team = document.querySelector(".make [name=team]")?.value;
-const page = `/-/share${team ? `?team=${team}` : ""}`;
+const page = import.meta.resolve(`../share${team ? `?team=${team}` : ""}`);
 
 async function hand(files) {
   const { response } = await ask(page, "", "GET", null);

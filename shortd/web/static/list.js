@@ -126,7 +126,7 @@ const inRow = (act) => () => {
   if (!row) return false;
   act(row);
 };
-const go = (behind) => inRow((row) => location.assign(`/-/links/${row.dataset.link}${behind}`));
+const go = (behind) => inRow((row) => location.assign(import.meta.resolve(`../links/${row.dataset.link}${behind}`)));
 const press = (selector) => inRow((row) => row.querySelector(selector)?.click());
 
 for (const key of ["j", "ArrowDown"]) bind(key, () => step(1));
@@ -157,7 +157,7 @@ document.addEventListener("paste", (event) => {
   const text = event.clipboardData.getData("text/plain").trim();
   if (/^(https?:\/\/|[\w-]+(\.[\w-]+)+(\/|$))/i.test(text) && text.length < 8000) {
     const team = new URLSearchParams(location.search).get("team") ?? "";
-    location.assign(`/-/new?${new URLSearchParams({ url: text, team })}`);
+    location.assign(import.meta.resolve(`../new?${new URLSearchParams({ url: text, team })}`));
   }
 });
 

@@ -17,7 +17,7 @@ export function follow(links, show) {
 
 function start() {
   if (!ids.length) return;
-  source = new EventSource(`/-/live?ids=${ids.join(",")}`);
+  source = new EventSource(import.meta.resolve(`../live?ids=${ids.join(",")}`));
   source.addEventListener("counts", (event) => told(JSON.parse(event.data)));
   source.addEventListener("over", stop);
   source.onerror = () => {
@@ -30,7 +30,7 @@ function start() {
 async function ask() {
   if (document.hidden) return;
   try {
-    const answer = await fetch(`/-/live?once=1&ids=${ids.join(",")}`, { credentials: "same-origin" });
+    const answer = await fetch(import.meta.resolve(`../live?once=1&ids=${ids.join(",")}`), { credentials: "same-origin" });
     if (answer.status === 401 || answer.status === 403) return;
     if (answer.ok) told(await answer.json());
   } catch {

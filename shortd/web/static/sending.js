@@ -96,7 +96,7 @@ export class Sending {
     const { isSealed } = this;
     if (isSealed && this.file.members) this.file = await zipped(this.file, read, this.stopping.signal);
     const { file } = this;
-    await this.patiently(() => send("/-/share/begin", this.terms, this.options));
+    await this.patiently(() => send(import.meta.resolve("../share/begin"), this.terms, this.options));
     if (isSealed) this.seal ??= await newSeal({ password: this.password, linkKey: this.linkKey });
     const described = { filename: nameOf(file), filesize: file.size, filetype: typeOf(file) };
     const begun = await this.patiently(() => call("file_part_initialize", described, this.options));
@@ -165,7 +165,7 @@ export class Sending {
   }
 
   free(filekey) {
-    return send("/-/share/cancel", { filekey });
+    return send(import.meta.resolve("../share/cancel"), { filekey });
   }
 
   /** The bytes of a part as they leave. */
@@ -188,7 +188,7 @@ export class Sending {
     const beside = signature ? { challenge, signature } : {};
     if (this.file.members) beside.entries = JSON.stringify(entriesOf(this.file));
     this.made = await this.patiently(() =>
-      send("/-/share/finish", { ...this.terms, ...beside, filekey }, this.options),
+      send(import.meta.resolve("../share/finish"), { ...this.terms, ...beside, filekey }, this.options),
     );
     await this.forgetRow();
   }

@@ -68,7 +68,7 @@ function goOn(one) {
 async function cancel(one) {
   if (one.sending) await one.sending.cancel();
   else if (one.kept) {
-    await post("/-/share/cancel", { filekey: one.kept.filekey }).catch(() => {});
+    await post(import.meta.resolve("../share/cancel"), { filekey: one.kept.filekey }).catch(() => {});
     await forget(one.kept.filekey);
   }
   queue.splice(queue.indexOf(one), 1);

@@ -15,9 +15,9 @@ import { size } from "./sizes.js";
 import { word } from "./words.js";
 
 const SHORT_URL =
-  /^https?:\/\/([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?\/(?!-)[\w-]{1,64}$/;
+  /^https?:\/\/([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?(\/[\w.~-]+)*\/(?!-)[\w-]{1,64}$/;
 const SIGNATURE = /^[0-9a-f]{88}$/i;
-const DOWNLOAD_PATH = /^\/-\/files\/[A-Za-z0-9]{32}$/;
+const DOWNLOAD_PATH = /\/-\/files(\/[A-Za-z0-9]{32})$/;
 const REDRAW_MS = 200;
 
 const INCOMPLETE = word("The address of this page is not complete. Open the short link again.");
@@ -77,11 +77,12 @@ function refusalInWords(response, { code = "", message }) {
 /** What the server tells of a file to who has solved its challenge; `path` lasts a minute. */
 async function fileInfo(shorturl, challenge, signal) {
   const body = JSON.stringify({ shorturl, challenge });
-  const response = await ask("/v2/get_protected_file_info", { method: "POST", body, signal });
+  const response = await ask(new URL("../../v2/get_protected_file_info", import.meta.url), { method: "POST", body, signal });
   const { output } = (await response.json().catch(() => null)) ?? {};
   const { pathname, search } = new URL(output?.url ?? "", location);
-  if (!DOWNLOAD_PATH.test(pathname)) throw new Refusal(word("The server's answer makes no sense."));
-  return { ...output, path: pathname + search };
+  const [, file] = DOWNLOAD_PATH.exec(pathname) ?? [];
+  if (!file) throw new Refusal(word("The server's answer makes no sense."));
+  return { ...output, path: new URL(`../files${file}${search}`, import.meta.url) };
 }
 
 /** The download, by another address if the time of the known one is up. */

@@ -21,7 +21,7 @@ from shortd.web.answers import NO_INDEX, json_answer
 from shortd.web.downloads import late, later, refuse_to_run, stored_answer
 from shortd.web.guard import only_elsewhere
 from shortd.web.render import pages_of, visitor_page
-from shortd.web.routing import AnyRequest, look, response, services_of
+from shortd.web.routing import AnyRequest, base_path_of, look, response, services_of
 from shortd.web.visitor.contents import BundleFile, BundlePage
 from shortd.web.visitor.report_address import report_address
 from shortd.web.zip_answers import zip_answer
@@ -64,6 +64,7 @@ async def listing(request: AnyRequest) -> Response[bytes]:
             answer.headers["x-robots-tag"] = "noindex"
         return answer
     headers = [(b"vary", b"accept"), *(() if is_listed else (NO_INDEX,))]
+    here = _Addresses(request, address, base_path_of(request))
     return response(json_answer(_told(content, here, first), headers=headers))
 
 
@@ -119,9 +120,9 @@ def zip_name(name: str) -> str:
 class _Addresses:
     """The addresses of a bundle, which are signed as one."""
 
-    def __init__(self, request: AnyRequest, address: FileAddress) -> None:
+    def __init__(self, request: AnyRequest, address: FileAddress, base_path: str = "") -> None:
         self.filekey: str = request.path_params["filekey"]
-        self._base = f"/-/bundles/{self.filekey}"
+        self._base = f"{base_path}/-/bundles/{self.filekey}"
         self._query = address.query
 
     def of(self, below: str) -> str:

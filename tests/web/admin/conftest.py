@@ -9,7 +9,7 @@ import pytest
 from shortd.control.commands import run
 from shortd.store.schema import AUDIT
 from shortd.testing import RunningApp
-from tests.web.surfer import Surfer
+from tests.web.surfer import OWN, Surfer
 
 MAIL = {"SHORTD_MAIL__SMTP_URL": "smtp://127.0.0.1:9"}
 
@@ -19,9 +19,9 @@ def command(app: RunningApp, name: str, /, **args: Any) -> None:
     app.run(run(app.services, name, args))
 
 
-def make_operator(app: RunningApp, name: str = "olga") -> Surfer:
+def make_operator(app: RunningApp, name: str = "olga", own: str = OWN) -> Surfer:
     """Somebody who has signed up, was made an operator, and has signed in anew."""
-    surfer = Surfer(app)
+    surfer = Surfer(app, own)
     surfer.sign_up(name)
     command(app, "user set", user=name, changes={"operator": True})
     assert surfer.sign_in(name).status_code == 303
