@@ -99,14 +99,6 @@ def open_upkeep(
         stored=StoredFiles(store),
         moderation=Moderation(store, hosts, links.links),
         backups=LiveBackups(store),
-        imports=Imports(
-            store,
-            hosts,
-            links.links,
-            links.passwords,
-            LinkReader(hosts, links.codes, links.terms, check),
-            PastClicks(settings.clicks, country_of),
-        ),
         imports=imports,
         waiting=WaitingImports(store.directory, imports, limits.budgets, clock),
     )
