@@ -86,7 +86,9 @@ def placed(command: Callable[Concatenate[Place, P], None]) -> Callable[..., None
             if end.code in (0, PARTLY):
                 place.tell()
             raise
-        place.tell()
+        # A group leaves that to its command.
+        if click.get_current_context().invoked_subcommand is None:
+            place.tell()
 
     return settings_options(run)
 

@@ -25,6 +25,7 @@ from shortd.services import Services
 
 REQUEST_SECONDS = 5.0
 """A command that has not come whole by then is dropped."""
+CLOSING_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -55,9 +56,14 @@ async def listen(services: Services, answer: Answer) -> None:
         return
     server = await asyncio.start_unix_server(take, sock=listener, limit=REQUEST_BYTES)
     try:
-        await server.serve_forever()
+        await asyncio.Event().wait()
     finally:
         (directory / SOCKET).unlink(missing_ok=True)
+        server.close()
+        # A command under way may come to its end; one that does not holds nobody up.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING_SECONDS):
+                await server.wait_closed()
 
 
 async def _replies(services: Services, answer: Answer, line: bytes) -> AsyncIterator[Reply]:

@@ -132,9 +132,9 @@ def test_what_is_there_costs_nothing(app: RunningApp) -> None:
         assert app.request("HEAD", "/isthere.png", address=GUESSER).status_code == 200
         assert signature(app, "islocked") == 200
         assert signature(app, "isthere") == 400
-    # What cannot be a code is no try either.
+    # What is the server's own cannot be a code, and is no try either.
     for _ in range(MISSES + 1):
-        assert app.get("/wp-login.php", address=GUESSER).status_code == 404
+        assert app.get("/-/wp-login.php", address=GUESSER).status_code == 404
     assert app.get("/nothere", address=GUESSER).status_code == 404
 
 

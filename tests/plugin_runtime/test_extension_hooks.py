@@ -190,7 +190,7 @@ def environ(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
 class TestCommands:
     def test_commands_run_below_x(self, environ: dict[str, str]) -> None:
         outcome = run("x", "speak", "hello", "Bob")
-        assert outcome.output == "Hello Bob, this is http://127.0.0.1:8080\n"
+        assert outcome.stdout == "Hello Bob, this is http://127.0.0.1:8080\n"
         assert outcome.exit_code == 0
         assert "speak  Speaks." in run("x", "--help").output
 

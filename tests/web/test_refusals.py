@@ -31,7 +31,6 @@ def said(surfer: Surfer, path: str, form: dict[str, str], language: str = "de") 
             {"name": "flyer", "new": "x" * 65, "color": "1"},
             "Ein Schlagwort hat 1 bis 64 Zeichen.",
         ),
-        ("/-/tags", {"name": "flyer", "new": "a,b"}, "Ein Schlagwort hat keine Kommas."),
         ("/-/tags", {"name": "flyer", "color": "9"}, "Höchstens 6."),
         ("/-/links/bulk", {"do": "tag", "tag": "x" * 65, "id": "1"}, "hat 1 bis 64 Zeichen."),
         ("/-/links/bulk", {"do": "ends", "id": "1"}, "Wählen Sie erst einen Tag."),

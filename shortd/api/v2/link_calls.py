@@ -191,7 +191,13 @@ def requested_place(
     if code is not None:
         wish = "Expected: 6 to 16 of A-Z, a-z, 0-9; case matters."
         refusal = errors.INVALID_FIELD(field="code", english=wish)
-        code = ctx.services.links.codes.check(code, named, ordinary=_CODE, refusal=refusal)
+        try:
+            code = ctx.services.links.codes.check(code, named, ordinary=_CODE, refusal=refusal)
+        except errors.ShortdError as malformed:
+            if malformed.kind is errors.INVALID_FIELD:
+                # Found later than other malformed fields, and as free as these.
+                ctx.give_back(ctx.charged)
+            raise
     return named, code
 
 
