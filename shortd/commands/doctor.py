@@ -47,7 +47,7 @@ def doctor(place: Place, fix: bool, as_json: bool) -> None:
         return
     with looked_at(place.data_dir) as store:
         with working("checking"):
-            wrong = found(store)
+            wrong = found(store, place.data_dir)
         waiting, lines = _mail(store)
         schema = store.found_schema
     place.tell()

@@ -34,9 +34,11 @@ class Mended(NamedTuple):
     """The database as it was; None if nothing was changed."""
 
 
-def found(store: Store) -> list[str]:
-    """A line for each contradiction in a data directory, its shared files among them."""
-    blobs = {name: status.st_size for name, status in stored_blobs(store.directory / "files")}
+def found(store: Store, directory: Path) -> list[str]:
+    """A line for each contradiction in a data directory, its shared files among them. The store
+    may be a copy of its database.
+    """
+    blobs = {name: status.st_size for name, status in stored_blobs(directory / "files")}
     with store.read() as txn:
         return list(faults(txn, blobs))
 
@@ -48,7 +50,7 @@ def mended(directory: Path, now: int) -> Mended:
     """
     store = Store(directory, make=False)
     try:
-        before = found(store)
+        before = found(store, directory)
         with store.read() as txn:
             is_lost = any(unreadable(txn))
         if is_lost or not before:
@@ -66,6 +68,6 @@ def mended(directory: Path, now: int) -> Mended:
                 await store.write(mend, Reserve.ALL)
 
         asyncio.run(write())
-        return Mended(before, found(store), copy)
+        return Mended(before, found(store, directory), copy)
     finally:
         store.close()
