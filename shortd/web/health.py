@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from shortd.clock import HOUR, utc_text
 from shortd.services import Services
+
+MAIL = "mail"
+"""The part that strangers are not told of: a mail that waits says that an account exists."""
+MAIL_WAITS = HOUR
+"""A mail that has waited for longer is one that somebody misses."""
 
 
 def faults(services: Services) -> Mapping[str, str | None]:
@@ -16,4 +22,12 @@ def faults(services: Services) -> Mapping[str, str | None]:
         "storage": services.store.status().fault,
         "files": services.sharing.files.blobs.status().fault,
         "clock": services.timeline.fault,
+        MAIL: _mail_fault(services),
     }
+
+
+def _mail_fault(services: Services) -> str | None:
+    oldest = services.mail.delivery.outbox.status().oldest_utime
+    if oldest is None or services.clock.now() - oldest <= MAIL_WAITS:
+        return None
+    return f"a mail has waited since {utc_text(oldest)}; see shortd mail list"

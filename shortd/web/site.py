@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+import msgspec
 from litestar import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -13,7 +14,7 @@ from shortd.visitors.proxies import FORWARDING
 from shortd.visitors.visitors import is_address, is_loopback
 from shortd.web.answers import Answer, json_answer
 from shortd.web.assets import Asset
-from shortd.web.health import faults
+from shortd.web.health import MAIL, faults
 from shortd.web.render import pages_of, takes_gzip
 from shortd.web.routing import AnyRequest, base_path_of, client_address, look, response, services_of
 
@@ -61,7 +62,7 @@ async def static(request: AnyRequest) -> Response[bytes]:
 @look("/-/health")
 async def health(request: AnyRequest) -> Response[bytes]:
     """200 once ready; `status` says "degraded" while there is a `fault` in any part: clicks cannot
-    be made durable, there is no room, the clock is not believed.
+    be made durable, there is no room, the clock is not believed, a mail has waited for an hour.
 
     A plugin that is switched off degrades nothing: redirects go on. `files` has what keeps
     unclaimed files from being deleted, or null. `mail` is for readers of the metrics alone: a
@@ -69,7 +70,9 @@ async def health(request: AnyRequest) -> Response[bytes]:
     """
     services = services_of(request)
     clicks, drain = services.clicks.clicks, services.clicks.drain
-    is_well = not any(faults(services).values())
+    found, sees_mail = faults(services), _may_look_inside(request)
+    is_well = not any(fault for part, fault in found.items() if sees_mail or part != MAIL)
+    mail = msgspec.to_builtins(services.mail.delivery.outbox.status())
     journal = clicks.journal.status()
     storage, files = services.store.status(), services.sharing.files.blobs.status()
     health = {
@@ -84,7 +87,7 @@ async def health(request: AnyRequest) -> Response[bytes]:
             "refused": files.refused,
         },
         "clock": {"fault": services.timeline.fault},
-        "mail": services.mail.delivery.outbox.status() if _may_look_inside(request) else None,
+        "mail": {**mail, "fault": found[MAIL]} if sees_mail else None,
         "plugins": {
             "states": states(services.plugin_runtime.plugins),
             "events": {

@@ -212,7 +212,13 @@ class TestForgotPassword:
         assert app.get("/-/health", address="203.0.113.7").json()["mail"] is None
         assert app.get("/-/metrics", address="203.0.113.7").status_code == 403
         seen = app.get("/-/health").json()["mail"]
-        assert seen == {"waiting": 1, "given_up": 0, "oldest_utime": app.clock.now()}
+        since = app.clock.now()
+        assert seen == {"waiting": 1, "given_up": 0, "oldest_utime": since, "fault": None}
+        app.clock.advance(3601)
+        told = app.get("/-/health").json()
+        assert told["status"] == "degraded"
+        assert told["mail"]["fault"].startswith("a mail has waited since ")
+        assert app.get("/-/health", address="203.0.113.7").json()["status"] == "ok"
 
     def test_known_and_unknown_take_as_long(self, app: RunningApp, tmp_path: Path) -> None:
         """Interleaved, over HTTP, all of it real but the network. Each account is asked for once,
