@@ -1,8 +1,9 @@
 """Makes the directory: what schema 2 had, brought to schema 3, with something of all that came.
 
 It ran in a checkout of commit 36d681d, as
-`python -m tests.store.directories.schema_3.make_directory FOLDER`, and cannot run today. Codes that differ by case alone, tags as one text, boxes, bundles,
-passkeys, second factors, blocked patterns, reports, terms of that time.
+`python -m tests.store.directories.schema_3.make_directory FOLDER`, and cannot run today. Codes that
+differ by case alone, tags as one text, boxes, bundles, passkeys, second factors, blocked patterns,
+reports, terms of that time.
 """
 
 from __future__ import annotations
