@@ -164,12 +164,10 @@ def located(given: Given) -> Iterator[None]:
 
 def quieten() -> None:
     """Lets a command say nothing but what it is for, and what went wrong, on standard error."""
-    import logging
-
     from shortd.server import logs
+    from shortd.settings.settings import LogSettings
 
-    logs.configure()
-    logging.getLogger().setLevel(logging.WARNING)
+    logs.configure(settings=LogSettings(level="warning"))
 
 
 def fail(problems: Iterable[str], *, status: int = 1) -> NoReturn:

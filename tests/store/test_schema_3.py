@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +43,8 @@ def doctor(data_dir: Path) -> str:
     command = ["doctor", "--data", str(data_dir)]
     result = CliRunner().invoke(main, command, env=KNOWN["environ"])
     assert result.exit_code == 0, result.output
+    # Of the copy that was brought up to date to be looked at, nobody is told a way back.
+    assert result.stderr == f"shortd: data {data_dir}, settings {os.devnull}\n"
     return str(result.stdout)
 
 
