@@ -200,8 +200,9 @@ def import_looked(tab: Page, site: ServerProcess) -> None:
 
 def import_done(tab: Page, site: ServerProcess) -> None:
     import_looked(tab, site)
-    tab.locator("main .go").click()
-    tab.locator("h2:has-text('Done')").wait_for()
+    tab.locator("form[action$='/apply'] .go").click()
+    tab.locator("form[action$='/apply']").wait_for(state="detached")
+    tab.locator("main dl.facts").wait_for()
 
 
 def import_refused(tab: Page, site: ServerProcess) -> None:
@@ -216,7 +217,7 @@ def import_refused(tab: Page, site: ServerProcess) -> None:
 def import_of_operator(tab: Page, site: ServerProcess) -> None:
     new_operator(site).enter(tab.context)
     tab.goto(f"{site.url}/-/import")
-    tab.locator("summary").filter(has_text="time zones").click()
+    tab.locator("form:has(#source) summary").click()
 
 
 def of_team(below: str = "", *, who: int = 0) -> Open:

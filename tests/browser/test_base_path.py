@@ -47,7 +47,7 @@ def _house(folder: Path, *, cuts: bool) -> Iterator[ServerProcess]:
     process = ServerProcess(
         folder / "data", {**environ, "SHORTD_SERVER__TRUSTED_PROXIES": "127.0.0.1"}
     )
-    location = block("docs/operations.md", "nginx", "location /s/")
+    location = block("docs/proxies.md", "nginx", "location /s/")
     if cuts:
         location = location.replace("http://shortd;", "http://shortd/;")
     site = (

@@ -18,11 +18,17 @@ from tests.browser.shelf import new_shelf
 from tests.browser.tap import Tap
 from tests.browser.test_bundles import contents
 from tests.browser.test_sharing import on_disk, pieces
-from tests.browser.watch import Watch
+from tests.browser.watch import Watch, WatchOfDownloads
 from tests.server_process import ServerProcess
 from tests.sharing.boxes import coded, drop_sealed, point
 
 MIB = 1 << 20
+
+
+@pytest.fixture
+def watch() -> Watch:
+    # A torn file is given up before it has come.
+    return WatchOfDownloads()
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ def test_a_domain_and_its_record(tab: Page, site: ServerProcess) -> None:
     domain = tab.locator("#domains li").last
     domain.get_by_role("button", name="Copy the record's name").click()
     expect(domain.get_by_role("button", name="Copy the record's name")).to_be_visible()
-    domain.locator("summary").click()
+    domain.locator("summary").last.click()
     domain.get_by_label("To give it up, type its name").fill("no")
     domain.get_by_role("button", name="Give the domain up").click()
     expect(tab.get_by_role("alert")).to_have_text("This is not the domain's name.")

@@ -68,6 +68,6 @@ class WatchOfDownloads(Watch):
 
     def _note_failure(self, request: Request) -> None:
         # The viewer is an extension; a test that ends while it starts gives that up as well.
-        may_end = "/-/files/" in request.url or request.url.startswith("chrome-extension:")
+        may_end = "/files/" in request.url or request.url.startswith("chrome-extension:")
         if not (may_end and "ERR_ABORTED" in (request.failure or "")):
             super()._note_failure(request)

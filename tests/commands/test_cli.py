@@ -4,7 +4,7 @@ import stat
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -16,6 +16,7 @@ from shortd import __version__, errors
 from shortd.commands.cli import Commands, main
 from shortd.server import logs
 from shortd.settings.config import Settings, load
+from shortd.settings.in_force import InForce
 from shortd.store.data_directory import DataDirectoryInUse
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
@@ -27,12 +28,9 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     steps: list[str] = []
     settings: list[Settings] = []
 
-    def run(
-        given: Settings, signals: object, file: Path | None, read: Callable[[], Settings]
-    ) -> None:
+    def run(in_force: InForce, signals: object) -> None:
         assert steps == ["logs"]
-        assert read() == given
-        settings.append(given)
+        settings.append(in_force.settings)
 
     server = ModuleType("shortd.server.process")
     server.run = run  # type: ignore[attr-defined]

@@ -15,7 +15,7 @@ import { size } from "./sizes.js";
 import { word } from "./words.js";
 
 const SHORT_URL =
-  /^https?:\/\/([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?(\/[\w.~-]+)*\/(?!-)[\w-]{1,64}$/;
+  /^https?:\/\/([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?\/(?!(.*\/)?-\/)[\w.~%/-]{1,1300}$/;
 const SIGNATURE = /^[0-9a-f]{88}$/i;
 const DOWNLOAD_PATH = /\/-\/files(\/[A-Za-z0-9]{32})$/;
 const REDRAW_MS = 200;

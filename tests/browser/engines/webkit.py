@@ -24,7 +24,7 @@ from selenium.webdriver.remote.remote_connection import RemoteConnection
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests import processes
-from tests.browser.engines.engine import INTERVAL, SECONDS, Element, Engine, T
+from tests.browser.engines.engine import BUTTON, INTERVAL, SECONDS, Element, Engine, T
 
 PASSING = (
     StaleElementReferenceException,
@@ -115,6 +115,10 @@ class WebKit(Engine):
     def wait(self, condition: Callable[[], T], what: str) -> T:
         wait = WebDriverWait(self._driver, SECONDS, INTERVAL, ignored_exceptions=PASSING)
         return wait.until(lambda _: condition(), message=what)
+
+    def press(self, button: str) -> None:
+        # This driver may lose a button that its press has taken away, and press in vain again.
+        self._with(BUTTON.format(button), lambda found: self.run("arguments[0].click()", found))
 
     def complaints(self) -> list[str]:
         said: list[str] = self.run(COMPLAINTS)
