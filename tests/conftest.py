@@ -30,7 +30,7 @@ from tests.server_process import ServerProcess  # noqa: E402
 os.environ["SHORTD_CONFIG"] = os.devnull
 
 # How long an example takes says more about the machine than about it.
-settings.register_profile("unhurried", deadline=None)
+settings.register_profile("unhurried", deadline=None, max_examples=60)
 settings.load_profile("unhurried")
 
 # structlog's own way would be tracebacks with all variables in them, which take 0.1 s each.
