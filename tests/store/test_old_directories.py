@@ -91,7 +91,8 @@ def shown(question: Question) -> str:
 def test_there_are_some() -> None:
     """Without a folder the others would be skipped."""
     made = {path.parent for path in Path(__file__).parent.glob("directories/*/make_directory.py")}
-    assert made == set(FOLDERS) != set()
+    # What was asked of schema 3 stands in a test of its own.
+    assert made - {path for path in made if (path / "known.json").exists()} == set(FOLDERS) != set()
 
 
 def test_it_answers_as_it_did(left: Left) -> None:
