@@ -23,7 +23,7 @@ from shortd.client.crypto import FRAME_BYTES
 from shortd.client.failures import ClientFailure, Refused
 from shortd.client.parcel import Parcel
 from shortd.client.progress import Progress
-from shortd.client.send import SIDE_BY_SIDE, Received
+from shortd.client.send import Received, side_by_side
 from shortd.client.state import Ledger
 from shortd.client.visited import BASE, Visited
 
@@ -257,12 +257,7 @@ class BoxSender:
                 if seal is None:
                     self._ledger.append(row)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(SIDE_BY_SIDE):
-                    group.create_task(work())
-        except BaseExceptionGroup as failed:
-            raise failed.exceptions[0] from None
+        await side_by_side(work)
         await self._finish(parcel, begun, seal)
 
     async def _begin(self, number: int, parcel: Parcel) -> Begun:

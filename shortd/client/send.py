@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from mimetypes import guess_type
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -198,12 +199,7 @@ class Sender:
             for number in waiting:
                 await self._send_part(begun, key, number)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(SIDE_BY_SIDE):
-                    group.create_task(work())
-        except BaseExceptionGroup as failed:
-            raise failed.exceptions[0] from None
+        await side_by_side(work)
 
     async def _send_part(self, begun: Begun, key: FileKey | None, number: Number) -> None:
         data = await asyncio.to_thread(self._parcel.part, number, begun.part_bytes, key)
@@ -293,3 +289,15 @@ class Sender:
                 if entry.filekey == filekey:
                     return entry
         return None
+
+
+async def side_by_side(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Does the work several times at once, until each of them has nothing more to do. What fails
+    first ends them all, and is raised.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(SIDE_BY_SIDE):
+                group.create_task(work())
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None

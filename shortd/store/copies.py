@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import structlog
@@ -28,16 +29,13 @@ log = structlog.get_logger(__name__)
 
 def used_bytes(environment: lmdb.Environment) -> int:
     """Bytes of a database that hold something: what a copy without free pages takes."""
-    with environment.begin() as txn:
-        names = [bytes(name) for name, _ in txn.cursor()]
-    stats = [environment.stat()]
-    for name in names:
-        database = environment.open_db(name, create=False)
-        with environment.begin() as txn:
-            stats.append(txn.stat(database))
-    pages = sum(one["branch_pages"] + one["leaf_pages"] + one["overflow_pages"] for one in stats)
+    main = environment.stat()
+    pages = sum(
+        one["branch_pages"] + one["leaf_pages"] + one["overflow_pages"]
+        for one in (main, *_stats(environment).values())
+    )
     # Two pages tell where everything is.
-    return int((pages + 2) * stats[0]["psize"])
+    return int((pages + 2) * main["psize"])
 
 
 def check_room(directory: Path, wanted: int, purpose: str) -> None:
@@ -131,14 +129,19 @@ def _read(directory: Path, folder: Path | None = None) -> Iterator[lmdb.Environm
 
 def _rows(environment: lmdb.Environment) -> dict[bytes, int]:
     """How many rows each table has."""
+    return {name: one["entries"] for name, one in _stats(environment).items()}
+
+
+def _stats(environment: lmdb.Environment) -> dict[bytes, Mapping[str, Any]]:
+    """What LMDB knows of each table, by its name."""
     with environment.begin() as txn:
         names = [bytes(name) for name, _ in txn.cursor()]
-    rows = {}
+    stats: dict[bytes, Mapping[str, Any]] = {}
     for name in names:
-        database = environment.open_db(name, create=False)
+        table = environment.open_db(name, create=False)
         with environment.begin() as txn:
-            rows[name] = txn.stat(database)["entries"]
-    return rows
+            stats[name] = txn.stat(table)
+    return stats
 
 
 def _remove(folder: Path) -> None:

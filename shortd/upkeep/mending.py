@@ -51,11 +51,12 @@ def mended(directory: Path, now: int) -> Mended:
     store = Store(directory, make=False)
     try:
         before = found(store, directory)
+        if not before:
+            return Mended(before, [], None)
         with store.read() as txn:
-            is_lost = any(unreadable(txn))
-        if is_lost or not before:
-            # What cannot be read cannot be added up, either.
-            return Mended(before, before, None)
+            if any(unreadable(txn)):
+                # What cannot be read cannot be added up, either.
+                return Mended(before, before, None)
         copy = directory / f"{BEFORE_MENDING}{name_of(time.time())}"
         store.keep_copy(copy)
 
