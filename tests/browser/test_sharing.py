@@ -211,8 +211,9 @@ def test_pausing_and_cancelling(
     tap.up.hold_after(4 * MIB)
     tab.get_by_role("button", name="Share", exact=True).click()
     assert tap.up.held.wait(SECONDS)
-    tap.up.release()
+    # Held until then: what has come whole is being finished, and not given up quietly.
     tab.get_by_role("button", name=f"Cancel {file.name}").click()
+    tap.up.release()
     expect(tab.locator(".file")).to_have_count(1)
 
 

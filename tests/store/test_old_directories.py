@@ -252,6 +252,15 @@ def shorten_by_sqwish(app: RunningApp, api_key: str) -> str:
     return str(app.get(f"/shorten.json?{query}").json()["shortURL"])
 
 
+@contextmanager
+def ending(server: ServerProcess) -> Iterator[None]:
+    """No server outlives a test that fails."""
+    try:
+        yield
+    finally:
+        server.kill()
+
+
 def test_a_server_of_today_starts_on_it(left: Left) -> None:
     """However long ago it was left: what no time ends is there, and what has ended is swept."""
     expected = left.expected
@@ -259,8 +268,12 @@ def test_a_server_of_today_starts_on_it(left: Left) -> None:
     assert dead.exists()
     server = ServerProcess(left.data_dir, expected.environ)
     server.start()
-    with httpx.Client(transport=httpx.HTTPTransport(verify=PLAIN), timeout=30) as client:
-        assert client.get(f"{server.url}/-/health").json()["status"] == "ok"
+    with (
+        ending(server),
+        httpx.Client(transport=httpx.HTTPTransport(verify=PLAIN), timeout=30) as client,
+    ):
+        # A mail of then has waited for long, until it is given up.
+        wait_for(lambda: client.get(f"{server.url}/-/health").json()["status"] == "ok")
         login = {"username_email": expected.owner["username"]}
         account = server.call("login", **login, password=expected.owner["password"])
         who = {"userid": account["userid"], "token": account["token"]}
@@ -275,8 +288,8 @@ def test_a_server_of_today_starts_on_it(left: Left) -> None:
             parts = urlsplit(url)
             answer = client.get(server.url + parts.path, headers={"host": parts.netloc})
             assert answer.headers.get("location") == destination, url
-    wait_for(lambda: not dead.exists())
-    assert server.stop() == 0
+        wait_for(lambda: not dead.exists())
+        assert server.stop() == 0
     assert SOUND in left.command("doctor")
     server.start()
     assert server.stop() == 0
