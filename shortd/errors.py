@@ -187,6 +187,9 @@ SOURCE_UNREADABLE = ErrorKind("source_unreadable", 400, "The source could not be
 # Plugins
 UNKNOWN_PLUGIN = ErrorKind("unknown_plugin", 404, "There is no plugin of this name.")
 PLUGIN_FAILED = ErrorKind("plugin_failed", 503, "A plugin of this server failed.")
+PLUGIN_STORE_FULL = ErrorKind(
+    "plugin_store_full", 507, "A plugin has used up its room in the database."
+)
 
 # Files
 BAD_FORM = ErrorKind("bad_form", 400, "The body is not a form with one `query` and one file.")

@@ -24,12 +24,26 @@ The hooks are in `shortd.plugin.hookspecs`, what they are given in `shortd.plugi
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cached_property
+from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 from msgspec import Struct
 
 from shortd.errors import Sentence, ShortdError
 from shortd.hosts.destinations import parse_destination
+from shortd.plugin.belongings import (
+    BadRow,
+    Belongings,
+    Http,
+    HttpAnswer,
+    HttpFault,
+    NoBelongings,
+    NoServer,
+    Store,
+    StoreFull,
+    Table,
+)
 from shortd.plugin.hookspecs import DataT, Hookspecs, hookimpl
 from shortd.plugin.types import (
     Account,
@@ -47,16 +61,24 @@ from shortd.plugin.types import (
 __all__ = [
     "Account",
     "BadData",
+    "BadRow",
     "Counts",
     "Destination",
     "File",
+    "Http",
+    "HttpAnswer",
+    "HttpFault",
     "ImportedLink",
     "Interstitial",
     "Link",
+    "NoServer",
     "Panel",
     "Plugin",
     "Server",
     "Sources",
+    "Store",
+    "StoreFull",
+    "Table",
     "Visit",
     "hookimpl",
 ]
@@ -81,9 +103,15 @@ class BadData(ValueError):
 class Server:
     """The server that a plugin runs in."""
 
-    __slots__ = ("hosts", "public_url", "secret")
+    __slots__ = ("belongings", "hosts", "public_url", "secret")
 
-    def __init__(self, public_url: str, hosts: Collection[str], secret: bytes) -> None:
+    def __init__(
+        self,
+        public_url: str,
+        hosts: Collection[str],
+        secret: bytes,
+        belongings: Belongings | None = None,
+    ) -> None:
         self.public_url = public_url
         """Base of the default short host, with its path if it has one, without a trailing slash.
         In pages and routes of a plugin's own, addresses of this server begin with it."""
@@ -92,6 +120,8 @@ class Server:
         and go."""
         self.secret = secret
         """32 bytes that this plugin alone has, the same after a restart: for keyed hashes."""
+        self.belongings: Belongings = belongings or NoBelongings()
+        """What the plugin has as `self.store`, `self.folder` and `self.http`."""
 
 
 class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
@@ -116,6 +146,24 @@ class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
     def __init__(self, settings: SettingsT, server: Server) -> None:
         self.settings = settings
         self.server = server
+
+    # Not properties: a plugin may have had something of its own by such a name before.
+
+    @cached_property
+    def store(self) -> Store:
+        """The plugin's own tables in the database. NoServer where no server runs it."""
+        return self.server.belongings.store
+
+    @cached_property
+    def folder(self) -> Path:
+        """A folder of the plugin's own in the data directory, made when it is first asked for; it
+        is in backups. NoServer where no server runs the plugin, OSError where none can be made."""
+        return self.server.belongings.folder
+
+    @cached_property
+    def http(self) -> Http:
+        """Requests to other servers. NoServer where no server runs the plugin."""
+        return self.server.belongings.http
 
     def start(self) -> None:
         """Called once, before the server answers. If it raises, the plugin is left out."""
