@@ -32,6 +32,7 @@ from shortd.metrics import Metrics
 from shortd.plugin_runtime.data import checks
 from shortd.plugin_runtime.figures import PluginMetrics
 from shortd.plugin_runtime.flaws import AnyPlugin
+from shortd.plugin_runtime.network import Network
 from shortd.plugin_runtime.running import Prepared, prepare
 from shortd.plugin_runtime.services import PluginServices, open_plugins
 from shortd.security.figures import GuessMetrics
@@ -130,9 +131,8 @@ class Services:
         self.security.hasher.close()
         self.links.drawing.close()
         self.sharing.files.blobs.close()
+        self.plugin_runtime.close()
         self.store.close()
-        self.plugin_runtime.events.close()
-        self.plugin_runtime.plugins.stop()
         # The writer thread syncs and reads the journal: it has to have ended first.
         self.clicks.clicks.journal.close()
 
@@ -144,13 +144,15 @@ async def open_services(
     plugins: Sequence[type[AnyPlugin]] | None = None,
     records: TxtRecords | None = None,
     hasher: PasswordHasher | None = None,
+    network: Network | None = None,
     *,
     in_force: InForce | None = None,
     serving: bool = True,
     upgrading: Upgrading = lambda _progress: nullcontext(),
 ) -> Services:
     """Opens the data directory. Raises StoreError if it cannot be used, ConfigError for settings
-    of plugins. `plugins` (a test's own) take the place of all that are installed. `in_force` tells
+    of plugins. `plugins` (a test's own) take the place of all that are installed, and `network` (a
+    test's as well) that of the one that plugins' requests go to. `in_force` tells
     where the settings come from. `upgrading` is the store's.
 
     A command, which is not `serving`, finds the directory as the server left it, whatever settings
@@ -183,6 +185,7 @@ async def open_services(
             countries,
             records,
             hasher,
+            network,
             serving=serving,
         )
     except BaseException:
@@ -200,6 +203,7 @@ async def _wire(
     countries: Countries | None,
     records: TxtRecords,
     hasher: PasswordHasher,
+    network: Network | None,
     *,
     serving: bool,
 ) -> Services:
@@ -223,7 +227,9 @@ async def _wire(
     issuers = open_issuers(settings.auth.oidc.issuers, settings.pages_url, flows, clock)
     accounts = open_accounts(store, settings, security, limits, hashes, random)
     clicks = await open_clicks(store, settings, visitors.country_of, replay=serving)
-    plugins = await open_plugins(store, settings, prepared, hosts, clock, visitors.country_of)
+    plugins = await open_plugins(
+        store, settings, prepared, hosts, clock, visitors.country_of, network
+    )
     metrics = Metrics(
         store,
         clicks.clicks.journal,

@@ -72,14 +72,10 @@ def discover(settings: Settings, given: Sequence[type[AnyPlugin]] | None = None)
 def read_settings(settings: Settings, found: Sequence[Found]) -> dict[str, Any]:
     """The settings of all usable plugins in their own types, by name; None where there are none.
 
-    Raises ConfigError for what a plugin cannot use, and for tables that no plugin owns.
+    Raises ConfigError for what a plugin cannot use.
     """
     problems: list[str] = []
     values: dict[str, Any] = {}
-    names = {plugin.name for plugin in found}
-    for name in settings.plugins.settings:
-        if name not in names:
-            problems.append(f"plugins.{name}: {_no_plugin(name, names)}")
     for plugin in found:
         if plugin.kind is None:
             continue
@@ -92,9 +88,22 @@ def read_settings(settings: Settings, found: Sequence[Found]) -> dict[str, Any]:
     return values
 
 
+def ownerless_tables(settings: Settings, found: Sequence[Found]) -> list[str]:
+    """A line for each table of settings that is no plugin's: one that was removed, or misspelt.
+
+    They stop no start, as a plugin that cannot be used does not.
+    """
+    names = {plugin.name for plugin in found}
+    return [
+        f"plugins.{name}: {_no_plugin(name, names)}"
+        for name in settings.plugins.settings
+        if name not in names
+    ]
+
+
 def check_all(settings: Settings) -> None:
-    """Raises ConfigError for every plugin that cannot be used, for settings as above, and for
-    names of plugins to be left out that are no plugins.
+    """Raises ConfigError for every plugin that cannot be used, for settings as above, for those
+    that are no plugin's, and for names of plugins to be left out that are no plugins.
     """
     found = discover(settings)
     faults = [f"plugin {plugin.name}: {plugin.fault}" for plugin in found if plugin.fault]
@@ -102,6 +111,7 @@ def check_all(settings: Settings) -> None:
     for index, name in enumerate(settings.plugins.disabled):
         if name not in names:
             faults.append(f"plugins.disabled[{index}]: {_no_plugin(name, names)}")
+    faults += ownerless_tables(settings, found)
     try:
         read_settings(settings, found)
     except ConfigError as error:

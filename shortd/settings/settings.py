@@ -299,8 +299,10 @@ class PluginSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[plugins]. A table below it is the settings of the plugin of that name."""
 
     dir: str = ""
-    """Folder of single-file plugins; empty for none."""
+    """Folder of plugins that are not installed; empty for none."""
     disabled: tuple[str, ...] = ()
+    quota: str = "64 MiB"
+    """What each plugin may keep in tables of its own in the database."""
     settings: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict, name="*")
     """Raw tables by plugin name; `config.plugin_settings` makes them a plugin's own type."""
 

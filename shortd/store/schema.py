@@ -41,6 +41,7 @@ from shortd.models.importing import ORIGIN_BYTES, Imported
 from shortd.models.limits import Balance, Holding
 from shortd.models.links import FormerLink, Link, LinkTracker
 from shortd.models.mail import Mail, MailedCode, MailHistory, MailTraffic
+from shortd.models.plugins import PluginRow, PluginUse
 from shortd.models.teams import (
     Campaign,
     Domain,
@@ -53,7 +54,7 @@ from shortd.models.teams import (
 )
 from shortd.names import folded
 from shortd.store.index import Count, ImpliedIndex, Index
-from shortd.store.keys import I64, TEXT, U32, U64, Fixed, Key
+from shortd.store.keys import ANY_TEXT, I64, TEXT, U32, U64, Fixed, Key
 from shortd.store.sizes import Sizes
 from shortd.store.table import Table
 from shortd.store.txn import WriteTxn
@@ -489,6 +490,14 @@ AUDIT: Table[tuple[int, int], AuditEntry] = Table("audit", Key(U64, U32), AuditE
 """What operators did, by (time in µs, number among those of that time): oldest first.
 `upkeep.audit` writes it, nobody else. Names in it outlive the accounts that had them."""
 
+PLUGIN_ROWS: Table[tuple[str, str, str], PluginRow] = Table(
+    "plugin_rows", Key(TEXT, TEXT, ANY_TEXT), PluginRow
+)
+"""Plugins' own tables, by (plugin, table, key). `store.plugin_rows` writes it, nobody else."""
+
+PLUGIN_USES: Table[tuple[str, str], PluginUse] = Table("plugin_uses", Key(TEXT, TEXT), PluginUse)
+"""What they come to, by (plugin, table); of all of a plugin's, by (plugin, "")."""
+
 CREDENTIALS: tuple[Table[Any, Any], ...] = (
     TOKENS,
     GRANTS,
@@ -552,4 +561,6 @@ TABLES: tuple[Table[Any, Any], ...] = (
     DEAD_LINKS,
     BALANCES,
     AUDIT,
+    PLUGIN_ROWS,
+    PLUGIN_USES,
 )

@@ -1,0 +1,135 @@
+"""The network as plugins' requests see it: one request, one answer.
+
+What may be reached is looked at where a name's addresses are known, and the connection goes to the
+very address that was looked at. What comes in is counted at the socket. It must never follow a
+redirect, unpack a body, use a connection twice or choose a proxy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from ipaddress import ip_address
+from socket import SOCK_STREAM, getaddrinfo
+from typing import Protocol
+
+import ada_url
+import httpcore
+import httpx
+import msgspec
+
+from shortd.hosts.allowance import EXCHANGE_SECONDS, PAGE_BYTES, Allowance, Refused
+from shortd.hosts.name_servers import addresses_of
+from shortd.hosts.public_network import PublicNetwork
+from shortd.issuers.exchange import trusted
+
+BESIDE_BYTES = 256 << 10
+"""Of an answer beside its body: headers, chunks, TLS."""
+LOOKUPS = 4
+"""Names that are asked of the system at once, for all plugins."""
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """A request."""
+
+    method: str
+    url: str
+    """As `ada_url` spells it, without a fragment."""
+    headers: Sequence[tuple[str, str]]
+    content: bytes
+
+
+class Incoming(msgspec.Struct, frozen=True):
+    """Its answer."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    content: bytes
+
+
+class Reach(Protocol):
+    """Which addresses may be connected to."""
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether private ones are among them, whose names only the system may know."""
+
+    def __call__(self, address: str) -> bool: ...
+
+
+class Network(Protocol):
+    """Where requests go."""
+
+    async def send(self, request: Outgoing, reach: Reach, max_bytes: int) -> Incoming:
+        """The answer, with a body of at most `max_bytes`. Refused, or whatever else goes wrong."""
+
+    def close(self) -> None:
+        """Waits for nothing."""
+
+
+class RealNetwork:
+    """The network that there is."""
+
+    def __init__(self) -> None:
+        self._tls: ssl.SSLContext | None = None
+        self._lookups = ThreadPoolExecutor(LOOKUPS, "shortd-lookups")
+
+    async def send(self, request: Outgoing, reach: Reach, max_bytes: int) -> Incoming:
+        if self._tls is None and request.url.startswith("https:"):
+            # Reading the authorities takes longer than many an answer.
+            self._tls = await asyncio.to_thread(trusted)
+        resolve = self._addresses if reach.is_wide else addresses_of
+        allowance = Allowance(max_bytes + BESIDE_BYTES, seconds=_seconds(max_bytes))
+        network = PublicNetwork(resolve, reach, allowance)
+        target = httpx.URL(request.url)
+        sent = [(name.encode(), value.encode()) for name, value in request.headers]
+        async with (
+            httpcore.AsyncConnectionPool(self._tls, network_backend=network) as pool,
+            pool.stream(
+                request.method, str(target), headers=sent, content=request.content or None
+            ) as answer,
+        ):
+            headers = httpx.Headers(answer.headers)
+            if headers.get("content-encoding", "identity").strip().lower() != "identity":
+                raise Refused("an encoding that was not asked for")
+            content = bytearray()
+            async for piece in answer.aiter_stream():
+                content += piece
+                if len(content) > max_bytes:
+                    raise Refused(f"an answer of more than {max_bytes} bytes")
+            return Incoming(answer.status, headers.multi_items(), bytes(content))
+
+    def close(self) -> None:
+        self._lookups.shutdown(wait=False, cancel_futures=True)
+
+    async def _addresses(self, host: str, port: int) -> Sequence[str]:
+        """As the system finds them, /etc/hosts and a home network's names included."""
+        try:
+            return [str(ip_address(host))]
+        except ValueError:
+            pass
+        find = partial(getaddrinfo, host, port, type=SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._lookups, find)
+        return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def _seconds(max_bytes: int) -> float:
+    """Of processor time, for an answer of that size."""
+    return EXCHANGE_SECONDS * max(1.0, max_bytes / PAGE_BYTES)
+
+
+def spelled(url: str) -> ada_url.URL:
+    """A URL that may be asked for. Refused."""
+    try:
+        target = ada_url.URL(url)
+    except ValueError:
+        raise Refused("this is no URL") from None
+    if target.protocol not in ("http:", "https:") or not target.hostname:
+        raise Refused("only http and https can be asked")
+    if target.username or target.password:
+        raise Refused("a user name in a URL; send a header instead")
+    target.hash = ""
+    return target
