@@ -23,7 +23,7 @@ import msgspec
 
 from shortd.hosts.allowance import EXCHANGE_SECONDS, PAGE_BYTES, Allowance, Refused
 from shortd.hosts.name_servers import addresses_of
-from shortd.hosts.public_network import PublicNetwork
+from shortd.hosts.public_network import PublicNetwork, Resolve
 from shortd.issuers.exchange import trusted
 
 BESIDE_BYTES = 256 << 10
@@ -73,15 +73,18 @@ class Network(Protocol):
 class RealNetwork:
     """The network that there is."""
 
-    def __init__(self) -> None:
-        self._tls: ssl.SSLContext | None = None
+    def __init__(self, resolve: Resolve = addresses_of, tls: ssl.SSLContext | None = None) -> None:
+        """Both are for tests, which have no name servers and no authorities."""
+        self._resolve = resolve
+        self._tls = tls
         self._lookups = ThreadPoolExecutor(LOOKUPS, "shortd-lookups")
 
     async def send(self, request: Outgoing, reach: Reach, max_bytes: int) -> Incoming:
         if self._tls is None and request.url.startswith("https:"):
             # Reading the authorities takes longer than many an answer.
             self._tls = await asyncio.to_thread(trusted)
-        resolve = self._addresses if reach.is_wide else addresses_of
+        is_usual = self._resolve is addresses_of
+        resolve = self._addresses if reach.is_wide and is_usual else self._resolve
         allowance = Allowance(max_bytes + BESIDE_BYTES, seconds=_seconds(max_bytes))
         network = PublicNetwork(resolve, reach, allowance)
         target = httpx.URL(request.url)

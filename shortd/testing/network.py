@@ -56,7 +56,7 @@ class FakeNetwork:
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
-        """All that were sent and reached somebody, in their order."""
+        """All that were sent to where they may go, in their order."""
         self._answers: dict[tuple[str, str], Answering] = {}
         self._addresses: dict[str, list[str]] = {}
 
