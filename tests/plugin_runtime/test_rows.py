@@ -6,12 +6,14 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from litestar import post
+from litestar.params import FromPath
 from msgspec import Struct
 
 from shortd.plugin import BadRow, NoServer, Plugin, Server, StoreFull, Table, hookimpl
@@ -83,7 +85,7 @@ def test_a_table_is_what_a_dict_would_be(
             assert apps.run(table.delete(key)) is (model.pop(key, None) is not None)
         else:
             expected = change(model.get(key), text)
-            assert apps.run(table.update(key, lambda note, t=text: change(note, t))) == expected
+            assert apps.run(table.update(key, partial(change, more=text))) == expected
             if expected is None:
                 model.pop(key, None)
             else:
@@ -148,7 +150,7 @@ def test_names_and_types_of_tables_are_looked_at(apps: RunningApp) -> None:
         with pytest.raises(ValueError, match="no name of a table"):
             store.table(name, int)
     with pytest.raises(TypeError, match="cannot be the type of rows"):
-        store.table("notes", dict[tuple[int, ...] | str, Note | dict[str, int]])  # type: ignore[arg-type]
+        store.table("notes", dict[tuple[int, ...] | str, Note | dict[str, int]])
     with pytest.raises(ValueError, match="at most"):
         store.table("notes", int).items(limit=10_001)
 
@@ -270,7 +272,7 @@ def test_a_route_without_room_answers_507(shortd_app: StartApp) -> None:
             table = self.store.table("bodies", bytes)
 
             @post("/keep/{size:int}")
-            async def keep(size: int) -> None:
+            async def keep(size: FromPath[int]) -> None:
                 await table.put("body", bytes(size))
 
             return [keep]

@@ -13,6 +13,7 @@ from tests.server.conftest import Launch
 
 PLUGIN = '''
 from litestar import post
+from litestar.params import FromPath
 from shortd.plugin import Plugin, hookimpl
 
 class Ledger(Plugin[None, None]):
@@ -25,7 +26,7 @@ class Ledger(Plugin[None, None]):
         table = self.store.table("numbers", int)
 
         @post("/{number:int}", opt={"access": "public"})
-        async def note(number: int) -> int:
+        async def note(number: FromPath[int]) -> int:
             await table.put(str(number), number)
             return number
 
