@@ -124,7 +124,7 @@ class Hookspecs(Generic[DataT]):
     @hookspec
     def check_destination(
         self, url: str, link: Link | None, account: Account | None
-    ) -> Refuse | Hold | None | Awaitable[Refuse | Hold | None]:
+    ) -> Refuse | Hold | Awaitable[Refuse | Hold | None] | None:
         """Whether a link may lead to `url`: None if so, `Refuse` if it must not, `Hold` if the
         operator is to look at it before visitors get there.
 

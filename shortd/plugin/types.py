@@ -214,7 +214,7 @@ class Refuse(Struct, frozen=True):
     """No link may lead there (`check_destination`)."""
 
     message: str
-    """Why, for who set the destination: one sentence, of which 300 characters are shown."""
+    """Why, for who set the destination: one sentence; 300 characters of it are shown."""
 
 
 class Hold(Struct, frozen=True):
@@ -222,4 +222,4 @@ class Hold(Struct, frozen=True):
     (`check_destination`)."""
 
     reason: str
-    """Why, for the operator and the link's owner: one sentence, of which 300 characters are kept."""
+    """Why, for the operator and the link's owner: one sentence; 300 characters of it are kept."""
