@@ -1,6 +1,6 @@
 """Every hook, on one page. A plugin implements those it wants and marks them with `@hookimpl`.
 
-Three kinds:
+Four kinds:
 
 - *Decide* hooks (`destination`, `interstitial`) answer a visit. They run on the event loop
   between request and response: no waiting, no I/O, well below a millisecond. They are asked in
@@ -11,6 +11,8 @@ Three kinds:
 - *Observe* hooks (`click_recorded` to `account_created`) hear of what has happened, after it is
   on disk or answered, one at a time in a thread of their own: they may wait. Events that
   they are too slow for are dropped and counted.
+- The *check* hook (`check_destination`) is asked before a destination is kept, away from the event
+  loop: it may wait, and may be `async def`.
 - *Extension* hooks (`commands` to `importers`) add to the server and its command line.
 
 No plugin breaks a visit: one that raises, or answers something that cannot be used, is passed over
@@ -21,7 +23,7 @@ raised is logged: keep secrets out of messages.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -33,10 +35,12 @@ from shortd.plugin.types import (
     Counts,
     Destination,
     File,
+    Hold,
     ImportedLink,
     Interstitial,
     Link,
     Panel,
+    Refuse,
     Visit,
 )
 
@@ -57,8 +61,9 @@ OBSERVE = (
     "file_stored",
     "account_created",
 )
-EXTEND = ("commands", "routes", "panel", "importers")
-HOOKS = (*DECIDE, *OBSERVE, *EXTEND)
+CHECK = ("check_destination",)
+EXTEND = ("commands", "routes", "panel", "link_panels", "link_columns", "importers")
+HOOKS = (*DECIDE, *OBSERVE, *CHECK, *EXTEND)
 """All hooks by name, in the order of this page."""
 
 
@@ -117,6 +122,21 @@ class Hookspecs(Generic[DataT]):
         """An account was made, or a temporary one was turned into a registered one."""
 
     @hookspec
+    def check_destination(
+        self, url: str, link: Link | None, account: Account | None
+    ) -> Refuse | Hold | Awaitable[Refuse | Hold | None] | None:
+        """Whether a link may lead to `url`: None if so, `Refuse` if it must not, `Hold` if the
+        operator is to look at it before visitors get there.
+
+        Asked wherever a destination is set, or changed to another: the link's own, where it leads
+        once it has ended, and each URL in plugins' data. `link` is the link as it was before, None
+        for one that is to be made; `account` is who sets it, None where nobody in particular does.
+        May be `async def`; after 10 s, and where it fails, it counts as None. Of several plugins
+        one that refuses wins over one that holds.
+        """
+        return None
+
+    @hookspec
     def commands(self) -> Sequence[click.Command]:
         """Commands for `shortd x NAME …`. The plugin has its settings there; it is not started, and
         has no secret.
@@ -134,6 +154,18 @@ class Hookspecs(Generic[DataT]):
     def panel(self, link: Link, data: DataT, counts: Counts) -> Panel | None:
         """What the link's owner is shown about it (`get_panels`)."""
         return None
+
+    @hookspec
+    def link_panels(self, link: Link, data: DataT, counts: Counts) -> Sequence[Panel]:
+        """The same for a plugin that has more than one table to show; up to 8 are shown."""
+        return ()
+
+    @hookspec
+    def link_columns(self, link: Link, data: DataT) -> Mapping[str, str | int]:
+        """What the list of links shows beside the link: title to cell. Up to 3 columns a plugin,
+        80 characters a cell. Called for each link of a page: be quick.
+        """
+        return {}
 
     @hookspec
     def importers(self) -> Mapping[str, Callable[[Path], Iterator[ImportedLink]]]:
