@@ -30,6 +30,7 @@ from typing import Any, Generic, TypeVar
 import click
 import pluggy
 
+from shortd.plugin.pages import SignInOffer
 from shortd.plugin.types import (
     Account,
     Counts,
@@ -62,7 +63,7 @@ OBSERVE = (
     "account_created",
 )
 CHECK = ("check_destination",)
-EXTEND = ("commands", "routes", "panel", "link_panels", "link_columns", "importers")
+EXTEND = ("commands", "routes", "authenticate", "panel", "link_panels", "link_columns", "importers")
 HOOKS = (*DECIDE, *OBSERVE, *CHECK, *EXTEND)
 """All hooks by name, in the order of this page."""
 
@@ -145,8 +146,17 @@ class Hookspecs(Generic[DataT]):
 
     @hookspec
     def routes(self) -> Sequence[Any]:
-        """Litestar route handlers, served below `/-/x/NAME/`. They run on the event loop, on this
-        server's own origin: what they answer is theirs to escape.
+        """Litestar route handlers, served below `/-/x/NAME/`: to operators, unless they say
+        `access=Access.PUBLIC` or `access=Access.ACCOUNT`. One with the parameter `caller: Caller`
+        is told who asks. They run on the event loop, on this server's own origin: what they answer is
+        theirs to escape, unless `self.page` makes it.
+        """
+        return ()
+
+    @hookspec
+    def authenticate(self) -> Sequence[SignInOffer]:
+        """Buttons for the page on which people sign in, asked for when the server starts. Each
+        leads to a public route of the plugin, which ends with `self.sign_in`.
         """
         return ()
 
