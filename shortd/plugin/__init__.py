@@ -23,7 +23,7 @@ The hooks are in `shortd.plugin.hookspecs`, what they are given in `shortd.plugi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -60,6 +60,7 @@ from shortd.plugin.types import (
     Account,
     Counts,
     Destination,
+    Event,
     File,
     Hold,
     ImportedLink,
@@ -67,6 +68,7 @@ from shortd.plugin.types import (
     Link,
     Panel,
     Refuse,
+    SignIn,
     Sources,
     Visit,
 )
@@ -79,6 +81,7 @@ __all__ = [
     "Caller",
     "Counts",
     "Destination",
+    "Event",
     "File",
     "Hold",
     "Http",
@@ -96,6 +99,7 @@ __all__ = [
     "Refuse",
     "Refused",
     "Server",
+    "SignIn",
     "SignInOffer",
     "Sources",
     "Store",
@@ -126,10 +130,20 @@ class BadData(ValueError):
         self.field = field
 
 
+T = TypeVar("T")
+Wait = Callable[[Coroutine[Any, Any, Any], float], Any]
+"""Runs a coroutine elsewhere and waits for its result, for at most so many seconds."""
+
+
+def _nowhere(coroutine: Coroutine[Any, Any, Any], _seconds: float) -> Any:
+    coroutine.close()
+    raise RuntimeError("this plugin is not started")
+
+
 class Server:
     """The server that a plugin runs in."""
 
-    __slots__ = ("belongings", "frame", "hosts", "links", "public_url", "secret")
+    __slots__ = ("_wait", "belongings", "frame", "hosts", "links", "public_url", "secret")
 
     def __init__(
         self,
@@ -137,7 +151,9 @@ class Server:
         hosts: Collection[str],
         secret: bytes,
         belongings: Belongings | None = None,
+        wait: Wait = _nowhere,
     ) -> None:
+        self._wait = wait
         self.public_url = public_url
         """Base of the default short host, with its path if it has one, without a trailing slash.
         In pages and routes of a plugin's own, addresses of this server begin with it."""
@@ -153,6 +169,17 @@ class Server:
         """What the plugin has as `self.links`."""
         self.frame: Frame = NoFrame()
         """What draws its pages."""
+
+    def wait(self, coroutine: Coroutine[Any, Any, T], seconds: float = 30) -> T:
+        """Runs a coroutine on the plugin's own event loop and waits for its result: for plain
+        observe hooks and jobs, which run in a thread.
+
+        Raises what the coroutine raises, and TimeoutError when it is not done in time; it is
+        cancelled then. RuntimeError where waiting would hold up an event loop: in `async def`
+        hooks, routes and hooks that decide, which await it, or cannot wait.
+        """
+        result: T = self._wait(coroutine, seconds)
+        return result
 
 
 class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
@@ -176,6 +203,8 @@ class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
     pages: ClassVar[Mapping[str, str]] = {}
     """Pages of `routes` that the navigation shows to who may see them: title to path, such as
     {"Webhooks": "/"}. At most 5, titles of up to 30 characters."""
+    """Whether it decides about links without its data, and hears of them, too: every redirect then
+    pays for it."""
 
     def __init__(self, settings: SettingsT, server: Server) -> None:
         self.settings = settings
