@@ -42,7 +42,7 @@ WORDS = set(FLOORS[-1].split())
 """At the root of the package; these may import each other."""
 
 ONLY = {
-    "litestar": {"api", "web", "app", "testing"},
+    "litestar": {"api", "web", "app", "testing", "plugin"},
     "uvicorn": {"server"},
     "lmdb": {"store"},
 }

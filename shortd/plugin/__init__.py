@@ -23,10 +23,10 @@ The hooks are in `shortd.plugin.hookspecs`, what they are given in `shortd.plugi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -45,43 +45,73 @@ from shortd.plugin.belongings import (
     Table,
 )
 from shortd.plugin.hookspecs import DataT, Hookspecs, hookimpl
+from shortd.plugin.links import Links, LinkTerms, LiveLinks, NoLinks
+from shortd.plugin.pages import (
+    Access,
+    Caller,
+    Frame,
+    NoFrame,
+    Person,
+    SignInOffer,
+    Template,
+)
+from shortd.plugin.refused import Refused
 from shortd.plugin.types import (
     Account,
     Counts,
     Destination,
+    Event,
     File,
+    Hold,
     ImportedLink,
     Interstitial,
     Link,
     Panel,
+    Refuse,
+    SignIn,
     Sources,
     Visit,
 )
 
 __all__ = [
+    "Access",
     "Account",
     "BadData",
     "BadRow",
+    "Caller",
     "Counts",
     "Destination",
+    "Event",
     "File",
+    "Hold",
     "Http",
     "HttpAnswer",
     "HttpFault",
     "ImportedLink",
     "Interstitial",
     "Link",
+    "LinkTerms",
+    "Links",
     "NoServer",
     "Panel",
+    "Person",
     "Plugin",
+    "Refuse",
+    "Refused",
     "Server",
+    "SignIn",
+    "SignInOffer",
     "Sources",
     "Store",
     "StoreFull",
     "Table",
+    "Template",
     "Visit",
     "hookimpl",
 ]
+
+if TYPE_CHECKING:
+    from litestar import Request, Response
 
 SettingsT = TypeVar("SettingsT")
 """A plugin's settings: its `Settings`, or None where it has none."""
@@ -100,10 +130,20 @@ class BadData(ValueError):
         self.field = field
 
 
+T = TypeVar("T")
+Wait = Callable[[Coroutine[Any, Any, Any], float], Any]
+"""Runs a coroutine elsewhere and waits for its result, for at most so many seconds."""
+
+
+def _nowhere(coroutine: Coroutine[Any, Any, Any], _seconds: float) -> Any:
+    coroutine.close()
+    raise RuntimeError("this plugin is not started")
+
+
 class Server:
     """The server that a plugin runs in."""
 
-    __slots__ = ("belongings", "hosts", "public_url", "secret")
+    __slots__ = ("_wait", "belongings", "frame", "hosts", "links", "public_url", "secret")
 
     def __init__(
         self,
@@ -111,7 +151,9 @@ class Server:
         hosts: Collection[str],
         secret: bytes,
         belongings: Belongings | None = None,
+        wait: Wait = _nowhere,
     ) -> None:
+        self._wait = wait
         self.public_url = public_url
         """Base of the default short host, with its path if it has one, without a trailing slash.
         In pages and routes of a plugin's own, addresses of this server begin with it."""
@@ -122,6 +164,22 @@ class Server:
         """32 bytes that this plugin alone has, the same after a restart: for keyed hashes."""
         self.belongings: Belongings = belongings or NoBelongings()
         """What the plugin has as `self.store`, `self.folder` and `self.http`."""
+        # Handed over once there are services, and pages.
+        self.links: Links = NoLinks()
+        """What the plugin has as `self.links`."""
+        self.frame: Frame = NoFrame()
+        """What draws its pages."""
+
+    def wait(self, coroutine: Coroutine[Any, Any, T], seconds: float = 30) -> T:
+        """Runs a coroutine on the plugin's own event loop and waits for its result: for plain
+        observe hooks and jobs, which run in a thread.
+
+        Raises what the coroutine raises, and TimeoutError when it is not done in time; it is
+        cancelled then. RuntimeError where waiting would hold up an event loop: in `async def`
+        hooks, routes and hooks that decide, which await it, or cannot wait.
+        """
+        result: T = self._wait(coroutine, seconds)
+        return result
 
 
 class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
@@ -142,6 +200,11 @@ class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
     forbid_unknown_fields; a new field needs a default."""
     everywhere: ClassVar[bool] = False
     """Whether it decides about links without its data, too: every redirect then pays for it."""
+    pages: ClassVar[Mapping[str, str]] = {}
+    """Pages of `routes` that the navigation shows to who may see them: title to path, such as
+    {"Webhooks": "/"}. At most 5, titles of up to 30 characters."""
+    """Whether it decides about links without its data, and hears of them, too: every redirect then
+    pays for it."""
 
     def __init__(self, settings: SettingsT, server: Server) -> None:
         self.settings = settings
@@ -164,6 +227,51 @@ class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
     def http(self) -> Http:
         """Requests to other servers. NoServer where no server runs the plugin."""
         return self.server.belongings.http
+
+    links = LiveLinks()
+    """Makes, changes and finds links. NoServer where no server runs the plugin, and in `start`."""
+
+    def template(self, name: str) -> Template:
+        """A Jinja template in the folder `templates` beside the plugin's module, for `page`."""
+        return Template(name)
+
+    async def page(
+        self,
+        caller: Caller,
+        title: str,
+        content: Template | str,
+        /,
+        *,
+        status: int = 200,
+        **values: object,
+    ) -> Response[bytes]:
+        """A page that looks like the server's own: its navigation, style, language and policy.
+
+        `content` is a Jinja template, by its file (`self.template("list.html")`) or as a text:
+        `"<p>Hello {{ name }}</p>"`. It makes what stands below the title, and is given `values`,
+        which are escaped. What comes from somebody belongs into values, never into the text.
+        Addresses in it begin at the root: `/-/x/NAME/list`. Scripts and styles of its own, or from
+        elsewhere, do not work.
+        """
+        return await self.server.frame.page(self, caller, title, content, values, status)
+
+    async def sign_in(
+        self,
+        request: Request[Any, Any, Any],
+        person: Person,
+        *,
+        wanted: str = "",
+        create: bool = False,
+        link_by_email: bool = False,
+    ) -> Response[bytes]:
+        """Signs somebody in on the plugin's word: an answer with the cookie of a login, which leads
+        on to `wanted`, a page of the server. Where that cannot be, a page that says why.
+
+        His account is the one that this plugin has signed him in to before. With `create`, who has
+        none gets one, for which he needs an address; with `link_by_email`, a verified address opens
+        the account that has it. Only for public routes, and only once the plugin is sure.
+        """
+        return await self.server.frame.sign_in(self, request, person, wanted, create, link_by_email)
 
     def start(self) -> None:
         """Called once, before the server answers. If it raises, the plugin is left out."""

@@ -180,6 +180,29 @@ class Account(Struct, frozen=True):
     email: str = ""
 
 
+class SignIn(Struct, frozen=True):
+    """How somebody signed in to an account."""
+
+    how: str
+    """password, key (an API key made a login), issuer, passkey, proxy, link (that was mailed) or
+    plugin."""
+    address: str = ""
+    """As far as it can be believed; of one that is kept, what `[clicks] ip` keeps."""
+    user_agent: str = ""
+
+
+class Event(Struct, frozen=True):
+    """What an observe hook is told of, beside the thing itself."""
+
+    id: str
+    """The same however often this plugin is told of it, also after a restart: who must not do a
+    thing twice remembers it."""
+    utime: int
+    """When it happened."""
+    attempt: int = 1
+    """1 the first time; plain hooks are never told again."""
+
+
 class Counts(Struct, frozen=True):
     """What a link's clicks come to at this moment."""
 
@@ -208,3 +231,18 @@ class ImportedLink(Terms, frozen=True):
     """When it was made; 0 is now."""
     line: int = 0
     """Where it stands in the file, for messages; 0 if lines mean nothing there."""
+
+
+class Refuse(Struct, frozen=True):
+    """No link may lead there (`check_destination`)."""
+
+    message: str
+    """Why, for who set the destination: one sentence; 300 characters of it are shown."""
+
+
+class Hold(Struct, frozen=True):
+    """A link that leads there is kept from visitors until the operator has looked at it
+    (`check_destination`)."""
+
+    reason: str
+    """Why, for the operator and the link's owner: one sentence; 300 characters of it are kept."""
