@@ -8,12 +8,10 @@ from functools import cached_property
 from pathlib import Path
 
 from shortd.plugin_runtime.http import PluginHttp
-from shortd.plugin_runtime.network import Network, RealNetwork
+from shortd.plugin_runtime.network import Network, Outside
 from shortd.plugin_runtime.rows import PluginStore, Reading
 from shortd.store import Store
-
-FOLDERS = "plugins"
-"""In the data directory: a folder for each plugin that has asked for one."""
+from shortd.store.data_directory import PLUGIN_FOLDERS
 
 
 class Grounds:
@@ -28,7 +26,7 @@ class Grounds:
         self.quota = quota
         self.public_url = public_url
         self.home = asyncio.get_running_loop()
-        self.network: Network = network or RealNetwork()
+        self.network: Network = network or Outside()
 
     def close(self) -> None:
         """Before the store is: whoever still reads is waited for."""
@@ -65,4 +63,4 @@ class PluginBelongings:
 
 def folder_of(directory: Path, plugin: str) -> Path:
     """The folder of a plugin in a data directory, whether or not it was made."""
-    return directory / FOLDERS / plugin
+    return directory / PLUGIN_FOLDERS / plugin

@@ -11,8 +11,8 @@ import pytest
 
 from shortd.plugin import HttpAnswer, HttpFault, Plugin
 from shortd.plugin_runtime import http as requests
+from shortd.plugin_runtime.connections import RealNetwork
 from shortd.plugin_runtime.http import Allowed, PluginHttp
-from shortd.plugin_runtime.network import RealNetwork
 from shortd.testing import Answer, Request, StartApp
 from shortd.testing.network import PUBLIC as FAKE
 from tests.links.sites import PUBLIC, Reply, Site, is_public, open_site
