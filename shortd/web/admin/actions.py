@@ -47,6 +47,7 @@ def action_words(words: Words) -> Mapping[Action, str]:
         Action.BELIEVE_CLOCK: words("Said that the clock is right"),
         Action.MEND_DATABASE: words("Mended the database"),
         Action.DOWNLOAD_BACKUP: words("Took a backup along"),
+        Action.FORGET_PLUGIN: words("Deleted what the plugin kept"),
     }
 
 
