@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from shortd.plugin.hookspecs import PROJECT
-from shortd.plugin_runtime.flaws import name_flaw
 
 _PREFIX = f"{PROJECT}_"
 _PYPROJECT = "pyproject.toml"
@@ -56,7 +55,7 @@ def look_through(folder: Path) -> Iterator[Dropped | PassedOver]:
         elif path.is_dir():
             yield from _of_folder(path)
         elif path.suffix == ".py":
-            yield _called(path.stem, path, path)
+            yield _called(path.stem, path)
         else:
             yield PassedOver(path, "it is no Python file and no package")
 
@@ -64,7 +63,7 @@ def look_through(folder: Path) -> Iterator[Dropped | PassedOver]:
 def _of_folder(folder: Path) -> Iterator[Dropped | PassedOver]:
     package = folder / "__init__.py"
     if package.is_file():
-        yield _called(folder.name, package, folder)
+        yield _called(folder.name, package)
     elif (folder / _PYPROJECT).is_file():
         yield from _of_project(folder)
     else:
@@ -103,8 +102,7 @@ def _module_of(project: Path, package: str) -> Path | None:
     return None
 
 
-def _called(stem: str, file: Path, path: Path) -> Dropped | PassedOver:
+def _called(stem: str, file: Path) -> Dropped:
+    """One whose name may turn out to be none."""
     name = stem.removeprefix(_PREFIX)
-    if flaw := name_flaw(name):
-        return PassedOver(path, flaw)
     return Dropped(name, file, other_name=stem if stem != name else "")
