@@ -32,20 +32,25 @@ if TYPE_CHECKING:
 @placed
 @json_option
 def plugins(place: Place, ctx: click.Context, as_json: bool) -> None:
-    """List the plugins, their hooks, and why one cannot be used.
+    """List the plugins, their hooks, and why one is paused or cannot be used.
 
-    A running server shows at /-/health which of them it has switched off.
+    Tells how they are in the running server; where none runs, what it would find.
     """
     if ctx.invoked_subcommand is not None:
         return
-    from shortd.plugin_runtime.discovery import discover, passed_over
-    from shortd.plugin_runtime.listing import facts, lines
+    import msgspec
 
-    found, passed, kept = discover(place.settings), passed_over(place.settings), _kept(place)
+    from shortd.control.asking import look_there
+    from shortd.plugin_runtime.discovery import discover, passed_over
+    from shortd.plugin_runtime.listing import PluginListed, found, lines, not_taken, with_kept
+
+    told = [record for portion in look_there(place.settings, "plugins") for record in portion]
+    there = msgspec.convert(told, list[PluginListed]) or list(found(discover(place.settings)))
+    listed = [*with_kept(there, _kept(place)), *not_taken(passed_over(place.settings))]
     if as_json:
-        print_json([list(facts(found, passed, kept))])
+        print_json([msgspec.to_builtins(listed)])
         return
-    for line in lines(found, passed, kept):
+    for line in lines(listed):
         click.echo(line)
 
 
@@ -77,6 +82,18 @@ def forget(place: Place, name: str) -> None:
     stays with them.
     """
     act(place, "plugins forget", plugin=name)
+
+
+@plugins.command("on")
+@placed
+@click.argument("name")
+def turn_on(place: Place, name: str) -> None:
+    """Have the hooks of a plugin called again that are paused, as they have failed.
+
+    They are tried again by themselves, too; this is for who has mended the cause, and need not
+    wait. What was not told to the plugin since is told now.
+    """
+    act(place, "plugins on", name=name)
 
 
 @plugins.command()

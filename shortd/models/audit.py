@@ -55,6 +55,7 @@ class Action(StrEnum):
     MEND_DATABASE = "mend_database"
     DOWNLOAD_BACKUP = "download_backup"
     FORGET_PLUGIN = "forget_plugin"
+    RESUME_PLUGIN = "resume_plugin"
 
 
 class AuditEntry(msgspec.Struct, array_like=True, frozen=True):

@@ -41,7 +41,7 @@ from shortd.models.importing import ORIGIN_BYTES, Imported
 from shortd.models.limits import Balance, Holding
 from shortd.models.links import FormerLink, Link, LinkTracker
 from shortd.models.mail import Mail, MailedCode, MailHistory, MailTraffic
-from shortd.models.plugins import PluginRow, PluginUse
+from shortd.models.plugins import PluginBacklog, PluginDays, PluginEvent, PluginRow, PluginUse
 from shortd.models.teams import (
     Campaign,
     Domain,
@@ -497,6 +497,19 @@ PLUGIN_ROWS: Table[tuple[str, str, str], PluginRow] = Table(
 
 PLUGIN_USES: Table[tuple[str, str], PluginUse] = Table("plugin_uses", Key(TEXT, TEXT), PluginUse)
 """What they come to, by (plugin, table); of all of a plugin's, by (plugin, "")."""
+PLUGIN_EVENTS: Table[tuple[str, str, int], PluginEvent] = Table(
+    "plugin_events", Key(TEXT, TEXT, U64), PluginEvent, watched=True
+)
+"""What `async def` observe hooks are still to hear of, by (plugin, what it is about, serial): what
+is about one thing is told in the order of the serials. `plugin_runtime.outbox` writes it."""
+
+PLUGIN_BACKLOGS: Table[tuple[str], PluginBacklog] = Table(
+    "plugin_backlogs", Key(TEXT), PluginBacklog, watched=True
+)
+"""What there is of them, by plugin."""
+
+PLUGIN_DAYS: Table[tuple[str], PluginDays] = Table("plugin_days", Key(TEXT), PluginDays)
+"""When daily jobs ran, by plugin."""
 
 CREDENTIALS: tuple[Table[Any, Any], ...] = (
     TOKENS,
@@ -563,4 +576,7 @@ TABLES: tuple[Table[Any, Any], ...] = (
     AUDIT,
     PLUGIN_ROWS,
     PLUGIN_USES,
+    PLUGIN_EVENTS,
+    PLUGIN_BACKLOGS,
+    PLUGIN_DAYS,
 )
