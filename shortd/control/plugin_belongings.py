@@ -37,14 +37,14 @@ async def plugins_forget(services: Services, args: OnePlugin) -> Rows:
         if not is_known:
             raise errors.UNKNOWN_PLUGIN("There is no plugin of this name, and nothing it has kept.")
         return [[f"The plugin {name} keeps nothing."]]
-    is_running = name in plugins.running
+    is_running, outbox = name in plugins.running, services.plugin_runtime.events.outbox
     detail = f"{kept.rows} rows, {kept.files} files"
     async with noted(services, Action.FORGET_PLUGIN, name, detail=detail):
-        await forget(services.store, name, is_running=is_running)
+        await forget(services.store, outbox, name, is_running=is_running)
     said = [
         [
-            f"Deleted {kept.rows} rows and {kept.files} files of the plugin {name},"
-            f" {kept.row_bytes + kept.file_bytes} bytes. What links have of it stays."
+            f"Deleted {kept.rows} rows, {kept.files} files and {kept.events} waiting events of the"
+            f" plugin {name}. What links have of it stays."
         ]
     ]
     if is_running:
