@@ -32,6 +32,8 @@ BATCH_ROWS = 500
 """Rows in one transaction, about."""
 BATCH_BYTES = 64 << 20
 """Bytes of files that are copied before their rows are written, about."""
+NAME_CHARACTERS = 300
+"""Of a file's name that is told."""
 _PIECE = 1 << 20
 
 
@@ -106,7 +108,8 @@ class Restoring:
 
     async def _put_file(self, group: Group) -> Restored:
         """Puts a file into the folder of its plugin."""
-        name = f"{group.head.get('plugin')}/{group.head.get('path')}"
+        whole = f"{group.head.get('plugin')}/{group.head.get('path')}"
+        name = "".join(one if one.isprintable() else "?" for one in whole)[:NAME_CHARACTERS]
         try:
             row = read_file_row(dict(group.head))
             result, reason, note = await asyncio.to_thread(self._put_file_now, row)
