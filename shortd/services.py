@@ -244,6 +244,7 @@ async def _wire(
         hosts,
         security,
         check,
+        plugins.checks,
         clicks.clicks,
         accounts,
         hashes,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from shortd.links.addresses import CODE_PATTERN
 from shortd.links.links import (
     Address,
+    CheckedLink,
     Links,
     NewLink,
     TagFilter,
@@ -18,6 +19,7 @@ from shortd.links.links import (
 __all__ = [
     "CODE_PATTERN",
     "Address",
+    "CheckedLink",
     "Links",
     "NewLink",
     "TagFilter",

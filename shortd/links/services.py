@@ -11,6 +11,7 @@ from shortd.clicks import Clicks
 from shortd.hosts import Hosts
 from shortd.links.blocking import BlockedLinks
 from shortd.links.bulk import Bulk
+from shortd.links.checking import DestinationChecks
 from shortd.links.codes import Codes
 from shortd.links.drawing import Drawing
 from shortd.links.links import Links
@@ -24,6 +25,7 @@ from shortd.links.tagging import Tagging
 from shortd.links.terms import LinkTerms
 from shortd.links.titles import Titles
 from shortd.links.undoing import Undoing
+from shortd.plugin_runtime.checking import Checks
 from shortd.security.secrets import secret
 from shortd.security.services import SecurityServices
 from shortd.security.signing import Signer
@@ -58,13 +60,14 @@ async def open_links(
     hosts: Hosts,
     security: SecurityServices,
     check: Check,
+    checks: Checks,
     clicks: Clicks,
     accounts: AccountServices,
     hashes: BlockHashes,
     random: Random,
 ) -> LinkServices:
     """Wires them."""
-    links = Links(store, hosts, random)
+    links = Links(store, hosts, random, DestinationChecks(checks))
     signer = Signer(await secret(store, "link_passwords"))
     passwords = LinkPasswords(store, security.hasher, security.guessing, signer)
     codes = Codes(hosts)

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from msgspec import structs
 
 from shortd.hosts.destinations import parse_destination, with_utm
+from shortd.models import accounts as account_rows
 from shortd.models import links as link_rows
-from shortd.plugin.types import Destination, Interstitial, Link, Visit
+from shortd.plugin.types import Account, Destination, Interstitial, Link, Visit
 from shortd.plugin_runtime.guard import GuardedCall
 from shortd.plugin_runtime.pages import Page, checked_page, full_choice
 from shortd.plugin_runtime.running import Plugins, Running
@@ -196,6 +197,17 @@ def shown_link(row: link_rows.Link, short_url: str) -> Link:
         utime=row.utime,
         is_file=bool(row.filekey),
         **structs.asdict(row.terms),
+    )
+
+
+def shown_account(row: account_rows.Account) -> Account:
+    """An account as plugins see it."""
+    return Account(
+        userid=row.userid,
+        type=row.type.value,
+        utime=row.create_utime,
+        username=row.username,
+        email=row.email,
     )
 
 

@@ -21,8 +21,8 @@ from shortd.models import accounts as account_rows
 from shortd.models import files as file_rows
 from shortd.models import links as link_rows
 from shortd.plugin.hookspecs import OBSERVE
-from shortd.plugin.types import Account, File, Link, Visit
-from shortd.plugin_runtime.deciding import ShortUrlOf, shown_link
+from shortd.plugin.types import File, Link, Visit
+from shortd.plugin_runtime.deciding import ShortUrlOf, shown_account, shown_link
 from shortd.plugin_runtime.running import Plugins
 from shortd.store.schema import ACCOUNTS, FILES, LINKS
 from shortd.store.txn import Change
@@ -134,7 +134,7 @@ class Events:
                 if link is not None:
                     yield "file_stored", (_shown_file(after, self._shown(link)),)
             elif change.table == ACCOUNTS.name and after is not None and _is_new(before, after):
-                yield "account_created", (_shown_account(after),)
+                yield "account_created", (shown_account(after),)
 
     def _shown(self, row: link_rows.Link) -> Link:
         return shown_link(row, self._short_url_of(row))
@@ -191,14 +191,4 @@ def _shown_file(row: file_rows.File, link: Link) -> File:
         filesize=row.filesize,
         filetype=row.filetype,
         encrypted=row.encryption is not file_rows.Encryption.NONE,
-    )
-
-
-def _shown_account(row: account_rows.Account) -> Account:
-    return Account(
-        userid=row.userid,
-        type=row.type.value,
-        utime=row.create_utime,
-        username=row.username,
-        email=row.email,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from shortd.clock import Clock
 from shortd.hosts import Hosts
+from shortd.plugin_runtime.checking import Checks
 from shortd.plugin_runtime.deciding import Deciders
 from shortd.plugin_runtime.events import Events
 from shortd.plugin_runtime.panels import Panels
@@ -24,6 +25,7 @@ class PluginServices:
     deciders: Deciders
     events: Events
     panels: Panels
+    checks: Checks
 
 
 async def open_plugins(
@@ -41,5 +43,9 @@ async def open_plugins(
     if events.hear_changes:
         store.watch(events.changed)
     return PluginServices(
-        plugins, Deciders(plugins, hosts.names, hosts.short_url), events, Panels(plugins)
+        plugins,
+        Deciders(plugins, hosts.names, hosts.short_url),
+        events,
+        Panels(plugins),
+        Checks(plugins, hosts.short_url, clock),
     )
