@@ -132,6 +132,7 @@ class Services:
         self.sharing.files.blobs.close()
         self.store.close()
         self.plugin_runtime.events.close()
+        self.plugin_runtime.checks.close()
         self.plugin_runtime.plugins.stop()
         # The writer thread syncs and reads the journal: it has to have ended first.
         self.clicks.clicks.journal.close()

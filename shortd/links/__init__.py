@@ -12,6 +12,7 @@ from shortd.links.links import (
     Links,
     NewLink,
     TagFilter,
+    as_checked,
     delete_link,
     delete_links,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "Links",
     "NewLink",
     "TagFilter",
+    "as_checked",
     "delete_link",
     "delete_links",
 ]

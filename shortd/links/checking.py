@@ -132,8 +132,9 @@ class DestinationChecks:
     async def of_places(
         self, account: Account | None, urls: Mapping[str, str], *, may_hold: bool
     ) -> None:
-        """DESTINATION_REFUSED for one of the places, by field, that a host sends its visitors to. It
-        cannot be held: what the operator would have to look at is refused, unless `may_hold`."""
+        """DESTINATION_REFUSED for one of the places, by field, that a host sends its visitors to.
+        It cannot be held: what the operator would have to look at is refused, unless he sets it
+        himself (`may_hold`)."""
         verdicts = await self._checks.ask(set(urls.values()), None, account)
         for field, url in urls.items():
             verdict = verdicts.get(url)

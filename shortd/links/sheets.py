@@ -28,7 +28,7 @@ from shortd.links.access import check_place
 from shortd.links.addresses import read_code, split_short_url, unescaped
 from shortd.links.codes import Codes
 from shortd.links.finding import in_the_way
-from shortd.links.links import CheckedLink, Links, NewLink, heeding
+from shortd.links.links import Links, NewLink, as_checked, heeding
 from shortd.links.tag_lists import joined_tags, split_tags, without_doubles
 from shortd.links.terms import LinkTerms
 from shortd.models.accounts import Account
@@ -275,7 +275,7 @@ class Sheets:
                     if one.refusal is not None:
                         raise one.refusal
                     utime = one.utime or first + position
-                    link = self._links.insert(txn, account.userid, CheckedLink(one.new), utime)
+                    link = self._links.insert(txn, account.userid, as_checked(one.new), utime)
                     there = _made(one, link.code, self._hosts.short_url(link))
                 except errors.ShortdError as refusal:
                     there = _skipped(one, refusal)

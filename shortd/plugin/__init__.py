@@ -23,8 +23,8 @@ The hooks are in `shortd.plugin.hookspecs`, what they are given in `shortd.plugi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import ClassVar, Generic, TypeVar
+from collections.abc import Callable, Collection, Coroutine, Mapping
+from typing import Any, ClassVar, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -35,6 +35,7 @@ from shortd.plugin.types import (
     Account,
     Counts,
     Destination,
+    Event,
     File,
     Hold,
     ImportedLink,
@@ -42,6 +43,7 @@ from shortd.plugin.types import (
     Link,
     Panel,
     Refuse,
+    SignIn,
     Sources,
     Visit,
 )
@@ -51,6 +53,7 @@ __all__ = [
     "BadData",
     "Counts",
     "Destination",
+    "Event",
     "File",
     "Hold",
     "ImportedLink",
@@ -60,6 +63,7 @@ __all__ = [
     "Plugin",
     "Refuse",
     "Server",
+    "SignIn",
     "Sources",
     "Visit",
     "hookimpl",
@@ -82,12 +86,29 @@ class BadData(ValueError):
         self.field = field
 
 
+T = TypeVar("T")
+Wait = Callable[[Coroutine[Any, Any, Any], float], Any]
+"""Runs a coroutine elsewhere and waits for its result, for at most so many seconds."""
+
+
+def _nowhere(coroutine: Coroutine[Any, Any, Any], _seconds: float) -> Any:
+    coroutine.close()
+    raise RuntimeError("this plugin is not started")
+
+
 class Server:
     """The server that a plugin runs in."""
 
-    __slots__ = ("hosts", "public_url", "secret")
+    __slots__ = ("_wait", "hosts", "public_url", "secret")
 
-    def __init__(self, public_url: str, hosts: Collection[str], secret: bytes) -> None:
+    def __init__(
+        self,
+        public_url: str,
+        hosts: Collection[str],
+        secret: bytes,
+        wait: Wait = _nowhere,
+    ) -> None:
+        self._wait = wait
         self.public_url = public_url
         """Base of the default short host, with its path if it has one, without a trailing slash.
         In pages and routes of a plugin's own, addresses of this server begin with it."""
@@ -96,6 +117,17 @@ class Server:
         and go."""
         self.secret = secret
         """32 bytes that this plugin alone has, the same after a restart: for keyed hashes."""
+
+    def wait(self, coroutine: Coroutine[Any, Any, T], seconds: float = 30) -> T:
+        """Runs a coroutine on the plugin's own event loop and waits for its result: for plain
+        observe hooks and jobs, which run in a thread.
+
+        Raises what the coroutine raises, and TimeoutError when it is not done in time; it is
+        cancelled then. RuntimeError where waiting would hold up an event loop: in `async def`
+        hooks, routes and hooks that decide, which await it, or cannot wait.
+        """
+        result: T = self._wait(coroutine, seconds)
+        return result
 
 
 class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
@@ -115,7 +147,8 @@ class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
     """Type of a link's data, validated when it is saved. Make it frozen and
     forbid_unknown_fields; a new field needs a default."""
     everywhere: ClassVar[bool] = False
-    """Whether it decides about links without its data, too: every redirect then pays for it."""
+    """Whether it decides about links without its data, and hears of them, too: every redirect then
+    pays for it."""
 
     def __init__(self, settings: SettingsT, server: Server) -> None:
         self.settings = settings

@@ -1,6 +1,6 @@
 """Every hook, on one page. A plugin implements those it wants and marks them with `@hookimpl`.
 
-Four kinds:
+Five kinds:
 
 - *Decide* hooks (`destination`, `interstitial`) answer a visit. They run on the event loop
   between request and response: no waiting, no I/O, well below a millisecond. They are asked in
@@ -8,24 +8,33 @@ Four kinds:
   within these by the plugins' names. `shortd plugins` shows the order. They are called for
   links that carry the plugin's data, or for all if the plugin is `everywhere`, may be called more
   than once for one request, and also for a look that is no click (`visit.counts`).
-- *Observe* hooks (`click_recorded` to `account_created`) hear of what has happened, after it is
-  on disk or answered, one at a time in a thread of their own: they may wait. Events that
-  they are too slow for are dropped and counted.
+- *Observe* hooks (`click_recorded` to `account_signed_in`) hear of what has happened, after it is
+  on disk or answered, beside the server: they may wait. A plugin that has `Data` hears of the
+  links that carry it, or of all if it is `everywhere`, and is given the link's `data`; one
+  without hears of all. A plain one is called one event at a time, in a thread of the plugin's own,
+  and hears of each at most once: what it is too slow for is dropped and counted. An `async def`
+  one hears of each at least once: events wait on the disk, also while the server is down, are
+  told again when the hook fails (5 s later, then ever more seldom, for three days), and those
+  of one link in their order.
+- *Jobs* (`daily`) are called by the server's clock. They may wait, plain or `async def`.
 - The *check* hook (`check_destination`) is asked before a destination is kept, away from the event
   loop: it may wait, and may be `async def`.
 - *Extension* hooks (`commands` to `importers`) add to the server and its command line.
 
+A hook may leave out what it does not need of its parameters.
+
 No plugin breaks a visit: one that raises, or answers something that cannot be used, is passed over
-as if it had answered None. Five such failures in a minute switch it off until the server restarts;
-so do five calls above 5 ms, if they are more than one in ten (`/-/health` shows it). What is
-raised is logged: keep secrets out of messages.
+as if it had answered None. Five such failures in a minute pause that hook, and no other; so do five
+calls above 5 ms, if they are more than one in ten, and a single one above 100 ms. After 30 s it
+is tried once; as long as that fails, after ever longer pauses, up to an hour (`/-/health` shows
+it). What is raised is logged: keep secrets out of messages.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import click
 import pluggy
@@ -34,6 +43,7 @@ from shortd.plugin.types import (
     Account,
     Counts,
     Destination,
+    Event,
     File,
     Hold,
     ImportedLink,
@@ -41,6 +51,7 @@ from shortd.plugin.types import (
     Link,
     Panel,
     Refuse,
+    SignIn,
     Visit,
 )
 
@@ -52,6 +63,9 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 DataT = TypeVar("DataT")
 """A plugin's data of one link: its `Data`, or None where it has none."""
 
+Waits: TypeAlias = Awaitable[None] | None
+"""What a hook answers that may be `def` or `async def`."""
+
 DECIDE = ("destination", "interstitial")
 OBSERVE = (
     "click_recorded",
@@ -60,10 +74,14 @@ OBSERVE = (
     "link_deleted",
     "file_stored",
     "account_created",
+    "account_signed_in",
 )
+JOBS = ("daily",)
 CHECK = ("check_destination",)
 EXTEND = ("commands", "routes", "panel", "link_panels", "link_columns", "importers")
-HOOKS = (*DECIDE, *OBSERVE, *CHECK, *EXTEND)
+ASYNC = frozenset((*OBSERVE, *JOBS, *CHECK))
+"""Hooks that may be `async def`."""
+HOOKS = (*DECIDE, *OBSERVE, *JOBS, *CHECK, *EXTEND)
 """All hooks by name, in the order of this page."""
 
 
@@ -92,34 +110,49 @@ class Hookspecs(Generic[DataT]):
         return None
 
     @hookspec
-    def click_recorded(self, link: Link, visit: Visit, choice: str) -> None:
+    def click_recorded(
+        self, link: Link, visit: Visit, choice: str, data: DataT, event: Event
+    ) -> Waits:
         """A click was counted. `choice` is "plugin:choice" of who decided, or empty; two of them,
         with a space between, if another plugin showed a page on the way.
 
-        `visit.address` is full whatever `[clicks] ip` says: keep no more of it than that.
+        `visit.address` is full whatever `[clicks] ip` says: keep no more of it than that. An
+        `async def` hook is given what is kept: that address, and the referrer without its path.
         """
 
     @hookspec
-    def link_created(self, link: Link) -> None:
+    def link_created(self, link: Link, data: DataT, event: Event) -> Waits:
         """A link was made: by a call, for a file, by an import."""
 
     @hookspec
-    def link_changed(self, link: Link, before: Link) -> None:
+    def link_changed(self, link: Link, before: Link, data: DataT, event: Event) -> Waits:
         """A link was changed or moved to another address. One whose code is taken over by a new
-        link is not changed but deleted.
+        link is not changed but deleted. `data` are those it has now.
         """
 
     @hookspec
-    def link_deleted(self, link: Link) -> None:
+    def link_deleted(self, link: Link, data: DataT, event: Event) -> Waits:
         """A link was deleted: by a call, by a new one on its code, or with its account."""
 
     @hookspec
-    def file_stored(self, file: File) -> None:
+    def file_stored(self, file: File, data: DataT, event: Event) -> Waits:
         """A file is whole and its link works."""
 
     @hookspec
-    def account_created(self, account: Account) -> None:
+    def account_created(self, account: Account, event: Event) -> Waits:
         """An account was made, or a temporary one was turned into a registered one."""
+
+    @hookspec
+    def account_signed_in(self, account: Account, sign_in: SignIn, event: Event) -> Waits:
+        """Somebody signed in: with a password, at an issuer, with a passkey. Calls with an API key
+        are none.
+        """
+
+    @hookspec
+    def daily(self, utime: int) -> Waits:
+        """Once a day, after the time of `[plugins] daily` (03:00) on the server's clock, or soon
+        after the next start. Never twice a day: one that fails is called the next day.
+        """
 
     @hookspec
     def check_destination(

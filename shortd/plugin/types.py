@@ -180,6 +180,29 @@ class Account(Struct, frozen=True):
     email: str = ""
 
 
+class SignIn(Struct, frozen=True):
+    """How somebody signed in to an account."""
+
+    how: str
+    """password, key (an API key made a login), issuer, passkey, proxy, link (that was mailed) or
+    plugin."""
+    address: str = ""
+    """As far as it can be believed; of one that is kept, what `[clicks] ip` keeps."""
+    user_agent: str = ""
+
+
+class Event(Struct, frozen=True):
+    """What an observe hook is told of, beside the thing itself."""
+
+    id: str
+    """The same however often this plugin is told of it, also after a restart: who must not do a
+    thing twice remembers it."""
+    utime: int
+    """When it happened."""
+    attempt: int = 1
+    """1 the first time; plain hooks are never told again."""
+
+
 class Counts(Struct, frozen=True):
     """What a link's clicks come to at this moment."""
 

@@ -1,14 +1,18 @@
 """What plugins say of destinations that somebody sets (`check_destination`): asked before a write.
 
-A check may take its time and come to grief: it is asked away from the event loop of the server, has
-10 s, and where it fails it has said nothing. However many destinations come at once, a few are asked
-about together. It must never be asked inside a transaction, nor know what a hold does to a link.
+A check may take its time and come to grief: it is asked away from the event loop of the server,
+has 10 s, and where it fails it has said nothing. However many destinations come at once, a few are
+asked about together. It must never be asked inside a transaction, nor know what a hold does to a
+link.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping
+import inspect
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from time import perf_counter_ns
 from typing import Any, NamedTuple
 
 from shortd.clock import Clock
@@ -18,6 +22,7 @@ from shortd.plugin.types import Account, Hold, Link, Refuse
 from shortd.plugin_runtime.deciding import ShortUrlOf, shown_account, shown_link
 from shortd.plugin_runtime.guard import GuardedCall
 from shortd.plugin_runtime.running import Plugins, Running
+from shortd.plugin_runtime.workers import Worker
 
 SECONDS = 10.0
 """What a check of one destination may take."""
@@ -50,6 +55,9 @@ class Checks:
         self._hooks = plugins.of_hook("check_destination")
         self._short_url_of = short_url_of
         self._clock = clock
+        self._workers = {
+            running.name: Worker(f"{running.name}-checks") for running, _ in self._hooks
+        }
         self._turn = asyncio.Semaphore(AT_ONCE)
         self.plugins: Collection[str] = frozenset(running.name for running, _ in self._hooks)
         """Names of those that check."""
@@ -75,6 +83,11 @@ class Checks:
                 tasks.create_task(self._work(waiting, found, shown, who))
         return found
 
+    def close(self) -> None:
+        """Ends what is asked still; nobody waits for it."""
+        for worker in self._workers.values():
+            worker.close()
+
     async def _work(
         self,
         waiting: Iterator[str],
@@ -99,7 +112,7 @@ class Checks:
         return held
 
     async def _answer(self, running: Running, call: GuardedCall, *arguments: Any) -> Verdict | None:
-        answer = await call.wait(SECONDS, *arguments)
+        answer = await _called(call, self._workers[running.name], arguments)
         if not call.takes(Refuse, Hold, answer=answer):
             return None
         is_final = isinstance(answer, Refuse)
@@ -109,6 +122,39 @@ class Checks:
             call.fail(TypeError(f"the words of {call.hook} are of {type(words).__name__}"))
             return None
         return Verdict(running.name, one_line(words), is_final, self._clock.now())
+
+
+async def _called(call: GuardedCall, worker: Worker, arguments: Sequence[Any]) -> Any:
+    """What a hook answers, called on its plugin's worker; None if that fails."""
+    if call.guard.off:
+        return None
+    call.calls += 1
+    start = perf_counter_ns()
+    try:
+        if inspect.iscoroutinefunction(call.function):
+            return await worker.run(call.function(*arguments), SECONDS)
+        return await worker.run(_in_thread(worker, call.function, arguments), SECONDS)
+    except Exception as fault:
+        call.fail(fault)
+        return None
+    finally:
+        call.nanoseconds += perf_counter_ns() - start
+
+
+async def _in_thread(worker: Worker, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+    """Calls a plain function in the worker's other thread, unless nobody waits for it any more when
+    it is its turn."""
+    future: Future[Any] = Future()
+
+    def work() -> None:
+        if future.set_running_or_notify_cancel():
+            try:
+                future.set_result(function(*arguments))
+            except Exception as fault:
+                future.set_exception(fault)
+
+    worker.call(work)
+    return await asyncio.wrap_future(future)
 
 
 def one_line(words: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from shortd.plugin import Plugin
-from shortd.plugin.hookspecs import CHECK, DECIDE, HOOKS, PROJECT, Hookspecs
+from shortd.plugin.hookspecs import ASYNC, DECIDE, HOOKS, PROJECT, Hookspecs
 from shortd.plugin.types import NAME_PATTERN
 from shortd.settings import PluginSettings
 
@@ -88,8 +88,8 @@ def _hook_flaw(kind: type[AnyPlugin], name: str) -> str:
         return f"{name} needs @hookimpl above it" if overridden else ""
     if options["wrapper"] or options["hookwrapper"]:
         return f"{name} is a wrapper, which hooks here cannot be"
-    is_plain = not inspect.isgeneratorfunction(method)
-    if not is_plain or (inspect.iscoroutinefunction(method) and name not in CHECK):
+    is_async = inspect.iscoroutinefunction(method) and name not in ASYNC
+    if is_async or inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
         return f"{name} must be a plain function"
     known = set(inspect.signature(getattr(Hookspecs, name)).parameters)
     takes = inspect.signature(method).parameters if callable(method) else {}

@@ -17,13 +17,13 @@ from typing import Any
 import structlog
 
 from shortd.clock import SECOND
-from shortd.plugin.hookspecs import DECIDE, OBSERVE
+from shortd.plugin.hookspecs import CHECK, DECIDE, OBSERVE
 from shortd.plugin_runtime.flaws import one_line
 
 STRIKES = 5
 WITHIN = 60 * SECOND
 """So many failures in so short a time (µs) switch a plugin off."""
-BREAKING = frozenset((*DECIDE, *OBSERVE))
+BREAKING = frozenset((*DECIDE, *OBSERVE, *CHECK))
 """Hooks whose failures switch a plugin off. The others are called because somebody asks for
 them, and a stranger who asks for trouble is not to switch anything off for visitors."""
 CALLS_PER_OVERRUN = 10

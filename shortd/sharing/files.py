@@ -23,7 +23,7 @@ from shortd.files.manifests import drop_file, parts_of, put_bundle, put_part, st
 from shortd.hosts.destinations import Destination
 from shortd.ids import random_text
 from shortd.limits.holdings import Holdings
-from shortd.links import CheckedLink, Links, NewLink
+from shortd.links import CheckedLink, Links, NewLink, as_checked
 from shortd.models.accounts import Account
 from shortd.models.files import Bundle, Encryption, File, FilePart, Upload
 from shortd.models.links import Link
@@ -358,7 +358,7 @@ class Files:
             drawn_lengths=PLAIN_CODE_LENGTHS if secrecy.encryption is Encryption.NONE else (),
         )
         # A file's name is no destination.
-        return self._links.insert(txn, upload.owner, CheckedLink(named), utime)
+        return self._links.insert(txn, upload.owner, as_checked(named), utime)
 
     async def _keeping(self, blobs: Sequence[Blob], work: Awaitable[T]) -> T:
         """Does what gives blobs their rows; if that is refused, the blobs go."""

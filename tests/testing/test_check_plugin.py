@@ -17,6 +17,7 @@ from shortd.plugin import (
     BadData,
     Counts,
     Destination,
+    Event,
     ImportedLink,
     Interstitial,
     Link,
@@ -291,19 +292,21 @@ def test_observers_hear_of_a_whole_life() -> None:
         name = "ear"
 
         @hookimpl
-        def link_created(self, link: Link) -> None:
+        def link_created(self, link: Link, data: None, event: Event) -> None:
             heard.append("created")
 
         @hookimpl
-        def click_recorded(self, link: Link, visit: Visit, choice: str) -> None:
+        def click_recorded(
+            self, link: Link, visit: Visit, choice: str, data: None, event: Event
+        ) -> None:
             heard.append("click")
 
         @hookimpl
-        def link_changed(self, link: Link, before: Link) -> None:
+        def link_changed(self, link: Link, before: Link, data: None, event: Event) -> None:
             heard.append("changed")
 
         @hookimpl
-        def link_deleted(self, link: Link) -> None:
+        def link_deleted(self, link: Link, data: None, event: Event) -> None:
             heard.append("deleted")
             raise OSError("nobody listens")
 

@@ -23,7 +23,7 @@ from shortd.hosts import Hosts
 from shortd.link_codes import folded
 from shortd.links.access import check_place
 from shortd.links.finding import in_the_way
-from shortd.links.links import CheckedLink, Links
+from shortd.links.links import Links, as_checked
 from shortd.links.passwords import PASSWORD_CHARACTERS, LinkPasswords
 from shortd.links.sheets import Result
 from shortd.models.accounts import Account, PasswordHash
@@ -245,7 +245,7 @@ class Imports:
             if one.refusal is not None:
                 raise one.refusal
             created = offer.link.created or utime
-            link = self._links.insert(txn, account.userid, CheckedLink(one.new), created)
+            link = self._links.insert(txn, account.userid, as_checked(one.new), created)
         except errors.ShortdError as refusal:
             return refused(offer.link, one.new.host.name, refusal)
         if offer.link.clicks:

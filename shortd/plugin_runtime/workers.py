@@ -1,0 +1,143 @@
+"""A plugin's own threads: what hangs there hangs no other plugin and no visitor.
+
+A worker has an event loop for `async def` hooks, in one thread, and another thread for plain hooks,
+which are called one after the other. Either begins when it is first needed. Neither keeps the
+process from ending. Nothing here knows what is called, nor what a failure means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+STOP_SECONDS = 2.0
+"""How long a worker that ends waits for a thread that is still at work."""
+
+
+class Worker:
+    """The threads of one plugin. Safe from any thread."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_thread: threading.Thread | None = None
+        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._call_thread: threading.Thread | None = None
+        self._closed = False
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop of the plugin's `async def` hooks, which runs from now on. RuntimeError once the
+        worker is closed.
+        """
+        with self._lock:
+            if self._closed:
+                raise RuntimeError(f"plugin {self.name} has ended")
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._loop_thread = threading.Thread(
+                    target=self._run_loop,
+                    args=(self._loop,),
+                    name=f"shortd-plugin-{self.name}-loop",
+                    daemon=True,
+                )
+                self._loop_thread.start()
+            return self._loop
+
+    async def run(self, coroutine: Coroutine[Any, Any, T], seconds: float = 30) -> T:
+        """Runs a coroutine on the worker's loop, awaited from any other. Raises what it raises, and
+        TimeoutError after so many seconds, even where the worker's loop hangs: it is told to
+        cancel the coroutine then, and not waited for.
+        """
+        future = self._submit(coroutine)
+        try:
+            done, _ = await asyncio.wait([asyncio.wrap_future(future)], timeout=seconds)
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
+        if not done:
+            future.cancel()
+            raise TimeoutError(f"has not returned in {seconds:g} s")
+        return done.pop().result()
+
+    def wait(self, coroutine: Coroutine[Any, Any, T], seconds: float = 30) -> T:
+        """The same for a thread, which waits. RuntimeError on any event loop."""
+        if _is_on_a_loop():
+            coroutine.close()
+            raise RuntimeError("an event loop cannot wait: await the coroutine instead")
+        future = self._submit(coroutine)
+        try:
+            return future.result(seconds)
+        except TimeoutError:
+            if future.done():
+                raise
+            future.cancel()
+            raise TimeoutError(f"has not returned in {seconds:g} s") from None
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Has the other thread call a function, which must not raise, behind those before it."""
+        with self._lock:
+            if self._closed:
+                return
+            if self._call_thread is None:
+                self._call_thread = threading.Thread(
+                    target=self._run_calls, name=f"shortd-plugin-{self.name}", daemon=True
+                )
+                self._call_thread.start()
+        self._calls.put(function)
+
+    def close(self, seconds: float = STOP_SECONDS) -> bool:
+        """Cancels what runs on the loop and ends both threads; what waits to be called is not.
+        False if a thread is still at work after so many seconds: it is left behind.
+        """
+        with self._lock:
+            self._closed = True
+        self._calls.put(None)
+        if self._loop is not None:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._loop.stop)
+        ended = True
+        for thread in (self._loop_thread, self._call_thread):
+            if thread is not None and thread is not threading.current_thread():
+                thread.join(seconds)
+                ended = ended and not thread.is_alive()
+        return ended
+
+    def _submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        try:
+            return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        except RuntimeError:
+            coroutine.close()
+            raise
+
+    def _run_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_forever()
+            tasks = asyncio.all_tasks(loop)
+            for task in tasks:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        finally:
+            loop.close()
+
+    def _run_calls(self) -> None:
+        while (function := self._calls.get()) is not None and not self._closed:
+            function()
+
+
+def _is_on_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
