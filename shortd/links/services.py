@@ -14,6 +14,7 @@ from shortd.links.bulk import Bulk
 from shortd.links.checking import DestinationChecks
 from shortd.links.codes import Codes
 from shortd.links.drawing import Drawing
+from shortd.links.holding import Holding
 from shortd.links.links import Links
 from shortd.links.listing import Listing
 from shortd.links.passwords import LinkPasswords
@@ -52,6 +53,7 @@ class LinkServices:
     tagging: Tagging
     sheets: Sheets
     reports: Reports
+    holding: Holding
 
 
 async def open_links(
@@ -91,4 +93,5 @@ async def open_links(
         tagging=Tagging(accounts.preferences, listing, bulk),
         sheets=Sheets(store, hosts, links, codes, terms, clicks),
         reports=Reports(store, settings, hashes, accounts.operators, random),
+        holding=Holding(store),
     )

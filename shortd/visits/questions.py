@@ -124,21 +124,6 @@ class OwnerLives(Question):
         return owner.expiration_utime
 
 
-class LetGo(Question):
-    """A link that is held leads nowhere until the operator has looked at it."""
-
-    asks = "has it been let go, if it was held"
-
-    def decide(self, case: Case) -> Decision | None:
-        if not case.link.waits:
-            return None
-        case.note(self.asks, "no")
-        return Decision(Outcome.HELD, case.link)
-
-    def silent_until(self, link: Link, owner: Owner, now: int) -> int:
-        return 0 if link.waits else ALWAYS
-
-
 class FileExists(Question):
     """A link to a file that is gone leads nowhere."""
 
@@ -155,6 +140,21 @@ class FileExists(Question):
 
     def silent_until(self, link: Link, owner: Owner, now: int) -> int:
         return 0 if link.filekey else ALWAYS
+
+
+class LetGo(Question):
+    """A link that is held leads nowhere until the operator has looked at it."""
+
+    asks = "has it been let go, if it was held"
+
+    def decide(self, case: Case) -> Decision | None:
+        if not case.link.waits:
+            return None
+        case.note(self.asks, "no")
+        return Decision(Outcome.HELD, case.link)
+
+    def silent_until(self, link: Link, owner: Owner, now: int) -> int:
+        return 0 if link.waits else ALWAYS
 
 
 class EndedByTime(Question):
@@ -301,8 +301,8 @@ def all_questions(clicks: Clicks, budgets: Budgets) -> tuple[Question, ...]:
         Enabled(),
         Begun(),
         OwnerLives(),
-        LetGo(),
         FileExists(),
+        LetGo(),
         EndedByTime(),
         EndedByClicks(clicks),
         Affordable(budgets),
