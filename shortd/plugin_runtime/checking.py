@@ -154,7 +154,9 @@ async def _in_thread(worker: Worker, function: Callable[..., Any], arguments: Se
                 future.set_exception(fault)
 
     worker.call(work)
-    return await asyncio.wrap_future(future)
+    answer = await asyncio.wrap_future(future)
+    # A plain function may answer something to wait for.
+    return await answer if inspect.isawaitable(answer) else answer
 
 
 def one_line(words: str) -> str:

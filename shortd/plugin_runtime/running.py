@@ -137,4 +137,8 @@ def _in_order_of_spec(hook: str, implementation: pluggy.HookImpl) -> Callable[..
     def call(*arguments: Any) -> Any:
         return function(**{name: arguments[place] for name, place in places})
 
-    return call
+    async def wait(*arguments: Any) -> Any:
+        return await call(*arguments)
+
+    # Who calls it has to know which of them it is.
+    return wait if inspect.iscoroutinefunction(function) else call
