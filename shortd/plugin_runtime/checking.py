@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from time import perf_counter_ns
+from functools import partial
 from typing import Any, NamedTuple
 
 from shortd.clock import Clock
 from shortd.models import accounts as account_rows
 from shortd.models import links as link_rows
 from shortd.plugin.types import Account, Hold, Link, Refuse
-from shortd.plugin_runtime.deciding import ShortUrlOf, shown_account, shown_link
+from shortd.plugin_runtime.deciding import ShortUrlOf, shown_link
+from shortd.plugin_runtime.facts import shown_account
 from shortd.plugin_runtime.guard import GuardedCall
-from shortd.plugin_runtime.running import Plugins, Running
+from shortd.plugin_runtime.running import Plugins, Running, is_async
 from shortd.plugin_runtime.workers import Worker
 
 SECONDS = 10.0
@@ -52,12 +53,11 @@ class Checks:
     """Asks all plugins that check destinations, in their order."""
 
     def __init__(self, plugins: Plugins, short_url_of: ShortUrlOf, clock: Clock) -> None:
-        self._hooks = plugins.of_hook("check_destination")
+        self._hooks = hooks = plugins.of_hook("check_destination")
         self._short_url_of = short_url_of
         self._clock = clock
-        self._workers = {
-            running.name: Worker(f"{running.name}-checks") for running, _ in self._hooks
-        }
+        # Of their own: plain observe hooks may take long in the worker's.
+        self._threads = {running.name: Worker(f"{running.name}-checks") for running, _ in hooks}
         self._turn = asyncio.Semaphore(AT_ONCE)
         self.plugins: Collection[str] = frozenset(running.name for running, _ in self._hooks)
         """Names of those that check."""
@@ -85,7 +85,7 @@ class Checks:
 
     def close(self) -> None:
         """Ends what is asked still; nobody waits for it."""
-        for worker in self._workers.values():
+        for worker in self._threads.values():
             worker.close()
 
     async def _work(
@@ -111,8 +111,18 @@ class Checks:
             held = held or verdict
         return held
 
+    async def _call(self, running: Running, call: GuardedCall, arguments: Sequence[Any]) -> Any:
+        if is_async(running, call.hook):
+            return await running.worker.run(call.function(*arguments), SECONDS)
+        thread = self._threads[running.name]
+        answer = await _in_thread(thread, partial(call.function, *arguments))
+        # A plain function may answer something to wait for.
+        if inspect.isawaitable(answer):
+            return await running.worker.run(_awaited(answer), SECONDS)
+        return answer
+
     async def _answer(self, running: Running, call: GuardedCall, *arguments: Any) -> Verdict | None:
-        answer = await _called(call, self._workers[running.name], arguments)
+        answer = await call.answered(partial(self._call, running, call, arguments))
         if not call.takes(Refuse, Hold, answer=answer):
             return None
         is_final = isinstance(answer, Refuse)
@@ -124,24 +134,7 @@ class Checks:
         return Verdict(running.name, one_line(words), is_final, self._clock.now())
 
 
-async def _called(call: GuardedCall, worker: Worker, arguments: Sequence[Any]) -> Any:
-    """What a hook answers, called on its plugin's worker; None if that fails."""
-    if call.guard.off:
-        return None
-    call.calls += 1
-    start = perf_counter_ns()
-    try:
-        if inspect.iscoroutinefunction(call.function):
-            return await worker.run(call.function(*arguments), SECONDS)
-        return await worker.run(_in_thread(worker, call.function, arguments), SECONDS)
-    except Exception as fault:
-        call.fail(fault)
-        return None
-    finally:
-        call.nanoseconds += perf_counter_ns() - start
-
-
-async def _in_thread(worker: Worker, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+async def _in_thread(worker: Worker, function: Callable[[], Any]) -> Any:
     """Calls a plain function in the worker's other thread, unless nobody waits for it any more when
     it is its turn."""
     future: Future[Any] = Future()
@@ -149,14 +142,21 @@ async def _in_thread(worker: Worker, function: Callable[..., Any], arguments: Se
     def work() -> None:
         if future.set_running_or_notify_cancel():
             try:
-                future.set_result(function(*arguments))
+                future.set_result(function())
             except Exception as fault:
                 future.set_exception(fault)
 
     worker.call(work)
-    answer = await asyncio.wrap_future(future)
-    # A plain function may answer something to wait for.
-    return await answer if inspect.isawaitable(answer) else answer
+    try:
+        return await asyncio.wait_for(asyncio.wrap_future(future), SECONDS)
+    except TimeoutError:
+        if future.done() and not future.cancelled():
+            raise
+        raise TimeoutError(f"has not returned in {SECONDS:g} s") from None
+
+
+async def _awaited(answer: Awaitable[Any]) -> Any:
+    return await answer
 
 
 def one_line(words: str) -> str:

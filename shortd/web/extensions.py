@@ -43,11 +43,6 @@ def plugin_routes(plugins: Plugins, render: Render) -> Iterator[Router]:
 
 
 def _router(name: str, hook: GuardedCall, handlers: Sequence[Any], render: Render) -> Router:
-    def refuse_if_off(request: AnyRequest) -> None:
-        only_elsewhere(request)
-        if hook.guard.off:
-            raise errors.PLUGIN_FAILED()
-
     def answer_fault(request: AnyRequest, fault: Exception) -> Response[bytes]:
         if not isinstance(fault, HTTPException | errors.ShortdError) or _is_server_error(fault):
             hook.fail(fault)
@@ -57,7 +52,7 @@ def _router(name: str, hook: GuardedCall, handlers: Sequence[Any], render: Rende
     return Router(
         f"{PREFIX}/{name}",
         route_handlers=handlers,
-        before_request=refuse_if_off,
+        before_request=only_elsewhere,
         exception_handlers={Exception: answer_fault},
         response_headers=HEADERS,
         include_in_schema=False,
