@@ -194,7 +194,7 @@ class Sheets:
         for one in planned:
             new, refusal = one.new, None
             if one.row in there:
-                refusal = errors.BUSY("This row was there when it was looked at; try again.")
+                refusal = errors.BUSY()
             else:
                 try:
                     new = heeding(said, new)

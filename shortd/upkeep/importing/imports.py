@@ -180,8 +180,7 @@ class Imports:
         for place, one in enumerate(tried):
             if isinstance(one, Readable):
                 if place in there:
-                    gone = errors.BUSY("It was here when it was looked at; try again.")
-                    one = structs.replace(one, refusal=gone)
+                    one = structs.replace(one, refusal=errors.BUSY())
                 else:
                     one = heeded(said, one)
             asked.append(one)
