@@ -321,9 +321,9 @@ def link_disable(place: Place, links: tuple[str, ...], host: str | None, reason:
 @placed
 @json_option
 def link_held(place: Place, as_json: bool) -> None:
-    """List the links that plugins have had held, those that have waited longest first.
+    """List the links that plugins have had held.
 
-    Visitors are told that such a link is being checked until it is approved or refused, also where
+    Those that have waited longest come first. Visitors are told that such a link is being checked until it is approved or refused, also where
     the plugin is gone by then.
     """
     print_list(look(place, "link held"), HELD, "no link is held", as_json=as_json)
@@ -343,7 +343,10 @@ def link_approve(place: Place, links: tuple[str, ...], host: str | None, reason:
 @click.option("--host", metavar="HOST", help="On which host, where a code is on several.")
 @click.option("--reason", metavar="TEXT", default="", help="For the owner, and for shortd audit.")
 def link_refuse(place: Place, links: tuple[str, ...], host: str | None, reason: str) -> None:
-    """Refuse links that are held: they are off, and their owners cannot switch them on."""
+    """Refuse links that are held.
+
+    They are off, and their owners cannot switch them on.
+    """
     if len(reason) > REASON_CHARACTERS:
         raise click.UsageError(f"A reason has at most {REASON_CHARACTERS} characters.")
     _each(place, "link refuse", links, host=host, reason=reason)
