@@ -263,6 +263,7 @@ async def _wire(
         hosts,
         security,
         check,
+        plugins.checks,
         clicks.clicks,
         accounts,
         hashes,

@@ -36,6 +36,8 @@ class Action(StrEnum):
     TURN_OFF_LINK = "turn_off_link"
     TURN_ON_LINK = "turn_on_link"
     DELETE_LINK = "delete_link"
+    APPROVE_LINK = "approve_link"
+    REFUSE_LINK = "refuse_link"
     BLOCK_DESTINATION = "block_destination"
     UNBLOCK_DESTINATION = "unblock_destination"
     DISMISS_REPORTS = "dismiss_reports"

@@ -81,11 +81,11 @@ class Plugins:
 
     def plain(self, hook: str) -> list[tuple[Running, GuardedCall]]:
         """Those of them that are called in a thread."""
-        return [one for one in self.of_hook(hook) if not _is_async(one[0], hook)]
+        return [one for one in self.of_hook(hook) if not is_async(one[0], hook)]
 
     def awaited(self, hook: str) -> list[tuple[Running, GuardedCall]]:
         """Those of them that are `async def`."""
-        return [one for one in self.of_hook(hook) if _is_async(one[0], hook)]
+        return [one for one in self.of_hook(hook) if is_async(one[0], hook)]
 
     def stop(self) -> None:
         """Ends the threads of all plugins and tells these that it is over."""
@@ -155,7 +155,8 @@ def unstarted(prepared: Prepared, public_url: str) -> Iterator[tuple[str, AnyPlu
             yield one.name, one.kind(prepared.settings[one.name], Server(public_url, (), b""))
 
 
-def _is_async(running: Running, hook: str) -> bool:
+def is_async(running: Running, hook: str) -> bool:
+    """Whether a plugin's hook is `async def`."""
     return inspect.iscoroutinefunction(getattr(running.plugin, hook))
 
 

@@ -11,6 +11,7 @@ from shortd.clock import Clock
 from shortd.hosts import Hosts
 from shortd.ids import random_text
 from shortd.plugin_runtime.belongings import Grounds
+from shortd.plugin_runtime.checking import Checks
 from shortd.plugin_runtime.deciding import Deciders
 from shortd.plugin_runtime.deliveries import Deliveries
 from shortd.plugin_runtime.events import Events
@@ -37,10 +38,12 @@ class PluginServices:
     deciders: Deciders
     events: Events
     panels: Panels
+    checks: Checks
     grounds: Grounds
 
     def close(self) -> None:
         """Ends the plugins, behind the last event (`Events.end`). They may read until then."""
+        self.checks.close()
         self.plugins.stop()
         self.grounds.close()
 
@@ -85,5 +88,11 @@ async def open_plugins(
     )
     if events.hear_changes:
         store.watch(events.changed)
-    deciders = Deciders(plugins, hosts.names, hosts.short_url)
-    return PluginServices(plugins, deciders, events, Panels(plugins), grounds)
+    return PluginServices(
+        plugins,
+        Deciders(plugins, hosts.names, hosts.short_url),
+        events,
+        Panels(plugins),
+        Checks(plugins, hosts.short_url, clock),
+        grounds,
+    )

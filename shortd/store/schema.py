@@ -311,6 +311,12 @@ LINKS_WITH_BOX: Index[tuple[str, int, int], Link] = Index(
     lambda row: (row.owner, row.utime, row.id) if row.rare and row.rare.box else None,
 )
 """Boxes, by whose they are."""
+LINKS_HELD: Index[tuple[int, int], Link] = Index(
+    "links_held",
+    Key(U64, U64),
+    lambda row: (row.rare.held.since, row.id) if row.rare and row.rare.held and row.waits else None,
+)
+"""Those that wait for the operator, by since when."""
 LINKS_BY_FOLD: Index[tuple[int, bytes, int, int], Link] = Index(
     "links_by_fold",
     Key(U32, Fixed(FOLD_BYTES), U64, U64),
@@ -348,7 +354,7 @@ LINKS: Table[tuple[int, str], Link] = Table(
     Link,
     (
         *(LINKS_BY_ID, LINKS_BY_OWNER, LINKS_BY_TEAM, LINKS_BY_MEMBER, LINKS_BY_CAMPAIGN),
-        *(LINKS_WITH_BOX, LINKS_BY_FOLD),
+        *(LINKS_WITH_BOX, LINKS_HELD, LINKS_BY_FOLD),
     ),
     counts=(LINKS_PER_TEAM, LINKS_PER_CAMPAIGN),
     sizes=Sizes(lambda row: row.owner, hold, _trackers_of),
