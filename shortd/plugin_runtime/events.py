@@ -134,7 +134,7 @@ class Events:
                 if link is not None:
                     yield "file_stored", (_shown_file(after, self._shown(link)),)
             elif change.table == ACCOUNTS.name and after is not None and _is_new(before, after):
-                yield "account_created", (_shown_account(after),)
+                yield "account_created", (shown_account(after),)
 
     def _shown(self, row: link_rows.Link) -> Link:
         return shown_link(row, self._short_url_of(row))
@@ -194,7 +194,8 @@ def _shown_file(row: file_rows.File, link: Link) -> File:
     )
 
 
-def _shown_account(row: account_rows.Account) -> Account:
+def shown_account(row: account_rows.Account) -> Account:
+    """An account as plugins see it."""
     return Account(
         userid=row.userid,
         type=row.type.value,
