@@ -34,6 +34,8 @@ AT_ONCE = 64
 """Requests of one plugin that are answered at a time."""
 THREADS = 4
 """For the plain functions of one plugin."""
+OWN_THREADS = 8
+"""For those of our own pages."""
 
 _OWN_COOKIES = (messages.COOKIE, LANGUAGE_COOKIE, THEME_COOKIE)
 _FOR_THE_ORIGIN = frozenset(
@@ -124,7 +126,7 @@ class Bounded:
             self._hook.fail(Unsendable(f"must not set {', '.join(sorted(sending.refused))}"))
 
     async def _answer(self, scope: Scope, receive: Receive, sending: _Sending) -> None:
-        _PLUGIN.set(self._hook.guard.name)
+        token = _PLUGIN.set(self._hook.guard.name)
         try:
             async with asyncio.timeout(BEGINS_SECONDS) as sending.patience:
                 await self._app(scope, receive, sending)
@@ -132,6 +134,8 @@ class Bounded:
             what = "end its answer" if sending.has_begun else "begin to answer"
             most = LASTS_SECONDS if sending.has_begun else BEGINS_SECONDS
             raise Unsendable(f"did not {what} within {most:.0f} s") from fault
+        finally:
+            _PLUGIN.reset(token)
 
 
 class _Sending:
@@ -212,11 +216,13 @@ class _Threads(ThreadPoolExecutor):
     neither the server nor other plugins."""
 
     def __init__(self) -> None:
-        super().__init__(1)
+        super().__init__(OWN_THREADS, "shortd-pages")
         self._of: dict[str, Executor] = {}
 
     def submit(self, function: Callable[..., Any], /, *given: Any, **named: Any) -> Any:
         name = _PLUGIN.get()
+        if not name:
+            return super().submit(function, *given, **named)
         if name not in self._of:
             self._of[name] = ThreadPoolExecutor(THREADS, f"shortd-routes-{name}")
         return self._of[name].submit(function, *given, **named)
