@@ -97,6 +97,7 @@ class Services:
             tasks.create_task(self.upkeep.finality.run())
             tasks.create_task(self.mail.delivery.run())
             tasks.create_task(self.security.log.run())
+            tasks.create_task(self.plugin_runtime.events.run())
             if self.visitors.countries is not None:
                 tasks.create_task(self.visitors.countries.run())
 
@@ -118,6 +119,7 @@ class Services:
         """Writes what is still in memory and gives the data directory free."""
         for last in (
             self.clicks.drain.settle,
+            self.plugin_runtime.events.end,
             self.limits.budgets.save,
             self.accounts.save_uses,
             self._save_time,
@@ -131,7 +133,6 @@ class Services:
         self.links.drawing.close()
         self.sharing.files.blobs.close()
         self.store.close()
-        self.plugin_runtime.events.close()
         self.plugin_runtime.plugins.stop()
         # The writer thread syncs and reads the journal: it has to have ended first.
         self.clicks.clicks.journal.close()
@@ -223,7 +224,19 @@ async def _wire(
     issuers = open_issuers(settings.auth.oidc.issuers, settings.pages_url, flows, clock)
     accounts = open_accounts(store, settings, security, limits, hashes, random)
     clicks = await open_clicks(store, settings, visitors.country_of, replay=serving)
-    plugins = await open_plugins(store, settings, prepared, hosts, clock, visitors.country_of)
+    plugins = await open_plugins(
+        store,
+        settings,
+        prepared,
+        hosts,
+        clock,
+        visitors.country_of,
+        timeline,
+        # Drawn in threads, too: what a test draws is not to depend on when.
+        SystemRandom(),
+    )
+    if plugins.events.outbox.hears_clicks:
+        clicks.drain.told = plugins.events.outbox.clicks
     metrics = Metrics(
         store,
         clicks.clicks.journal,

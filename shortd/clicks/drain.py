@@ -7,7 +7,7 @@ Redirects come first: it rests by the clock while clicks come in, and hurries as
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -52,6 +52,10 @@ _WAYS = ((Reserve.NONE, False), (Reserve.QUARTER, False), (Reserve.HALF, True))
 
 _START = Position()
 
+Told = Callable[[WriteTxn, Mapping[int, Sequence[Click]], bool, Callable[[], None]], None]
+"""Is told of clicks by link, whether there is room for more than counting them, and what it has to
+call again and again."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -75,6 +79,8 @@ class Drain:
         self._way_until = 0.0
         self.fault: str | None = None
         """Why the last one failed; the clicks wait in the journal and in the live counts."""
+        self.told: Told | None = None
+        """Hears of all clicks, in the transaction that counts them."""
         self._draining = asyncio.Lock()
         self._seen_written = self._journal.written
         self._are_coming = False
@@ -261,6 +267,8 @@ class Drain:
             for click in self._readable(payloads if serial > counted else (), position):
                 tally.add(click)
         tally.write(txn, self._give_way)
+        if self.told is not None:
+            self.told(txn, tally.links, not is_lean, self._give_way)
         POSITIONS.put(txn, JOURNAL, position)
         if beside:
             POSITIONS.put(txn, BESIDE, Position(0, max(counted, beside[-1][0])))

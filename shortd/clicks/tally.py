@@ -30,13 +30,14 @@ class Tally:
         self._place_of = place_of
         self._sightings_per_link = sightings_per_link
         self._is_lean = is_lean
-        self._links: dict[int, list[Click]] = {}
+        self.links: dict[int, list[Click]] = {}
+        """Clicks by the id of their link."""
 
     def add(self, click: Click) -> None:
         """Takes a click in; it is bucketed by its own time."""
-        clicks = self._links.get(click.link_id)
+        clicks = self.links.get(click.link_id)
         if clicks is None:
-            self._links[click.link_id] = [click]
+            self.links[click.link_id] = [click]
         else:
             clicks.append(click)
 
@@ -46,7 +47,7 @@ class Tally:
         `give_way` is called again and again.
         """
         # In the order of the keys, neighbours are found on the same pages.
-        for link_id in sorted(self._links):
+        for link_id in sorted(self.links):
             give_way()
             old = COUNTS.get(txn, (link_id,))
             # Counts are deleted with their link, so it is there if they are.
@@ -58,7 +59,7 @@ class Tally:
                     txn,
                     link_id,
                     old,
-                    self._links[link_id],
+                    self.links[link_id],
                     most,
                     self._place_of,
                     self._sightings_per_link,

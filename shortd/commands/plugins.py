@@ -10,7 +10,7 @@ import click
 
 from shortd.client.failures import ClientFailure
 from shortd.client.texts import take_text_alone
-from shortd.commands.control import json_option
+from shortd.commands.control import act, json_option
 from shortd.commands.options import (
     Place,
     fail,
@@ -28,21 +28,37 @@ from shortd.settings.config import ConfigError
 @placed
 @json_option
 def plugins(place: Place, ctx: click.Context, as_json: bool) -> None:
-    """List the plugins, their hooks, and why one cannot be used.
+    """List the plugins, their hooks, and why one is paused or cannot be used.
 
-    A running server shows at /-/health which of them it has switched off.
+    Tells how they are in the running server; where none runs, what it would find.
     """
     if ctx.invoked_subcommand is not None:
         return
-    from shortd.plugin_runtime.discovery import discover
-    from shortd.plugin_runtime.listing import facts, lines
+    import msgspec
 
-    found = discover(place.settings)
+    from shortd.control.asking import look_there
+    from shortd.plugin_runtime.discovery import discover
+    from shortd.plugin_runtime.listing import PluginListed, found, lines
+
+    told = [record for portion in look_there(place.settings, "plugins") for record in portion]
+    listed = msgspec.convert(told, list[PluginListed]) or list(found(discover(place.settings)))
     if as_json:
-        print_json([list(facts(found))])
+        print_json([msgspec.to_builtins(listed)])
         return
-    for line in lines(found):
+    for line in lines(listed):
         click.echo(line)
+
+
+@plugins.command("on")
+@placed
+@click.argument("name")
+def turn_on(place: Place, name: str) -> None:
+    """Have the hooks of a plugin called again that are paused, as they have failed.
+
+    They are tried again by themselves, too; this is for who has mended the cause, and need not
+    wait. What was not told to the plugin since is told now.
+    """
+    act(place, "plugins on", name=name)
 
 
 @plugins.command()

@@ -67,7 +67,7 @@ class MailShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PluginShown(msgspec.Struct, frozen=True):
-    """A plugin: on, ready (where no server runs), off, faulty or disabled."""
+    """A plugin: on, ready (where no server runs), paused, faulty or disabled."""
 
     name: str
     state: str

@@ -54,6 +54,7 @@ class Action(StrEnum):
     BELIEVE_CLOCK = "believe_clock"
     MEND_DATABASE = "mend_database"
     DOWNLOAD_BACKUP = "download_backup"
+    RESUME_PLUGIN = "resume_plugin"
 
 
 class AuditEntry(msgspec.Struct, array_like=True, frozen=True):

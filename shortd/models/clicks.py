@@ -41,6 +41,8 @@ class Click(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Whom to know again, where the link counts unique clicks and this is one."""
     holder: Sighting | None = None
     """Who may go on fetching the link's file for a while, where it shares one."""
+    do_not_track: bool = False
+    """The visitor does not want to be told about to others."""
 
 
 VISIT = 0

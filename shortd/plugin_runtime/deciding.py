@@ -68,13 +68,13 @@ class LinkDeciders:
     def choose(self, visit: Visit, steps: Steps | None = None) -> Chosen:
         """Where a visit goes: the first answer that can be used, or the link's own destination."""
         for name, call, data in self.destinations:
-            failures = call.failures
+            before = (call.calls, call.failures)
             answer = call(self.link, visit, data)
             chosen = None if answer is None else self._checked(name, call, answer)
             if steps is not None:
                 told = "leaves it to others" if chosen is None else f"goes to {chosen.location}"
                 told += f" as {chosen.choice}" if chosen is not None and chosen.choice else ""
-                steps.note(f"plugin {name}", _failed_or(told, call, failures))
+                steps.note(f"plugin {name}", _failed_or(told, call, before))
             if chosen is not None:
                 return chosen
         return self._chosen["", "", ""]
@@ -114,7 +114,7 @@ class LinkDeciders:
     ) -> Page | None:
         """The page that a visit gets in place of the redirect, if any."""
         for name, call, data in self.pages:
-            failures, page = call.failures, None
+            before, page = (call.calls, call.failures), None
             answer = call(self.link, visit, data, destination, nonce)
             told = "no page"
             if call.takes(Interstitial, answer=answer):
@@ -124,7 +124,7 @@ class LinkDeciders:
                 else:
                     page = checked_page(call, answer, nonce)
             if steps is not None:
-                steps.note(f"plugin {name}", _failed_or(told, call, failures))
+                steps.note(f"plugin {name}", _failed_or(told, call, before))
             if page is not None:
                 return page
         return None
@@ -199,7 +199,8 @@ def shown_link(row: link_rows.Link, short_url: str) -> Link:
     )
 
 
-def _failed_or(told: str, call: GuardedCall, failures: int) -> str:
-    if call.guard.off:
-        return "is switched off"
+def _failed_or(told: str, call: GuardedCall, before: tuple[int, int]) -> str:
+    calls, failures = before
+    if call.calls == calls:
+        return "is paused, as it has failed"
     return "fails" if call.failures > failures else told

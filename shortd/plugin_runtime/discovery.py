@@ -40,6 +40,13 @@ class Found(msgspec.Struct, frozen=True):
     """Why it cannot be used, in one line."""
 
     @property
+    def reason(self) -> str:
+        """Why it is not used, in words that may be shown to anybody: without what was raised."""
+        if self.disabled:
+            return "disabled by [plugins] disabled"
+        return self.fault and f"{self.fault.partition(': ')[0]} (see shortd plugins)"
+
+    @property
     def summary(self) -> str:
         """The first line of its docstring."""
         return inspect.cleandoc(self.kind.__doc__ or "").partition("\n")[0] if self.kind else ""

@@ -1,205 +1,191 @@
-"""What has happened, told to the observe hooks in a thread of its own.
+"""What has happened, and is told to the observe hooks: plain ones in a thread of their plugin's, in
+memory (`listeners`); `async def` ones by way of the database (`outbox`, `deliveries`).
 
 Links, files and accounts are heard of through the store: whatever the way by which a row was
-made, changed or deleted, the event follows its commit. Clicks are told by `Visits`. Everything
-waits a moment on the event loop, so that responses leave first, and then in a bounded queue;
-what does not fit is dropped and counted. Hooks nobody implements cost nothing.
+made, changed or deleted, the event follows its commit. Clicks are told by `Visits`, and by the
+drain. Hooks nobody implements cost nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import structlog
 from msgspec import structs
 
 from shortd.models import accounts as account_rows
-from shortd.models import files as file_rows
 from shortd.models import links as link_rows
 from shortd.plugin.hookspecs import OBSERVE
-from shortd.plugin.types import Account, File, Link, Visit
+from shortd.plugin.types import SignIn, Visit
 from shortd.plugin_runtime.deciding import ShortUrlOf, shown_link
+from shortd.plugin_runtime.deliveries import Deliveries
+from shortd.plugin_runtime.facts import Facts, Happening, happenings, hears, shown_account
+from shortd.plugin_runtime.guard import GuardedCall
+from shortd.plugin_runtime.jobs import Jobs
+from shortd.plugin_runtime.listeners import Listener
+from shortd.plugin_runtime.outbox import Outbox
 from shortd.plugin_runtime.running import Plugins
-from shortd.store.schema import ACCOUNTS, FILES, LINKS
 from shortd.store.txn import Change
+from shortd.visitors.visitors import kept_address
 
-QUEUE = 10_000
-"""Events that may wait."""
-HAND_OVER_SECONDS = 0.01
-"""Events are collected for so long before the thread gets them."""
 STOP_SECONDS = 5.0
 """How long a stopping server waits for hooks that are still at work."""
-
-Event = tuple[str, tuple[Any, ...]]
-"""A hook and its arguments."""
+LOOK_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
 
 class Events:
-    """The queue and its thread; all but `_work` belongs to the event loop."""
+    """Who is told of what. Belongs to the event loop."""
 
     def __init__(
         self,
         plugins: Plugins,
+        outbox: Outbox,
+        deliveries: Deliveries,
+        jobs: Jobs,
         short_url_of: ShortUrlOf,
+        now: Callable[[], int],
+        new_id: Callable[[], str],
         country_of: Callable[[str], str] | None = None,
+        address_mode: str = "full",
     ) -> None:
-        self._hooks = {
-            hook: [call for _, call in calls]
-            for hook in OBSERVE
-            if (calls := plugins.of_hook(hook))
-        }
-        self.hear_clicks = "click_recorded" in self._hooks
+        """`address_mode` is `[clicks] ip`."""
+        self.outbox = outbox
+        self.deliveries = deliveries
+        self.jobs = jobs
+        self._listeners: dict[str, Listener] = {}
+        self._hooks: dict[str, list[tuple[Listener, GuardedCall]]] = {}
+        for hook in OBSERVE:
+            for running, call in plugins.plain(hook):
+                listener = self._listeners.setdefault(running.name, Listener(running, new_id))
+                self._hooks.setdefault(hook, []).append((listener, call))
+        self._of_clicks = self._hooks.get("click_recorded", [])
+        self.hear_clicks = bool(self._of_clicks)
         """Whether `click` is to be called at all."""
-        self.hear_changes = bool(self._hooks.keys() - {"click_recorded"})
+        self.hear_all_clicks = any(
+            listener.running.plugin.Data is None or listener.running.plugin.everywhere
+            for listener, _ in self._of_clicks
+        )
+        """Whether that of links without data of a plugin is to be."""
+        self.hear_changes = bool(self._hooks.keys() - {"click_recorded", "account_signed_in"})
         """Whether `changed` is to be called at all."""
-        self.dropped = 0
-        """Events for which there was no room."""
         self._short_url_of = short_url_of
+        self._now = now
         self._country_of = country_of
-        self._collected: list[Event] = []
-        self._queue: deque[Event] = deque()
-        self._wake = threading.Condition()
-        self._busy = False
-        self._stopping = False
-        self._thread: threading.Thread | None = None
-        if self._hooks:
-            self._thread = threading.Thread(target=self._work, name="shortd-observers", daemon=True)
-            self._thread.start()
+        self._address_mode = address_mode
+        self._telling: set[asyncio.Task[None]] = set()
 
     @property
     def waiting(self) -> int:
-        """Events that no hook has heard of yet."""
-        return len(self._collected) + len(self._queue)
+        """Events that some hook has not heard of yet."""
+        return sum(self.waiting_of(name) for name in self._names())
+
+    @property
+    def dropped(self) -> int:
+        """Events that some hook never heard of."""
+        return sum(self.dropped_of(name) for name in self._names())
+
+    def waiting_of(self, plugin: str) -> int:
+        """Events that a plugin has not heard of yet."""
+        listener = self._listeners.get(plugin)
+        in_memory = 0 if listener is None else listener.waiting
+        return in_memory + self.deliveries.waiting.get(plugin, 0)
+
+    def dropped_of(self, plugin: str) -> int:
+        """Events that a plugin never heard of: of `async def` hooks ever, of plain ones since the
+        start.
+        """
+        listener = self._listeners.get(plugin)
+        in_memory = 0 if listener is None else listener.dropped
+        return in_memory + self.deliveries.dropped.get(plugin, 0)
 
     def click(self, row: link_rows.Link, visit: Visit, choice: str) -> None:
-        """A click was recorded; its response may not have left yet."""
-        if self._has_room():
-            if self._country_of is not None:
-                visit = structs.replace(visit, country=self._country_of(visit.address))
-            self._add("click_recorded", self._shown(row), visit, choice)
+        """A click was recorded; its response may not have left yet. For plain hooks: the drain
+        tells the others.
+        """
+        happening = None
+        for listener, call in self._of_clicks:
+            if happening is None:
+                if not (row.plugins or self.hear_all_clicks):
+                    return
+                if self._country_of is not None and not visit.country:
+                    visit = structs.replace(visit, country=self._country_of(visit.address))
+                link = shown_link(row, self._short_url_of(row))
+                facts = Facts(link, visit=visit, choice=choice)
+                happening = Happening("click_recorded", facts, (row,))
+            if hears(listener.running, happening):
+                listener.tell(call, happening, visit.utime)
 
     def changed(self, changes: Sequence[Change]) -> None:
-        """A write is on disk: what it did, net, to links, files and accounts."""
-        for hook, arguments in self._net(changes):
-            if hook in self._hooks and self._has_room():
-                self._add(hook, *arguments)
+        """A write is on disk: what it did, net, to links, files and accounts. For plain hooks."""
+        for happening in happenings(changes, self._short_url_of):
+            self._tell(happening)
 
-    def settle(self, seconds: float = STOP_SECONDS) -> bool:
-        """Waits until all hooks have heard of all events so far; False if that takes longer."""
-        self._hand_over()
-        with self._wake:
-            return self._wake.wait_for(lambda: not self._queue and not self._busy, seconds)
+    def signed_in(self, row: account_rows.Account, sign_in: SignIn) -> None:
+        """Somebody has signed in to an account."""
+        account = shown_account(row)
+        self._tell(Happening("account_signed_in", Facts(account=account, sign_in=sign_in)))
+        if "account_signed_in" in self.outbox.hooks:
+            address = kept_address(sign_in.address, self._address_mode)
+            kept = structs.replace(sign_in, address=address)
+            told = self.outbox.tell(
+                Happening("account_signed_in", Facts(account=account, sign_in=kept))
+            )
+            task = asyncio.get_running_loop().create_task(told)
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
 
-    def close(self) -> None:
-        """Lets the hooks finish, within reason, and ends the thread."""
-        if self._thread is None:
-            return
-        settled = self.settle()
-        with self._wake:
-            self._stopping = True
-            self._wake.notify_all()
-        if settled:
-            self._thread.join()
-        else:
-            log.warning("observers_left_behind", events=self.waiting)
+    async def run(self) -> None:
+        """Tells, and begins what is to be done daily, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.deliveries.run())
+            tasks.create_task(self.jobs.run())
+            tasks.create_task(self._watch())
 
-    def _net(self, changes: Sequence[Change]) -> Iterator[Event]:
-        """Events of one transaction: a link that was moved was deleted and put again."""
-        links: dict[int, tuple[link_rows.Link | None, link_rows.Link | None]] = {}
-        for change in changes:
-            if change.table == LINKS.name:
-                link_id = (change.before or change.after).id
-                first, _ = links.get(link_id, (_living(change.before), None))
-                links[link_id] = (first, _living(change.after))
-        shared = {}
-        for first, last in links.values():
-            if last is not None and last.filekey:
-                shared[last.filekey] = last
-            if first is None and last is not None:
-                yield "link_created", (self._shown(last),)
-            elif first is not None and last is None:
-                yield "link_deleted", (self._shown(first),)
-            elif first is not None and last is not None and first != last:
-                yield "link_changed", (self._shown(last), self._shown(first))
-        for change in changes:
-            before, after = change.before, change.after
-            if change.table == FILES.name and before is None and after is not None:
-                link = shared.get(change.key[0])
-                if link is not None:
-                    yield "file_stored", (_shown_file(after, self._shown(link)),)
-            elif change.table == ACCOUNTS.name and after is not None and _is_new(before, after):
-                yield "account_created", (shown_account(after),)
-
-    def _shown(self, row: link_rows.Link) -> Link:
-        return shown_link(row, self._short_url_of(row))
-
-    def _has_room(self) -> bool:
-        if self.waiting < QUEUE:
-            return True
-        if not self.dropped:
-            log.warning("observers_too_slow", waiting=self.waiting)
-        self.dropped += 1
+    async def settle(self, seconds: float = STOP_SECONDS) -> bool:
+        """Waits until all hooks have heard of all events that are due so far; False if that takes
+        longer.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while (left := until - loop.time()) > 0:
+            if self._telling:
+                await asyncio.wait(self._telling, timeout=left)
+            heard = [await listener.settle(left) for listener in self._listeners.values()]
+            if not all(heard) or not await self.deliveries.settle(left):
+                return False
+            # What they have heard may have had them do what others hear of.
+            if not any(listener.waiting for listener in self._listeners.values()):
+                return True
         return False
 
-    def _add(self, hook: str, *arguments: Any) -> None:
-        if not self._collected:
-            asyncio.get_running_loop().call_later(HAND_OVER_SECONDS, self._hand_over)
-        self._collected.append((hook, arguments))
+    async def end(self) -> None:
+        """Lets hooks that are at work finish, within reason; the store is still open."""
+        self.jobs.end()
+        if self._telling:
+            await asyncio.wait(self._telling, timeout=1)
+        await self.deliveries.end(STOP_SECONDS / 2)
+        for listener in self._listeners.values():
+            if not await listener.settle(STOP_SECONDS / 2):
+                log.warning(
+                    "observers_left_behind",
+                    plugin=listener.running.name,
+                    events=listener.waiting,
+                )
 
-    def _hand_over(self) -> None:
-        with self._wake:
-            self._queue.extend(self._collected)
-            self._wake.notify_all()
-        self._collected.clear()
+    async def _watch(self) -> None:
+        while self._listeners:
+            await asyncio.sleep(LOOK_SECONDS)
+            for listener in self._listeners.values():
+                listener.look()
 
-    def _work(self) -> None:
-        while True:
-            with self._wake:
-                self._busy = False
-                self._wake.notify_all()
-                self._wake.wait_for(lambda: self._queue or self._stopping)
-                if self._stopping:
-                    return
-                hook, arguments = self._queue.popleft()
-                self._busy = True
-            for call in self._hooks[hook]:
-                call(*arguments)
+    def _tell(self, happening: Happening) -> None:
+        for listener, call in self._hooks.get(happening.hook, ()):
+            if hears(listener.running, happening):
+                listener.tell(call, happening, self._now())
 
-
-def _living(row: link_rows.Link | None) -> link_rows.Link | None:
-    """The row; None for a link that is deleted, though that may be undone: then it is made anew."""
-    return None if row is None or row.owner == account_rows.DELETED else row
-
-
-def _is_new(before: account_rows.Account | None, after: account_rows.Account) -> bool:
-    """Whether an account was made, or registered after having been a temporary one."""
-    temporary = account_rows.AccountType.TEMPORARY
-    return before is None or (before.type is temporary and after.type is not temporary)
-
-
-def _shown_file(row: file_rows.File, link: Link) -> File:
-    return File(
-        link=link,
-        owner=row.owner,
-        filename=row.filename,
-        filesize=row.filesize,
-        filetype=row.filetype,
-        encrypted=row.encryption is not file_rows.Encryption.NONE,
-    )
-
-
-def shown_account(row: account_rows.Account) -> Account:
-    """An account as plugins see it."""
-    return Account(
-        userid=row.userid,
-        type=row.type.value,
-        utime=row.create_utime,
-        username=row.username,
-        email=row.email,
-    )
+    def _names(self) -> set[str]:
+        deliveries = self.deliveries
+        return {*self._listeners, *deliveries.waiting, *deliveries.dropped}

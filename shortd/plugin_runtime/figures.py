@@ -16,9 +16,9 @@ class PluginState(msgspec.Struct, frozen=True):
     """A plugin as it is now."""
 
     state: str
-    """on, off (switched off until a restart), faulty or disabled."""
+    """on, paused (some hook is, for a while), faulty or disabled."""
     reason: str = ""
-    """Why it is off. Why one is faulty, only the log and `shortd plugins` tell."""
+    """Why it is not on. What a faulty one raised, only the log and `shortd plugins` tell."""
     failures: int = 0
     overruns: int = 0
     bad_data: int = 0
@@ -34,18 +34,24 @@ def states(plugins: Plugins) -> dict[str, PluginState]:
         running = plugins.running.get(one.name)
         if running is None:
             state = "disabled" if one.disabled else "faulty"
-            found[one.name] = PluginState(state)
+            found[one.name] = PluginState(state, one.reason)
             continue
         guard = running.guard
         calls = guard.calls.values()
         found[one.name] = PluginState(
-            state="off" if guard.off else "on",
-            reason=guard.off,
+            state="paused" if guard.paused else "on",
+            reason=guard.paused,
             failures=sum(call.failures for call in calls),
             overruns=sum(call.overruns for call in calls),
             bad_data=guard.bad_data,
         )
     return found
+
+
+def fault(plugins: Plugins) -> str | None:
+    """Which hooks are paused, and why; None where none is."""
+    paused = ((name, running.guard.paused) for name, running in plugins.running.items())
+    return "; ".join(f"plugin {name}: {reason}" for name, reason in paused if reason) or None
 
 
 class PluginMetrics(Collector):
@@ -71,19 +77,27 @@ class PluginMetrics(Collector):
             "shortd_plugin_bad_data", "Links with data a plugin does not accept.", labels=["plugin"]
         )
         up = GaugeMetricFamily("shortd_plugin_up", "Whether a plugin is on.", labels=["plugin"])
+        paused = GaugeMetricFamily(
+            "shortd_plugin_hook_paused", "Whether a hook is paused, as it fails.", labels=labels
+        )
+        waiting = GaugeMetricFamily(
+            "shortd_plugin_events_waiting", "Events to be told to observe hooks.", labels=["plugin"]
+        )
         for name, running in self._plugins.running.items():
             for hook, call in running.guard.calls.items():
                 calls.add_metric([name, hook], call.calls)
                 seconds.add_metric([name, hook], call.nanoseconds / 1e9)
                 failures.add_metric([name, hook], call.failures)
                 overruns.add_metric([name, hook], call.overruns)
+                paused.add_metric([name, hook], bool(call.reason))
+            waiting.add_metric([name], self._events.waiting_of(name))
             bad_data.add_metric([name], running.guard.bad_data)
         for name, state in states(self._plugins).items():
             if state.state != "disabled":
                 up.add_metric([name], state.state == "on")
-        yield from (calls, seconds, failures, overruns, bad_data, up)
+        yield from (calls, seconds, failures, overruns, bad_data, up, paused, waiting)
         yield CounterMetricFamily(
             "shortd_plugin_events_dropped",
-            "Events that observe hooks were too slow for.",
+            "Events that observe hooks never heard of.",
             value=self._events.dropped,
         )

@@ -2,24 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from shortd.plugin.hookspecs import DECIDE
 from shortd.plugin_runtime.discovery import Found
+from shortd.plugin_runtime.events import Events
+from shortd.plugin_runtime.figures import states
 from shortd.plugin_runtime.order import decide_order
+from shortd.plugin_runtime.running import Plugins
 
 
-def facts(found: Sequence[Found]) -> Iterator[dict[str, object]]:
-    """The plugins for programs."""
-    for plugin in found:
-        yield {
-            "name": plugin.name,
-            "state": state_of(plugin),
-            "fault": plugin.fault or None,
-            "about": plugin.summary,
-            "hooks": list(plugin.hooks),
-            "origin": plugin.origin,
-        }
+class PluginListed(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin, at work or as it is found where no server runs."""
+
+    name: str
+    state: str
+    """on, paused, faulty or disabled; ready where no server runs."""
+    fault: str | None
+    """Why it is paused or faulty."""
+    about: str
+    hooks: Sequence[str]
+    origin: str
+    order: Mapping[str, int]
+    """Its place among those that are asked, from 1, by decide hook."""
+    paused: Mapping[str, str]
+    """Why hooks are paused, by hook."""
+    waiting: int | None
+    """Events that it has not heard of yet; None where no server runs."""
+    dropped: int | None
+    """Events that it never heard of."""
+
+
+def found(plugins: Sequence[Found]) -> Iterator[PluginListed]:
+    """The plugins before they are started."""
+    order = _order({one.name: one.kind for one in plugins if one.kind is not None})
+    for plugin in plugins:
+        yield _listed(plugin, state_of(plugin), order)
+
+
+def at_work(plugins: Plugins, events: Events) -> Iterator[PluginListed]:
+    """The plugins of a running server."""
+    known = states(plugins)
+    order = _order({name: one.plugin for name, one in plugins.running.items()})
+    for plugin in plugins.found:
+        running = plugins.running.get(plugin.name)
+        if running is None or running.found is not plugin:
+            yield _listed(plugin, state_of(plugin), order)
+            continue
+        yield msgspec.structs.replace(
+            _listed(plugin, known[plugin.name].state, order),
+            fault=running.guard.paused or None,
+            paused={call.hook: call.reason for call in running.guard.calls.values() if call.reason},
+            waiting=events.waiting_of(plugin.name),
+            dropped=events.dropped_of(plugin.name),
+        )
 
 
 def state_of(plugin: Found) -> str:
@@ -27,20 +66,43 @@ def state_of(plugin: Found) -> str:
     return "disabled" if plugin.disabled else "faulty" if plugin.fault else "ready"
 
 
-def lines(found: Sequence[Found]) -> Iterator[str]:
-    """A line or two for each plugin, then the order in which the decide hooks are asked."""
-    if not found:
+def lines(plugins: Sequence[PluginListed]) -> Iterator[str]:
+    """A line or more for each plugin, then the order in which the decide hooks are asked."""
+    if not plugins:
         yield "No plugins."
-    width = max((len(plugin.name) for plugin in found), default=0)
-    for plugin in found:
-        state = state_of(plugin)
-        about = plugin.fault or plugin.summary or plugin.origin
-        yield f"{plugin.name:<{width}}  {state:<8}  {about}"
-        if plugin.kind is not None:
-            hooks = ", ".join(plugin.hooks) or "no hooks"
-            yield f"{'':<{width}}  {'':<8}  {hooks}  ({plugin.origin})"
-    kinds = {plugin.name: plugin.kind for plugin in found if plugin.kind is not None}
+    width = max((len(plugin.name) for plugin in plugins), default=0)
+    for plugin in plugins:
+        beside = f"{'':<{width}}  {'':<8}  "
+        about = plugin.fault or plugin.about or plugin.origin
+        yield f"{plugin.name:<{width}}  {plugin.state:<8}  {about}"
+        if plugin.state not in ("faulty", "disabled"):
+            yield f"{beside}{', '.join(plugin.hooks) or 'no hooks'}  ({plugin.origin})"
+        if plugin.waiting or plugin.dropped:
+            yield f"{beside}events that wait: {plugin.waiting}, that it missed: {plugin.dropped}"
     for hook in DECIDE:
-        names = decide_order(kinds, hook)
-        if names:
-            yield f"order of {hook}: {', '.join(names)}"
+        asked = sorted((one.order[hook], one.name) for one in plugins if hook in one.order)
+        if asked:
+            yield f"order of {hook}: {', '.join(name for _, name in asked)}"
+
+
+def _listed(plugin: Found, state: str, order: Mapping[str, Sequence[str]]) -> PluginListed:
+    return PluginListed(
+        name=plugin.name,
+        state=state,
+        fault=plugin.fault or None,
+        about=plugin.summary,
+        hooks=plugin.hooks,
+        origin=plugin.origin,
+        order={
+            hook: names.index(plugin.name) + 1
+            for hook, names in order.items()
+            if plugin.kind is not None and plugin.name in names
+        },
+        paused={},
+        waiting=None,
+        dropped=None,
+    )
+
+
+def _order(kinds: Mapping[str, Any]) -> dict[str, list[str]]:
+    return {hook: decide_order(kinds, hook) for hook in DECIDE}

@@ -18,6 +18,7 @@ from shortd.plugin_runtime.discovery import Found, discover, new_manager, read_s
 from shortd.plugin_runtime.flaws import AnyPlugin, one_line
 from shortd.plugin_runtime.guard import Guard, GuardedCall
 from shortd.plugin_runtime.order import decide_order
+from shortd.plugin_runtime.workers import Worker
 from shortd.settings.config import Settings
 
 log = structlog.get_logger(__name__)
@@ -26,11 +27,13 @@ log = structlog.get_logger(__name__)
 class Running:
     """One plugin at work."""
 
-    def __init__(self, found: Found, plugin: AnyPlugin, guard: Guard) -> None:
+    def __init__(self, found: Found, plugin: AnyPlugin, guard: Guard, worker: Worker) -> None:
         self.found = found
         self.name = found.name
         self.plugin = plugin
         self.guard = guard
+        self.worker = worker
+        """Its own threads."""
         self.check = guard.call("check", plugin.check)
         """Counts what `check` raises besides refusals; it is called by itself."""
         self.shares = guard.call("shares", plugin.shares)
@@ -49,10 +52,10 @@ class Plugins:
         self.running: dict[str, Running] = {}
         self._manager = manager
 
-    def add(self, found: Found, plugin: AnyPlugin, now: Callable[[], int]) -> None:
+    def add(self, found: Found, plugin: AnyPlugin, now: Callable[[], int], worker: Worker) -> None:
         """Takes in a plugin that has started."""
         self._manager.register(plugin, found.name)
-        self.running[found.name] = Running(found, plugin, Guard(found.name, now))
+        self.running[found.name] = Running(found, plugin, Guard(found.name, now), worker)
 
     def of_hook(self, hook: str) -> list[tuple[Running, GuardedCall]]:
         """Who implements a hook, in the order of being asked."""
@@ -69,10 +72,20 @@ class Plugins:
             calls.append((running, call))
         return calls
 
+    def plain(self, hook: str) -> list[tuple[Running, GuardedCall]]:
+        """Those of them that are called in a thread."""
+        return [one for one in self.of_hook(hook) if not _is_async(one[0], hook)]
+
+    def awaited(self, hook: str) -> list[tuple[Running, GuardedCall]]:
+        """Those of them that are `async def`."""
+        return [one for one in self.of_hook(hook) if _is_async(one[0], hook)]
+
     def stop(self) -> None:
-        """Tells all plugins that it is over."""
+        """Ends the threads of all plugins and tells these that it is over."""
         for running in self.running.values():
-            # Those that are switched off, too.
+            if not running.worker.close():
+                log.warning("plugin_left_behind", plugin=running.name)
+            # Those that are paused, too.
             try:
                 running.plugin.stop()
             except Exception as fault:
@@ -103,12 +116,14 @@ def start_plugins(
     for one in prepared.found:
         if one.kind is not None:
             own_secret = hmac.digest(secret, one.name.encode(), "sha256")
-            server = Server(public_url, hosts, own_secret)
+            worker = Worker(one.name)
+            server = Server(public_url, hosts, own_secret, worker.wait)
             try:
                 plugin = one.kind(prepared.settings[one.name], server)
                 plugin.start()
-                plugins.add(one, plugin, clock.now)
+                plugins.add(one, plugin, clock.now, worker)
             except Exception as fault:
+                worker.close()
                 one = Found(one.name, one.origin, fault=f"does not start: {one_line(fault)}")
         if one.fault:
             log.error("plugin_left_out", plugin=one.name, origin=one.origin, fault=one.fault)
@@ -121,6 +136,10 @@ def unstarted(prepared: Prepared, public_url: str) -> Iterator[tuple[str, AnyPlu
     for one in prepared.found:
         if one.kind is not None:
             yield one.name, one.kind(prepared.settings[one.name], Server(public_url, (), b""))
+
+
+def _is_async(running: Running, hook: str) -> bool:
+    return inspect.iscoroutinefunction(getattr(running.plugin, hook))
 
 
 def _in_order_of_spec(hook: str, implementation: pluggy.HookImpl) -> Callable[..., Any]:

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from random import Random
 
 from shortd.clock import Clock
 from shortd.hosts import Hosts
+from shortd.ids import random_text
 from shortd.plugin_runtime.deciding import Deciders
+from shortd.plugin_runtime.deliveries import Deliveries
 from shortd.plugin_runtime.events import Events
+from shortd.plugin_runtime.jobs import Jobs
+from shortd.plugin_runtime.outbox import Outbox
 from shortd.plugin_runtime.panels import Panels
 from shortd.plugin_runtime.running import Plugins, Prepared, start_plugins
 from shortd.security.secrets import secret
 from shortd.settings import Settings
 from shortd.store import Store
+from shortd.store.timeline import Timeline
+
+EVENT_ID_LENGTH = 22
+"""Base-62 characters of an event's id: 131 bits."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,14 @@ class PluginServices:
     events: Events
     panels: Panels
 
+    def resume(self, name: str) -> list[str]:
+        """Ends all pauses of a plugin's hooks, and has it told of what has waited for that; the
+        hooks that had one. LookupError if no such plugin runs.
+        """
+        hooks = self.plugins.running[name].guard.resume()
+        self.events.deliveries.hurry(name)
+        return hooks
+
 
 async def open_plugins(
     store: Store,
@@ -33,11 +51,25 @@ async def open_plugins(
     hosts: Hosts,
     clock: Clock,
     country_of: Callable[[str], str] | None,
+    timeline: Timeline,
+    random: Random,
 ) -> PluginServices:
-    """Starts the plugins, and wires who asks and tells them."""
+    """Starts the plugins, and wires who asks and tells them. `random` is for ids of events."""
     key = await secret(store, "plugins")
     plugins = start_plugins(prepared, settings.public_url, hosts.names, key, clock)
-    events = Events(plugins, hosts.short_url, country_of)
+    new_id = partial(random_text, random, EVENT_ID_LENGTH)
+    outbox = Outbox(store, plugins, hosts.short_url, clock.now, new_id, country_of)
+    events = Events(
+        plugins,
+        outbox,
+        Deliveries(store, outbox, clock.now, timeline.believed_now),
+        Jobs(store, plugins, settings.plugins.daily, clock.now),
+        hosts.short_url,
+        clock.now,
+        new_id,
+        country_of,
+        settings.clicks.ip,
+    )
     if events.hear_changes:
         store.watch(events.changed)
     return PluginServices(

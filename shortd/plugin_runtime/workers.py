@@ -8,6 +8,7 @@ process from ending. Nothing here knows what is called, nor what a failure means
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -17,6 +18,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+MOST_RUNNING = 64
+"""Coroutines at once, with those that do not end when they are cancelled."""
 STOP_SECONDS = 2.0
 """How long a worker that ends waits for a thread that is still at work."""
 
@@ -32,6 +35,7 @@ class Worker:
         self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._call_thread: threading.Thread | None = None
         self._closed = False
+        self._running = 0
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -66,7 +70,7 @@ class Worker:
         if not done:
             future.cancel()
             raise TimeoutError(f"has not returned in {seconds:g} s")
-        return done.pop().result()
+        return _result(future)
 
     def wait(self, coroutine: Coroutine[Any, Any, T], seconds: float = 30) -> T:
         """The same for a thread, which waits. RuntimeError on any event loop."""
@@ -74,13 +78,11 @@ class Worker:
             coroutine.close()
             raise RuntimeError("an event loop cannot wait: await the coroutine instead")
         future = self._submit(coroutine)
-        try:
-            return future.result(seconds)
-        except TimeoutError:
-            if future.done():
-                raise
+        done, _ = concurrent.futures.wait([future], timeout=seconds)
+        if not done:
             future.cancel()
-            raise TimeoutError(f"has not returned in {seconds:g} s") from None
+            raise TimeoutError(f"has not returned in {seconds:g} s")
+        return _result(future)
 
     def call(self, function: Callable[[], None]) -> None:
         """Has the other thread call a function, which must not raise, behind those before it."""
@@ -93,6 +95,21 @@ class Worker:
                 )
                 self._call_thread.start()
         self._calls.put(function)
+
+    async def run_plain(self, function: Callable[[], object]) -> None:
+        """Has the other thread call a function, and waits until it has returned, or the worker was
+        closed before.
+        """
+        returned: Future[None] = Future()
+
+        def call() -> None:
+            try:
+                function()
+            finally:
+                returned.set_result(None)
+
+        self.call(call)
+        await asyncio.wrap_future(returned)
 
     def close(self, seconds: float = STOP_SECONDS) -> bool:
         """Cancels what runs on the loop and ends both threads; what waits to be called is not.
@@ -113,15 +130,30 @@ class Worker:
 
     def _submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         try:
-            return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+            loop = self.loop
+            if self._running >= MOST_RUNNING:
+                raise RuntimeError(f"{self._running} earlier calls have not ended")
         except RuntimeError:
             coroutine.close()
             raise
+        with self._lock:
+            self._running += 1
+        return asyncio.run_coroutine_threadsafe(self._counted(coroutine), loop)
+
+    async def _counted(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await coroutine
+        finally:
+            with self._lock:
+                self._running -= 1
 
     def _run_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
         try:
-            loop.run_forever()
+            while not self._closed:
+                # What is to end a process ends its task alone.
+                with suppress(BaseException):
+                    loop.run_forever()
             tasks = asyncio.all_tasks(loop)
             for task in tasks:
                 task.cancel()
@@ -133,6 +165,16 @@ class Worker:
     def _run_calls(self) -> None:
         while (function := self._calls.get()) is not None and not self._closed:
             function()
+
+
+def _result(future: Future[T]) -> T:
+    """What came of a coroutine. What would end whoever calls it is a failure like any."""
+    if future.cancelled():
+        raise RuntimeError("cancelled itself")
+    fault = future.exception()
+    if fault is not None and not isinstance(fault, Exception):
+        raise RuntimeError(f"raised {type(fault).__name__}") from fault
+    return future.result()
 
 
 def _is_on_a_loop() -> bool:

@@ -229,6 +229,14 @@ class Store:
         """
         self._writer.watchers.append(watcher)
 
+    def follow(self, follower: Callable[[WriteTxn, bool], None]) -> None:
+        """Calls `follower` on the writer thread with each transaction that changed rows of watched
+        tables, before it is committed: what it writes is on disk with them or not at all. What it
+        raises undoes the transaction. It is told, too, whether there is room for what nobody
+        asked for.
+        """
+        self._writer.followers.append(follower)
+
     def guard(self, guard: Callable[[WriteTxn], None]) -> None:
         """Has `guard` asked about each write that changes holdings: what it raises undoes that."""
         self._writer.guards.append(guard)

@@ -41,6 +41,7 @@ from shortd.models.importing import ORIGIN_BYTES, Imported
 from shortd.models.limits import Balance, Holding
 from shortd.models.links import FormerLink, Link, LinkTracker
 from shortd.models.mail import Mail, MailedCode, MailHistory, MailTraffic
+from shortd.models.plugins import PluginBacklog, PluginDays, PluginEvent
 from shortd.models.teams import (
     Campaign,
     Domain,
@@ -489,6 +490,20 @@ AUDIT: Table[tuple[int, int], AuditEntry] = Table("audit", Key(U64, U32), AuditE
 """What operators did, by (time in µs, number among those of that time): oldest first.
 `upkeep.audit` writes it, nobody else. Names in it outlive the accounts that had them."""
 
+PLUGIN_EVENTS: Table[tuple[str, str, int], PluginEvent] = Table(
+    "plugin_events", Key(TEXT, TEXT, U64), PluginEvent, watched=True
+)
+"""What `async def` observe hooks are still to hear of, by (plugin, what it is about, serial): what
+is about one thing is told in the order of the serials. `plugin_runtime.outbox` writes it."""
+
+PLUGIN_BACKLOGS: Table[tuple[str], PluginBacklog] = Table(
+    "plugin_backlogs", Key(TEXT), PluginBacklog, watched=True
+)
+"""What there is of them, by plugin."""
+
+PLUGIN_DAYS: Table[tuple[str], PluginDays] = Table("plugin_days", Key(TEXT), PluginDays)
+"""When daily jobs ran, by plugin."""
+
 CREDENTIALS: tuple[Table[Any, Any], ...] = (
     TOKENS,
     GRANTS,
@@ -552,4 +567,7 @@ TABLES: tuple[Table[Any, Any], ...] = (
     DEAD_LINKS,
     BALANCES,
     AUDIT,
+    PLUGIN_EVENTS,
+    PLUGIN_BACKLOGS,
+    PLUGIN_DAYS,
 )

@@ -109,6 +109,9 @@ class Writer:
         self.guards: list[Callable[[WriteTxn], None]] = []
         """Asked on the thread at the end of each function that changed holdings: what they raise
         undoes it."""
+        self.followers: list[Callable[[WriteTxn, bool], None]] = []
+        """Called on the thread behind each function that changed watched tables, in its
+        transaction. The second argument: whether there is room for what nobody asked for."""
         self._thread = threading.Thread(target=self._run, name="shortd-writer", daemon=True)
         self._thread.start()
 
@@ -240,6 +243,12 @@ class Writer:
             with self._environment.begin(write=True, parent=parent) as child:
                 txn = WriteTxn(child, self._databases)
                 job.result = job.function(txn)
+                if txn.changes and self.followers:
+                    is_roomy = (
+                        job.reserve is Reserve.NONE or self._room is None or self._room.is_ample
+                    )
+                    for follow in self.followers:
+                        follow(txn, is_roomy)
                 for guard in self.guards if txn.held else ():
                     guard(txn)
                 if self._room is not None:

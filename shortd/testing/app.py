@@ -1,8 +1,8 @@
 """A whole app in this process, over a data directory of a test's own.
 
 Time stands still until `app.clock.advance`; background work happens only in `app.drain`,
-`app.deliver`, `app.observe` and `app.sweep`. For crashes, signals, sockets and speed, test a real
-process instead.
+`app.deliver`, `app.observe`, `app.daily` and `app.sweep`. For crashes, signals, sockets and speed,
+test a real process instead.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from shortd.testing.population import AGENTS
 from shortd.upkeep.importing.plugin_sources import PluginSource, importers
 from shortd.upkeep.importing.runs import ReportRow, Run
 from shortd.upkeep.importing.targets import Here
+
+JOB_SECONDS = 30.0
+"""How long a test waits for a daily job."""
 
 T = TypeVar("T")
 PluginT = TypeVar("PluginT", bound=AnyPlugin)
@@ -211,9 +214,26 @@ class RunningApp:
         self.run(self.services.mail.delivery.deliver())
 
     def observe(self) -> None:
-        """Waits until the plugins' observe hooks have heard of everything so far."""
-        if not self.services.plugin_runtime.events.settle():
+        """Waits until the plugins' observe hooks have heard of everything so far. An `async def`
+        hook that failed is told again once `clock` has moved on by five seconds, and more.
+        """
+        events = self.services.plugin_runtime.events
+        if events.outbox.hears_clicks:
+            self.drain()
+        if not self.run(events.settle()):
             raise AssertionError("an observe hook does not return")
+        self.raise_faults()
+
+    def daily(self) -> None:
+        """Does what plugins do once a day, if `clock` says that it is time and it was not done."""
+        jobs = self.services.plugin_runtime.events.jobs
+
+        async def do() -> bool:
+            await jobs.begin_due()
+            return await jobs.settle(JOB_SECONDS)
+
+        if not self.run(do()):
+            raise AssertionError("a daily job does not return")
         self.raise_faults()
 
     def sweep(self) -> None:

@@ -189,5 +189,8 @@ STAYS: Mapping[str, str] = {
     schema.DEAD_BLOBS.name: "what is being deleted",
     schema.DEAD_FILES.name: "what is being deleted",
     schema.DEAD_LINKS.name: "what is being deleted",
+    schema.PLUGIN_EVENTS.name: "what plugins hear of here or not at all",
+    schema.PLUGIN_BACKLOGS.name: "the same, added up",
+    schema.PLUGIN_DAYS.name: "when daily jobs ran here",
 }
 """Tables whose rows do not leave, and why."""

@@ -204,5 +204,6 @@ class Visits:
                 is_repeat,
                 sighting,
                 holder,
+                visitor.do_not_track,
             )
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shortd.clock import HOUR, utc_text
+from shortd.plugin_runtime.figures import fault as plugins_fault
 from shortd.services import Services
 
 MAIL = "mail"
@@ -22,6 +23,7 @@ def faults(services: Services) -> Mapping[str, str | None]:
         "storage": services.store.status().fault,
         "files": services.sharing.files.blobs.status().fault,
         "clock": services.timeline.fault,
+        "plugins": plugins_fault(services.plugin_runtime.plugins),
         MAIL: _mail_fault(services),
     }
 

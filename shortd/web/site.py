@@ -62,9 +62,10 @@ async def static(request: AnyRequest) -> Response[bytes]:
 @look("/-/health")
 async def health(request: AnyRequest) -> Response[bytes]:
     """200 once ready; `status` says "degraded" while there is a `fault` in any part: clicks cannot
-    be made durable, there is no room, the clock is not believed, a mail has waited for an hour.
+    be made durable, there is no room, the clock is not believed, a plugin's hook is paused, a mail
+    has waited for an hour.
 
-    A plugin that is switched off degrades nothing: redirects go on. `files` has what keeps
+    A plugin that is left out degrades nothing. `files` has what keeps
     unclaimed files from being deleted, or null. `mail` is for readers of the metrics alone: a
     mail that waits would tell a stranger that the account he named exists.
     """
@@ -89,6 +90,7 @@ async def health(request: AnyRequest) -> Response[bytes]:
         "clock": {"fault": services.timeline.fault},
         "mail": {**mail, "fault": found[MAIL]} if sees_mail else None,
         "plugins": {
+            "fault": found["plugins"],
             "states": states(services.plugin_runtime.plugins),
             "events": {
                 "waiting": services.plugin_runtime.events.waiting,

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from shortd.clock import SECOND
-from shortd.plugin_runtime.guard import DECIDE_NANOSECONDS, Guard
+from shortd.plugin_runtime.guard import Guard, GuardedCall
 from shortd.testing import FakeClock
 from tests.conftest import GENEROUS
 from tests.plugin_runtime.conftest import Start, write_plugin
@@ -50,9 +50,7 @@ def hostile(name: str, body: str | None = None) -> str:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_plugin_leaves_redirects_right_and_is_switched_off(
-    start: Start, name: str
-) -> None:
+def test_a_hostile_plugin_leaves_redirects_right_and_is_paused(start: Start, name: str) -> None:
     plugins = start(**{name: hostile(name)})
     plugins.set(name)
     plugins.set("ab", {"variants": [{"url": "https://b.example/", "weight": 100}]})
@@ -61,7 +59,7 @@ def test_a_hostile_plugin_leaves_redirects_right_and_is_switched_off(
     assert plugins.state(name)["state"] == "on"
     assert plugins.visit() == "https://b.example/"
     state = plugins.state(name)
-    assert state["state"] == "off"
+    assert state["state"] == "paused"
     assert state["reason"] in (
         "destination failed 5 times in a minute",
         "destination was too slow 5 times in a minute",
@@ -73,7 +71,7 @@ def test_a_hostile_plugin_leaves_redirects_right_and_is_switched_off(
     after = [line for line in plugins.app.get("/-/metrics").text.splitlines() if calls in line]
     assert before == after, "it is not called any more"
     steps = plugins.explain()["steps"]
-    assert {"question": f"plugin {name}", "answer": "is switched off"} in steps
+    assert {"question": f"plugin {name}", "answer": "is paused, as it has failed"} in steps
     # Its data can still be seen and set, and it is there again after a restart.
     assert plugins.app.call("get_plugin", **plugins.which(), plugin=name)["data"]
     assert start().state(name)["state"] == "on"
@@ -93,7 +91,7 @@ def test_failures_are_logged_once_a_minute_and_name_the_plugin(start: Start) -> 
     assert [(entry["plugin"], entry["hook"]) for entry in told] == [("raising", "destination")] * 2
 
 
-def test_failures_that_are_far_between_switch_nothing_off(start: Start) -> None:
+def test_failures_that_are_far_between_pause_nothing(start: Start) -> None:
     clock = FakeClock()
     plugins = start(clock=clock, raising=hostile("raising"))
     plugins.set("raising")
@@ -110,38 +108,42 @@ def test_failures_that_are_far_between_switch_nothing_off(start: Start) -> None:
 class TestOverruns:
     """A machine that is busy holds a call up now and then; that is not the plugin's fault."""
 
-    def guard_after(self, calls_between: int) -> Guard:
-        guard = Guard("some", lambda: 1)
+    def call_after(self, calls_between: int, hook: str = "destination") -> GuardedCall:
+        call = Guard("some", lambda: 1).call(hook, print)
         for number in range(5):
-            guard.overran("destination", number * calls_between, DECIDE_NANOSECONDS + 1)
-        return guard
+            call.calls = number * calls_between
+            call.overran(call.limit + 1)
+        return call
 
-    def test_rare_ones_switch_nothing_off(self) -> None:
-        assert not self.guard_after(calls_between=100).off
+    def test_rare_ones_pause_nothing(self) -> None:
+        assert not self.call_after(calls_between=100).reason
 
     def test_frequent_ones_do(self) -> None:
-        assert self.guard_after(calls_between=5).off
+        assert self.call_after(calls_between=5).reason
 
-    def test_hooks_are_counted_apart(self) -> None:
-        guard = Guard("some", lambda: 1)
-        for number, hook in enumerate(("destination", "interstitial") * 4):
-            guard.overran(hook, number, DECIDE_NANOSECONDS + 1)
-        assert not guard.off
-        guard.overran("destination", 9, DECIDE_NANOSECONDS + 1)
-        assert guard.off
+    def test_those_of_what_is_shown_do(self) -> None:
+        assert self.call_after(5, "panel").reason
 
-    def test_those_of_routes_and_panels_switch_nothing_off(self) -> None:
-        guard = Guard("some", lambda: 1)
-        for number in range(10):
-            guard.overran("panel", number, DECIDE_NANOSECONDS + 1)
-        assert not guard.off
+    def test_those_of_routes_and_commands_do_not(self) -> None:
+        assert not self.call_after(5, "commands").reason
 
     def test_old_ones_do_not(self) -> None:
-        times = iter(number * 16 * SECOND for number in range(100))
-        guard = Guard("some", lambda: next(times))
-        for number in range(20):
-            guard.overran("destination", number, DECIDE_NANOSECONDS + 1)
-        assert not guard.off
+        times = iter(number * 16 * SECOND for number in range(1000))
+        call = Guard("some", lambda: next(times)).call("destination", print)
+        for _ in range(20):
+            call.overran(call.limit + 1)
+        assert not call.reason
+
+    def test_a_single_one_that_is_far_too_long_does(self) -> None:
+        call = Guard("some", lambda: 1).call("destination", print)
+        for times, reason in ((19, ""), (21, "destination was far too slow")):
+            call.overran(times * call.limit)
+            assert call.reason == reason
+
+    def test_an_observer_may_take_long(self) -> None:
+        call = Guard("some", lambda: 1).call("link_created", print)
+        call.overran(1000 * call.limit)
+        assert not call.reason
 
 
 def test_an_exception_that_ends_the_process_passes(start: Start) -> None:
@@ -170,14 +172,14 @@ def test_a_plugin_that_does_not_start_is_left_out(start: Start) -> None:
     assert plugins.visit() == "https://main.example/"
 
 
-def test_a_plugin_that_is_switched_off_is_told_to_stop(start: Start, tmp_path: Path) -> None:
+def test_a_plugin_that_is_paused_is_told_to_stop(start: Start, tmp_path: Path) -> None:
     mark = tmp_path / "stopped"
     stop = f"def stop(self): Path({str(mark)!r}).touch()\n\n    @hookimpl"
     plugins = start(raising=hostile("raising").replace("@hookimpl", stop))
     plugins.set("raising")
     for _ in range(5):
         plugins.visit()
-    assert plugins.state("raising")["state"] == "off"
+    assert plugins.state("raising")["state"] == "paused"
     start()
     assert mark.exists()
 
@@ -218,7 +220,7 @@ def test_a_real_server_goes_on_through_the_lane(hostile_server: ServerProcess) -
             assert (answer.status_code, answer.headers["location"]) == (302, url)
     states = httpx.get(f"{server.url}/-/health").json()["plugins"]["states"]
     assert {name: states[name]["state"] for name in (*HOSTILE, *BROKEN)} == {
-        **dict.fromkeys(HOSTILE, "off"),
+        **dict.fromkeys(HOSTILE, "paused"),
         **dict.fromkeys(BROKEN, "faulty"),
     }
     assert server.call("get_entry", **which)["entry"]["count"] == 50

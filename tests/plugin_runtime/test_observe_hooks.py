@@ -9,7 +9,7 @@ import pytest
 
 from shortd.clock import DAY, SECOND
 from shortd.links.undoing import DELETED_SECONDS
-from shortd.plugin_runtime import events
+from shortd.plugin_runtime import listeners
 from tests.plugin_runtime.conftest import PluginApp, Start
 
 WATCH = """
@@ -225,7 +225,7 @@ def test_an_observer_that_raises_is_counted_and_the_others_hear(start: Start) ->
 def test_a_slow_observer_delays_nobody_and_what_does_not_fit_is_counted(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "QUEUE", 3)
+    monkeypatch.setattr(listeners, "MOST_EVENTS", 3)
     plugins = start(watch=WATCH)
     plugins.app.observe()
     watch: Any = plugins.plugin("watch")
@@ -239,7 +239,7 @@ def test_a_slow_observer_delays_nobody_and_what_does_not_fit_is_counted(
 
     watch.heard = Slow()
     plugins.visit()
-    assert not plugins.app.services.plugin_runtime.events.settle(0)
+    assert not plugins.app.run(plugins.app.services.plugin_runtime.events.settle(0.1))
     assert entered.wait(10)
     for _ in range(10):
         plugins.visit()
@@ -262,7 +262,7 @@ def test_without_observers_there_is_no_thread_and_no_event(start: Start) -> None
     plugins = start()
     plugins.visit()
     assert plugins.app.services.plugin_runtime.events.waiting == 0
-    assert "shortd-observers" not in {thread.name for thread in threading.enumerate()}
+    assert not [one for one in threading.enumerate() if one.name.startswith("shortd-plugin-")]
 
 
 def test_a_deletion_is_heard_of_at_once_and_its_undo_as_a_new_link(watcher: Watcher) -> None:

@@ -49,7 +49,7 @@ class PluginInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     state: str
-    """on, or off until a restart."""
+    """on, or paused: some of its hooks have failed and are tried again later."""
     summary: str
     hooks: list[str]
     data: dict[str, Any] | None

@@ -84,7 +84,7 @@ async def now(request: AnyRequest) -> Response[bytes]:
         clicks=services.clicks.clicks.backlog,
         mail=services.mail.delivery.outbox.status(),
         sends_mail=bool(services.settings.mail.smtp_url),
-        off=[name for name, one in plugins.items() if one.state in ("off", "faulty")],
+        off=[name for name, one in plugins.items() if one.state in ("paused", "faulty")],
         dropped=services.plugin_runtime.events.dropped,
         disk=await _disk(services),
         accounts=accounts,

@@ -19,7 +19,7 @@ from shortd.limits.budgets import body_weight
 from shortd.models import accounts as account_rows
 from shortd.models.accounts import Scope
 from shortd.plugin import Access, Account, Caller
-from shortd.plugin_runtime.events import shown_account
+from shortd.plugin_runtime.facts import shown_account
 from shortd.web import guard, session
 from shortd.web.forms import WEIGHT
 from shortd.web.render import language_of
