@@ -25,8 +25,9 @@ class Login(NamedTuple):
     token: str
 
 
-How = Literal["password", "issuer", "passkey", "proxy", "link", "plugin", "key"]
-"""Ways to sign in. "key" is a program's login that whoever is signed in has made for it."""
+How = Literal["password", "issuer", "passkey", "proxy", "link", "plugin", "key", ""]
+"""Ways to sign in. "key" is an API key that has made a login; empty is no way: who has signed in
+already has made a login for a program."""
 
 
 class Proof(NamedTuple):

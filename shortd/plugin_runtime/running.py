@@ -117,7 +117,7 @@ def start_plugins(
         if one.kind is not None:
             own_secret = hmac.digest(secret, one.name.encode(), "sha256")
             worker = Worker(one.name)
-            server = Server(public_url, hosts, own_secret, worker.wait)
+            server = Server(public_url, hosts, own_secret, wait=worker.wait)
             try:
                 plugin = one.kind(prepared.settings[one.name], server)
                 plugin.start()

@@ -46,7 +46,7 @@ class Bad(Plugin[None, None]):
 
     @hookimpl
     def routes(self) -> Sequence[Any]:
-        def at(path: str) -> Any:
+        def at(path: str) -> get:
             return get(path, access=Access.PUBLIC, media_type="text/plain")
 
         @at("/raise")
