@@ -62,8 +62,11 @@ class Worker:
         cancel the coroutine then, and not waited for.
         """
         future = self._submit(coroutine)
+        outcome = asyncio.wrap_future(future)
+        # Whatever comes of it when nobody waits any more is nobody's affair.
+        outcome.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         try:
-            done, _ = await asyncio.wait([asyncio.wrap_future(future)], timeout=seconds)
+            done, _ = await asyncio.wait([outcome], timeout=seconds)
         except asyncio.CancelledError:
             future.cancel()
             raise

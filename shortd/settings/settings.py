@@ -301,7 +301,7 @@ class PluginSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dir: str = ""
     """Folder of single-file plugins; empty for none."""
     disabled: tuple[str, ...] = ()
-    daily: Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "03:00"
+    daily: Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", max_length=5)] = "03:00"
     """After which time of the day, on the server's clock, plugins do what they do once a day."""
     settings: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict, name="*")
     """Raw tables by plugin name; `config.plugin_settings` makes them a plugin's own type."""
