@@ -33,7 +33,7 @@ class Maker(Plugin[None, Note]):
 
     def start(self) -> None:
         with pytest.raises(NoServer):
-            self.links.make("https://example.com/")
+            _ = self.links.make
 
     def check(self, data: Note, link: Link) -> None:
         if data.text == "bad":
@@ -142,9 +142,10 @@ def test_what_the_operator_turned_off_stays_off(desk: Desk) -> None:
     assert desk.refusal(desk.links.enable(link, account=ann))[0] == "forbidden"
 
 
+NO_TEXT: Any = 5
 REFUSED: dict[str, tuple[Callable[[Desk], Any], tuple[str, str | None]]] = {
     "no URL": (lambda d: d.links.make("nonsense"), ("invalid_url", "url")),
-    "no text": (lambda d: d.links.make(5), ("invalid_field", "url")),
+    "no text": (lambda d: d.links.make(NO_TEXT), ("invalid_field", "url")),
     "half a pair": (lambda d: d.links.make("https://x.example/\ud800"), ("invalid_field", "url")),
     "loops": (lambda d: d.links.make(f"{OWN}/x"), ("url_loops", "url")),
     "no host": (
@@ -174,7 +175,7 @@ REFUSED: dict[str, tuple[Callable[[Desk], Any], tuple[str, str | None]]] = {
         ("account_not_found", "account"),
     ),
     "a wrong term": (
-        lambda d: d.links.make("https://x.example/", title=5),
+        lambda d: d.links.make("https://x.example/", title=NO_TEXT),
         ("invalid_field", "title"),
     ),
     "a term that cannot be": (
