@@ -43,7 +43,7 @@ from shortd.web.base_path import BelowPaths
 from shortd.web.bodies import IncomingBody
 from shortd.web.boxes.pages import HANDLERS as BOXES_HANDLERS
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
-from shortd.web.extensions import plugin_routes
+from shortd.web.extensions import mounting, open_extensions, seen_of_plugins
 from shortd.web.figures import FaultFigures, RequestFigures
 from shortd.web.frame import HANDLERS as FRAME_HANDLERS
 from shortd.web.home.pages import HANDLERS as HOME_HANDLERS
@@ -102,9 +102,10 @@ class App:
         services.metrics.register(self._figures)
         services.metrics.register(FaultFigures(services))
         self._proxied = Proxied(services) if services.settings.auth.proxy.peers else None
-        routers = [*plugin_routes(services.plugin_runtime.plugins, _render_exception)]
+        routers, navigation = open_extensions(services.plugin_runtime.plugins, _render_exception)
         # A copy has the same routes, and a state of its own.
-        self._litestar = _routed(*routers) if routers else copy(_routed_without_plugins())
+        with mounting():
+            self._litestar = _routed(*routers) if routers else copy(_routed_without_plugins())
         services.links.codes.is_own = self.is_own
         self._litestar.state = State(
             {
@@ -112,6 +113,7 @@ class App:
                 "pages": self._pages,
                 "follow": self._follow,
                 "jobs": Jobs(),
+                "navigation": navigation,
                 "tables": {},
                 "since": services.clock.now(),
                 "weights": {name: call.weight for name, call in CALLS.items()},
@@ -292,6 +294,9 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
     if isinstance(fault, SignInFirst):
         return SignInAgain(request)
     error = as_seen(request, _catalogued(fault))
+    headers = (fault.headers or {}) if isinstance(fault, HTTPException) else {}
+    if error.kind is errors.METHOD_NOT_ALLOWED:
+        error = seen_of_plugins(request, error, headers.get("allow", "").split(", "))
     if error.status == 500:
         log.error("request_failed", path=request.scope["path"], exc_info=fault)
     if request.scope["path"].startswith(v2.PREFIX):
@@ -308,7 +313,6 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
     if error.kind is errors.SECOND_FACTOR_REQUIRED and reader is not None:
         return see(request, session.SECOND_FACTOR)
     answer = error_answer(pages, error, reader, calls.words(request))
-    headers = (fault.headers or {}) if isinstance(fault, HTTPException) else {}
     if error.kind is errors.METHOD_NOT_ALLOWED and "allow" in headers:
         # Litestar's order is a set's, another one in every process.
         methods = sorted(headers["allow"].split(", "))

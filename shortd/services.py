@@ -35,6 +35,8 @@ from shortd.plugin_runtime.flaws import AnyPlugin
 from shortd.plugin_runtime.network import Network
 from shortd.plugin_runtime.running import Prepared, prepare
 from shortd.plugin_runtime.services import PluginServices, open_plugins
+from shortd.plugin_services.links import Rooms
+from shortd.plugin_services.services import hand_over
 from shortd.security.figures import GuessMetrics
 from shortd.security.passwords import PasswordHasher
 from shortd.security.secrets import secret
@@ -298,6 +300,11 @@ async def _wire(
         visitors.country_of,
     )
     metrics.register(ImportMetrics(upkeep.imports))
+    hand_over(
+        plugins.plugins,
+        Rooms(store, hosts, limits, accounts, links, upkeep, check, clock),
+    )
+    accounts.sign_ins.heard = plugins.events.heard_of_sign_in
     services = Services(
         settings=settings,
         in_force=in_force,

@@ -21,6 +21,7 @@ FLOORS = (
     "api",
     "web",
     "services",
+    "plugin_services",
     "upkeep",
     "sharing",
     "teams visits",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from itertools import islice
 
@@ -23,7 +22,8 @@ from shortd.models.accounts import Account
 from shortd.models.audit import Action
 from shortd.models.links import Link
 from shortd.services import Services
-from shortd.store.schema import ACCOUNTS, ACCOUNTS_BY_EMAIL, BLOCKED_PATTERNS, LINKS_HELD
+from shortd.store.schema import ACCOUNTS, BLOCKED_PATTERNS, LINKS_HELD
+from shortd.upkeep.default_owner import default_owner
 
 PORTION = 100
 """Links of one portion."""
@@ -146,22 +146,10 @@ async def link_add(services: Services, args: AddLink) -> Rows:
 
 
 async def _owner(services: Services, name: str | None, now: int) -> Account:
-    """Whose a new link is: of who was named; else the only operator's, or the only account's, and
-    where that is nobody the one account's that has links which nobody else has."""
+    """Whose a new link is: of who was named, else of who is found without a name."""
     if name is not None:
         return account_called(services.store, name)
-    people: list[Account] = []
-    operators: list[Account] = []
-    for rows in portions(
-        services.store, lambda txn, after: ACCOUNTS_BY_EMAIL.rows(txn, after=after)
-    ):
-        people = [*people, *rows][:2]
-        operators += [row for row in rows if row.operator]
-        await asyncio.sleep(0)
-    for some in (operators, people):
-        if len(some) == 1:
-            return some[0]
-    return await services.accounts.accounts.anonymous(now)
+    return await default_owner(services.store, services.accounts.accounts, now)
 
 
 @act("link set")

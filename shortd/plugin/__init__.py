@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from msgspec import Struct
 
@@ -209,6 +209,10 @@ class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
     def __init__(self, settings: SettingsT, server: Server) -> None:
         self.settings = settings
         self.server = server
+
+    def __deepcopy__(self, memo: object) -> Self:
+        # Litestar copies its handlers, with what methods of the plugin belong to.
+        return self
 
     # Not properties: a plugin may have had something of its own by such a name before.
 

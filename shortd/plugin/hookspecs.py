@@ -181,8 +181,9 @@ class Hookspecs(Generic[DataT]):
     def routes(self) -> Sequence[Any]:
         """Litestar route handlers, served below `/-/x/NAME/`: to operators, unless they say
         `access=Access.PUBLIC` or `access=Access.ACCOUNT`. One with the parameter `caller: Caller`
-        is told who asks. They run on the event loop, on this server's own origin: what they answer is
-        theirs to escape, unless `self.page` makes it.
+        is told who asks. They run on the event loop (plain functions in a thread, unless they say
+        `sync_to_thread=False`), on this server's own origin: what they answer is theirs to escape,
+        unless `self.page` makes it.
         """
         return ()
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from shortd.settings.config import ConfigError
 from shortd.testing.app import RunningApp
+from shortd.testing.browser import Browser
 from shortd.testing.check import check_plugin
 from shortd.testing.clock import FakeClock
 from shortd.testing.network import Answer, FakeNetwork, Request
@@ -22,6 +23,7 @@ from shortd.testing.population import AGENTS, population
 __all__ = [
     "AGENTS",
     "Answer",
+    "Browser",
     "ConfigError",
     "FakeClock",
     "FakeNetwork",

@@ -31,7 +31,7 @@ from shortd.store.schema import (
     LINKS_BY_OWNER,
 )
 from shortd.store.txn import Txn, WriteTxn
-from shortd.upkeep.reading import Looked, look_through
+from shortd.upkeep.reading import PAGE, Looked, look_through
 
 HOSTS_TRIED = 1000
 """Hosts on which an ending is looked up."""
@@ -82,7 +82,9 @@ class Moderation:
             found = [LINKS.get(txn, address) for address in addresses]
         return [link for link in found if link is not None and link.owner != DELETED]
 
-    async def page(self, search: LinkSearch, after: Cursor | None) -> Looked[Cursor, Link]:
+    async def page(
+        self, search: LinkSearch, after: Cursor | None, *, most: int = PAGE
+    ) -> Looked[Cursor, Link]:
         """Links that fit, behind a cursor: of an owner the newest first, else in the order of their
         addresses. What is at the address that was asked for stands first.
         """
@@ -105,7 +107,7 @@ class Moderation:
             return not text or any(text in one.casefold() for one in said)
 
         walk = _by_address if search.owner is None else partial(_of_owner, search.owner.userid)
-        found = await look_through(self._store, walk, fits, after)
+        found = await look_through(self._store, walk, fits, after, most=most)
         first = exact if after is None else []
         return Looked([*first, *found.rows], found.older, found.is_cut)
 
