@@ -16,7 +16,7 @@ from litestar import post
 from litestar.params import FromPath
 from msgspec import Struct
 
-from shortd.plugin import BadRow, NoServer, Plugin, Server, StoreFull, Table, hookimpl
+from shortd.plugin import Access, BadRow, NoServer, Plugin, Server, StoreFull, Table, hookimpl
 from shortd.store.check import faults
 from shortd.testing import RunningApp, StartApp, open_app
 
@@ -271,7 +271,7 @@ def test_a_route_without_room_answers_507(shortd_app: StartApp) -> None:
         def routes(self) -> list[Any]:
             table = self.store.table("bodies", bytes)
 
-            @post("/keep/{size:int}")
+            @post("/keep/{size:int}", access=Access.PUBLIC)
             async def keep(size: FromPath[int]) -> None:
                 await table.put("body", bytes(size))
 

@@ -14,7 +14,7 @@ from tests.server.conftest import Launch
 PLUGIN = '''
 from litestar import post
 from litestar.params import FromPath
-from shortd.plugin import Plugin, hookimpl
+from shortd.plugin import Access, Plugin, hookimpl
 
 class Ledger(Plugin[None, None]):
     """Writes numbers down."""
@@ -25,7 +25,7 @@ class Ledger(Plugin[None, None]):
     def routes(self):
         table = self.store.table("numbers", int)
 
-        @post("/{number:int}", opt={"access": "public"})
+        @post("/{number:int}", access=Access.PUBLIC)
         async def note(number: FromPath[int]) -> int:
             await table.put(str(number), number)
             return number
