@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from shortd.client.failures import ClientFailure
 from shortd.client.texts import take_text_alone
-from shortd.commands.control import act, json_option
+from shortd.commands.control import act, json_option, look
 from shortd.commands.options import (
     Place,
     fail,
@@ -20,7 +20,11 @@ from shortd.commands.options import (
     the_place,
 )
 from shortd.commands.tables import print_json
+from shortd.errors import ShortdError
 from shortd.settings.config import ConfigError
+
+if TYPE_CHECKING:
+    from shortd.plugin_runtime.listing import Keeps
 
 
 @click.group(invoke_without_command=True)
@@ -37,16 +41,47 @@ def plugins(place: Place, ctx: click.Context, as_json: bool) -> None:
     import msgspec
 
     from shortd.control.asking import look_there
-    from shortd.plugin_runtime.discovery import discover
-    from shortd.plugin_runtime.listing import PluginListed, found, lines
+    from shortd.plugin_runtime.discovery import discover, passed_over
+    from shortd.plugin_runtime.listing import PluginListed, found, lines, not_taken, with_kept
 
     told = [record for portion in look_there(place.settings, "plugins") for record in portion]
-    listed = msgspec.convert(told, list[PluginListed]) or list(found(discover(place.settings)))
+    there = msgspec.convert(told, list[PluginListed]) or list(found(discover(place.settings)))
+    listed = [*with_kept(there, _kept(place)), *not_taken(passed_over(place.settings))]
     if as_json:
         print_json([msgspec.to_builtins(listed)])
         return
     for line in lines(listed):
         click.echo(line)
+
+
+def _kept(place: Place) -> dict[str, Keeps] | None:
+    """What plugins keep, by their names; None where there are no data, or none for us to see."""
+    from shortd.plugin_runtime.listing import Keeps
+    from shortd.store.data_directory import StoreError
+
+    try:
+        return {
+            record["name"]: Keeps(
+                record["rows"], record["files"], record["row_bytes"] + record["file_bytes"]
+            )
+            for portion in look(place, "plugins kept")
+            for record in portion
+        }
+    except (StoreError, ShortdError, OSError):
+        return None
+
+
+@plugins.command()
+@placed
+@click.argument("name")
+@click.confirmation_option(prompt="Delete the rows and files of this plugin, for good?")
+def forget(place: Place, name: str) -> None:
+    """Delete what a plugin keeps: its rows in the database, its folder, and events that wait.
+
+    A plugin that was removed leaves both behind, as it may come back. What links have of a plugin
+    stays with them.
+    """
+    act(place, "plugins forget", plugin=name)
 
 
 @plugins.command("on")

@@ -1,6 +1,6 @@
 """Every hook, on one page. A plugin implements those it wants and marks them with `@hookimpl`.
 
-Four kinds:
+Five kinds:
 
 - *Decide* hooks (`destination`, `interstitial`) answer a visit. They run on the event loop
   between request and response: no waiting, no I/O, well below a millisecond. They are asked in

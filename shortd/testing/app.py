@@ -24,6 +24,7 @@ from shortd.plugin_runtime.guard import Overrun
 from shortd.services import Services
 from shortd.testing.browser import Browser
 from shortd.testing.clock import FakeClock
+from shortd.testing.network import FakeNetwork
 from shortd.testing.population import AGENTS
 from shortd.upkeep.administration import Changes
 from shortd.upkeep.importing.plugin_sources import PluginSource, importers
@@ -64,11 +65,14 @@ class RunningApp:
         base_url: str,
         *,
         records: FakeRecords,
+        network: FakeNetwork,
         tolerant: bool = True,
     ) -> None:
         self.services = services
         self.clock = clock
         self.records = records
+        self.network = network
+        """Where requests of plugins (`self.http`) go; nobody answers there by himself."""
         self.faults: list[PluginFault] = []
         """What plugins did wrong and nobody was told of yet."""
         self._runner = runner

@@ -15,6 +15,7 @@ import msgspec
 
 from shortd import errors
 from shortd.hosts import Hosts
+from shortd.links.holding import without_refusal
 from shortd.links.links import Links, delete_links
 from shortd.models.accounts import DELETED, Account
 from shortd.models.links import NO_RARE_TERMS, Link
@@ -115,7 +116,7 @@ class Moderation:
         return await self._change(link_id, barred=True)
 
     async def turn_on(self, link_id: int) -> Link:
-        """Turns a link on, whoever has turned it off. ENTRY_NOT_FOUND."""
+        """Turns a link on, whoever has turned it off, or refused it. ENTRY_NOT_FOUND."""
         return await self._change(link_id, barred=False)
 
     async def delete(self, link_id: int) -> None:
@@ -134,6 +135,8 @@ class Moderation:
             rare = msgspec.structs.replace(link.rare or NO_RARE_TERMS, barred=barred)
             kept = None if rare == NO_RARE_TERMS else rare
             changed = msgspec.structs.replace(link, enabled=not barred, rare=kept)
+            if not barred:
+                changed = without_refusal(changed)
             LINKS.put(txn, (link.host, link.code), changed)
             return changed
 

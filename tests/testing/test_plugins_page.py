@@ -62,7 +62,7 @@ def test_the_readme_shows_the_first_example() -> None:
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_every_hook_has_an_example(hook: str) -> None:
-    assert f"    def {hook}(" in EXAMPLES[hook]
+    assert f" def {hook}(" in EXAMPLES[hook]
 
 
 @pytest.mark.parametrize("example", HOOKS, indirect=True)
