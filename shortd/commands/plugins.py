@@ -44,7 +44,7 @@ def plugins(place: Place, ctx: click.Context, as_json: bool) -> None:
     from shortd.plugin_runtime.discovery import discover, passed_over
     from shortd.plugin_runtime.listing import PluginListed, found, lines, not_taken, with_kept
 
-    told = [record for portion in look_there(place.settings, "plugins") for record in portion]
+    told = [record for portion in look_there(place.settings, "plugins list") for record in portion]
     there = msgspec.convert(told, list[PluginListed]) or list(found(discover(place.settings)))
     listed = [*with_kept(there, _kept(place)), *not_taken(passed_over(place.settings))]
     if as_json:
