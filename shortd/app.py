@@ -52,7 +52,7 @@ from shortd.web.links.jobs import Jobs
 from shortd.web.pages import Pages, open_pages
 from shortd.web.proxied import Proxied
 from shortd.web.render import see
-from shortd.web.routing import client_address, response
+from shortd.web.routing import GONE, client_address, response
 from shortd.web.session import SignInFirst
 from shortd.web.share.pages import HANDLERS as SHARE_HANDLERS
 from shortd.web.site import HANDLERS as SITE_HANDLERS
@@ -79,9 +79,6 @@ _NO_CODES = ("/-/", "/.well-known/")
 
 _WITHOUT_BODY = frozenset({"GET", "HEAD"})
 """Methods of requests whose body nobody reads: visits do not pay for the others."""
-
-_GONE = "client disconnected prematurely"
-"""Litestar's detail, with status 500, when a client leaves in the middle of its body."""
 
 log = structlog.get_logger(__name__)
 
@@ -335,7 +332,7 @@ def _catalogued(fault: Exception) -> errors.ShortdError:
     if isinstance(fault, errors.ShortdError):
         return fault
     if isinstance(fault, HTTPException):
-        if fault.detail == _GONE:
+        if fault.detail == GONE:
             return errors.BAD_REQUEST()
         if fault.status_code in _BY_STATUS:
             return _BY_STATUS[fault.status_code]()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
+
+import pytest
 
 from shortd.errors import DESTINATION_BLOCKED, ErrorKind
 from shortd.links.sheets import Result
 from shortd.models.links import Terms
 from shortd.moving import Reason, SourceLink
+from shortd.plugin import Links, Refused
 from shortd.store.schema import LINKS
 from shortd.testing import RunningApp
 from shortd.upkeep.importing.offers import LinkOffer
@@ -19,6 +22,8 @@ from tests.api.v1.people import Client, client, refused
 from tests.api.v1.samples import DEFAULT_HOST
 from tests.teams.people import Colleague
 from tests.web.surfer import Surfer
+
+Ask = Callable[[Links, "World", str], Coroutine[Any, Any, object]]
 
 GOOD = "https://good.example/"
 PATTERN = "bad.example"
@@ -65,6 +70,18 @@ class World:
         def attempt(url: str) -> None:
             status = refused(self.v1.send(f"entity/link/{name}", **_with(inputs, url)))
             assert (status["code"], status["message"]) == (403, f"{field}: {self.message}")
+
+        return attempt
+
+    def of_plugin(self, field: str, ask: Ask) -> Callable[[str], None]:
+        """What a plugin does by `self.links`."""
+
+        def attempt(url: str) -> None:
+            links = self.app.services.plugin_runtime.plugins.running["mobile"].plugin.links
+            with pytest.raises(Refused) as told:
+                self.app.run(ask(links, self, url))
+            assert (told.value.code, told.value.field) == (self.kind.code, field)
+            assert told.value.message == self.message
 
         return attempt
 
@@ -187,6 +204,22 @@ PLACES: dict[str, Attempt] = {
     ),
     "v1 domain": lambda w: w.of_domain,
     "sqwish": lambda w: w.of_sqwish,
+    "plugin make": lambda w: w.of_plugin("url", lambda links, w, url: links.make(url)),
+    "plugin make as account": lambda w: w.of_plugin(
+        "url", lambda links, w, url: links.make(url, account=w.v1.userid)
+    ),
+    "plugin make date": lambda w: w.of_plugin(
+        "date_fallback", lambda links, w, url: links.make(GOOD, date_fallback=url)
+    ),
+    "plugin make data": lambda w: w.of_plugin(
+        "data.ios", lambda links, w, url: links.make(GOOD, data={"ios": url})
+    ),
+    "plugin change": lambda w: w.of_plugin(
+        "url", lambda links, w, url: links.change(w.short_url, url=url)
+    ),
+    "plugin set data": lambda w: w.of_plugin(
+        "data.ios", lambda links, w, url: links.set_data(w.short_url, {"ios": url})
+    ),
     "composer": lambda w: w.page("/-/new", {"url": URL}),
     "where": lambda w: w.page(
         f"/-/links/{w.id}/edit/where",

@@ -92,7 +92,7 @@ def _somebody(request: AnyRequest, access: Access) -> _Known:
             raise errors.NOT_FOUND()
     elif found is None or found.temporary:
         if request.headers.get("accept", "").find("text/html") < 0:
-            raise errors.TOKEN_REQUIRED("Send the header: Authorization: Bearer [API key]")
+            raise errors.TOKEN_REQUIRED("Send an API key as bearer token.")
         raise session.SignInFirst
     if request.method not in SAFE:
         guard.check(request)

@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextvars import ContextVar
-from threading import Thread
+from contextlib import suppress
 from typing import Any
 
 from litestar import Request, Response
-from litestar.concurrency import set_asyncio_executor
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from shortd import errors
 from shortd.plugin_runtime.guard import GuardedCall
 from shortd.web import messages, policies
+from shortd.web.extensions.threads import of_plugin
 from shortd.web.readers import LANGUAGE_COOKIE, THEME_COOKIE
 from shortd.web.routing import AnyRequest
 
@@ -32,10 +30,6 @@ MOST_BYTES = 64 << 20
 """Of an answer."""
 AT_ONCE = 64
 """Requests of one plugin that are answered at a time."""
-THREADS = 4
-"""For the plain functions of one plugin."""
-OWN_THREADS = 8
-"""For those of our own pages."""
 
 _OWN_COOKIES = (messages.COOKIE, LANGUAGE_COOKIE, THEME_COOKIE)
 _FOR_THE_ORIGIN = frozenset(
@@ -126,16 +120,33 @@ class Bounded:
             self._hook.fail(Unsendable(f"must not set {', '.join(sorted(sending.refused))}"))
 
     async def _answer(self, scope: Scope, receive: Receive, sending: _Sending) -> None:
-        token = _PLUGIN.set(self._hook.guard.name)
         try:
-            async with asyncio.timeout(BEGINS_SECONDS) as sending.patience:
-                await self._app(scope, receive, sending)
+            with of_plugin(self._hook.guard.name):
+                async with asyncio.timeout(BEGINS_SECONDS) as sending.patience:
+                    await self._app(scope, _patient(receive, sending), sending)
         except TimeoutError as fault:
             what = "end its answer" if sending.has_begun else "begin to answer"
             most = LASTS_SECONDS if sending.has_begun else BEGINS_SECONDS
             raise Unsendable(f"did not {what} within {most:.0f} s") from fault
-        finally:
-            _PLUGIN.reset(token)
+
+
+def _patient(receive: Receive, sending: _Sending) -> Receive:
+    """`receive`, but the time does not run while a client still sends its body: how long that may
+    take is not the plugin's affair."""
+    is_whole = False
+
+    async def received() -> Any:
+        nonlocal is_whole
+        if is_whole or sending.has_begun:
+            return await receive()
+        sending.wait(None)
+        message = await receive()
+        is_whole = not message.get("more_body", False)
+        if not sending.has_begun:
+            sending.wait(BEGINS_SECONDS)
+        return message
+
+    return received
 
 
 class _Sending:
@@ -154,6 +165,9 @@ class _Sending:
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            if not 200 <= message["status"] <= 599:
+                self.fault = Unsendable(f"answered the status {message['status']}")
+                raise self.fault
             message["headers"] = self._headers(message["headers"])
             self._start = message
             return
@@ -165,10 +179,17 @@ class _Sending:
         if self._start is not None:
             start, self._start = self._start, None
             self.has_begun = True
-            if self.patience is not None:
-                self.patience.reschedule(asyncio.get_running_loop().time() + LASTS_SECONDS)
+            self.wait(LASTS_SECONDS)
             await self._send(start)
         await self._send(message)
+
+    def wait(self, seconds: float | None) -> None:
+        """From now on it may take so long; None: for as long as it takes."""
+        until = None if seconds is None else asyncio.get_running_loop().time() + seconds
+        # Its time may be over already.
+        with suppress(RuntimeError):
+            if self.patience is not None:
+                self.patience.reschedule(until)
 
     def _headers(self, given: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         services = self._scope["litestar_app"].state.services
@@ -206,31 +227,3 @@ def _is_ours(cookie: bytes) -> bool:
     for prefix in ("__host-", "__secure-"):
         name = name.removeprefix(prefix)
     return name.startswith("shortd") or name in _OWN_COOKIES
-
-
-_PLUGIN: ContextVar[str] = ContextVar("shortd_plugin", default="")
-
-
-class _Threads(ThreadPoolExecutor):
-    """For plain functions of routes: of each plugin a few threads, so that those which hang hold up
-    neither the server nor other plugins."""
-
-    def __init__(self) -> None:
-        super().__init__(OWN_THREADS, "shortd-pages")
-        self._of: dict[str, Executor] = {}
-
-    def submit(self, function: Callable[..., Any], /, *given: Any, **named: Any) -> Any:
-        name = _PLUGIN.get()
-        if not name:
-            return super().submit(function, *given, **named)
-        if name not in self._of:
-            self._of[name] = ThreadPoolExecutor(THREADS, f"shortd-routes-{name}")
-        return self._of[name].submit(function, *given, **named)
-
-
-def own_threads() -> None:
-    """Has Litestar call plain functions in these threads, from now on."""
-    # Where an event loop runs it lets nobody say so.
-    thread = Thread(target=set_asyncio_executor, args=(_Threads(),))
-    thread.start()
-    thread.join()

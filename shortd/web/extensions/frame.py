@@ -76,7 +76,9 @@ class PluginFrame:
     ) -> Response[bytes]:
         request: AnyRequest = caller.request
         template = self._environment(request).of(content)
-        body = await _within(template.generate({"caller": caller, **values}))
+        # Not the request, by which a template would get hold of everything.
+        known = msgspec.structs.replace(caller, request=None)
+        body = await _within(template.generate({"caller": known, **values}))
         shown = PluginPage(
             plugin=self._name, title=str(title)[:TITLE_CHARACTERS] or self._name, body=Markup(body)
         )

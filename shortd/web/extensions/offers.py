@@ -12,9 +12,9 @@ from litestar import Router
 
 from shortd.plugin import Access, SignInOffer
 from shortd.plugin_runtime.running import Plugins, Running
-from shortd.web.extensions.answers import own_threads
 from shortd.web.extensions.frame import PluginFrame
 from shortd.web.extensions.routes import PREFIX, Mounted, Render, plugin_routes
+from shortd.web.extensions.threads import own_threads
 from shortd.web.navigation import Entry, Navigation
 
 MOST_PAGES = 5

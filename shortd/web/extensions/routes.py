@@ -24,6 +24,7 @@ from shortd.plugin_runtime.guard import GuardedCall
 from shortd.plugin_runtime.running import Plugins, Running
 from shortd.web.extensions.access import Sent, access_of, admit, caller_of
 from shortd.web.extensions.answers import Bounded, permit_all
+from shortd.web.routing import GONE
 from shortd.web.session import SignInFirst
 
 PREFIX = "/-/x"
@@ -129,7 +130,7 @@ def _router(name: str, hook: GuardedCall, handlers: Sequence[Any], render: Rende
         if isinstance(fault, Sent):
             return permit_all(request.scope, fault.answer)
         is_told = isinstance(fault, HTTPException | errors.ShortdError | SignInFirst)
-        if not is_told or _is_server_error(fault):
+        if not is_told or (_is_server_error(fault) and getattr(fault, "detail", "") != GONE):
             hook.fail(fault)
             fault = errors.PLUGIN_FAILED()
         return permit_all(request.scope, render(request, fault))

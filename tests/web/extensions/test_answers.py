@@ -89,6 +89,14 @@ class Bad(Plugin[None, None]):
             query = request.query_params
             return Response("text", headers={query["name"]: query["value"]})
 
+        @at("/status")
+        async def status(request: Request[Any, Any, Any]) -> Response[str]:
+            return Response("text", status_code=int(request.query_params["code"]))
+
+        @post("/body", access=Access.PUBLIC, media_type="text/plain", status_code=200)
+        async def body(request: Request[Any, Any, Any]) -> str:
+            return str(len(await request.body()))
+
         @at("/cookie")
         async def cookie(request: Request[Any, Any, Any]) -> Response[str]:
             name = request.query_params["name"]
@@ -102,7 +110,8 @@ class Bad(Plugin[None, None]):
             return answer
 
         return [
-            *(fail, leave, hang, in_thread, quick, nonsense, huge, stream, headers, cookie, page)
+            *(fail, leave, hang, in_thread, quick, nonsense, huge, stream, headers, cookie, page),
+            *(status, body),
         ]
 
 
@@ -204,6 +213,11 @@ def test_headers_that_are_none_are_not_sent(app: RunningApp, name: str, value: s
     assert "set-cookie" not in answer.headers and "x" not in answer.headers
 
 
+@pytest.mark.parametrize("code", [-1, 100, 199, 600, 99999])
+def test_a_status_that_is_none_is_not_sent(app: RunningApp, code: int) -> None:
+    assert app.get(f"/-/x/bad/status?code={code}").status_code == 503
+
+
 def policies_of(answer: httpx.Response) -> list[str]:
     return answer.headers.get_list("content-security-policy")
 
@@ -273,3 +287,15 @@ def test_what_cannot_be_guarded_is_not_mounted(shortd_app: StartApp, handler: An
     app = shortd_app(Odd, tolerant=True)
     assert app.request("POST", "/-/x/odd/text").status_code == 404
     assert app.get("/-/health").json()["plugins"]["states"]["odd"]["failures"] == 1
+
+
+def test_a_client_may_take_its_time(app: RunningApp, hurried: None) -> None:
+    """While it sends, the plugin's own time does not run."""
+
+    async def slow() -> AsyncIterator[bytes]:
+        for _ in range(4):
+            await asyncio.sleep(0.04)
+            yield b"x"
+
+    answer = app.request("POST", "/-/x/bad/body", content=slow())
+    assert (answer.status_code, answer.text) == (200, "4")

@@ -12,7 +12,6 @@ import pytest
 from litestar import Request, get, post
 
 from shortd.plugin import Access, Caller, Plugin, SignInOffer, hookimpl
-from shortd.testing import StartApp
 from tests.plugin_runtime.conftest import Start, start  # noqa: F401
 from tests.web.surfer import Surfer
 
@@ -149,59 +148,70 @@ class Nothing(Plugin[None, None]):
         return [index, begin, form, one]
 
 
-@pytest.mark.parametrize(
-    "pages",
-    [
-        {"No route": "/nowhere"},
-        {"Elsewhere": "https://evil.example/"},
-        {"Above": "/../../admin"},
-        {"Form": "/form"},
-        {"Parameter": "/of/{one:str}"},
-        {"": "/"},
-        {"x" * 31: "/"},
-        {"two\nlines": "/"},
-        {5: "/"},
-        {"Number": 5},
-        {f"Page {number}": "/" for number in range(6)},
-        5,
-    ],
-)
-def test_a_navigation_that_cannot_be_is_left_out(shortd_app: StartApp, pages: Any) -> None:
-    kind = type("Bad", (Nothing,), {"pages": pages, "__doc__": "Has bad pages."})
-    app = shortd_app(kind, tolerant=True)
-    surfer = Surfer(app)
-    surfer.sign_up()
-    assert "/-/x/" not in surfer.get("/-/tools").text
-    assert surfer.get("/-/x/nothing/").text == "index"
-    assert app.get("/-/health").json()["plugins"]["states"]["nothing"]["failures"] == 1
+PAGES: list[Any] = [
+    {"No route": "/nowhere"},
+    {"Elsewhere": "https://evil.example/"},
+    {"Above": "/../../admin"},
+    {"Form": "/form"},
+    {"Parameter": "/of/{one:str}"},
+    {"": "/"},
+    {"x" * 31: "/"},
+    {"two\nlines": "/"},
+    {5: "/"},
+    {"Number": 5},
+    {f"Page {number}": "/" for number in range(6)},
+    5,
+]
+OFFERS: list[Any] = [
+    [5],
+    5,
+    "text",
+    [SignInOffer("Label", "/")],
+    [SignInOffer("Label", "/form")],
+    [SignInOffer("Label", "//evil.example/")],
+    [SignInOffer("Label", "/../desk")],
+    [SignInOffer("", "/begin")],
+    [SignInOffer("x" * 41, "/begin")],
+    [SignInOffer("a\u2028b", "/begin")],
+    [SignInOffer(5, "/begin")],  # type: ignore[arg-type]
+    [SignInOffer("Label", None)],  # type: ignore[arg-type]
+    [SignInOffer("Label", "/begin")] * 6,
+]
 
 
-@pytest.mark.parametrize(
-    "offers",
-    [
-        [5],
-        5,
-        "text",
-        [SignInOffer("Label", "/")],
-        [SignInOffer("Label", "/form")],
-        [SignInOffer("Label", "//evil.example/")],
-        [SignInOffer("Label", "/../desk")],
-        [SignInOffer("", "/begin")],
-        [SignInOffer("x" * 41, "/begin")],
-        [SignInOffer("a\u2028b", "/begin")],
-        [SignInOffer(5, "/begin")],  # type: ignore[arg-type]
-        [SignInOffer("Label", None)],  # type: ignore[arg-type]
-        [SignInOffer("Label", "/begin")] * 6,
-    ],
-)
-def test_offers_that_cannot_be_are_left_out(shortd_app: StartApp, offers: Any) -> None:
+def offering(offers: Any) -> Any:
     def authenticate(self: object) -> Any:
         return offers
 
-    names = {"authenticate": hookimpl(authenticate), "__doc__": "Has bad offers."}
-    app = shortd_app(type("Bad", (Nothing,), names), tolerant=True)
-    assert "/-/x/" not in Surfer(app).get("/-/login").text
-    assert app.get("/-/health").json()["plugins"]["states"]["nothing"]["failures"] == 1
+    return hookimpl(authenticate)
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    """A server with a plugin for each of these."""
+    about = {"__doc__": "Says what cannot be."}
+    kinds = [
+        type("Bad", (Nothing,), {"name": f"pages{at}", "pages": pages, **about})
+        for at, pages in enumerate(PAGES)
+    ] + [
+        type("Bad", (Nothing,), {"name": f"offers{at}", "authenticate": offering(said), **about})
+        for at, said in enumerate(OFFERS)
+    ]
+    folder = tmp_path_factory.mktemp("crowd")
+    with open_app(folder, plugins=kinds, environ=GENEROUS, tolerant=True) as app:
+        yield app
+
+
+@pytest.mark.parametrize(
+    "name",
+    [f"pages{at}" for at in range(len(PAGES))] + [f"offers{at}" for at in range(len(OFFERS))],
+)
+def test_what_cannot_be_shown_is_left_out(crowd: RunningApp, name: str) -> None:
+    ann = crowd.browser("ann")
+    assert "/-/x/" not in ann.get("/-/tools").text
+    assert "/-/x/" not in crowd.browser().get("/-/login").text
+    assert ann.get(f"/-/x/{name}/").text == "index"
+    assert crowd.get("/-/health").json()["plugins"]["states"][name]["failures"] == 1
 
 
 def test_offers_lead_on(people: dict[str, Surfer]) -> None:
