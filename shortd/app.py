@@ -43,7 +43,7 @@ from shortd.web.base_path import BelowPaths
 from shortd.web.bodies import IncomingBody
 from shortd.web.boxes.pages import HANDLERS as BOXES_HANDLERS
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
-from shortd.web.extensions import plugin_routes
+from shortd.web.extensions import mounting, open_extensions, seen_of_plugins
 from shortd.web.figures import FaultFigures, RequestFigures
 from shortd.web.frame import HANDLERS as FRAME_HANDLERS
 from shortd.web.home.pages import HANDLERS as HOME_HANDLERS
@@ -52,7 +52,7 @@ from shortd.web.links.jobs import Jobs
 from shortd.web.pages import Pages, open_pages
 from shortd.web.proxied import Proxied
 from shortd.web.render import see
-from shortd.web.routing import client_address, response
+from shortd.web.routing import GONE, client_address, response
 from shortd.web.session import SignInFirst
 from shortd.web.share.pages import HANDLERS as SHARE_HANDLERS
 from shortd.web.site import HANDLERS as SITE_HANDLERS
@@ -80,9 +80,6 @@ _NO_CODES = ("/-/", "/.well-known/")
 _WITHOUT_BODY = frozenset({"GET", "HEAD"})
 """Methods of requests whose body nobody reads: visits do not pay for the others."""
 
-_GONE = "client disconnected prematurely"
-"""Litestar's detail, with status 500, when a client leaves in the middle of its body."""
-
 log = structlog.get_logger(__name__)
 
 
@@ -102,9 +99,10 @@ class App:
         services.metrics.register(self._figures)
         services.metrics.register(FaultFigures(services))
         self._proxied = Proxied(services) if services.settings.auth.proxy.peers else None
-        routers = [*plugin_routes(services.plugin_runtime.plugins, _render_exception)]
+        routers, navigation = open_extensions(services.plugin_runtime.plugins, _render_exception)
         # A copy has the same routes, and a state of its own.
-        self._litestar = _routed(*routers) if routers else copy(_routed_without_plugins())
+        with mounting():
+            self._litestar = _routed(*routers) if routers else copy(_routed_without_plugins())
         services.links.codes.is_own = self.is_own
         self._litestar.state = State(
             {
@@ -112,6 +110,7 @@ class App:
                 "pages": self._pages,
                 "follow": self._follow,
                 "jobs": Jobs(),
+                "navigation": navigation,
                 "tables": {},
                 "since": services.clock.now(),
                 "weights": {name: call.weight for name, call in CALLS.items()},
@@ -292,6 +291,9 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
     if isinstance(fault, SignInFirst):
         return SignInAgain(request)
     error = as_seen(request, _catalogued(fault))
+    headers = (fault.headers or {}) if isinstance(fault, HTTPException) else {}
+    if error.kind is errors.METHOD_NOT_ALLOWED:
+        error = seen_of_plugins(request, error, headers.get("allow", "").split(", "))
     if error.status == 500:
         log.error("request_failed", path=request.scope["path"], exc_info=fault)
     if request.scope["path"].startswith(v2.PREFIX):
@@ -308,7 +310,6 @@ def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Re
     if error.kind is errors.SECOND_FACTOR_REQUIRED and reader is not None:
         return see(request, session.SECOND_FACTOR)
     answer = error_answer(pages, error, reader, calls.words(request))
-    headers = (fault.headers or {}) if isinstance(fault, HTTPException) else {}
     if error.kind is errors.METHOD_NOT_ALLOWED and "allow" in headers:
         # Litestar's order is a set's, another one in every process.
         methods = sorted(headers["allow"].split(", "))
@@ -331,7 +332,7 @@ def _catalogued(fault: Exception) -> errors.ShortdError:
     if isinstance(fault, errors.ShortdError):
         return fault
     if isinstance(fault, HTTPException):
-        if fault.detail == _GONE:
+        if fault.detail == GONE:
             return errors.BAD_REQUEST()
         if fault.status_code in _BY_STATUS:
             return _BY_STATUS[fault.status_code]()

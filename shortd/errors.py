@@ -171,6 +171,9 @@ URL_LOOPS = ErrorKind("url_loops", 400, "This URL leads back to this server.")
 DESTINATION_BLOCKED = ErrorKind(
     "destination_blocked", 403, "This server makes no links that lead there."
 )
+DESTINATION_REFUSED = ErrorKind(
+    "destination_refused", 403, "A check of this server refuses this destination."
+)
 INVALID_CODE = ErrorKind("invalid_code", 400, "This code cannot be used.")
 CODE_RESERVED = ErrorKind("code_reserved", 400, "The server itself answers at this address.")
 UNKNOWN_HOST = ErrorKind("unknown_host", 400, "This is not one of the hosts of this server.")
@@ -178,6 +181,8 @@ CODE_TAKEN = ErrorKind("code_taken", 409, "This code is in use.")
 ENTRY_NOT_FOUND = ErrorKind("entry_not_found", 404, "You have no entry at this address.")
 LINK_NOT_FOUND = ErrorKind("link_not_found", 404, "There is no link at this address.")
 LINK_EXPIRED = ErrorKind("link_expired", 410, "This link has expired.")
+LINK_HELD = ErrorKind("link_held", 403, "This link is being checked; try again later.")
+LINK_NOT_HELD = ErrorKind("link_not_held", 409, "This link is not held for a check.")
 LINK_PROTECTED = ErrorKind("link_protected", 403, "This link opens with its password alone.")
 WRONG_PASSWORD = ErrorKind("wrong_password", 403, "This is not the link's password.")
 
@@ -187,6 +192,9 @@ SOURCE_UNREADABLE = ErrorKind("source_unreadable", 400, "The source could not be
 # Plugins
 UNKNOWN_PLUGIN = ErrorKind("unknown_plugin", 404, "There is no plugin of this name.")
 PLUGIN_FAILED = ErrorKind("plugin_failed", 503, "A plugin of this server failed.")
+PLUGIN_STORE_FULL = ErrorKind(
+    "plugin_store_full", 507, "A plugin has used up its room in the database."
+)
 
 # Files
 BAD_FORM = ErrorKind("bad_form", 400, "The body is not a form with one `query` and one file.")

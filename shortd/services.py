@@ -32,8 +32,11 @@ from shortd.metrics import Metrics
 from shortd.plugin_runtime.data import checks
 from shortd.plugin_runtime.figures import PluginMetrics
 from shortd.plugin_runtime.flaws import AnyPlugin
+from shortd.plugin_runtime.network import Network
 from shortd.plugin_runtime.running import Prepared, prepare
 from shortd.plugin_runtime.services import PluginServices, open_plugins
+from shortd.plugin_services.links import Rooms
+from shortd.plugin_services.services import hand_over
 from shortd.security.figures import GuessMetrics
 from shortd.security.passwords import PasswordHasher
 from shortd.security.secrets import secret
@@ -132,8 +135,8 @@ class Services:
         self.security.hasher.close()
         self.links.drawing.close()
         self.sharing.files.blobs.close()
+        self.plugin_runtime.close()
         self.store.close()
-        self.plugin_runtime.plugins.stop()
         # The writer thread syncs and reads the journal: it has to have ended first.
         self.clicks.clicks.journal.close()
 
@@ -145,13 +148,15 @@ async def open_services(
     plugins: Sequence[type[AnyPlugin]] | None = None,
     records: TxtRecords | None = None,
     hasher: PasswordHasher | None = None,
+    network: Network | None = None,
     *,
     in_force: InForce | None = None,
     serving: bool = True,
     upgrading: Upgrading = lambda _progress: nullcontext(),
 ) -> Services:
     """Opens the data directory. Raises StoreError if it cannot be used, ConfigError for settings
-    of plugins. `plugins` (a test's own) take the place of all that are installed. `in_force` tells
+    of plugins. `plugins` (a test's own) take the place of all that are installed, and `network` (a
+    test's as well) that of the one that plugins' requests go to. `in_force` tells
     where the settings come from. `upgrading` is the store's.
 
     A command, which is not `serving`, finds the directory as the server left it, whatever settings
@@ -184,6 +189,7 @@ async def open_services(
             countries,
             records,
             hasher,
+            network,
             serving=serving,
         )
     except BaseException:
@@ -201,6 +207,7 @@ async def _wire(
     countries: Countries | None,
     records: TxtRecords,
     hasher: PasswordHasher,
+    network: Network | None,
     *,
     serving: bool,
 ) -> Services:
@@ -234,6 +241,7 @@ async def _wire(
         timeline,
         # Drawn in threads, too: what a test draws is not to depend on when.
         SystemRandom(),
+        network,
     )
     if plugins.events.outbox.hears_clicks:
         clicks.drain.told = plugins.events.outbox.clicks
@@ -257,6 +265,7 @@ async def _wire(
         hosts,
         security,
         check,
+        plugins.checks,
         clicks.clicks,
         accounts,
         hashes,
@@ -291,6 +300,11 @@ async def _wire(
         visitors.country_of,
     )
     metrics.register(ImportMetrics(upkeep.imports))
+    hand_over(
+        plugins.plugins,
+        Rooms(store, hosts, limits, accounts, links, upkeep, check, clock),
+    )
+    accounts.sign_ins.heard = plugins.events.heard_of_sign_in
     services = Services(
         settings=settings,
         in_force=in_force,

@@ -21,6 +21,7 @@ FLOORS = (
     "api",
     "web",
     "services",
+    "plugin_services",
     "upkeep",
     "sharing",
     "teams visits",
@@ -42,7 +43,7 @@ WORDS = set(FLOORS[-1].split())
 """At the root of the package; these may import each other."""
 
 ONLY = {
-    "litestar": {"api", "web", "app", "testing"},
+    "litestar": {"api", "web", "app", "testing", "plugin"},
     "uvicorn": {"server"},
     "lmdb": {"store"},
 }

@@ -17,6 +17,7 @@ from shortd import errors
 from shortd.accounts.accounts import account_called, label, typed_name, unlocked
 from shortd.accounts.api_keys import note_use
 from shortd.accounts.known_clients import is_known, note_client
+from shortd.accounts.sign_ins import SignIns
 from shortd.blocks import BlockHashes, block
 from shortd.clock import DAY, SECOND
 from shortd.ids import random_id, random_text, token_digest
@@ -56,14 +57,22 @@ class AccessTokens:
     """The rules of v1 tokens over the store. Times are Unix µs."""
 
     def __init__(
-        self, store: Store, guessing: Guessing, hashes: BlockHashes, random: Random
+        self,
+        store: Store,
+        guessing: Guessing,
+        hashes: BlockHashes,
+        sign_ins: SignIns,
+        random: Random,
     ) -> None:
         self._store = store
         self._guessing = guessing
         self._hashes = hashes
+        self._sign_ins = sign_ins
         self._random = random
 
-    async def issue(self, username: str, key: str, address: str, now: int) -> TokenPair:
+    async def issue(
+        self, username: str, key: str, address: str, now: int, user_agent: str = ""
+    ) -> TokenPair:
         """A pair for the account of that username (or e-mail address, or userid).
 
         BAD_CREDENTIALS if there is none or the key is not its, LOGIN_LIMITED after many such;
@@ -73,7 +82,7 @@ class AccessTokens:
         self._check_key(username, key, address, client, now)
         grant_id, pair = random_id(self._random), self._draw()
 
-        def open_grant(txn: WriteTxn) -> TokenPair:
+        def open_grant(txn: WriteTxn) -> tuple[Account, TokenPair]:
             account, row = _key_of(txn, username, key, now)
             if account is None or row is None:
                 raise _wrong_key()
@@ -81,9 +90,11 @@ class AccessTokens:
             _make_room(txn, row.userid)
             note_use(txn, row, now)
             note_client(txn, row.userid, client, now)
-            return _put(txn, grant_id, row, pair, now, now)
+            return account, _put(txn, grant_id, row, pair, now, now)
 
-        return await self._store.write(open_grant, Reserve.QUARTER)
+        account, made = await self._store.write(open_grant, Reserve.QUARTER)
+        self._sign_ins.tell(account, "key", address, user_agent)
+        return made
 
     def _check_key(self, username: str, key: str, address: str, client: bytes, now: int) -> None:
         """Before anything is written: guesses cost no write."""

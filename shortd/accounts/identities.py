@@ -1,5 +1,5 @@
-"""Who accounts are at issuers and to the proxy, and whose account somebody gets who comes from
-there.
+"""Who accounts are at issuers, to the proxy and to plugins, and whose account somebody gets who
+comes from there.
 
 An account is found by what it was linked to, never by a name. An address links only where the
 settings say so and the issuer has verified it, and what was opened before under an address that

@@ -15,6 +15,7 @@ from shortd.accounts.credentials import end_credentials, living_keys
 from shortd.accounts.known_clients import Client, Clients, is_known, note_client
 from shortd.accounts.proofs import is_proven, note_proof
 from shortd.accounts.second_factors import SecondFactors, Standing, set_up_first
+from shortd.accounts.sign_ins import SignIns
 from shortd.accounts.tokens import OWN, Login, Proof, put_token
 from shortd.accounts.uses import Uses
 from shortd.blocks import blocks
@@ -66,6 +67,7 @@ class Logins:
         clients: Clients,
         factors: SecondFactors,
         tickets: Tickets,
+        sign_ins: SignIns,
         random: Random,
         *,
         takes_passwords: bool,
@@ -79,6 +81,7 @@ class Logins:
         self._tickets = tickets
         self._random = random
         self._takes_passwords = takes_passwords
+        self._sign_ins = sign_ins
         self.uses: Uses[tuple[str, bytes], Token] = Uses(store, TOKENS)
 
     def authenticate(self, userid: str, token: str | None, now: int) -> Account:
@@ -281,7 +284,9 @@ class Logins:
             return current
 
         # Who wants to make room has to log in for it.
-        return Login(await self._store.write(issue, Reserve.QUARTER), token)
+        current = await self._store.write(issue, Reserve.QUARTER)
+        self._sign_ins.tell(current, proof.how, address, user_agent)
+        return Login(current, token)
 
     async def log_out(self, userid: str, token: str) -> None:
         """Ends one login."""

@@ -18,6 +18,7 @@ from shortd.accounts.accounts import ID_LENGTH, find_account, label, normalize_e
 from shortd.accounts.credentials import end_credentials
 from shortd.accounts.known_clients import Clients
 from shortd.accounts.logins import Logins
+from shortd.accounts.sign_ins import SignIns
 from shortd.accounts.tokens import Login, put_token
 from shortd.clock import SECOND
 from shortd.ids import random_text
@@ -63,6 +64,7 @@ class Mailboxes:
         owners: OwnerCache,
         clients: Clients,
         logins: Logins,
+        sign_ins: SignIns,
         random: Random,
     ) -> None:
         self._store = store
@@ -75,6 +77,7 @@ class Mailboxes:
         self._owners = owners
         self._clients = clients
         self._logins = logins
+        self._sign_ins = sign_ins
         self._random = random
 
     async def mail_verification(
@@ -237,7 +240,9 @@ class Mailboxes:
             put_token(txn, current.userid, token, now, lifetime, client)
             return current
 
-        return Login(await self._store.write(reset, Reserve.ALL), token)
+        current = await self._store.write(reset, Reserve.ALL)
+        self._sign_ins.tell(current, "password", address, user_agent)
+        return Login(current, token)
 
     def _demand_passwords(self) -> None:
         """PASSWORD_OFF where a new one would open nothing."""

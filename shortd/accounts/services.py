@@ -17,6 +17,7 @@ from shortd.accounts.operators import Operators
 from shortd.accounts.passkeys import Passkeys
 from shortd.accounts.preferences import PreferencesKeeper
 from shortd.accounts.second_factors import SecondFactors
+from shortd.accounts.sign_ins import SignIns
 from shortd.blocks import BlockHashes
 from shortd.limits.services import LimitServices
 from shortd.security.services import SecurityServices
@@ -40,6 +41,7 @@ class AccountServices:
     passkeys: Passkeys
     preferences: PreferencesKeeper
     operators: Operators
+    sign_ins: SignIns
 
     async def save_uses(self) -> None:
         """Writes when logins and keys were last used, as far as that is news."""
@@ -58,7 +60,7 @@ def open_accounts(
     """Wires them. `hashes` names clients on the disk."""
     clients = Clients(hashes, settings.clicks.ip)
     hasher, guessing, owners = security.hasher, security.guessing, limits.owners
-    tickets = Tickets(random)
+    tickets, sign_ins = Tickets(random), SignIns()
     factors = SecondFactors(store, settings, guessing, clients, random)
     logins = Logins(
         store,
@@ -68,6 +70,7 @@ def open_accounts(
         clients,
         factors,
         tickets,
+        sign_ins,
         random,
         takes_passwords=settings.auth.password,
     )
@@ -77,14 +80,24 @@ def open_accounts(
         ),
         logins=logins,
         mailboxes=Mailboxes(
-            store, settings, hasher, guessing, limits.budgets, owners, clients, logins, random
+            store,
+            settings,
+            hasher,
+            guessing,
+            limits.budgets,
+            owners,
+            clients,
+            logins,
+            sign_ins,
+            random,
         ),
         api_keys=ApiKeys(store, guessing, random),
-        access_tokens=AccessTokens(store, guessing, hashes, random),
+        access_tokens=AccessTokens(store, guessing, hashes, sign_ins, random),
         identities=Identities(store, owners, factors, random),
         login_links=LoginLinks(store, random),
         factors=factors,
         passkeys=Passkeys(store, settings, guessing, factors, tickets, random),
         preferences=PreferencesKeeper(store),
         operators=Operators(store),
+        sign_ins=sign_ins,
     )

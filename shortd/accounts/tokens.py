@@ -6,7 +6,7 @@ Functions over an open write transaction, for the services that own accounts and
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from shortd.accounts.known_clients import Client, note_client
 from shortd.ids import token_digest
@@ -25,6 +25,11 @@ class Login(NamedTuple):
     token: str
 
 
+How = Literal["password", "issuer", "passkey", "proxy", "link", "plugin", "key", ""]
+"""Ways to sign in. "key" is an API key that has made a login; empty is no way: who has signed in
+already has made a login for a program."""
+
+
 class Proof(NamedTuple):
     """What a login is opened on, beside what every login has."""
 
@@ -34,6 +39,8 @@ class Proof(NamedTuple):
     """On whose word, by the name that the settings give the issuer; empty for nobody's."""
     vouched: bool = False
     """Whether it is on another's word at all."""
+    how: How = "password"
+    """By which way he came."""
 
 
 OWN = Proof()

@@ -40,12 +40,16 @@ AT_ONCE = 100
 """Links that one request names."""
 REQUEST_BYTES = 32 * 1024
 
+REASON_CHARACTERS = 300
+"""Of a reason that owners are told."""
+
 CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
 
 def _state(link: Record) -> str:
     words = [
         "disabled" if not link["enabled"] else "",
+        "held" if link["held"] else "",
         "ended" if link["ended"] else "",
         "archived" if link["archived"] else "",
         "password" if link["password"] else "",
@@ -54,6 +58,18 @@ def _state(link: Record) -> str:
     return ", ".join(filter(None, words)) or "on"
 
 
+def _asks(row: Record) -> str:
+    return row["plugin"] if row["checks"] is not False else f"{row['plugin']} (checks no more)"
+
+
+HELD = (
+    Column("SHORT URL", field("short_url")),
+    Column("LEADS TO", field("url"), folds=True),
+    Column("PLUGIN", _asks),
+    Column("REASON", field("reason"), folds=True),
+    Column("OWNER", field("owner"), 2),
+    Column("SINCE", day("since_utime"), 2),
+)
 COLUMNS = (
     Column("SHORT URL", field("short_url")),
     Column("CLICKS", field("clicks")),
@@ -299,6 +315,41 @@ def link_disable(place: Place, links: tuple[str, ...], host: str | None, reason:
     Visitors find no link there.
     """
     _each(place, "link disable", links, host=host, reason=reason)
+
+
+@link.command("held")
+@placed
+@json_option
+def link_held(place: Place, as_json: bool) -> None:
+    """List the links that plugins have had held.
+
+    Those that have waited longest come first. Visitors are told that such a link is being checked until it is approved or refused, also where
+    the plugin is gone by then.
+    """
+    print_list(look(place, "link held"), HELD, "no link is held", as_json=as_json)
+
+
+@link.command("approve", epilog=LINK_HELP)
+@placed
+@_acting
+def link_approve(place: Place, links: tuple[str, ...], host: str | None, reason: str) -> None:
+    """Let links go that are held, or that were refused."""
+    _each(place, "link approve", links, host=host, reason=reason)
+
+
+@link.command("refuse", epilog=LINK_HELP)
+@placed
+@click.argument("links", nargs=-1, required=True, metavar="LINK...")
+@click.option("--host", metavar="HOST", help="On which host, where a code is on several.")
+@click.option("--reason", metavar="TEXT", default="", help="For the owner, and for shortd audit.")
+def link_refuse(place: Place, links: tuple[str, ...], host: str | None, reason: str) -> None:
+    """Refuse links that are held.
+
+    They are off, and their owners cannot switch them on.
+    """
+    if len(reason) > REASON_CHARACTERS:
+        raise click.UsageError(f"A reason has at most {REASON_CHARACTERS} characters.")
+    _each(place, "link refuse", links, host=host, reason=reason)
 
 
 @link.command("delete", epilog=LINK_HELP)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from shortd.client.failures import ClientFailure
 from shortd.client.texts import take_text_alone
-from shortd.commands.control import act, json_option
+from shortd.commands.control import act, json_option, look
 from shortd.commands.options import (
     Place,
     fail,
@@ -20,7 +20,11 @@ from shortd.commands.options import (
     the_place,
 )
 from shortd.commands.tables import print_json
+from shortd.errors import ShortdError
 from shortd.settings.config import ConfigError
+
+if TYPE_CHECKING:
+    from shortd.plugin_runtime.listing import Keeps
 
 
 @click.group(invoke_without_command=True)
@@ -37,16 +41,47 @@ def plugins(place: Place, ctx: click.Context, as_json: bool) -> None:
     import msgspec
 
     from shortd.control.asking import look_there
-    from shortd.plugin_runtime.discovery import discover
-    from shortd.plugin_runtime.listing import PluginListed, found, lines
+    from shortd.plugin_runtime.discovery import discover, passed_over
+    from shortd.plugin_runtime.listing import PluginListed, found, lines, not_taken, with_kept
 
     told = [record for portion in look_there(place.settings, "plugins list") for record in portion]
-    listed = msgspec.convert(told, list[PluginListed]) or list(found(discover(place.settings)))
+    there = msgspec.convert(told, list[PluginListed]) or list(found(discover(place.settings)))
+    listed = [*with_kept(there, _kept(place)), *not_taken(passed_over(place.settings))]
     if as_json:
         print_json([msgspec.to_builtins(listed)])
         return
     for line in lines(listed):
         click.echo(line)
+
+
+def _kept(place: Place) -> dict[str, Keeps] | None:
+    """What plugins keep, by their names; None where there are no data, or none for us to see."""
+    from shortd.plugin_runtime.listing import Keeps
+    from shortd.store.data_directory import StoreError
+
+    try:
+        return {
+            record["name"]: Keeps(
+                record["rows"], record["files"], record["row_bytes"] + record["file_bytes"]
+            )
+            for portion in look(place, "plugins kept")
+            for record in portion
+        }
+    except (StoreError, ShortdError, OSError):
+        return None
+
+
+@plugins.command()
+@placed
+@click.argument("name")
+@click.confirmation_option(prompt="Delete the rows and files of this plugin, for good?")
+def forget(place: Place, name: str) -> None:
+    """Delete what a plugin keeps: its rows in the database, its folder, and events that wait.
+
+    A plugin that was removed leaves both behind, as it may come back. What links have of a plugin
+    stays with them.
+    """
+    act(place, "plugins forget", plugin=name)
 
 
 @plugins.command("on")
@@ -70,15 +105,26 @@ def turn_on(place: Place, name: str) -> None:
     type=click.Path(path_type=Path),
     help="The folder to make, instead of ./shortd-NAME.",
 )
-def new(place: Place, name: str, folder: Path | None) -> None:
-    """Write the package of a new plugin, with a test, to be changed."""
+@click.option(
+    "--kind",
+    type=click.Choice(["rule", "webhook", "check", "page"]),
+    default="rule",
+    show_default=True,
+    help="What it does: lead visitors elsewhere, tell another server of links, look at destinations"
+    " before links are made, or have a page.",
+)
+def new(place: Place, name: str, folder: Path | None, kind: str) -> None:
+    """Write the package of a new plugin, with tests, to be changed.
+
+    It can be installed, or the whole folder put into the plugins' folder.
+    """
     from shortd.commands import skeleton
 
     reason = skeleton.unusable(name, place.settings.plugins.dir)
     if reason:
         fail([f"no plugin can be named {name!r}: {reason}"], status=2)
     folder = folder or Path(skeleton.distribution_of(name))
-    skeleton.write(name, folder)
+    skeleton.write(name, folder, kind)
     click.echo(f"{folder} is a package with the plugin {name}. To try it:")
     click.echo(f"  cd {shlex.quote(str(folder))} && pip install -e '.[test]' && pytest")
 

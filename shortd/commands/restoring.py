@@ -113,7 +113,14 @@ async def _try(place: Place, wanted: Wanted, export: Export, tally: _Tally) -> N
         services = await opened_copy(place.settings, Path(folder, "data"))
         try:
             account = account_called(services.store, wanted.account) if wanted.account else None
-            run = restoring(services, export, account, wanted.domains, apply=False)
+            run = restoring(
+                services,
+                export,
+                account,
+                wanted.domains,
+                apply=False,
+                directory=place.data_dir,
+            )
             await tally.take(run.run(tally.told))
         finally:
             await services.close()

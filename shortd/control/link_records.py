@@ -47,6 +47,8 @@ class LinkShown(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool
     barred: bool
     """The operator has disabled it."""
+    held: bool
+    """Visitors are kept from it until the operator has looked at it."""
     ended: bool
     archived: bool
     valid_since: int | None
@@ -63,6 +65,20 @@ class LinkShown(msgspec.Struct, frozen=True, kw_only=True):
     utm: dict[str, str]
     tag: int
     id: int
+
+
+class HeldShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination for which a link is held."""
+
+    short_url: str
+    url: str
+    plugin: str
+    """Who wants it looked at."""
+    checks: bool | None
+    """Whether that plugin still checks destinations; None where no server runs to know it."""
+    reason: str | None
+    owner: str
+    since_utime: int
 
 
 class Links:
@@ -94,6 +110,7 @@ class Links:
             last_click_utime=live.last_utime or None,
             enabled=link.enabled,
             barred=rare.barred,
+            held=link.waits,
             ended=has_ended(link, live, self._view.now),
             archived=rare.hidden,
             valid_since=rare.valid_since or None,
@@ -114,6 +131,23 @@ class Links:
             tag=link.tag,
             id=link.id,
         )
+
+    def held(self, txn: Txn, link: Link) -> list[HeldShown]:
+        """Why a link is held, by destination."""
+        services = self._view.services
+        asks = None if services is None else services.plugin_runtime.checks.plugins
+        return [
+            HeldShown(
+                short_url=self._view.hosts.numbered(link.host).short_url(link.code),
+                url=one.url,
+                plugin=one.plugin,
+                checks=None if asks is None else one.plugin in asks,
+                reason=one.reason or None,
+                owner=self._owner(txn, link.owner),
+                since_utime=one.utime,
+            )
+            for one in (link.held.destinations if link.held is not None else ())
+        ]
 
     def _live(self, txn: Txn, link: Link) -> LiveCounts:
         services = self._view.services

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import islice
 
 import msgspec
 
 from shortd import errors
+from shortd.control.link_records import Links
 from shortd.control.named import account_called, hosts_called, link_called
 from shortd.control.noted import noted
 from shortd.control.reading import portions
@@ -21,8 +22,11 @@ from shortd.models.accounts import Account
 from shortd.models.audit import Action
 from shortd.models.links import Link
 from shortd.services import Services
-from shortd.store.schema import ACCOUNTS, ACCOUNTS_BY_EMAIL, BLOCKED_PATTERNS
+from shortd.store.schema import ACCOUNTS, BLOCKED_PATTERNS, LINKS_HELD
+from shortd.upkeep.default_owner import default_owner
 
+PORTION = 100
+"""Links of one portion."""
 NO_CHANGES = TermChanges()
 CALLED = {
     "destination": "url",
@@ -81,6 +85,21 @@ def link_blocked(view: View, args: Args) -> Portions:
         yield [BlockedShown(row.text, row.create_utime, row.reason or None) for row in rows]
 
 
+@look("link held")
+def link_held(view: View, args: Args) -> Portions:
+    """The links that wait for the operator, the longest first."""
+    links = Links(view)
+    after: tuple[int, int] | None = None
+    while True:
+        with view.store.read() as txn:
+            found = list(islice(LINKS_HELD.rows(txn, after=after), PORTION))
+            yield [shown for _, link in found for shown in links.held(txn, link)]
+        if len(found) < PORTION:
+            return
+        last = found[-1][1]
+        after = (last.held.since if last.held is not None else 0, last.id)
+
+
 @act("link block")
 async def link_block(services: Services, args: NewPattern) -> Rows:
     text = read_pattern(args.pattern).text
@@ -127,22 +146,10 @@ async def link_add(services: Services, args: AddLink) -> Rows:
 
 
 async def _owner(services: Services, name: str | None, now: int) -> Account:
-    """Whose a new link is: of who was named; else the only operator's, or the only account's, and
-    where that is nobody the one account's that has links which nobody else has."""
+    """Whose a new link is: of who was named, else of who is found without a name."""
     if name is not None:
         return account_called(services.store, name)
-    people: list[Account] = []
-    operators: list[Account] = []
-    for rows in portions(
-        services.store, lambda txn, after: ACCOUNTS_BY_EMAIL.rows(txn, after=after)
-    ):
-        people = [*people, *rows][:2]
-        operators += [row for row in rows if row.operator]
-        await asyncio.sleep(0)
-    for some in (operators, people):
-        if len(some) == 1:
-            return some[0]
-    return await services.accounts.accounts.anonymous(now)
+    return await default_owner(services.store, services.accounts.accounts, now)
 
 
 @act("link set")
@@ -164,8 +171,9 @@ async def link_set(services: Services, args: SetLinks) -> Rows:
 @act("link enable")
 async def link_enable(services: Services, args: SomeLinks) -> Rows:
     async def enable(link: Link, owner: Account) -> str:
-        await services.upkeep.moderation.turn_on(link.id)
-        return f"{services.hosts.short_url(link)} is on."
+        link = await services.upkeep.moderation.turn_on(link.id)
+        held = ", and still held for a check: shortd link approve lets it go" if link.waits else ""
+        return f"{services.hosts.short_url(link)} is on{held}."
 
     return await _each(services, args, Action.TURN_ON_LINK, enable)
 
@@ -177,6 +185,24 @@ async def link_disable(services: Services, args: SomeLinks) -> Rows:
         return f"{services.hosts.short_url(link)} is off."
 
     return await _each(services, args, Action.TURN_OFF_LINK, disable)
+
+
+@act("link approve")
+async def link_approve(services: Services, args: SomeLinks) -> Rows:
+    async def approve(link: Link, owner: Account) -> str:
+        link = await services.links.holding.approve(link.id)
+        return f"{services.hosts.short_url(link)} is let go: it leads to {link.url}."
+
+    return await _each(services, args, Action.APPROVE_LINK, approve)
+
+
+@act("link refuse")
+async def link_refuse(services: Services, args: SomeLinks) -> Rows:
+    async def refuse(link: Link, owner: Account) -> str:
+        await services.links.holding.refuse(link.id, args.reason)
+        return f"{services.hosts.short_url(link)} is refused, and off."
+
+    return await _each(services, args, Action.REFUSE_LINK, refuse)
 
 
 @act("link delete")

@@ -101,8 +101,9 @@ def restoring(
     domains: Mapping[str, str],
     *,
     apply: bool = True,
+    directory: Path | None = None,
 ) -> Restoring:
-    """One import into these services."""
+    """One import into these services. `directory` is as `Restoring` has it."""
     return Restoring(
         services.store,
         services.hosts,
@@ -112,6 +113,7 @@ def restoring(
         blobs=services.sharing.files.blobs if apply else None,
         account=account,
         domains=domains,
+        directory=directory,
     )
 
 

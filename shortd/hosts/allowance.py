@@ -17,12 +17,12 @@ class Refused(Exception):
 class Allowance:
     """What is left of bytes, redirects and processor time. Refused once one of them is used up."""
 
-    def __init__(self, page_bytes: int = PAGE_BYTES) -> None:
+    def __init__(self, page_bytes: int = PAGE_BYTES, *, seconds: float = EXCHANGE_SECONDS) -> None:
         self.page_bytes = page_bytes
         """Of all that servers send together, and of a page when it is unpacked."""
         self._bytes = page_bytes
         self._redirects = REDIRECTS
-        self._seconds = EXCHANGE_SECONDS
+        self._seconds = seconds
         self._since: float | None = None
 
     def received(self, count: int) -> None:

@@ -1,4 +1,4 @@
-"""Who somebody is on another's word: an issuer's, or a proxy's."""
+"""Who somebody is on another's word: an issuer's, a proxy's, or a plugin's."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ class Voucher(StrEnum):
 
     ISSUER = "oidc"
     PROXY = "proxy"
+    PLUGIN = "plugin"
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody whom an issuer or a proxy has asked who he is."""
+    """Somebody whom an issuer, a proxy or a plugin has asked who he is."""
 
     voucher: Voucher
     issuer: str
-    """As it calls itself; empty for the proxy."""
+    """As it calls itself; a plugin by its name, empty for the proxy."""
     subject: str
     """By which it knows him for good."""
     email: str = ""

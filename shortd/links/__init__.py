@@ -8,9 +8,11 @@ from __future__ import annotations
 from shortd.links.addresses import CODE_PATTERN
 from shortd.links.links import (
     Address,
+    CheckedLink,
     Links,
     NewLink,
     TagFilter,
+    as_checked,
     delete_link,
     delete_links,
 )
@@ -18,9 +20,11 @@ from shortd.links.links import (
 __all__ = [
     "CODE_PATTERN",
     "Address",
+    "CheckedLink",
     "Links",
     "NewLink",
     "TagFilter",
+    "as_checked",
     "delete_link",
     "delete_links",
 ]

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from shortd.hosts.patterns import Index, read_pattern
-from shortd.links.links import destinations_of
+from shortd.links.checking import places_of
 from shortd.models.accounts import DELETED
 from shortd.models.links import FormerLink, Link
 from shortd.store import Store
@@ -118,7 +118,7 @@ class BlockedLinks:
 
 
 def _leads(link: Link, index: Index) -> bool:
-    return any(index.find(url) is not None for url in destinations_of(link))
+    return any(index.find(place.url) is not None for place in places_of(link))
 
 
 def _switch_off(txn: WriteTxn, keys: Sequence[tuple[int, str]], index: Index) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice, repeat
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -26,12 +26,12 @@ from shortd.hosts.destinations import Destination, refuse_blocked
 from shortd.ids import base62_encode, drawn_ids, random_text
 from shortd.links.access import check_barred, check_place, may_change, may_see, on_host
 from shortd.links.addresses import codes_in, is_bare_code, read_code, split_short_url
+from shortd.links.checking import NOBODY_ASKED, DestinationChecks, Said, places_of
 from shortd.links.finding import find, in_the_way
 from shortd.links.open_reports import drop_reports
 from shortd.links.trackers import drop_link_trackers, sync_link_trackers
 from shortd.models.accounts import DELETED, Account, PasswordHash
-from shortd.models.links import NO_RARE_TERMS, Link, RareTerms, Terms, rare_terms
-from shortd.plugin_runtime.data import urls_in
+from shortd.models.links import NO_RARE_TERMS, Held, Link, RareTerms, Terms, rare_terms
 from shortd.store import Store
 from shortd.store.pace import matching_keys
 from shortd.store.room import Reserve
@@ -54,6 +54,9 @@ LARGEST_STEP = MINUTE
 DRAWS = 64
 """Codes of one length that are tried before it counts as used up. With nine in ten of them taken,
 one link in a thousand gets a longer code than it could have had."""
+
+ATTEMPTS = 5
+"""How often plugins are asked anew about a change, as others have changed the link meanwhile."""
 
 PLAIN_TERMS = Terms()
 """Of a link that was given none."""
@@ -85,6 +88,25 @@ class NewLink(msgspec.Struct, frozen=True, gc=False):
     """Whether an own link makes way at an own code; else that is taken as well."""
     plugins: dict[str, bytes] | None = None
     """Data of plugins, as the row keeps them."""
+    field: str = "url"
+    """What refusals call its destination."""
+    held: Held | None = None
+    """What its destinations have it held for."""
+
+
+if TYPE_CHECKING:
+
+    class CheckedLink(NewLink, frozen=True, gc=False):
+        """One whose destinations plugins were asked about, by `Links.checked`; no other is ever
+        written. To the type checker alone another type, so that making links pays nothing for it.
+        """
+else:
+    CheckedLink = NewLink
+
+
+def as_checked(new: NewLink) -> CheckedLink:
+    """A link for which the caller has heeded what was said of it."""
+    return cast("CheckedLink", new)
 
 
 class TagFilter(msgspec.Struct, frozen=True):
@@ -107,7 +129,10 @@ class TagFilter(msgspec.Struct, frozen=True):
 class Links:
     """The rules of links over the store."""
 
-    def __init__(self, store: Store, hosts: Hosts, random: Random) -> None:
+    def __init__(
+        self, store: Store, hosts: Hosts, random: Random, checks: DestinationChecks
+    ) -> None:
+        self.checks = checks
         self._store = store
         self._hosts = hosts
         self._random = random
@@ -118,16 +143,30 @@ class Links:
         """Makes all the links or none; on an own code it replaces what was there.
 
         Creation times are distinct and rise, so that lists have one order. Raises
-        CODE_TAKEN for another account's code.
+        CODE_TAKEN for another account's code, and what `checked` does.
         """
+        ready = await self.checked(account, new)
         first = self.next_utime(now, len(new))
 
         def insert(txn: WriteTxn) -> list[Link]:
             if ACCOUNTS.get(txn, (account.userid,)) is None:
                 raise errors.BAD_CREDENTIALS(field="userid")
-            return self.insert_all(txn, account.userid, new, first)
+            return self.insert_all(txn, account.userid, ready, first)
 
         return await self._store.write(insert)
+
+    async def checked(self, account: Account, new: Sequence[NewLink]) -> list[CheckedLink]:
+        """The links as plugins let them be made. DESTINATION_REFUSED, naming `NewLink.field`, or
+        the term or the place in a plugin's data."""
+        said = await self.said_of(account, new)
+        return [heeding(said, one) for one in new]
+
+    async def said_of(self, account: Account, new: Sequence[NewLink]) -> Said:
+        """What plugins say of the destinations of links that are to be made, for who does without
+        those that are refused."""
+        if not self.checks.are_asked:
+            return NOBODY_ASKED
+        return await self.checks.of_new(account, [as_row(one) for one in new])
 
     def next_utime(self, now: int, count: int = 1) -> int:
         """The first of `count` creation times that no other link of this process has."""
@@ -197,13 +236,31 @@ class Links:
     async def edit(self, account: Account, which: Which, change: Callable[[Link], Link]) -> Link:
         """Puts what `change` makes of a link in its place, or at the address that it names then.
 
-        CODE_TAKEN where another link is there, DESTINATION_BLOCKED for one that cannot be on again.
+        CODE_TAKEN where another link is there, DESTINATION_BLOCKED for one that cannot be on again,
+        DESTINATION_REFUSED; BUSY for one that others change again and again meanwhile.
         """
+        for _ in range(ATTEMPTS):
+            said = NOBODY_ASKED
+            if self.checks.are_asked:
+                there = self.changeable(account, which)
+                said = await self.checks.of_change(account, there, change(there))
+            changed = await self._edit(account, which, change, said)
+            if changed is not None:
+                return changed
+        raise errors.BUSY()
 
-        def update(txn: WriteTxn) -> Link:
+    async def _edit(
+        self, account: Account, which: Which, change: Callable[[Link], Link], said: Said
+    ) -> Link | None:
+        """None where the link leads elsewhere by now than where was asked about."""
+
+        def update(txn: WriteTxn) -> Link | None:
             link = self._own(txn, account, which)
             changed = change(link)
             self.check_on(link, changed)
+            if not said.covers(link, changed):
+                return None
+            changed = said.heeded(link, changed)
             new = (changed.host, changed.code)
             if new != (link.host, link.code):
                 self._check_free(txn, new, link.id, "code")
@@ -226,16 +283,25 @@ class Links:
         over: bytes | None,
     ) -> bool:
         """Keeps a plugin's data in the link's row, if those there are still `over`; None is none.
-        Whether they were.
+        Whether they were. DESTINATION_REFUSED.
         """
+
+        def with_data(link: Link) -> Link:
+            plugins = {**(link.plugins or {}), name: data}
+            kept = {one: raw for one, raw in plugins.items() if raw is not None}
+            return msgspec.structs.replace(link, plugins=kept or None)
+
+        said = NOBODY_ASKED
+        if self.checks.are_asked:
+            there = self.changeable(account, which)
+            said = await self.checks.of_change(account, there, with_data(there))
 
         def update(txn: WriteTxn) -> bool:
             link = self._own(txn, account, which)
-            plugins = link.plugins or {}
-            if plugins.get(name) != over:
+            changed = with_data(link)
+            if (link.plugins or {}).get(name) != over or not said.covers(link, changed):
                 return False
-            kept = {one: raw for one, raw in {**plugins, name: data}.items() if raw is not None}
-            changed = msgspec.structs.replace(link, plugins=kept or None)
+            changed = said.heeded(link, changed)
             LINKS.put(txn, (link.host, link.code), changed)
             sync_link_trackers(txn, changed, self._random, now)
             return True
@@ -322,10 +388,10 @@ class Links:
         DESTINATION_BLOCKED if it leads where no link may lead any more: it may be off for that."""
         check_barred(before, after)
         if after.enabled and not before.enabled:
-            for url in destinations_of(after):
-                refuse_blocked(url, self._hosts.names, field="enabled")
+            for place in places_of(after):
+                refuse_blocked(place.url, self._hosts.names, field="enabled")
 
-    def insert(self, txn: WriteTxn, owner: str, new: NewLink, utime: int) -> Link:
+    def insert(self, txn: WriteTxn, owner: str, new: CheckedLink, utime: int) -> Link:
         """Puts a new link into an open transaction.
 
         CODE_TAKEN for another account's or team's code; UNKNOWN_HOST, TEAM_NOT_FOUND or
@@ -353,7 +419,7 @@ class Links:
         raise AssertionError("ids are endless")
 
     def insert_all(
-        self, txn: WriteTxn, owner: str, new: Sequence[NewLink], first_utime: int
+        self, txn: WriteTxn, owner: str, new: Sequence[CheckedLink], first_utime: int
     ) -> list[Link]:
         """`insert` for many links, each made a microsecond after the one before it."""
         utimes = range(first_utime, first_utime + len(new))
@@ -398,10 +464,29 @@ class Links:
         yield from repeat("")
 
 
+def as_row(new: NewLink) -> Link:
+    """A new link as it may come to stand in the store, for who asks where it leads."""
+    return _row(new, "", "", 0, new.code or "", 0)
+
+
+def heeding(said: Said, new: NewLink) -> CheckedLink:
+    """A new link as what was said of its destinations lets it be made. DESTINATION_REFUSED."""
+    if not said.plugins:
+        return as_checked(new)
+    held = said.heeded(None, as_row(new), new.field).held
+    return as_checked(msgspec.structs.replace(new, held=held))
+
+
 def _row(new: NewLink, owner: str, team: str, link_id: int, code: str, utime: int) -> Link:
     terms, beside = new.terms, NO_RARE_TERMS
-    if team or new.campaign or new.password is not None or new.box:
-        beside = RareTerms(team=team, campaign=new.campaign, password=new.password, box=new.box)
+    if team or new.campaign or new.password is not None or new.box or new.held is not None:
+        beside = RareTerms(
+            team=team,
+            campaign=new.campaign,
+            password=new.password,
+            box=new.box,
+            held=new.held,
+        )
     return Link(
         id=link_id,
         owner=owner,
@@ -441,20 +526,6 @@ def delete_links(txn: WriteTxn, ids: Sequence[int], rows: int) -> bool:
         if rows <= 0:
             return False
     return True
-
-
-def destinations_of(link: Link) -> Iterator[str]:
-    """Wherever a link may lead, what plugins keep for it among that."""
-    if not link.filekey:
-        yield link.url
-    if link.rare is not None:
-        yield from filter(None, (link.rare.date_fallback, link.rare.count_fallback))
-    for raw in (link.plugins or {}).values():
-        try:
-            data = msgspec.msgpack.decode(raw)
-        except msgspec.DecodeError:
-            continue
-        yield from (url for _, url in urls_in(data))
 
 
 def _redate(txn: WriteTxn, address: Address, old: int, utime: int) -> None:

@@ -11,8 +11,10 @@ from shortd.clicks import Clicks
 from shortd.hosts import Hosts
 from shortd.links.blocking import BlockedLinks
 from shortd.links.bulk import Bulk
+from shortd.links.checking import DestinationChecks
 from shortd.links.codes import Codes
 from shortd.links.drawing import Drawing
+from shortd.links.holding import Holding
 from shortd.links.links import Links
 from shortd.links.listing import Listing
 from shortd.links.passwords import LinkPasswords
@@ -24,6 +26,7 @@ from shortd.links.tagging import Tagging
 from shortd.links.terms import LinkTerms
 from shortd.links.titles import Titles
 from shortd.links.undoing import Undoing
+from shortd.plugin_runtime.checking import Checks
 from shortd.security.secrets import secret
 from shortd.security.services import SecurityServices
 from shortd.security.signing import Signer
@@ -50,6 +53,7 @@ class LinkServices:
     tagging: Tagging
     sheets: Sheets
     reports: Reports
+    holding: Holding
 
 
 async def open_links(
@@ -58,13 +62,14 @@ async def open_links(
     hosts: Hosts,
     security: SecurityServices,
     check: Check,
+    checks: Checks,
     clicks: Clicks,
     accounts: AccountServices,
     hashes: BlockHashes,
     random: Random,
 ) -> LinkServices:
     """Wires them."""
-    links = Links(store, hosts, random)
+    links = Links(store, hosts, random, DestinationChecks(checks))
     signer = Signer(await secret(store, "link_passwords"))
     passwords = LinkPasswords(store, security.hasher, security.guessing, signer)
     codes = Codes(hosts)
@@ -88,4 +93,5 @@ async def open_links(
         tagging=Tagging(accounts.preferences, listing, bulk),
         sheets=Sheets(store, hosts, links, codes, terms, clicks),
         reports=Reports(store, settings, hashes, accounts.operators, random),
+        holding=Holding(store),
     )

@@ -28,7 +28,7 @@ from shortd.links.access import check_place
 from shortd.links.addresses import read_code, split_short_url, unescaped
 from shortd.links.codes import Codes
 from shortd.links.finding import in_the_way
-from shortd.links.links import Links, NewLink
+from shortd.links.links import Links, NewLink, as_checked, heeding
 from shortd.links.tag_lists import joined_tags, split_tags, without_doubles
 from shortd.links.terms import LinkTerms
 from shortd.models.accounts import Account
@@ -123,6 +123,8 @@ class _Planned(msgspec.Struct, frozen=True, gc=False):
     new: NewLink
     utime: int
     notes: tuple[str, ...]
+    refusal: errors.ShortdError | None = None
+    """Why it is not made if its address is free."""
 
 
 class Sheets:
@@ -167,16 +169,39 @@ class Sheets:
                     planned.append(read)
                 if number % SLICE == 0:
                     await asyncio.sleep(0)
+            asked = await self._asked(account, planned)
             first = self._links.next_utime(now, BATCH)
             if apply:
                 done = await self._store.write(
-                    partial(self._make, account=account, planned=planned, first=first)
+                    partial(self._make, account=account, planned=asked, first=first)
                 )
             else:
                 with self._store.read() as txn:
-                    done = [self._would(txn, account, one, taken) for one in planned]
+                    done = [self._would(txn, account, one, taken) for one in asked]
             results |= {one.row: one for one in done}
         return [results[number] for number in sorted(results)]
+
+    async def _asked(self, account: Account, planned: Sequence[_Planned]) -> Sequence[_Planned]:
+        """The rows as plugins let them be made. Of what is there already nobody is asked."""
+        if not self._links.checks.are_asked:
+            return planned
+        with self._store.read() as txn:
+            there = {one.row for one in planned if self._there(txn, account, one) is not None}
+        said = await self._links.said_of(
+            account, [one.new for one in planned if one.row not in there]
+        )
+        asked = []
+        for one in planned:
+            new, refusal = one.new, None
+            if one.row in there:
+                refusal = errors.BUSY()
+            else:
+                try:
+                    new = heeding(said, new)
+                except errors.ShortdError as fault:
+                    refusal = fault
+            asked.append(msgspec.structs.replace(one, new=new, refusal=refusal))
+        return asked
 
     def _cells(self, txn: Txn, link: Link) -> list[str]:
         owner = ACCOUNTS.get(txn, (link.owner,))
@@ -247,8 +272,10 @@ class Sheets:
             there = self._there(txn, account, one)
             if there is None:
                 try:
+                    if one.refusal is not None:
+                        raise one.refusal
                     utime = one.utime or first + position
-                    link = self._links.insert(txn, account.userid, one.new, utime)
+                    link = self._links.insert(txn, account.userid, as_checked(one.new), utime)
                     there = _made(one, link.code, self._hosts.short_url(link))
                 except errors.ShortdError as refusal:
                     there = _skipped(one, refusal)
@@ -262,6 +289,8 @@ class Sheets:
         if there is not None:
             return there
         try:
+            if one.refusal is not None:
+                raise one.refusal
             check_place(txn, account.userid, "", "", one.new.host)
             if one.new.code is not None:
                 number, code = one.new.host.number, one.new.code

@@ -102,9 +102,9 @@ class Identity(msgspec.Struct, array_like=True, frozen=True):
     digest: bytes
     """SHA-256 of the three below: a subject may be longer than a key of the database."""
     voucher: str
-    """"oidc" or "proxy"."""
+    """"oidc", "proxy" or "plugin"."""
     issuer: str
-    """As it calls itself; empty for the proxy."""
+    """As it calls itself; a plugin by its name, empty for the proxy."""
     subject: str
     called: str
     """What its owner may know it by: the address or name there when it was last used."""

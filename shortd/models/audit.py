@@ -36,6 +36,8 @@ class Action(StrEnum):
     TURN_OFF_LINK = "turn_off_link"
     TURN_ON_LINK = "turn_on_link"
     DELETE_LINK = "delete_link"
+    APPROVE_LINK = "approve_link"
+    REFUSE_LINK = "refuse_link"
     BLOCK_DESTINATION = "block_destination"
     UNBLOCK_DESTINATION = "unblock_destination"
     DISMISS_REPORTS = "dismiss_reports"
@@ -54,6 +56,7 @@ class Action(StrEnum):
     BELIEVE_CLOCK = "believe_clock"
     MEND_DATABASE = "mend_database"
     DOWNLOAD_BACKUP = "download_backup"
+    FORGET_PLUGIN = "forget_plugin"
     RESUME_PLUGIN = "resume_plugin"
 
 

@@ -86,6 +86,44 @@ class Terms(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return Terms(**{name: getattr(self, name) for name in Terms.__struct_fields__})
 
 
+class HeldDestination(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A destination that a plugin wants the operator to look at."""
+
+    url: str
+    plugin: str
+    """Who wants it, by name; it may be gone by now."""
+    reason: str
+    utime: int
+    """Unix time in µs at which it was said."""
+
+
+class Held(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Why visitors are kept from a link until the operator has looked at it."""
+
+    destinations: tuple[HeldDestination, ...]
+    """Those of its destinations that it is held for, in the order in which that was said; none is
+    left where a link that was refused leads elsewhere by now."""
+    refused: bool = False
+    """The operator has looked at it, and turned it off."""
+    word: str = ""
+    """What the operator says of that to the link's owner."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether the operator is still to look at it."""
+        return not self.refused and bool(self.destinations)
+
+    @property
+    def since(self) -> int:
+        """Unix time in µs from which on it is held; 0 where it no longer is."""
+        return self.destinations[0].utime if self.destinations else 0
+
+    @property
+    def latest(self) -> int:
+        """Unix time in µs of what was said last."""
+        return self.destinations[-1].utime if self.destinations else 0
+
+
 class RareTerms(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What few links have, apart from what each row has, so that plain rows stay small: terms, as
     `Terms` tells them, and the link's place, password and box."""
@@ -113,6 +151,8 @@ class RareTerms(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The operator has turned it off, and nobody else can turn it on."""
     box: str = ""
     """Key of the box that visits are shown; then the link's `url` is the box's name."""
+    held: Held | None = None
+    """A plugin has had it held, and the operator has not let it go."""
 
     @property
     def tag_names(self) -> tuple[str, ...]:
@@ -161,6 +201,16 @@ class Link(msgspec.Struct, array_like=True, frozen=True, gc=False):
     def box(self) -> str:
         """Key of the box that it stands for; empty if it is none's."""
         return self.rare.box if self.rare is not None else ""
+
+    @property
+    def held(self) -> Held | None:
+        """Why visitors are kept from it, or why the operator has refused it; None for most."""
+        return self.rare.held if self.rare is not None else None
+
+    @property
+    def waits(self) -> bool:
+        """Whether visitors are kept from it until the operator has looked at it."""
+        return self.rare is not None and self.rare.held is not None and self.rare.held.waits
 
     @property
     def terms(self) -> Terms:

@@ -24,46 +24,94 @@ The hooks are in `shortd.plugin.hookspecs`, what they are given in `shortd.plugi
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Coroutine, Mapping
-from typing import Any, ClassVar, Generic, TypeVar
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from msgspec import Struct
 
 from shortd.errors import Sentence, ShortdError
 from shortd.hosts.destinations import parse_destination
+from shortd.plugin.belongings import (
+    BadRow,
+    Belongings,
+    Http,
+    HttpAnswer,
+    HttpFault,
+    NoBelongings,
+    NoServer,
+    Store,
+    StoreFull,
+    Table,
+)
 from shortd.plugin.hookspecs import DataT, Hookspecs, hookimpl
+from shortd.plugin.links import Links, LinkTerms, LiveLinks, NoLinks
+from shortd.plugin.pages import (
+    Access,
+    Caller,
+    Frame,
+    NoFrame,
+    Person,
+    SignInOffer,
+    Template,
+)
+from shortd.plugin.refused import Refused
 from shortd.plugin.types import (
     Account,
     Counts,
     Destination,
     Event,
     File,
+    Hold,
     ImportedLink,
     Interstitial,
     Link,
     Panel,
+    Refuse,
     SignIn,
     Sources,
     Visit,
 )
 
 __all__ = [
+    "Access",
     "Account",
     "BadData",
+    "BadRow",
+    "Caller",
     "Counts",
     "Destination",
     "Event",
     "File",
+    "Hold",
+    "Http",
+    "HttpAnswer",
+    "HttpFault",
     "ImportedLink",
     "Interstitial",
     "Link",
+    "LinkTerms",
+    "Links",
+    "NoServer",
     "Panel",
+    "Person",
     "Plugin",
+    "Refuse",
+    "Refused",
     "Server",
     "SignIn",
+    "SignInOffer",
     "Sources",
+    "Store",
+    "StoreFull",
+    "Table",
+    "Template",
     "Visit",
     "hookimpl",
 ]
+
+if TYPE_CHECKING:
+    from litestar import Request, Response
 
 SettingsT = TypeVar("SettingsT")
 """A plugin's settings: its `Settings`, or None where it has none."""
@@ -95,13 +143,14 @@ def _nowhere(coroutine: Coroutine[Any, Any, Any], _seconds: float) -> Any:
 class Server:
     """The server that a plugin runs in."""
 
-    __slots__ = ("_wait", "hosts", "public_url", "secret")
+    __slots__ = ("_wait", "belongings", "frame", "hosts", "links", "public_url", "secret")
 
     def __init__(
         self,
         public_url: str,
         hosts: Collection[str],
         secret: bytes,
+        belongings: Belongings | None = None,
         wait: Wait = _nowhere,
     ) -> None:
         self._wait = wait
@@ -113,6 +162,13 @@ class Server:
         and go."""
         self.secret = secret
         """32 bytes that this plugin alone has, the same after a restart: for keyed hashes."""
+        self.belongings: Belongings = belongings or NoBelongings()
+        """What the plugin has as `self.store`, `self.folder` and `self.http`."""
+        # Handed over once there are services, and pages.
+        self.links: Links = NoLinks()
+        """What the plugin has as `self.links`."""
+        self.frame: Frame = NoFrame()
+        """What draws its pages."""
 
     def wait(self, coroutine: Coroutine[Any, Any, T], seconds: float = 30) -> T:
         """Runs a coroutine on the plugin's own event loop and waits for its result: for plain
@@ -143,12 +199,83 @@ class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
     """Type of a link's data, validated when it is saved. Make it frozen and
     forbid_unknown_fields; a new field needs a default."""
     everywhere: ClassVar[bool] = False
+    """Whether it decides about links without its data, too: every redirect then pays for it."""
+    pages: ClassVar[Mapping[str, str]] = {}
+    """Pages of `routes` that the navigation shows to who may see them: title to path, such as
+    {"Webhooks": "/"}. At most 5, titles of up to 30 characters."""
     """Whether it decides about links without its data, and hears of them, too: every redirect then
     pays for it."""
 
     def __init__(self, settings: SettingsT, server: Server) -> None:
         self.settings = settings
         self.server = server
+
+    def __deepcopy__(self, memo: object) -> Self:
+        # Litestar copies its handlers, with what methods of the plugin belong to.
+        return self
+
+    # Not properties: a plugin may have had something of its own by such a name before.
+
+    @cached_property
+    def store(self) -> Store:
+        """The plugin's own tables in the database. NoServer where no server runs it."""
+        return self.server.belongings.store
+
+    @cached_property
+    def folder(self) -> Path:
+        """A folder of the plugin's own in the data directory, made when it is first asked for; it
+        is in backups. NoServer where no server runs the plugin, OSError where none can be made."""
+        return self.server.belongings.folder
+
+    @cached_property
+    def http(self) -> Http:
+        """Requests to other servers. NoServer where no server runs the plugin."""
+        return self.server.belongings.http
+
+    links = LiveLinks()
+    """Makes, changes and finds links. NoServer where no server runs the plugin, and in `start`."""
+
+    def template(self, name: str) -> Template:
+        """A Jinja template in the folder `templates` beside the plugin's module, for `page`."""
+        return Template(name)
+
+    async def page(
+        self,
+        caller: Caller,
+        title: str,
+        content: Template | str,
+        /,
+        *,
+        status: int = 200,
+        **values: object,
+    ) -> Response[bytes]:
+        """A page that looks like the server's own: its navigation, style, language and policy.
+
+        `content` is a Jinja template, by its file (`self.template("list.html")`) or as a text:
+        `"<p>Hello {{ name }}</p>"`. It makes what stands below the title, and is given `values`,
+        which are escaped. What comes from somebody belongs into values, never into the text.
+        Addresses in it begin at the root: `/-/x/NAME/list`. Scripts and styles of its own, or from
+        elsewhere, do not work.
+        """
+        return await self.server.frame.page(self, caller, title, content, values, status)
+
+    async def sign_in(
+        self,
+        request: Request[Any, Any, Any],
+        person: Person,
+        *,
+        wanted: str = "",
+        create: bool = False,
+        link_by_email: bool = False,
+    ) -> Response[bytes]:
+        """Signs somebody in on the plugin's word: an answer with the cookie of a login, which leads
+        on to `wanted`, a page of the server. Where that cannot be, a page that says why.
+
+        His account is the one that this plugin has signed him in to before. With `create`, who has
+        none gets one, for which he needs an address; with `link_by_email`, a verified address opens
+        the account that has it. Only for public routes, and only once the plugin is sure.
+        """
+        return await self.server.frame.sign_in(self, request, person, wanted, create, link_by_email)
 
     def start(self) -> None:
         """Called once, before the server answers. If it raises, the plugin is left out."""

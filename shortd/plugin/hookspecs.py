@@ -1,6 +1,6 @@
 """Every hook, on one page. A plugin implements those it wants and marks them with `@hookimpl`.
 
-Four kinds:
+Five kinds:
 
 - *Decide* hooks (`destination`, `interstitial`) answer a visit. They run on the event loop
   between request and response: no waiting, no I/O, well below a millisecond. They are asked in
@@ -16,6 +16,8 @@ Four kinds:
   one hears of each at least once: events wait on the disk, also while the server is down, are
   told again when the hook fails (5 s later, then ever more seldom, for three days), and those
   of one link in their order.
+- The *check* hook (`check_destination`) is asked before a destination is kept, away from the event
+  loop: it may wait, and may be `async def`.
 - *Jobs* (`daily`) are called by the server's clock. They may wait, plain or `async def`.
 - *Extension* hooks (`commands` to `importers`) add to the server and its command line.
 
@@ -37,16 +39,19 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import click
 import pluggy
 
+from shortd.plugin.pages import SignInOffer
 from shortd.plugin.types import (
     Account,
     Counts,
     Destination,
     Event,
     File,
+    Hold,
     ImportedLink,
     Interstitial,
     Link,
     Panel,
+    Refuse,
     SignIn,
     Visit,
 )
@@ -72,11 +77,12 @@ OBSERVE = (
     "account_created",
     "account_signed_in",
 )
+CHECK = ("check_destination",)
 JOBS = ("daily",)
-EXTEND = ("commands", "routes", "panel", "importers")
-ASYNC = frozenset((*OBSERVE, *JOBS))
+EXTEND = ("commands", "routes", "authenticate", "panel", "link_panels", "link_columns", "importers")
+ASYNC = frozenset((*OBSERVE, *CHECK, *JOBS))
 """Hooks that may be `async def`."""
-HOOKS = (*DECIDE, *OBSERVE, *JOBS, *EXTEND)
+HOOKS = (*DECIDE, *OBSERVE, *CHECK, *JOBS, *EXTEND)
 """All hooks by name, in the order of this page."""
 
 
@@ -138,6 +144,21 @@ class Hookspecs(Generic[DataT]):
         """An account was made, or a temporary one was turned into a registered one."""
 
     @hookspec
+    def check_destination(
+        self, url: str, link: Link | None, account: Account | None
+    ) -> Refuse | Hold | Awaitable[Refuse | Hold | None] | None:
+        """Whether a link may lead to `url`: None if so, `Refuse` if it must not, `Hold` if the
+        operator is to look at it before visitors get there.
+
+        Asked wherever a destination is set, or changed to another: the link's own, where it leads
+        once it has ended, and each URL in plugins' data. `link` is the link as it was before, None
+        for one that is to be made; `account` is who sets it, None where nobody in particular does.
+        May be `async def`; after 10 s, and where it fails, it counts as None. Of several plugins
+        one that refuses wins over one that holds.
+        """
+        return None
+
+    @hookspec
     def account_signed_in(self, account: Account, sign_in: SignIn, event: Event) -> Waits:
         """Somebody signed in: with a password, at an issuer, with a passkey. Calls with an API key
         are none.
@@ -158,8 +179,18 @@ class Hookspecs(Generic[DataT]):
 
     @hookspec
     def routes(self) -> Sequence[Any]:
-        """Litestar route handlers, served below `/-/x/NAME/`. They run on the event loop, on this
-        server's own origin: what they answer is theirs to escape.
+        """Litestar route handlers, served below `/-/x/NAME/`: to operators, unless they say
+        `access=Access.PUBLIC` or `access=Access.ACCOUNT`. One with the parameter `caller: Caller`
+        is told who asks. They run on the event loop (plain functions in a thread, unless they say
+        `sync_to_thread=False`), on this server's own origin: what they answer is theirs to escape,
+        unless `self.page` makes it.
+        """
+        return ()
+
+    @hookspec
+    def authenticate(self) -> Sequence[SignInOffer]:
+        """Buttons for the page on which people sign in, asked for when the server starts. Each
+        leads to a public route of the plugin, which ends with `self.sign_in`.
         """
         return ()
 
@@ -167,6 +198,18 @@ class Hookspecs(Generic[DataT]):
     def panel(self, link: Link, data: DataT, counts: Counts) -> Panel | None:
         """What the link's owner is shown about it (`get_panels`)."""
         return None
+
+    @hookspec
+    def link_panels(self, link: Link, data: DataT, counts: Counts) -> Sequence[Panel]:
+        """The same for a plugin that has more than one table to show; up to 8 are shown."""
+        return ()
+
+    @hookspec
+    def link_columns(self, link: Link, data: DataT) -> Mapping[str, str | int]:
+        """What the list of links shows beside the link: title to cell. Up to 3 columns a plugin,
+        80 characters a cell. Called for each link of a page: be quick.
+        """
+        return {}
 
     @hookspec
     def importers(self) -> Mapping[str, Callable[[Path], Iterator[ImportedLink]]]:

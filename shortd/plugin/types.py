@@ -231,3 +231,18 @@ class ImportedLink(Terms, frozen=True):
     """When it was made; 0 is now."""
     line: int = 0
     """Where it stands in the file, for messages; 0 if lines mean nothing there."""
+
+
+class Refuse(Struct, frozen=True):
+    """No link may lead there (`check_destination`)."""
+
+    message: str
+    """Why, for who set the destination: one sentence; 300 characters of it are shown."""
+
+
+class Hold(Struct, frozen=True):
+    """A link that leads there is kept from visitors until the operator has looked at it
+    (`check_destination`)."""
+
+    reason: str
+    """Why, for the operator and the link's owner: one sentence; 300 characters of it are kept."""

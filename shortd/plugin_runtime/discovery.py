@@ -1,4 +1,4 @@
-"""Finding plugins: entry points of the group `shortd`, then files of the plugins' folder.
+"""Finding plugins: entry points of the group `shortd`, then what is in the plugins' folder.
 
 A plugin that cannot be used is reported by name and left out; nothing of it stops the others.
 A disabled one is not even imported.
@@ -7,24 +7,22 @@ A disabled one is not even imported.
 from __future__ import annotations
 
 import difflib
-import hashlib
-import importlib.util
 import inspect
-import sys
 from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import msgspec
 import pluggy
 
-from shortd.plugin import Plugin
 from shortd.plugin.hookspecs import HOOKS, PROJECT, Hookspecs
+from shortd.plugin_runtime.dropped import Dropped, PassedOver, look_through
 from shortd.plugin_runtime.flaws import AnyPlugin, flaw_of, implemented, one_line
+from shortd.plugin_runtime.loading import load
 from shortd.settings.config import ConfigError, Settings, plugin_settings
+from shortd.store.data_directory import PLUGIN_FOLDERS
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -79,14 +77,10 @@ def discover(settings: Settings, given: Sequence[type[AnyPlugin]] | None = None)
 def read_settings(settings: Settings, found: Sequence[Found]) -> dict[str, Any]:
     """The settings of all usable plugins in their own types, by name; None where there are none.
 
-    Raises ConfigError for what a plugin cannot use, and for tables that no plugin owns.
+    Raises ConfigError for what a plugin cannot use.
     """
     problems: list[str] = []
     values: dict[str, Any] = {}
-    names = {plugin.name for plugin in found}
-    for name in settings.plugins.settings:
-        if name not in names:
-            problems.append(f"plugins.{name}: {_no_plugin(name, names)}")
     for plugin in found:
         if plugin.kind is None:
             continue
@@ -99,9 +93,22 @@ def read_settings(settings: Settings, found: Sequence[Found]) -> dict[str, Any]:
     return values
 
 
+def ownerless_tables(settings: Settings, found: Sequence[Found]) -> list[str]:
+    """A line for each table of settings that is no plugin's: one that was removed, or misspelt.
+
+    They stop no start, as a plugin that cannot be used does not.
+    """
+    names = {plugin.name for plugin in found}
+    return [
+        f"plugins.{name}: {_no_plugin(name, names)}"
+        for name in settings.plugins.settings
+        if name not in names
+    ]
+
+
 def check_all(settings: Settings) -> None:
-    """Raises ConfigError for every plugin that cannot be used, for settings as above, and for
-    names of plugins to be left out that are no plugins.
+    """Raises ConfigError for every plugin that cannot be used, for settings as above, for those
+    that are no plugin's, and for names of plugins to be left out that are no plugins.
     """
     found = discover(settings)
     faults = [f"plugin {plugin.name}: {plugin.fault}" for plugin in found if plugin.fault]
@@ -109,6 +116,7 @@ def check_all(settings: Settings) -> None:
     for index, name in enumerate(settings.plugins.disabled):
         if name not in names:
             faults.append(f"plugins.disabled[{index}]: {_no_plugin(name, names)}")
+    faults += ownerless_tables(settings, found)
     try:
         read_settings(settings, found)
     except ConfigError as error:
@@ -163,26 +171,47 @@ def _points() -> list[EntryPoint]:
     return sorted(points, key=lambda point: (point.name, point.value))
 
 
+def passed_over(settings: Settings) -> list[PassedOver]:
+    """What is in the plugins' folder and no plugin. Raises ConfigError."""
+    own = settings.data_dir / PLUGIN_FOLDERS
+    return [
+        one
+        for one in _looked_through(settings)
+        # Where plugins have folders of their own, these are no failed packages.
+        if isinstance(one, PassedOver) and one.path.parent.absolute() != own.absolute()
+    ]
+
+
 def _dropped(settings: Settings) -> Iterator[Found]:
+    for one in _looked_through(settings):
+        if isinstance(one, Dropped):
+            yield _usable(settings, one.name, str(one.file), one)
+
+
+def _looked_through(settings: Settings) -> Iterator[Dropped | PassedOver]:
     if not settings.plugins.dir:
         return
     folder = Path(settings.plugins.dir)
     if not folder.is_dir():
         raise ConfigError(["plugins.dir: there is no such folder"])
-    for file in sorted(folder.glob("*.py")):
-        if not file.name.startswith("_"):
-            yield _usable(settings, file.stem, str(file), file)
+    try:
+        yield from look_through(folder)
+    except OSError as fault:
+        raise ConfigError([f"plugins.dir: cannot be read: {fault.strerror}"]) from None
 
 
 def _usable(
-    settings: Settings, name: str, origin: str, source: EntryPoint | Path | type[AnyPlugin]
+    settings: Settings, name: str, origin: str, source: EntryPoint | Dropped | type[AnyPlugin]
 ) -> Found:
-    if name in settings.plugins.disabled:
+    names = source.names if isinstance(source, Dropped) else (name,)
+    if any(one in settings.plugins.disabled for one in names):
         return Found(name, origin, disabled=True)
     try:
         kind: Any = source
-        if isinstance(source, Path):
-            kind = _of_file(source)
+        if isinstance(source, Dropped):
+            kind = load(source)
+            # Whichever of its names it goes by.
+            name = next((one for one in names if getattr(kind, "name", "") == one), name)
         elif isinstance(source, EntryPoint):
             kind = source.load()
     # A module that ends the process when imported must not end the server.
@@ -190,33 +219,3 @@ def _usable(
         return Found(name, origin, fault=f"cannot be imported: {one_line(fault)}")
     flaw = kind if isinstance(kind, str) else flaw_of(name, kind)
     return Found(name, origin, fault=flaw) if flaw else Found(name, origin, kind)
-
-
-def _of_file(file: Path) -> type[AnyPlugin] | str:
-    module = _load(file)
-    kinds = [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type)
-        and issubclass(value, Plugin)
-        and value.__module__ == module.__name__
-    ]
-    if len(kinds) != 1:
-        return f"must have exactly one subclass of Plugin, not {len(kinds)}"
-    return kinds[0]
-
-
-def _load(file: Path) -> ModuleType:
-    path = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:8]
-    # Known to `sys.modules`, where msgspec looks the types of a Struct's fields up.
-    name = f"{PROJECT}_dropped_{path}_{file.stem}"
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None and spec.loader is not None, "the name ends with .py"
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module

@@ -137,6 +137,12 @@ class Events:
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
 
+    def heard_of_sign_in(
+        self, row: account_rows.Account, how: str, address: str, user_agent: str
+    ) -> None:
+        """The same, as accounts tell it."""
+        self.signed_in(row, SignIn(how, address, user_agent))
+
     async def run(self) -> None:
         """Tells, and begins what is to be done daily, until cancelled."""
         async with asyncio.TaskGroup() as tasks:

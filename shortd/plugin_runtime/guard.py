@@ -13,14 +13,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter_ns as _timer
 from typing import Any
 
 import structlog
 
 from shortd.clock import HOUR, SECOND
-from shortd.plugin.hookspecs import DECIDE, OBSERVE
+from shortd.plugin.hookspecs import CHECK, DECIDE, OBSERVE
 from shortd.plugin_runtime.flaws import one_line
 from shortd.plugin_runtime.workers import Worker
 
@@ -30,10 +30,10 @@ WITHIN = 60 * SECOND
 FIRST_PAUSE = 30 * SECOND
 LONGEST_PAUSE = HOUR
 """How long a hook is left alone, in µs: the pause doubles with each trial that fails."""
-BREAKING = frozenset((*DECIDE, *OBSERVE))
+BREAKING = frozenset((*DECIDE, *OBSERVE, *CHECK))
 """Hooks whose failures pause them. The others are called because somebody asks for them, and a
 stranger who asks for trouble is not to switch anything off."""
-SHOWING = frozenset(("panel", "shares"))
+SHOWING = frozenset(("panel", "link_panels", "link_columns", "shares"))
 """Hooks that somebody waits for who looks at a page, and the event loop with him."""
 CALLS_PER_OVERRUN = 10
 """Overruns rarer than this are put down to the machine: with three times as much to do as it has
@@ -211,6 +211,28 @@ class GuardedCall:
         if self.reason:
             self._went_well()
         return True
+
+    async def answered(self, work: Callable[[], Awaitable[Any]]) -> Any:
+        """What somebody who waits for this hook elsewhere gets; None if that fails, and while the
+        hook is paused.
+        """
+        if self.reason and not self.may_try():
+            return None
+        self.calls += 1
+        start = _timer()
+        try:
+            answer = await work()
+        except asyncio.CancelledError:
+            # Nobody knows how it would have gone.
+            self._is_trying = False
+            raise
+        except Exception as fault:
+            self.fail(fault)
+            return None
+        self.nanoseconds += _timer() - start
+        if self.reason:
+            self._went_well()
+        return answer
 
     def fail(self, fault: Exception) -> None:
         """Counts a failure: of the call, or of its answer."""

@@ -1,9 +1,10 @@
-"""What plugins show a link's owner: small tables, and the shares that its variants are meant to
-have."""
+"""What plugins show a link's owner: small tables, cells beside it in the list, and the shares that
+its variants are meant to have."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from math import isfinite
 from typing import Any, TypeVar
 
@@ -13,7 +14,15 @@ from shortd import errors
 from shortd.models.links import Link
 from shortd.plugin.types import Counts, Panel
 from shortd.plugin_runtime.deciding import shown_link
+from shortd.plugin_runtime.guard import GuardedCall
 from shortd.plugin_runtime.running import Plugins, Running
+
+PANELS = 8
+"""Of one plugin about a link."""
+COLUMNS = 3
+"""Of one plugin in a list."""
+CELL = 80
+"""Characters of a cell, and of its title."""
 
 N = TypeVar("N", int, float)
 
@@ -26,33 +35,61 @@ class ShownPanel(msgspec.Struct, frozen=True):
     rows: list[tuple[str, str | int]]
 
 
+class Column(msgspec.Struct, frozen=True):
+    """A plugin's cell beside a link in a list. Plain text."""
+
+    plugin: str
+    title: str
+    cell: str | int
+
+
 class Panels:
     """Asks all plugins that a link concerns; one that fails is passed over."""
 
     def __init__(self, plugins: Plugins) -> None:
         self._plugins = plugins
+        self._hooks = {
+            name: plugins.of_hook(name) for name in ("panel", "link_panels", "link_columns")
+        }
 
     def of_link(self, link: Link, short_url: str, counts: Counts) -> list[ShownPanel]:
         """All panels of a link. `counts` has the choices of all plugins; each sees its own."""
-        shown, found = shown_link(link, short_url), []
-        for running, hook in self._plugins.of_hook("panel"):
-            concerned, data = _concerned(running, link)
-            if not concerned:
-                continue
-            own = msgspec.structs.replace(counts, choices=own_choices(running, counts.choices))
-            panel = hook(shown, data, own)
+        shown = shown_link(link, short_url)
+        found: list[ShownPanel] = []
+        for running, hook, data in self._asked("panel", link):
+            panel = hook(shown, data, _own(running, counts))
             if hook.takes(Panel, answer=panel):
-                try:
-                    taken = msgspec.convert(
-                        {"plugin": running.name, "title": panel.title, "rows": list(panel.rows)},
-                        ShownPanel,
-                    )
-                # A Struct's fields can hold anything.
-                except Exception as fault:
-                    hook.fail(fault)
-                    continue
-                found.append(taken)
+                found += _read(running, hook, [panel])
+        for running, hook, data in self._asked("link_panels", link):
+            panels = hook(shown, data, _own(running, counts))
+            if hook.takes(list, tuple, answer=panels):
+                found += _read(running, hook, panels[:PANELS])
         return found
+
+    def columns(self, link: Link, short_url: str) -> list[Column]:
+        """What stands beside a link in the list; nothing is paid where no plugin says anything."""
+        found: list[Column] = []
+        for running, hook, data in self._asked("link_columns", link):
+            cells = hook(shown_link(link, short_url), data)
+            if not hook.takes(Mapping, answer=cells):
+                continue
+            try:
+                taken = msgspec.convert(dict(islice(cells.items(), COLUMNS)), dict[str, str | int])
+            # What it answered may be of any kind.
+            except Exception as fault:
+                hook.fail(fault)
+                continue
+            for title, cell in taken.items():
+                shown = cell if isinstance(cell, int) else _cut(cell)
+                found.append(Column(running.name, _cut(title), shown))
+        return found
+
+    def _asked(self, name: str, link: Link) -> Iterator[tuple[Running, GuardedCall, Any]]:
+        """Whom a link concerns of those that implement a hook."""
+        for running, hook in self._hooks[name]:
+            concerned, data = _concerned(running, link)
+            if concerned:
+                yield running, hook, data
 
     def shares(self, link: Link, short_url: str) -> dict[str, float]:
         """What share of the visitors each choice is meant to have, in percent, by its whole name
@@ -74,6 +111,24 @@ class Panels:
                 if isfinite(share) and 0 <= share <= 100
             }
         return meant
+
+
+def _own(running: Running, counts: Counts) -> Counts:
+    return msgspec.structs.replace(counts, choices=own_choices(running, counts.choices))
+
+
+def _read(running: Running, hook: GuardedCall, panels: Sequence[Any]) -> Iterator[ShownPanel]:
+    """The panels that can be shown; a Struct's fields can hold anything."""
+    for panel in panels:
+        try:
+            told = {"plugin": running.name, "title": panel.title, "rows": list(panel.rows)}
+            yield msgspec.convert(told, ShownPanel)
+        except Exception as fault:
+            hook.fail(fault)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= CELL else text[: CELL - 1] + "…"
 
 
 def data_of(running: Running, link: Link) -> Any:

@@ -15,7 +15,14 @@ import structlog
 from shortd.clock import Clock
 from shortd.plugin import Server
 from shortd.plugin.hookspecs import Hookspecs
-from shortd.plugin_runtime.discovery import Found, discover, new_manager, read_settings
+from shortd.plugin_runtime.belongings import Grounds, PluginBelongings
+from shortd.plugin_runtime.discovery import (
+    Found,
+    discover,
+    new_manager,
+    ownerless_tables,
+    read_settings,
+)
 from shortd.plugin_runtime.flaws import AnyPlugin, one_line
 from shortd.plugin_runtime.guard import Guard, GuardedCall
 from shortd.plugin_runtime.order import decide_order
@@ -53,10 +60,10 @@ class Plugins:
         self.running: dict[str, Running] = {}
         self._manager = manager
 
-    def add(self, found: Found, plugin: AnyPlugin, now: Callable[[], int], worker: Worker) -> None:
+    def add(self, found: Found, plugin: AnyPlugin, guard: Guard, worker: Worker) -> None:
         """Takes in a plugin that has started."""
         self._manager.register(plugin, found.name)
-        self.running[found.name] = Running(found, plugin, Guard(found.name, now), worker)
+        self.running[found.name] = Running(found, plugin, guard, worker)
 
     def of_hook(self, hook: str) -> list[tuple[Running, GuardedCall]]:
         """Who implements a hook, in the order of being asked."""
@@ -75,11 +82,11 @@ class Plugins:
 
     def plain(self, hook: str) -> list[tuple[Running, GuardedCall]]:
         """Those of them that are called in a thread."""
-        return [one for one in self.of_hook(hook) if not _is_async(one[0], hook)]
+        return [one for one in self.of_hook(hook) if not is_async(one[0], hook)]
 
     def awaited(self, hook: str) -> list[tuple[Running, GuardedCall]]:
         """Those of them that are `async def`."""
-        return [one for one in self.of_hook(hook) if _is_async(one[0], hook)]
+        return [one for one in self.of_hook(hook) if is_async(one[0], hook)]
 
     def stop(self) -> None:
         """Ends the threads of all plugins and tells these that it is over."""
@@ -101,16 +108,23 @@ class Prepared(NamedTuple):
 
     found: list[Found]
     settings: dict[str, Any]
+    ownerless: list[str]
+    """Tables of settings that are no plugin's, in words."""
 
 
 def prepare(settings: Settings, given: Sequence[type[AnyPlugin]] | None = None) -> Prepared:
     """Finds the plugins and reads their settings; raises ConfigError before anything starts."""
     found = discover(settings, given)
-    return Prepared(found, read_settings(settings, found))
+    return Prepared(found, read_settings(settings, found), ownerless_tables(settings, found))
 
 
 def start_plugins(
-    prepared: Prepared, public_url: str, hosts: Collection[str], secret: bytes, clock: Clock
+    prepared: Prepared,
+    public_url: str,
+    hosts: Collection[str],
+    secret: bytes,
+    clock: Clock,
+    grounds: Grounds,
 ) -> Plugins:
     """Starts all plugins. One that cannot be used is logged and left out.
 
@@ -120,18 +134,21 @@ def start_plugins(
     for one in prepared.found:
         if one.kind is not None:
             own_secret = hmac.digest(secret, one.name.encode(), "sha256")
-            worker = Worker(one.name)
-            server = Server(public_url, hosts, own_secret, worker.wait)
+            guard, worker = Guard(one.name, clock.now), Worker(one.name)
+            belongings = PluginBelongings(one.name, grounds, guard.cannot_read)
+            server = Server(public_url, hosts, own_secret, belongings, worker.wait)
             try:
                 plugin = one.kind(prepared.settings[one.name], server)
                 plugin.start()
-                plugins.add(one, plugin, clock.now, worker)
+                plugins.add(one, plugin, guard, worker)
             except Exception as fault:
                 worker.close()
                 one = Found(one.name, one.origin, fault=f"does not start: {one_line(fault)}")
         if one.fault:
             log.error("plugin_left_out", plugin=one.name, origin=one.origin, fault=one.fault)
         plugins.found.append(one)
+    for problem in prepared.ownerless:
+        log.warning("plugin_settings_unused", problem=problem)
     return plugins
 
 
@@ -142,7 +159,8 @@ def unstarted(prepared: Prepared, public_url: str) -> Iterator[tuple[str, AnyPlu
             yield one.name, one.kind(prepared.settings[one.name], Server(public_url, (), b""))
 
 
-def _is_async(running: Running, hook: str) -> bool:
+def is_async(running: Running, hook: str) -> bool:
+    """Whether a plugin's hook is `async def`."""
     return inspect.iscoroutinefunction(getattr(running.plugin, hook))
 
 

@@ -16,6 +16,7 @@ import ada_url
 
 from shortd.mail_addresses import sender_of
 from shortd.settings.config_reader import Check, at_home
+from shortd.settings.quantities import amount
 
 SOCKET = "unix:"
 """What a path begins with, where it is a socket to listen on."""
@@ -260,6 +261,7 @@ CHECKS: dict[str, Check] = {
     "clicks.geoip_db": folder_or_file,
     "files.handover_prefix": prefix,
     "plugins.dir": folder_or_file,
+    "plugins.quota": amount,
     "server.host": listening_host,
     "server.trusted_proxies": network,
     "server.metrics_from": network,

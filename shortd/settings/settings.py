@@ -299,8 +299,10 @@ class PluginSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[plugins]. A table below it is the settings of the plugin of that name."""
 
     dir: str = ""
-    """Folder of single-file plugins; empty for none."""
+    """Folder of plugins that are not installed; empty for none."""
     disabled: tuple[str, ...] = ()
+    quota: str = "64 MiB"
+    """What each plugin may keep in tables of its own in the database."""
     daily: Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", max_length=5)] = "03:00"
     """After which time of the day, on the server's clock, plugins do what they do once a day."""
     settings: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict, name="*")

@@ -135,6 +135,7 @@ class Boxes:
             drawn_lengths=PLAIN_CODE_LENGTHS,
             replaces=False,
         )
+        [checked_link] = await self._links.checked(account, [new])
         utime = self._links.next_utime(now)
 
         def make(txn: WriteTxn) -> Link:
@@ -143,7 +144,7 @@ class Boxes:
             if len(list(LINKS_WITH_BOX.keys(txn, (account.userid,)))) >= MOST_BOXES:
                 raise errors.QUOTA_EXCEEDED("You have too many boxes.")
             BOXES.put(txn, (key,), box)
-            return self._links.insert(txn, account.userid, new, utime)
+            return self._links.insert(txn, account.userid, checked_link, utime)
 
         return await self._store.write(make)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from random import Random
 from typing import TypeVar
 
@@ -22,7 +23,7 @@ from shortd.files.manifests import drop_file, parts_of, put_bundle, put_part, st
 from shortd.hosts.destinations import Destination
 from shortd.ids import random_text
 from shortd.limits.holdings import Holdings
-from shortd.links import Links, NewLink
+from shortd.links import CheckedLink, Links, NewLink, as_checked
 from shortd.models.accounts import Account
 from shortd.models.files import Bundle, Encryption, File, FilePart, Upload
 from shortd.models.links import Link
@@ -220,6 +221,7 @@ class Files:
             raise errors.BAD_FILE("Part numbers begin with 0 or 1.")
         await self._check(upload.filesize, [part for _, part in parts], secrecy)
         _check_bundle(bundle, upload.filesize)
+        [checked] = await self._links.checked(account, [new])
         utime = self._links.next_utime(now)
 
         def finish(txn: WriteTxn) -> Link:
@@ -228,7 +230,7 @@ class Files:
                 raise errors.BAD_FILE("The upload changed while it was being finished.")
             UPLOADS.delete(txn, (filekey,))
             blobs = [part for _, part in parts]
-            return self._put_file(txn, upload, blobs, filekey, secrecy, new, utime, bundle)
+            return self._put_file(txn, upload, blobs, filekey, secrecy, checked, utime, bundle)
 
         return await self._store.write(finish)
 
@@ -260,16 +262,17 @@ class Files:
             expiration_utime=now,
         )
 
-        def make(txn: WriteTxn) -> Link:
+        def make(txn: WriteTxn, checked: CheckedLink) -> Link:
             _must_exist(txn, account)
             for number, part in enumerate(parts):
                 put_part(txn, account.userid, filekey, number, part, quota)
-            return self._put_file(txn, upload, parts, filekey, secrecy, new, utime, bundle)
+            return self._put_file(txn, upload, parts, filekey, secrecy, checked, utime, bundle)
 
         async def check_and_write() -> Link:
             await self._check(description.filesize, parts, secrecy)
             _check_bundle(bundle, description.filesize)
-            return await self._store.write(make)
+            [checked] = await self._links.checked(account, [new])
+            return await self._store.write(partial(make, checked=checked))
 
         return await self._keeping(blobs, check_and_write())
 
@@ -330,7 +333,7 @@ class Files:
         parts: list[FilePart],
         filekey: str,
         secrecy: Secrecy,
-        new: NewLink,
+        new: CheckedLink,
         utime: int,
         bundle: Bundle | None,
     ) -> Link:
@@ -354,7 +357,8 @@ class Files:
             filekey=filekey,
             drawn_lengths=PLAIN_CODE_LENGTHS if secrecy.encryption is Encryption.NONE else (),
         )
-        return self._links.insert(txn, upload.owner, named, utime)
+        # A file's name is no destination.
+        return self._links.insert(txn, upload.owner, as_checked(named), utime)
 
     async def _keeping(self, blobs: Sequence[Blob], work: Awaitable[T]) -> T:
         """Does what gives blobs their rows; if that is refused, the blobs go."""

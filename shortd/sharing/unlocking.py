@@ -82,8 +82,10 @@ def _has_ended(decision: Decision) -> bool:
 
 
 def _encrypted(decision: Decision) -> File:
-    """LINK_NOT_FOUND, NOT_A_FILE."""
+    """LINK_NOT_FOUND, LINK_HELD, NOT_A_FILE."""
     file = decision.file
+    if decision.outcome is Outcome.HELD:
+        raise errors.LINK_HELD(field="shorturl")
     if not decision.is_alive and not _has_ended(decision):
         raise errors.LINK_NOT_FOUND(field="shorturl")
     if file is None or file.encryption is Encryption.NONE:

@@ -18,6 +18,7 @@ from shortd.models.limits import Holding
 from shortd.models.links import Link, RareTerms
 from shortd.models.teams import Role
 from shortd.store.index import Count, UniqueIndex
+from shortd.store.plugin_rows import right_uses
 from shortd.store.ranges import pairs
 from shortd.store.schema import (
     ACCOUNTS,
@@ -46,6 +47,7 @@ from shortd.store.schema import (
     LOGIN_LINKS,
     MEMBERS,
     PASSKEYS,
+    PLUGIN_USES,
     REPORTS,
     SECOND_FACTORS,
     STORED_BYTES,
@@ -92,6 +94,7 @@ def faults(txn: Txn, blobs: Mapping[str, int] | None = None) -> Iterator[str]:
     yield from _file_faults(txn)
     yield from _box_faults(txn)
     yield from _holding_faults(txn)
+    yield from _plugin_faults(txn)
     if blobs is not None:
         for (filekey, number), part in FILE_PARTS.scan(txn):
             if part.blob not in blobs:
@@ -263,6 +266,15 @@ def _holding_faults(txn: Txn) -> Iterator[str]:
     for key in sorted(held.keys() | together.keys()):
         if held.get(key) != together.get(key):
             yield f"temporary accounts keep {together.get(key)} together and have {held.get(key)}"
+
+
+def _plugin_faults(txn: Txn) -> Iterator[str]:
+    """What plugins are counted to have used, against their rows."""
+    right, counted = right_uses(txn), dict(PLUGIN_USES.scan(txn))
+    for plugin, table in sorted(right.keys() | counted.keys()):
+        if right.get((plugin, table)) != counted.get((plugin, table)):
+            what = f"its table {table!r}" if table else "all its tables"
+            yield f"plugin {plugin} is counted with other rows or bytes than are in {what}"
 
 
 def _index_faults(txn: Txn, table: Table[Any, Any]) -> Iterator[str]:

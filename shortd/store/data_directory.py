@@ -19,6 +19,8 @@ import structlog
 import shortd
 
 DATABASE = Path("db", "data.mdb")
+PLUGIN_FOLDERS = "plugins"
+"""A folder for each plugin that has asked for one."""
 _PROGRAM = [str(module.__file__) for module in (os, structlog, shortd)]
 """A file of each place that modules are imported from, perhaps not yet."""
 

@@ -96,10 +96,21 @@ class Text(Part):
         return raw.decode()
 
 
+class AnyText(Text):
+    """Any string at the end of a key, where a NUL closes nothing."""
+
+    def encode(self, value: str) -> bytes:
+        raise ValueError("only the end of a key can be any text")
+
+    def encode_last(self, value: str) -> bytes:
+        return value.encode()
+
+
 U32 = Unsigned(4)
 U64 = Unsigned(8)
 I64 = Signed()
 TEXT = Text()
+ANY_TEXT = AnyText()
 
 
 class Key(Generic[K]):

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from shortd.models.limits import Holding
 from shortd.store.check import right_counts, right_entries
+from shortd.store.plugin_rows import right_uses
 from shortd.store.schema import (
     ACCOUNTS,
     API_KEYS,
@@ -35,6 +36,7 @@ from shortd.store.schema import (
     LOGIN_LINKS,
     MEMBERS,
     PASSKEYS,
+    PLUGIN_USES,
     REPORTS,
     SECOND_FACTORS,
     STORED_BYTES,
@@ -59,6 +61,7 @@ def mend(txn: WriteTxn) -> None:
     _add_up_files(txn)
     _add_up_boxes(txn)
     _add_up_holdings(txn)
+    _add_up_plugins(txn)
     for table in TABLES:
         _make_counts(txn, table)
 
@@ -166,3 +169,12 @@ def _add_up_holdings(txn: WriteTxn) -> None:
     for key, row in right.items():
         if kept.get(key) != row:
             HOLDINGS.put(txn, (key,), row)
+
+
+def _add_up_plugins(txn: WriteTxn) -> None:
+    right, counted = right_uses(txn), dict(PLUGIN_USES.scan(txn))
+    for key in counted.keys() - right.keys():
+        PLUGIN_USES.delete(txn, key)
+    for key, use in right.items():
+        if counted.get(key) != use:
+            PLUGIN_USES.put(txn, key, use)

@@ -41,7 +41,7 @@ from shortd.models.importing import ORIGIN_BYTES, Imported
 from shortd.models.limits import Balance, Holding
 from shortd.models.links import FormerLink, Link, LinkTracker
 from shortd.models.mail import Mail, MailedCode, MailHistory, MailTraffic
-from shortd.models.plugins import PluginBacklog, PluginDays, PluginEvent
+from shortd.models.plugins import PluginBacklog, PluginDays, PluginEvent, PluginRow, PluginUse
 from shortd.models.teams import (
     Campaign,
     Domain,
@@ -54,7 +54,7 @@ from shortd.models.teams import (
 )
 from shortd.names import folded
 from shortd.store.index import Count, ImpliedIndex, Index
-from shortd.store.keys import I64, TEXT, U32, U64, Fixed, Key
+from shortd.store.keys import ANY_TEXT, I64, TEXT, U32, U64, Fixed, Key
 from shortd.store.sizes import Sizes
 from shortd.store.table import Table
 from shortd.store.txn import WriteTxn
@@ -311,6 +311,12 @@ LINKS_WITH_BOX: Index[tuple[str, int, int], Link] = Index(
     lambda row: (row.owner, row.utime, row.id) if row.rare and row.rare.box else None,
 )
 """Boxes, by whose they are."""
+LINKS_HELD: Index[tuple[int, int], Link] = Index(
+    "links_held",
+    Key(U64, U64),
+    lambda row: (row.rare.held.since, row.id) if row.rare and row.rare.held and row.waits else None,
+)
+"""Those that wait for the operator, by since when."""
 LINKS_BY_FOLD: Index[tuple[int, bytes, int, int], Link] = Index(
     "links_by_fold",
     Key(U32, Fixed(FOLD_BYTES), U64, U64),
@@ -348,7 +354,7 @@ LINKS: Table[tuple[int, str], Link] = Table(
     Link,
     (
         *(LINKS_BY_ID, LINKS_BY_OWNER, LINKS_BY_TEAM, LINKS_BY_MEMBER, LINKS_BY_CAMPAIGN),
-        *(LINKS_WITH_BOX, LINKS_BY_FOLD),
+        *(LINKS_WITH_BOX, LINKS_HELD, LINKS_BY_FOLD),
     ),
     counts=(LINKS_PER_TEAM, LINKS_PER_CAMPAIGN),
     sizes=Sizes(lambda row: row.owner, hold, _trackers_of),
@@ -490,6 +496,13 @@ AUDIT: Table[tuple[int, int], AuditEntry] = Table("audit", Key(U64, U32), AuditE
 """What operators did, by (time in µs, number among those of that time): oldest first.
 `upkeep.audit` writes it, nobody else. Names in it outlive the accounts that had them."""
 
+PLUGIN_ROWS: Table[tuple[str, str, str], PluginRow] = Table(
+    "plugin_rows", Key(TEXT, TEXT, ANY_TEXT), PluginRow
+)
+"""Plugins' own tables, by (plugin, table, key). `store.plugin_rows` writes it, nobody else."""
+
+PLUGIN_USES: Table[tuple[str, str], PluginUse] = Table("plugin_uses", Key(TEXT, TEXT), PluginUse)
+"""What they come to, by (plugin, table); of all of a plugin's, by (plugin, "")."""
 PLUGIN_EVENTS: Table[tuple[str, str, int], PluginEvent] = Table(
     "plugin_events", Key(TEXT, TEXT, U64), PluginEvent, watched=True
 )
@@ -567,6 +580,8 @@ TABLES: tuple[Table[Any, Any], ...] = (
     DEAD_LINKS,
     BALANCES,
     AUDIT,
+    PLUGIN_ROWS,
+    PLUGIN_USES,
     PLUGIN_EVENTS,
     PLUGIN_BACKLOGS,
     PLUGIN_DAYS,

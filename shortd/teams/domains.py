@@ -24,8 +24,9 @@ from shortd.hosts.ways import checked
 from shortd.ids import random_id
 from shortd.limits.places import Places
 from shortd.links.access import need_role, role_in
+from shortd.links.checking import DestinationChecks
 from shortd.models.accounts import Account
-from shortd.models.hosts import DEFAULTS, HostChanges, HostOptions
+from shortd.models.hosts import DEFAULTS, PLACES, HostChanges, HostOptions
 from shortd.models.teams import Domain, DomainStatus, Role
 from shortd.names import own_team_code
 from shortd.store import Store
@@ -72,7 +73,15 @@ class Subscription(msgspec.Struct, frozen=True):
 class Domains:
     """The rules of domains over the store and the hosts. `actor` None is the operator."""
 
-    def __init__(self, store: Store, hosts: Hosts, records: TxtRecords, random: Random) -> None:
+    def __init__(
+        self,
+        store: Store,
+        hosts: Hosts,
+        records: TxtRecords,
+        random: Random,
+        checks: DestinationChecks,
+    ) -> None:
+        self._checks = checks
         self._store = store
         self._hosts = hosts
         self._records = records
@@ -181,12 +190,22 @@ class Domains:
         """Changes what a team's domain does in its own way, from when it answers on.
 
         DOMAIN_NOT_FOUND, FORBIDDEN; INVALID_URL, URL_LOOPS or DESTINATION_BLOCKED, naming the
-        option, also for an address that is not new but is none any more.
+        option, also for an address that is not new but is none any more; DESTINATION_REFUSED for a
+        new one, also where a plugin would hold it.
         """
+
+        with self._store.read() as txn:
+            row = _own(txn, actor, domain)
+        wanted = checked(changes.of(row.options), row.name, self._hosts.names)
+        new = dict(_new_places(row.options, wanted))
+        # Who runs the server would be the one to look at it.
+        await self._checks.of_places(actor, new, may_hold=actor is None)
 
         def put(txn: WriteTxn) -> Subscription:
             row = _own(txn, actor, domain)
             options = checked(changes.of(row.options), row.name, self._hosts.names)
+            if any(place not in new for place, _ in _new_places(row.options, options)):
+                raise errors.BUSY()
             if options != row.options:
                 row = msgspec.structs.replace(row, options=options)
                 DOMAINS.put(txn, (row.id,), row)
@@ -346,3 +365,11 @@ def _shown(txn: Txn, row: Domain) -> Subscription:
         text=_text(row),
         options=row.options,
     )
+
+
+def _new_places(before: HostOptions, after: HostOptions) -> Iterator[tuple[str, str]]:
+    """Where a domain is to send its visitors and has not sent them, by option."""
+    for place in PLACES:
+        url = getattr(after, place)
+        if url and url != getattr(before, place):
+            yield place, url

@@ -39,7 +39,7 @@ def open_teams(
         members=Members(store),
         invitations=Invitations(store, random),
         campaigns=Campaigns(store, random),
-        domains=Domains(store, hosts, records, random),
+        domains=Domains(store, hosts, records, random, links.links.checks),
         trackers=TeamTrackers(store, random),
         link_trackers=LinkTrackers(store, links.links, links.plugin_data),
     )

@@ -13,15 +13,21 @@ from __future__ import annotations
 
 from shortd.settings.config import ConfigError
 from shortd.testing.app import RunningApp
+from shortd.testing.browser import Browser
 from shortd.testing.check import check_plugin
 from shortd.testing.clock import FakeClock
+from shortd.testing.network import Answer, FakeNetwork, Request
 from shortd.testing.opening import StartApp, open_app
 from shortd.testing.population import AGENTS, population
 
 __all__ = [
     "AGENTS",
+    "Answer",
+    "Browser",
     "ConfigError",
     "FakeClock",
+    "FakeNetwork",
+    "Request",
     "RunningApp",
     "StartApp",
     "check_plugin",

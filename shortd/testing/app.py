@@ -16,17 +16,22 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import httpx
 
+from shortd.accounts.tokens import Proof
 from shortd.app import App
 from shortd.links.sheets import Result
 from shortd.plugin.types import SignIn
 from shortd.plugin_runtime.flaws import AnyPlugin, one_line
 from shortd.plugin_runtime.guard import Overrun
 from shortd.services import Services
+from shortd.testing.browser import Browser
 from shortd.testing.clock import FakeClock
+from shortd.testing.network import FakeNetwork
 from shortd.testing.population import AGENTS
+from shortd.upkeep.administration import Changes
 from shortd.upkeep.importing.plugin_sources import PluginSource, importers
 from shortd.upkeep.importing.runs import ReportRow, Run
 from shortd.upkeep.importing.targets import Here
+from shortd.web.session import cookie_name
 
 JOB_SECONDS = 30.0
 """How long a test waits for a daily job."""
@@ -61,11 +66,14 @@ class RunningApp:
         base_url: str,
         *,
         records: FakeRecords,
+        network: FakeNetwork,
         tolerant: bool = True,
     ) -> None:
         self.services = services
         self.clock = clock
         self.records = records
+        self.network = network
+        """Where requests of plugins (`self.http`) go; nobody answers there by himself."""
         self.faults: list[PluginFault] = []
         """What plugins did wrong and nobody was told of yet."""
         self._runner = runner
@@ -180,6 +188,24 @@ class RunningApp:
             if row.result is Result.SKIPPED:
                 raise AssertionError(f"line {row.row}: {', '.join(row.reasons)}: {row.note}")
         return len(rows)
+
+    def browser(self, name: str = "", *, operator: bool = False) -> Browser:
+        """Somebody with a browser: signed in to an account of that name, which is made if there is
+        none, or a stranger. An `operator` may see the operator's pages."""
+        if not name:
+            return Browser(self.request, self.services.settings.pages_url, {}, "")
+        services, now = self.services, self.clock.now()
+        account = services.accounts.accounts.named(name)
+        if account is None:
+            email = f"{name}@example.com"
+            account = self.run(services.accounts.accounts.add(email, name, None, now))
+        if operator and not account.operator:
+            changes = Changes(operator=True)
+            account = self.run(services.upkeep.administration.change(account.userid, changes))
+        proof = Proof(utime=now, how="")
+        login = self.run(services.accounts.logins.open(account, "127.0.0.1", now, proof=proof))
+        cookie = {cookie_name(services.settings): f"{account.userid}.{login.token}"}
+        return Browser(self.request, services.settings.pages_url, cookie, account.userid)
 
     def plugin(self, kind: type[PluginT]) -> PluginT:
         """The instance of a plugin that is at work."""

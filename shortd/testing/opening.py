@@ -18,6 +18,7 @@ from shortd.settings.config import gather
 from shortd.settings.in_force import InForce
 from shortd.testing.app import FakeRecords, RunningApp
 from shortd.testing.clock import FakeClock
+from shortd.testing.network import FakeNetwork
 
 LASTING = {
     "SHORTD_ACCOUNTS__TEMPORARY_DAYS": "36500",
@@ -75,10 +76,17 @@ def open_app(
             file = Path(folders.enter_context(TemporaryDirectory()), "config.toml")
             file.write_text(config, encoding="utf-8")
         in_force = InForce.gathered(partial(gather, file, data_dir=data_dir, environ=environ))
-        settings, records = in_force.settings, FakeRecords()
+        settings, records, network = in_force.settings, FakeRecords(), FakeNetwork()
         services = runner.run(
             open_services(
-                settings, clock, Random(seed), plugins, records, hasher, in_force=in_force
+                settings,
+                clock,
+                Random(seed),
+                plugins,
+                records,
+                hasher,
+                network,
+                in_force=in_force,
             )
         )
         try:
@@ -91,6 +99,7 @@ def open_app(
                 clock,
                 settings.public_url,
                 records=records,
+                network=network,
                 tolerant=tolerant or plugins is None,
             )
             app.raise_faults()

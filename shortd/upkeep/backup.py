@@ -4,7 +4,7 @@ It is made beside the server, by another process. Three things have to agree: th
 clicks that are not in it yet, and the blobs that its rows name. So a moment of the database is held
 while segments and blobs are given second names; if one that it needs was deleted meanwhile, another
 moment is taken. Blobs never change, so that a second name (a hard link) is a copy for as long as
-there is one; segments grow, and are copied.
+there is one; segments grow, and are copied, and so is what plugins have in their folders.
 
 A backup has its name once all of it is on disk, and is never changed again.
 """
@@ -33,7 +33,16 @@ from shortd.journal.segments import list_segments, segment_path
 from shortd.store.data_directory import StoreError
 from shortd.store.snapshots import Snapshot, Snapshots, snapshots_of
 from shortd.syncing import sync
-from shortd.upkeep.backup_manifest import MANIFEST, Kept, Manifest, Told, faults_of, kept_file
+from shortd.upkeep.backup_manifest import (
+    MANIFEST,
+    Kept,
+    Manifest,
+    Told,
+    faults_of,
+    folders_of,
+    kept_file,
+)
+from shortd.upkeep.plugin_folders import copied, plugin_files
 
 LATEST = "latest"
 LAST = "last-backup.json"
@@ -157,7 +166,11 @@ def _make(directory: Path, backup: Path, before: Path | None, told: Told) -> Man
         files[str(path.relative_to(backup))] = kept_file(path)
         told(files[str(path.relative_to(backup))].size)
     files |= blobs.kept()
-    for folder in sorted({(backup / name).parent for name in files}):
+    for one in plugin_files(directory):
+        if (kept := copied(one, backup / one.name)) is not None:
+            files[one.name] = kept
+            told(kept.size)
+    for folder in folders_of(backup, files):
         sync(folder)
     sync(backup / "files")
     manifest = Manifest(__version__, schema, utime, counts, files)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -57,6 +57,12 @@ def kept_file(path: Path) -> Kept:
             size += len(piece)
             sha256.update(piece)
     return Kept(size, sha256.hexdigest())
+
+
+def folders_of(backup: Path, names: Iterable[str]) -> list[Path]:
+    """All folders in a backup that these files are in, outer ones first."""
+    found = {backup / folder for name in names for folder in Path(name).parents}
+    return sorted(found - {backup})
 
 
 def read_manifest(backup: Path) -> Manifest:

@@ -28,6 +28,7 @@ from shortd.syncing import sync
 from shortd.upkeep.backup import BlobNames
 from shortd.upkeep.backup_manifest import MANIFEST, Kept, Told
 from shortd.upkeep.plain_rows import Row
+from shortd.upkeep.plugin_folders import laid_out
 from shortd.upkeep.rows import all_rows
 from shortd.upkeep.settled import settle
 
@@ -126,6 +127,11 @@ async def export(
             store.close()
         shutil.rmtree(copy.data_dir)
         blobs.keep(rows.blobs)
+        files = blobs.kept()
+        for row, name, content in laid_out(settings.data_dir, partial):
+            rows.write([row])
+            files[name] = content
+            told(content.size)
         kept = rows.finish()
         manifest = ExportManifest(
             FORMAT,
@@ -136,7 +142,7 @@ async def export(
             "",
             dict(sorted(rows.counts.items())),
             kept,
-            blobs.kept(),
+            files,
         )
         for folder in sorted({(partial / name).parent for name in manifest.files}):
             sync(folder)

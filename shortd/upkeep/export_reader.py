@@ -26,6 +26,7 @@ from shortd.upkeep import link_rows
 from shortd.upkeep.backup_manifest import MANIFEST
 from shortd.upkeep.export import FORMAT, FORMAT_VERSION, LINE_BYTES, ROWS, ExportManifest
 from shortd.upkeep.plain_rows import BadRow, Row
+from shortd.upkeep.plugin_folders import FILE, read_file_row
 from shortd.upkeep.row_types import ALONE, BUNDLE
 
 MANIFEST_BYTES = 1 << 30
@@ -39,6 +40,8 @@ _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _UNSEEN_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _TEXTS = frozenset({"note", "reason", "detail", "user_agent", "subject"})
 """Fields that may have several lines, or whatever a stranger has sent."""
+_ANY_TEXT = {"plugin_row": "key", FILE: "path"}
+"""The field, by type, that has whatever a plugin has chosen."""
 _MOST = 2**63 - 1
 
 BEHIND = {
@@ -51,6 +54,8 @@ BEHIND = {
 HEADS = frozenset({*BEHIND, "host", "campaign", "tracker", "domain", "blocked_pattern"}) | {
     "report",
     "operation",
+    "plugin_row",
+    FILE,
 }
 
 
@@ -151,9 +156,9 @@ class Export:
                 yield Portion(start, bytes(rows), tuple(parts))
                 rows, parts, start, size = bytearray(), [], number - 1, 0
             rows += line
-            if kind == "file":
+            if kind in ("file", FILE):
                 try:
-                    found = link_rows.read_file(_read(line)[1])[2].values()
+                    found = _parts_of(kind, _read(line)[1])
                 except BadRow:
                     continue
                 parts += found
@@ -172,6 +177,13 @@ class Export:
     def blob(self, part: FilePart) -> BinaryIO:
         """A blob to be read. OSError, also for what is no file."""
         return _opened(self.folder / "files" / part.blob[:2] / part.blob)
+
+
+def _parts_of(kind: str, row: Row) -> list[FilePart]:
+    """What a row names of the export's files. BadRow."""
+    if kind == FILE:
+        return [read_file_row(row).part]
+    return [*link_rows.read_file(row)[2].values()]
 
 
 def open_export(folder: Path, told: Callable[[int], None] = lambda _: None) -> Export:
@@ -240,11 +252,12 @@ def _read(line: bytes) -> tuple[str, Row]:
     if not isinstance(row, dict):
         raise BadRow("it is no object")
     kind = row.pop("type", None)
-    if not isinstance(kind, str) or kind not in ALONE.keys() | link_rows.NAMES.keys():
+    if not isinstance(kind, str) or kind not in ALONE.keys() | link_rows.NAMES.keys() | {FILE}:
         raise BadRow(f"there is no type {str(kind)[:40]!r}")
     for name, value in row.items():
         unseen = _UNSEEN_IN_TEXT if name in _TEXTS else _UNSEEN
-        if isinstance(value, str) and unseen.search(value):
+        is_any = name == _ANY_TEXT.get(kind)
+        if isinstance(value, str) and not is_any and unseen.search(value):
             raise BadRow(f"{name} has control characters")
         if isinstance(value, int) and not -_MOST - 1 <= value <= _MOST:
             raise BadRow(f"{name} is out of bounds")

@@ -15,6 +15,7 @@ import msgspec
 
 from shortd import errors
 from shortd.hosts import Hosts
+from shortd.links.holding import without_refusal
 from shortd.links.links import Links, delete_links
 from shortd.models.accounts import DELETED, Account
 from shortd.models.links import NO_RARE_TERMS, Link
@@ -30,7 +31,7 @@ from shortd.store.schema import (
     LINKS_BY_OWNER,
 )
 from shortd.store.txn import Txn, WriteTxn
-from shortd.upkeep.reading import Looked, look_through
+from shortd.upkeep.reading import PAGE, Looked, look_through
 
 HOSTS_TRIED = 1000
 """Hosts on which an ending is looked up."""
@@ -81,7 +82,9 @@ class Moderation:
             found = [LINKS.get(txn, address) for address in addresses]
         return [link for link in found if link is not None and link.owner != DELETED]
 
-    async def page(self, search: LinkSearch, after: Cursor | None) -> Looked[Cursor, Link]:
+    async def page(
+        self, search: LinkSearch, after: Cursor | None, *, most: int = PAGE
+    ) -> Looked[Cursor, Link]:
         """Links that fit, behind a cursor: of an owner the newest first, else in the order of their
         addresses. What is at the address that was asked for stands first.
         """
@@ -104,7 +107,7 @@ class Moderation:
             return not text or any(text in one.casefold() for one in said)
 
         walk = _by_address if search.owner is None else partial(_of_owner, search.owner.userid)
-        found = await look_through(self._store, walk, fits, after)
+        found = await look_through(self._store, walk, fits, after, most=most)
         first = exact if after is None else []
         return Looked([*first, *found.rows], found.older, found.is_cut)
 
@@ -113,7 +116,7 @@ class Moderation:
         return await self._change(link_id, barred=True)
 
     async def turn_on(self, link_id: int) -> Link:
-        """Turns a link on, whoever has turned it off. ENTRY_NOT_FOUND."""
+        """Turns a link on, whoever has turned it off, or refused it. ENTRY_NOT_FOUND."""
         return await self._change(link_id, barred=False)
 
     async def delete(self, link_id: int) -> None:
@@ -132,6 +135,8 @@ class Moderation:
             rare = msgspec.structs.replace(link.rare or NO_RARE_TERMS, barred=barred)
             kept = None if rare == NO_RARE_TERMS else rare
             changed = msgspec.structs.replace(link, enabled=not barred, rare=kept)
+            if not barred:
+                changed = without_refusal(changed)
             LINKS.put(txn, (link.host, link.code), changed)
             return changed
 

@@ -18,7 +18,7 @@ from shortd.store.data_directory import DATABASE, StoreError, unused
 from shortd.store.snapshots import snapshots_of
 from shortd.syncing import sync
 from shortd.upkeep.backup import name_of
-from shortd.upkeep.backup_manifest import Manifest, Told, faults_of, read_manifest
+from shortd.upkeep.backup_manifest import Manifest, Told, faults_of, folders_of, read_manifest
 
 _PARTIAL = "restore.partial"
 _OF_THE_PLACE = {"lost+found", _PARTIAL}
@@ -107,7 +107,7 @@ def _standing_alone(copy: Path) -> Iterator[Path]:
 def _copy(backup: Path, manifest: Manifest, partial: Path, told: Told) -> None:
     partial.mkdir(mode=0o700)
     folders = {partial, *(partial / name for name in ("db", "journal", "files"))}
-    folders |= {(partial / name).parent for name in manifest.files}
+    folders |= {*folders_of(partial, manifest.files)}
     for folder in sorted(folders - {partial}):
         folder.mkdir(mode=0o700, exist_ok=True)
     for name, kept in manifest.files.items():

@@ -12,23 +12,28 @@ import hashlib
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 from shortd import errors
 from shortd.files.blobs import Blob, Blobs
 from shortd.hosts import Hosts
 from shortd.limits.owner_cache import OwnerCache
+from shortd.links.sheets import Result
 from shortd.models.accounts import Account
 from shortd.models.files import FilePart
 from shortd.settings import ClickSettings
 from shortd.store import Store, schema
 from shortd.upkeep.export_reader import BadLine, Export, Group
 from shortd.upkeep.plain_rows import BadRow
-from shortd.upkeep.restoring_rows import Restored, RowWriter, left_out, skipped
+from shortd.upkeep.plugin_folders import FILE, FileRow, look_for_row, put_row, read_file_row
+from shortd.upkeep.restoring_rows import Restored, RowWriter, left_out, outcome, skipped
 
 BATCH_ROWS = 500
 """Rows in one transaction, about."""
 BATCH_BYTES = 64 << 20
 """Bytes of files that are copied before their rows are written, about."""
+NAME_CHARACTERS = 300
+"""Of a file's name that is told."""
 _PIECE = 1 << 20
 
 
@@ -46,16 +51,19 @@ class Restoring:
         blobs: Blobs | None,
         account: Account | None = None,
         domains: Mapping[str, str] | None = None,
+        directory: Path | None = None,
     ) -> None:
         """With `account`, links and files become that account's, and nothing else comes over.
         `domains` maps hosts of the export to hosts of this server, empty for the default one.
-        Without `blobs` files are read and not copied, as a dry run does.
+        Without `blobs` files are read and not copied, as a dry run does. `directory` is where a dry
+        run looks for the folders of plugins, instead of in the store's own.
         """
         self._store = store
         self._owners = owners
         self._settings = settings
         self._export = export
         self._blobs = blobs
+        self._directory = directory or store.directory
         self._account = account
         self._rows = RowWriter(hosts, settings, account, domains or {})
 
@@ -70,8 +78,8 @@ class Restoring:
             for bad in found:
                 if isinstance(bad, BadLine):
                     yield left_out(bad.number, bad.type, "unreadable", bad.flaw)
-            for outcome in await self._apply(batch):
-                yield outcome
+            for one in await self._apply(batch):
+                yield one
 
     def _some(self, groups: Iterator[Group | BadLine]) -> list[Group | BadLine]:
         """What is written together; nothing at the end."""
@@ -93,8 +101,32 @@ class Restoring:
 
     async def _apply(self, batch: Sequence[Group]) -> list[Restored]:
         """Writes groups together; where one of them cannot be, each by itself."""
-        if not batch:
-            return []
+        files = [group for group in batch if group.type == FILE]
+        batch = [group for group in batch if group.type != FILE]
+        found = await self._apply_rows(batch) if batch else []
+        return [*found, *[await self._put_file(group) for group in files]]
+
+    async def _put_file(self, group: Group) -> Restored:
+        """Puts a file into the folder of its plugin."""
+        whole = f"{group.head.get('plugin')}/{group.head.get('path')}"
+        name = "".join(one if one.isprintable() else "?" for one in whole)[:NAME_CHARACTERS]
+        try:
+            row = read_file_row(dict(group.head))
+            result, reason, note = await asyncio.to_thread(self._put_file_now, row)
+        except (BadRow, OSError) as fault:
+            said = (fault.strerror if isinstance(fault, OSError) else None) or str(fault)
+            return outcome(group, Result.SKIPPED, ("unreadable",), said, name=name)
+        return outcome(group, result, (reason,) if reason else (), note, name=name)
+
+    def _put_file_now(self, row: FileRow) -> tuple[Result, str, str]:
+        if self._blobs is None:
+            _check_blob(self._export, row.part)
+            return look_for_row(self._directory, row)
+        self._blobs.need_room(row.size)
+        with self._export.blob(row.part) as source:
+            return put_row(self._directory, row, source)
+
+    async def _apply_rows(self, batch: Sequence[Group]) -> list[Restored]:
         copied: dict[str, str] = {}
         for group in batch:
             if group.file is not None and not group.flaw:

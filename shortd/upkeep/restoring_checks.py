@@ -19,8 +19,11 @@ from shortd.ids import own_team_id
 from shortd.models.accounts import ANONYMOUS, Account, AccountType, HashScheme, PasswordHash
 from shortd.models.blocking import BlockedPattern
 from shortd.models.links import Link
+from shortd.models.plugins import PluginRow
 from shortd.models.teams import Domain, DomainStatus, Member, Role, Team
 from shortd.names import folded
+from shortd.plugin.types import NAME_PATTERN
+from shortd.plugin_runtime.rows import KEY_BYTES, TABLE_PATTERN, VALUE_BYTES
 from shortd.security.bcrypt_hashes import read_bcrypt
 from shortd.store.schema import (
     ACCOUNTS,
@@ -123,6 +126,19 @@ def check_pattern(pattern: BlockedPattern) -> None:
         raise Refused(refusal.code, refusal.message) from None
     if not is_one:
         raise Refused("invalid_field", "it is not written as patterns are")
+
+
+def check_plugin_row(key: tuple[str, str, str], row: PluginRow) -> None:
+    """A row that a plugin could have written."""
+    plugin, table, name = key
+    if not NAME_PATTERN.fullmatch(plugin) or not TABLE_PATTERN.fullmatch(table):
+        raise Refused("invalid_field", "plugin or table is no name of one")
+    if not 1 <= len(name.encode()) <= KEY_BYTES or len(row.value) > VALUE_BYTES:
+        raise Refused("invalid_field", "its key or its value is too long")
+    try:
+        msgspec.msgpack.decode(row.value)
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        raise Refused("invalid_field", "value is no msgpack") from None
 
 
 def checked_link(txn: Txn, hosts: Hosts, link: Link) -> Link:

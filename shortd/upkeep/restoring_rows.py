@@ -28,6 +28,7 @@ from shortd.models.teams import Host
 from shortd.settings import ClickSettings
 from shortd.store import schema
 from shortd.store.pace import GiveWay
+from shortd.store.plugin_rows import put_row
 from shortd.store.schema import hold
 from shortd.store.txn import Txn, WriteTxn
 from shortd.upkeep import link_rows
@@ -41,6 +42,7 @@ from shortd.upkeep.restoring_checks import (
     check_numbers,
     check_pattern,
     check_place,
+    check_plugin_row,
     check_team,
     checked_link,
 )
@@ -112,7 +114,7 @@ class RowWriter:
         nothing_more(head)
         if not isinstance(name, str) or not isinstance(base_url, str):
             raise BadRow("name or base_url is missing")
-        said = partial(_outcome, group, name=name, host=name)
+        said = partial(outcome, group, name=name, host=name)
         stored = schema.HOSTS.get(txn, (name,))
         if name in self._domains:
             wanted = self._domains[name]
@@ -155,7 +157,7 @@ class RowWriter:
         schema.ACCOUNTS.put(txn, key, account)
         if account.clients:
             hold(txn, account.userid, rows=ACCOUNT_BYTES)
-        yield _outcome(group, Result.MADE, name=name)
+        yield outcome(group, Result.MADE, name=name)
         yield from self._put_rest(txn, group, ("userid",), account.userid)
 
     def _put_team(
@@ -174,7 +176,7 @@ class RowWriter:
         ]
         check_team(txn, team, [member for member in known if member.team == team.id])
         schema.TEAMS.put(txn, key, team)
-        yield _outcome(group, Result.MADE, name=team.name)
+        yield outcome(group, Result.MADE, name=team.name)
         yield from self._put_rest(txn, group, ("team",), team.id)
 
     def _put_rest(
@@ -222,7 +224,20 @@ class RowWriter:
         if _is_taken(txn, group.type, key, row):
             raise Refused("code_taken", "another one has its code")
         row_type.table.put(txn, key, row)
-        yield _outcome(group, Result.MADE, name=name)
+        yield outcome(group, Result.MADE, name=name)
+
+    def _put_plugin_row(
+        self, txn: WriteTxn, group: Group, copied: Mapping[str, str]
+    ) -> Iterator[Restored]:
+        """A row of a plugin, whatever it may keep here: it was allowed to elsewhere."""
+        key, row = ALONE["plugin_row"].read_alone(dict(group.head))
+        check_plugin_row(key, row)
+        old = schema.PLUGIN_ROWS.get(txn, key)
+        if old is None:
+            put_row(txn, key, row)
+            yield outcome(group, Result.MADE, name=key[0])
+        else:
+            yield _there(group, old == row, key[0])
 
     def _put_domain(
         self, txn: WriteTxn, group: Group, copied: Mapping[str, str]
@@ -241,7 +256,7 @@ class RowWriter:
         if answered is True:
             domain = msgspec.structs.replace(domain, number=next_number(txn))
         schema.DOMAINS.put(txn, key, domain)
-        yield _outcome(group, Result.MADE, name=domain.name)
+        yield outcome(group, Result.MADE, name=domain.name)
 
     def _put_link(
         self, txn: WriteTxn, group: Group, copied: Mapping[str, str]
@@ -250,7 +265,7 @@ class RowWriter:
         place = self._place(txn, head.pop("host", None), head.pop("domain", ""))
         link = link_rows.read_link(head, place.number)
         said = partial(
-            _outcome,
+            outcome,
             group,
             name=link.code,
             code=link.code,
@@ -345,7 +360,7 @@ class RowWriter:
         if counted is not None and counted.serial <= key[1]:
             counted = msgspec.structs.replace(counted, serial=key[1] + 1)
             schema.BOXES.put(txn, (key[0],), counted)
-        yield _outcome(group, Result.MADE, name=name)
+        yield outcome(group, Result.MADE, name=name)
 
     def _check_team(self, txn: Txn, team: str) -> None:
         """Refused for a team that nobody here has. One's own has no row before it is named."""
@@ -383,6 +398,7 @@ _PUT: Mapping[str, Callable[..., Iterator[Restored]]] = {
     "domain": RowWriter._put_domain,
     "link": RowWriter._put_link,
     "box_item": RowWriter._put_box_item,
+    "plugin_row": RowWriter._put_plugin_row,
     **dict.fromkeys(
         ("campaign", "tracker", "blocked_pattern", "report", "operation"), RowWriter._put_alone
     ),
@@ -433,8 +449,8 @@ def _without_place(link: Link) -> Link:
 def _there(group: Group, is_same: bool, name: str) -> Restored:
     """What is said of a row whose place is taken."""
     if is_same:
-        return _outcome(group, Result.UNCHANGED, name=name)
-    return _outcome(group, Result.SKIPPED, ("changed_here",), _CHANGED, name=name)
+        return outcome(group, Result.UNCHANGED, name=name)
+    return outcome(group, Result.SKIPPED, ("changed_here",), _CHANGED, name=name)
 
 
 def skipped(group: Group, reason: str, note: str) -> Restored:
@@ -444,7 +460,7 @@ def skipped(group: Group, reason: str, note: str) -> Restored:
         for field, name in _SHOWN.items()
         if isinstance(group.head.get(name), str)
     }
-    return _outcome(group, Result.SKIPPED, (reason,), note, **told)
+    return outcome(group, Result.SKIPPED, (reason,), note, **told)
 
 
 def left_out(number: int, kind: str, reason: str, note: str) -> Restored:
@@ -462,13 +478,14 @@ def left_out(number: int, kind: str, reason: str, note: str) -> Restored:
     )
 
 
-def _outcome(
+def outcome(
     group: Group,
     result: Result,
     reasons: tuple[str, ...] = (),
     note: str = "",
     **more: Any,
 ) -> Restored:
+    """What is said of a head."""
     shown = {"code": "", "host": "", "url": "", "shorturl": "", **more}
     return Restored(
         row=group.number, type=group.type, result=result, reasons=reasons, note=note, **shown

@@ -19,6 +19,7 @@ from shortd.models.blocking import BlockedPattern, Report
 from shortd.models.files import Box, BoxItem, Bundle
 from shortd.models.importing import Imported
 from shortd.models.links import LinkTracker
+from shortd.models.plugins import PluginRow
 from shortd.models.teams import Campaign, Domain, Invitation, Member, Team, TeamTracker
 from shortd.store import schema
 from shortd.store.keys import Text
@@ -143,13 +144,14 @@ OPERATION = RowType(
     ("utime", "number"),
     opens=("userid", "name", "subject_userid", "reason"),
 )
+PLUGIN_ROW = RowType("plugin_row", schema.PLUGIN_ROWS, PluginRow, ("plugin", "table", "key"))
 
 ALONE: Mapping[str, RowType[Any]] = {
     row_type.name: row_type
     for row_type in (
         *(ACCOUNT, PREFERENCES, IDENTITY, PASSKEY, SECOND_FACTOR, API_KEY),
         *(TEAM, MEMBER, INVITATION, CAMPAIGN, TRACKER, DOMAIN, BLOCKED_PATTERN),
-        *(LINK_TRACKER, IMPORTED, BUNDLE, BOX, BOX_ITEM, REPORT, OPERATION),
+        *(LINK_TRACKER, IMPORTED, BUNDLE, BOX, BOX_ITEM, REPORT, OPERATION, PLUGIN_ROW),
     )
 }
 """Types by name, but for those of `link_rows`, which are told of several tables."""
@@ -185,6 +187,7 @@ STAYS: Mapping[str, str] = {
     schema.STORED_BYTES.name: "added up anew from the files themselves",
     schema.FORMER_LINKS.name: "what could still be undone is done; deleted links are gone",
     schema.REPORT_MAILS.name: "when operators were mailed of a report, for a day",
+    schema.PLUGIN_USES.name: "added up anew from the rows of plugins",
     schema.UPLOADS.name: "files that are still coming",
     schema.DEAD_BLOBS.name: "what is being deleted",
     schema.DEAD_FILES.name: "what is being deleted",

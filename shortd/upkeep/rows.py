@@ -44,6 +44,7 @@ from shortd.upkeep.row_types import (
     MEMBER,
     OPERATION,
     PASSKEY,
+    PLUGIN_ROW,
     PREFERENCES,
     REPORT,
     SECOND_FACTOR,
@@ -86,6 +87,7 @@ def all_rows(txn: Txn, hosts: Hosts) -> Iterator[Row]:
         if reported is not None and reported.owner != DELETED:
             yield REPORT.told(report_key, report)
     yield from _all(txn, OPERATION)
+    yield from _all(txn, PLUGIN_ROW)
 
 
 def link_rows(txn: Txn, hosts: Hosts, link: Link) -> Iterator[Row]:

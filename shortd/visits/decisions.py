@@ -30,6 +30,8 @@ class Outcome(Enum):
     """The page that asks for the link's password."""
     HIDDEN = "hidden"
     """The preview page without the destination."""
+    HELD = "held"
+    """A page that says that the link is being checked."""
     NOT_FOUND = "not_found"
     EXPIRED = "expired"
     LIMITED = "limited"
@@ -96,6 +98,8 @@ APART = Decision(Outcome.REDIRECT)
 
 def refusal_of(decision: Decision) -> errors.ShortdError:
     """What a visit is told that gets nothing."""
+    if decision.outcome is Outcome.HELD:
+        return errors.LINK_HELD()
     if decision.outcome is Outcome.EXPIRED:
         return errors.LINK_EXPIRED()
     if decision.outcome is Outcome.LIMITED and decision.owner is not None:

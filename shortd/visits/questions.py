@@ -142,6 +142,21 @@ class FileExists(Question):
         return 0 if link.filekey else ALWAYS
 
 
+class LetGo(Question):
+    """A link that is held leads nowhere until the operator has looked at it."""
+
+    asks = "has it been let go, if it was held"
+
+    def decide(self, case: Case) -> Decision | None:
+        if not case.link.waits:
+            return None
+        case.note(self.asks, "no")
+        return Decision(Outcome.HELD, case.link)
+
+    def silent_until(self, link: Link, owner: Owner, now: int) -> int:
+        return 0 if link.waits else ALWAYS
+
+
 class EndedByTime(Question):
     """A link whose time has come has its fallback left, if any."""
 
@@ -287,6 +302,7 @@ def all_questions(clicks: Clicks, budgets: Budgets) -> tuple[Question, ...]:
         Begun(),
         OwnerLives(),
         FileExists(),
+        LetGo(),
         EndedByTime(),
         EndedByClicks(clicks),
         Affordable(budgets),

@@ -72,6 +72,7 @@ _ERROR_PAGES = {
     **{kind: "visitor/not_found.html" for kind in errors.CATALOGUE.values() if kind.status == 404},
     **{kind: "visitor/gone.html" for kind in errors.CATALOGUE.values() if kind.status == 410},
     errors.LINK_LIMITED: "visitor/limited.html",
+    errors.LINK_HELD: "visitor/held.html",
     errors.FOREIGN_FORM: "visitor/foreign.html",
 }
 

@@ -101,6 +101,7 @@ class Pages:
             "viewer": None,
             "message": None,
             "home": "/",
+            "entries": (),
             **self._site,
             "reader": reader,
             **context,

@@ -96,7 +96,7 @@ class Proxied:
                 token = None
             if token is None:
                 address, agent = client_address(self._services, scope), _agent(scope)
-                proof = Proof(utime=now, vouched=True)
+                proof = Proof(utime=now, vouched=True, how="proxy")
                 login = await logins.open(account, address, now, agent, proof)
                 token = login.token
                 self._tokens[account.userid] = token

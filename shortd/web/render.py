@@ -25,6 +25,7 @@ from shortd.web import messages, policies, session
 from shortd.web.answers import page as answer_page
 from shortd.web.answers import page_headers
 from shortd.web.messages import Message
+from shortd.web.navigation import navigation_of
 from shortd.web.pages import Pages
 from shortd.web.readers import Reader
 from shortd.web.routing import AnyRequest, home_of, response, services_of
@@ -114,6 +115,7 @@ class _Shown:
             "path": request.url.path,
             "nonce": self._origin.nonce,
             "home": home_of(services_of(request)),
+            "entries": navigation_of(request).for_accounts(),
         }
 
     def whole(self) -> str:

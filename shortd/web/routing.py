@@ -15,6 +15,8 @@ from shortd.web.answers import JSON_HEADERS, NO_STORE, Answer
 AnyRequest = Request[object, object, State]
 look = partial(route, http_method=[HttpMethod.GET, HttpMethod.HEAD])
 """The decorator of addresses that only show something."""
+GONE = "client disconnected prematurely"
+"""Litestar's detail, with status 500, when a client leaves in the middle of its body."""
 HOME = "/-/home"
 """Where the home page is in any case."""
 

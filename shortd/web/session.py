@@ -35,11 +35,11 @@ LONGEST = 400 * DAY
 BACK = frozenset(
     {
         *("account", "admin", "boxes", "dashboard", "export.csv", "home", "import", "links", "new"),
-        *("share", "tags", "teams", "tools"),
+        *("share", "tags", "teams", "tools", "x"),
     }
 )
 """First names of addresses below `/-/` that a sign-in may lead back to. Neither codes, which lead
-anywhere, nor files, nor what plugins have."""
+anywhere, nor files."""
 
 _VALUE = re.compile(r"([A-Za-z0-9]{32})(?:\.([A-Za-z0-9]{32}))?", re.ASCII)
 _STATE = "shortd_session"

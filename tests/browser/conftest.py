@@ -35,6 +35,8 @@ collect_ignore = (
     else [path.name for path in HERE.glob("test_*.py") if path.name != "test_needs.py"]
 )
 
+WATCHED = {**GENEROUS, "SHORTD_PLUGINS__DIR": str(Path(__file__).parent / "plugins")}
+"""With a plugin that has links held."""
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -83,7 +85,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    process = ServerProcess(tmp_path_factory.mktemp("site") / "data", GENEROUS)
+    process = ServerProcess(tmp_path_factory.mktemp("site") / "data", WATCHED)
     process.start()
     yield process
     process.stop()

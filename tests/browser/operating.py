@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PASSWORD = "5a" * 32
 """Of a shelf."""
+HELD = "https://held.example/"
+"""Begins what the plugin `watch` has held, on the server of `tests.browser.conftest.site`."""
 TEAM_DOMAIN = "go-{}.example.org"
 
 
@@ -90,6 +92,15 @@ def blocked(tab: Page, site: ServerProcess) -> None:
     tab.get_by_role("alert").wait_for()
 
 
+def held(tab: Page, site: ServerProcess) -> None:
+    """Links that a plugin has had held, one of them about to be refused."""
+    shelf = new_shelf(site)
+    for number in range(2):
+        shelf.link(f"{HELD}{'login/' * 30}{number}", "offer")
+    at_admin("/-/admin/held")(tab, site)
+    tab.locator("main details summary").first.click()
+
+
 def reported(tab: Page, site: ServerProcess) -> None:
     """Links that visitors have reported."""
     shelf = new_shelf(site)
@@ -151,11 +162,13 @@ ADMIN_PAGES: Mapping[str, Callable[[Page, ServerProcess], None]] = {
     "admin-new-person": at_admin("/-/admin/people/new"),
     "admin-links": at_admin("/-/admin/links?q=autumn"),
     "admin-link": at_admin("/-/admin/links/{link}", open_details=True),
+    "admin-held": held,
     "admin-blocked": blocked,
     "admin-reports": reported,
     "admin-report": one_reported,
     "admin-domains": at_admin("/-/admin/domains", open_details=True),
     "admin-plugins": at_admin("/-/admin/plugins"),
+    "admin-plugin": at_admin("/-/admin/plugins/mobile"),
     "admin-backups": backed_up,
     "admin-settings": at_admin("/-/admin/settings"),
     "admin-settings-set": at_admin("/-/admin/settings?only=set"),

@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pyotp import TOTP
 
-from tests.browser.conftest import ARGUMENTS, light_chromium
-from tests.browser.operating import ADMIN_PAGES, new_operator, report_refused
+from tests.browser.conftest import ARGUMENTS, WATCHED, light_chromium
+from tests.browser.operating import ADMIN_PAGES, HELD, new_operator, report_refused
 from tests.browser.parts import show_parts
 from tests.browser.shelf import Shelf, filled_shelf, filled_team, new_shelf
 from tests.bundles import new_bundle
-from tests.conftest import GENEROUS
 from tests.moving.reading import SAMPLES
 from tests.server_process import ServerProcess
 
@@ -56,9 +55,29 @@ def ended(tab: Page, site: ServerProcess) -> None:
     tab.goto(_link(site, expiration_utime=1))
 
 
+def held(tab: Page, site: ServerProcess) -> None:
+    tab.goto(_link(site, url=HELD))
+
+
+def statistics_held(tab: Page, site: ServerProcess) -> None:
+    """A link that is held, as its owner sees it, with what a plugin shows of it."""
+    shelf = new_shelf(site)
+    entry = shelf.link(f"{HELD}{'path/' * 30}", "offer")
+    shelf.enter(tab.context)
+    tab.goto(f"{site.url}/-/links/{entry['id']}")
+
+
+def dashboard_held(tab: Page, site: ServerProcess) -> None:
+    shelf = new_shelf(site)
+    for number in range(2):
+        shelf.link(f"{HELD}{'path/' * 30}{number}", "offer")
+    shelf.enter(tab.context)
+    tab.goto(f"{site.url}/-/dashboard")
+
+
 def _link(site: ServerProcess, **terms: object) -> str:
     userid = site.call("temporary_account")["userid"]
-    return str(site.call("url", userid=userid, url=LONG, **terms)["entry"]["shorturl"])
+    return str(site.call("url", **{"userid": userid, "url": LONG, **terms})["entry"]["shorturl"])
 
 
 def home_made(tab: Page, site: ServerProcess) -> None:
@@ -345,6 +364,7 @@ PAGES: Mapping[str, Open] = {
     "keyboard": at("/-/keyboard"),
     "not-found": at("/nosuch"),
     "ended": ended,
+    "held": held,
     "preview": preview,
     "report": at("/-/report"),
     "report-refused": report_refused,
@@ -371,10 +391,12 @@ PAGES: Mapping[str, Open] = {
     "key-made": key_made,
     "dashboard": signed_in("/-/dashboard"),
     "dashboard-selected": selected,
+    "dashboard-held": dashboard_held,
     "dashboard-menu": row_menu,
     "dashboard-empty": empty_list,
     "dashboard-nothing": signed_in("/-/dashboard?q=nosuch&is=file&tag=print"),
     "statistics": signed_in("/-/links/{id}"),
+    "statistics-held": statistics_held,
     "statistics-table": signed_in("/-/links/{id}?view=table&days=7"),
     "statistics-sources": signed_in("/-/links/{id}?sources=days&days=7"),
     "statistics-list": signed_in("/-/links/{id}?chart=os"),
@@ -411,7 +433,7 @@ def running() -> Iterator[tuple[Browser, ServerProcess]]:
 
     with TemporaryDirectory() as folder:
         # As README has it.
-        site = ServerProcess(Path(folder) / "data", GENEROUS, port=8080)
+        site = ServerProcess(Path(folder) / "data", WATCHED, port=8080)
         site.start()
         try:
             with sync_playwright() as playwright:

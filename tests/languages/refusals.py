@@ -25,6 +25,7 @@ line are told them, in English."""
 ELSEWHERE = {
     "field_errors.py": ["bound_of(reason)"],
     "hosts/destinations.py": ["flaw"],
+    "links/checking.py": ["verdict.words or None"],
     "plugin_runtime/data.py": ["refusal.sentence", "str(refusal) or None"],
     "security/guessing.py": ["MESSAGES.get(secret)"],
 }

@@ -27,7 +27,7 @@ from shortd.models.links import Link, RareTerms
 from shortd.store.schema import LINKS
 from shortd.testing import open_app
 from tests.conftest import GENEROUS
-from tests.links.test_blocked_places import World
+from tests.links.places import World
 from tests.web.links.test_tables import job_of
 
 LETTERS = st.sampled_from([*"ab,|;\\\"'=-+@ &<", "ü", "\u05d0", "💾"])

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import sys
 import tomllib
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from structlog.testing import capture_logs
 
 from shortd.commands.cli import main
 from shortd.plugin import Link, Plugin, Visit, hookimpl
@@ -210,11 +215,6 @@ class TestSettings:
                 " is SHORTD_PLUGINS__TUNED__KEY meant?",
             ),
             (
-                {"TUNED__KEY": "hush", "TUND__KEY": "hush"},
-                "SHORTD_PLUGINS__TUND__KEY: plugins.tund: there is no plugin of this name;"
-                " is tuned meant?",
-            ),
-            (
                 {"TUNED__KEY": "hush", "GOOD__KEY": "hush"},
                 "SHORTD_PLUGINS__GOOD__KEY: plugins.good: this plugin has no settings",
             ),
@@ -237,3 +237,126 @@ class TestSettings:
             assert line.startswith(f"shortd: {problem}")
             assert "hush" not in line
         assert not (folder.parent / "data").exists(), "nothing was begun"
+
+    def test_a_table_of_a_plugin_that_is_gone_stops_no_start(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """As one that cannot be used does not; `config check` notices both."""
+        problem = "plugins.goood: there is no plugin of this name; is good meant?"
+        monkeypatch.setenv("SHORTD_PLUGINS__GOOOD__KEY", "hush")
+        outcome = run("config", "check")
+        assert outcome.exit_code == 2
+        assert outcome.output == f"shortd: SHORTD_PLUGINS__GOOOD__KEY: {problem}\n"
+        with capture_logs() as logs, open_app(tmp_path / "data", environ=os.environ) as app:
+            assert app.get("/-/health").json()["status"] == "ok"
+        [line] = [line for line in logs if line["event"] == "plugin_settings_unused"]
+        assert (line["problem"], line["log_level"]) == (problem, "warning")
+
+
+PACKAGE = GOOD.replace("class Good", "from {package}.words import WORD\n\nclass Good")
+
+
+class TestFolder:
+    """What is dropped is found by the plugin's own name, with or without `shortd_`."""
+
+    @pytest.fixture
+    def dropped(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+        folder = tmp_path / "dropped"
+        folder.mkdir()
+        monkeypatch.setenv("SHORTD_PLUGINS__DIR", str(folder))
+        monkeypatch.setenv("SHORTD_DATA", str(tmp_path / "data"))
+        before = set(sys.modules)
+        yield folder
+        for name in set(sys.modules) - before:
+            if "good" in name:
+                del sys.modules[name]
+
+    def package(self, folder: Path, name: str, source: str = PACKAGE) -> None:
+        write_plugin(folder / name, "__init__", source.replace("{package}", name))
+        (folder / name / "words.py").write_text("WORD = 'good'\n")
+
+    @pytest.mark.parametrize("name", ["good", "shortd_good"])
+    @pytest.mark.parametrize("is_package", [False, True])
+    def test_modules_and_packages(self, dropped: Path, name: str, is_package: bool) -> None:
+        if is_package:
+            self.package(dropped, name)
+        else:
+            write_plugin(dropped, name, GOOD)
+        for _ in range(2):
+            output = run("plugins").output
+            assert re.search(r"^good +ready +Does something good\.$", output, re.M), output
+            assert "passed over" not in output
+        assert run("config", "check").exit_code == 0
+
+    def test_a_plugin_may_have_the_prefix_in_its_own_name(self, dropped: Path) -> None:
+        write_plugin(dropped, "shortd_good", GOOD.replace('"good"', '"shortd_good"'))
+        assert "shortd_good  ready" in run("plugins").output
+
+    @pytest.mark.parametrize("disabled", ["good", "shortd_good"])
+    def test_either_name_disables_it(
+        self, dropped: Path, disabled: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.package(dropped, "shortd_good", "raise SystemExit(3)")
+        monkeypatch.setenv("SHORTD_PLUGINS__DISABLED", disabled)
+        assert "good      disabled" in run("plugins").output
+
+    def test_a_package_is_loaded_anew(self, dropped: Path) -> None:
+        self.package(dropped, "shortd_good")
+        assert "Does something good." in run("plugins").output
+        (dropped / "shortd_good" / "words.py").write_text("raise SystemExit(4)")
+        assert "cannot be imported: SystemExit: 4" in run("plugins").output
+
+    def test_a_package_takes_no_name_that_somebody_has(self, dropped: Path) -> None:
+        """Its own imports are relative then."""
+        self.package(dropped, "json", GOOD.replace('"good"', '"json"'))
+        output = run("plugins", "--json").stdout
+        [found] = [one for one in json.loads(output) if one["name"] == "json"]
+        assert (found["state"], json.__name__) == ("ready", "json")
+        assert json.dumps(1) == "1"
+
+    @pytest.mark.parametrize("place", ["", "src"])
+    @pytest.mark.parametrize("module", ["shortd_good", "shortd_good.inner", "hours"])
+    def test_a_project(self, dropped: Path, place: str, module: str) -> None:
+        project = dropped / "shortd-good"
+        (project / place).mkdir(parents=True)
+        package, _, inner = module.partition(".")
+        self.package(project / place, package, "" if inner else PACKAGE)
+        if inner:
+            write_plugin(project / place / package, inner, PACKAGE.replace("{package}", package))
+        points = f'[project.entry-points.shortd]\ngood = "{module}:Good"\n'
+        (project / "pyproject.toml").write_text(points)
+        output = run("plugins").output
+        assert re.search(r"^good +ready ", output, re.M), output
+
+    @pytest.mark.parametrize(
+        ("what", "reason"),
+        [
+            ({"notes.txt": ""}, "it is no Python file and no package"),
+            ({"_helper.py": ""}, "its name begins with _"),
+            ({"empty/readme": ""}, "it has neither __init__.py nor pyproject.toml"),
+            ({"p/pyproject.toml": "["}, "its pyproject.toml cannot be read"),
+            (
+                {"p/pyproject.toml": ""},
+                "its pyproject.toml has no entry points of the group shortd",
+            ),
+            (
+                {"p/pyproject.toml": "[project.entry-points.shortd]\nx = 'shortd_x:X'"},
+                "it has no package shortd_x, which x is to be in",
+            ),
+        ],
+    )
+    def test_what_is_passed_over_is_said(
+        self, dropped: Path, what: dict[str, str], reason: str
+    ) -> None:
+        for name, content in {**what, ".hidden": "", "__pycache__/x": ""}.items():
+            (dropped / name).parent.mkdir(exist_ok=True)
+            (dropped / name).write_text(content)
+        place = dropped / next(iter(what)).partition("/")[0]
+        lines = [line for line in run("plugins").stdout.splitlines() if "passed" in line]
+        assert len(lines) == 1 and lines[0].startswith(f"passed over: {place}: {reason}")
+        [fact] = [
+            one
+            for one in json.loads(run("plugins", "--json").stdout)
+            if str(one["fault"]).startswith(reason)
+        ]
+        assert (fact["state"], fact["origin"]) == ("passed over", str(place))

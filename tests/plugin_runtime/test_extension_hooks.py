@@ -15,12 +15,12 @@ from tests.conftest import GENEROUS
 from tests.plugin_runtime.conftest import Start, write_plugin
 
 ROUTES = """
-@get("/hello", media_type="text/plain", sync_to_thread=False)
+@get("/hello", access=Access.PUBLIC, media_type="text/plain", sync_to_thread=False)
 def hello() -> str:
     return "hello"
 
 
-@get("/raise", sync_to_thread=False)
+@get("/raise", access=Access.PUBLIC, sync_to_thread=False)
 def fail() -> str:
     raise RuntimeError("a secret")
 

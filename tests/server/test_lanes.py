@@ -54,7 +54,7 @@ AGENTS = [
 ]
 PAGE = """
 from msgspec import Struct
-from shortd.plugin import Interstitial, Plugin, hookimpl
+from shortd.plugin import Hold, Interstitial, Plugin, hookimpl
 
 class Data(Struct):
     pass
@@ -64,6 +64,10 @@ class Page(Plugin[None, Data]):
     Data = Data
 
     asked = 0
+
+    @hookimpl
+    async def check_destination(self, url):
+        return Hold("new") if url.startswith("https://held.example/") else None
 
     @hookimpl
     def interstitial(self, link, destination, nonce, visit):
@@ -119,6 +123,8 @@ class Links:
         self.listed = self._make(robots=True)
         self.listed_split = self._make(robots=True, plugins={"page": {}, "ab": split})
         self.not_listed = self._make(robots=False)
+        self.held = self._make(url="https://held.example/")
+        self.held_over = self._make(expiration_utime=1, date_fallback="https://held.example/x")
         for number, code in enumerate(WIDE):
             self._make(host="two.example:8443", code=code, url=f"https://wide.example/{number}")
         self.counted_apart = (self.unique, self.unique_split, self.unique_limited)

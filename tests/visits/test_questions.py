@@ -22,7 +22,7 @@ from shortd.clock import DAY, SECOND
 from shortd.models.accounts import Account, AccountType, PasswordHash
 from shortd.models.common import NEVER
 from shortd.models.files import Box, File
-from shortd.models.links import Link, RareTerms, Terms
+from shortd.models.links import Held, HeldDestination, Link, RareTerms, Terms
 from shortd.server.lane import Lane
 from shortd.store.schema import ACCOUNTS, BOXES, FILES, LINKS
 from shortd.store.txn import WriteTxn
@@ -47,6 +47,7 @@ STATUS = {
     Outcome.BOX: 200,
     Outcome.PROTECTED: 200,
     Outcome.HIDDEN: 200,
+    Outcome.HELD: 403,
     Outcome.NOT_FOUND: 404,
     Outcome.EXPIRED: 410,
     Outcome.LIMITED: 429,
@@ -75,6 +76,8 @@ class Case(msgspec.Struct, frozen=True):
     """The owner cannot pay for a visit."""
     box: bool
     """Whether the link stands for one, if it shares no file."""
+    held: bool
+    """A plugin wants the operator to look at it."""
 
 
 class Look(NamedTuple):
@@ -111,6 +114,7 @@ CASES = st.builds(
     owner_ends=_mostly(None, 1, 2),
     broke=_mostly(False, False, True),
     box=_mostly(False, False, True),
+    held=_mostly(False, False, True),
 )
 LOOKS = st.lists(
     st.builds(
@@ -157,6 +161,10 @@ class World:
             link = msgspec.structs.replace(link, rare=rare)
         if is_box(case):
             rare = msgspec.structs.replace(link.rare or RareTerms(), box=name)
+            link = msgspec.structs.replace(link, rare=rare)
+        if case.held:
+            why = HeldDestination(MAIN, "watch", "", self.begin)
+            rare = msgspec.structs.replace(link.rare or RareTerms(), held=Held((why,)))
             link = msgspec.structs.replace(link, rare=rare)
         if case.mobile:
             data = msgspec.msgpack.encode({"android": ANDROID})
@@ -238,6 +246,8 @@ def expected(world: World, case: Case, link: Link, look: Look, clicks: int) -> A
         return Answer(Outcome.NOT_FOUND)
     if case.file is False:
         return Answer(Outcome.NOT_FOUND)
+    if case.held:
+        return Answer(Outcome.HELD)
     fallback = None
     if case.ends is not None and look.day >= case.ends:
         fallback = LATER if case.date_fallback else ""
@@ -354,7 +364,8 @@ def missed(folder: Path) -> None:
 
 
 QUESTIONS = [
-    *("Enabled", "Begun", "OwnerLives", "FileExists", "EndedByTime", "EndedByClicks"),
+    *("Enabled", "Begun", "OwnerLives", "FileExists", "LetGo"),
+    *("EndedByTime", "EndedByClicks"),
     *("Affordable", "LeadsElsewhere", "Protected", "ReceivesFiles", "ShownToVisitor"),
     "SharesFile",
 ]

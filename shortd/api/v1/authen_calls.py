@@ -46,7 +46,7 @@ class TokenOutput(Output, frozen=True, kw_only=True):
 async def get_token(ctx: Context, args: GetToken) -> TokenOutput:
     """Gives a pair of tokens for a username and an API key."""
     tokens = ctx.services.accounts.access_tokens
-    return _shown(await tokens.issue(args.username, args.key, ctx.address, ctx.now))
+    return _shown(await tokens.issue(args.username, args.key, ctx.address, ctx.now, ctx.user_agent))
 
 
 @call("authen/refresh-token", scope=None)

@@ -166,6 +166,7 @@ async def link_create(ctx: Context, args: CreateLink) -> CreatedOutput:
             team=args.team_id,
             campaign=args.campaign_id or "",
             drawn_lengths=DRAWN_LENGTHS,
+            field="destination",
         )
         [link] = await services.links.links.create(ctx.account, [new], ctx.now)
     return CreatedOutput(

@@ -49,7 +49,14 @@ _VARIANT = re.compile(r"data\.variants(?P<place>\[[0-9]+\])?(?:\.(?P<part>url|we
 _PARTS = {"url": ".link", "weight": ".percentage", None: ""}
 _TOLD = frozenset(
     {
-        *("invalid_field", "invalid_url", "url_loops", "destination_blocked", "invalid_code"),
+        *(
+            "invalid_field",
+            "invalid_url",
+            "url_loops",
+            "destination_blocked",
+            "destination_refused",
+            "invalid_code",
+        ),
         *("unknown_host", "code_reserved"),
     }
 )

@@ -11,6 +11,7 @@ from shortd.api.v1.registry import Context
 from shortd.api.v1.times import millisecond_text
 from shortd.ids import link_hex_id
 from shortd.links.access import team_of
+from shortd.links.holding import reasons_of
 from shortd.links.searching import title_of
 from shortd.links.tag_lists import joined_tags
 from shortd.models.links import Link, RareTerms
@@ -29,6 +30,7 @@ class LinkStatus(StrEnum):
     ENDED = "E"
     """Its time has come or its clicks are used up; visits go to the fallback, if any."""
     DISABLED = "N"
+    """So is one that is held until the operator has looked at it."""
 
 
 class LinkInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -49,6 +51,8 @@ class LinkInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     team_id: str
     tags: str | None
     created_time: str
+    held: str | msgspec.UnsetType = msgspec.UNSET
+    """Ours: why visitors are kept from it, or in which words it was refused."""
 
 
 def show(ctx: Context, links: Sequence[Link]) -> list[LinkInfo]:
@@ -60,7 +64,7 @@ def show(ctx: Context, links: Sequence[Link]) -> list[LinkInfo]:
 
 
 def _status(link: Link, now: int, is_used_up: bool) -> LinkStatus:
-    if not link.enabled:
+    if not link.enabled or link.waits:
         return LinkStatus.DISABLED
     is_over = is_used_up or link.expiration_utime <= now
     return LinkStatus.ENDED if is_over else LinkStatus.ACTIVE
@@ -85,4 +89,5 @@ def _info(ctx: Context, link: Link, is_used_up: bool) -> LinkInfo:
         team_id=team_of(link),
         tags=joined_tags(rare.tag_names) or None,
         created_time=millisecond_text(link.utime),
+        held=msgspec.UNSET if link.held is None else link.held.word or reasons_of(link.held),
     )

@@ -10,6 +10,7 @@ import msgspec
 from shortd.api.v2.registry import Context, Output
 from shortd.api.v2.terms import QrInput
 from shortd.clicks import LiveCounts
+from shortd.links.holding import reasons_of
 from shortd.links.qr import QrOptions, qrcode_output
 from shortd.models.files import Encryption, File
 from shortd.models.links import Link
@@ -46,6 +47,10 @@ class Entry(Output, frozen=True, kw_only=True, gc=False):
     qrcode: QrCode | msgspec.UnsetType = msgspec.UNSET
     files: int | msgspec.UnsetType = msgspec.UNSET
     """Ours: how many files stand under the link, where they are several."""
+    held: str | msgspec.UnsetType = msgspec.UNSET
+    """Ours: why visitors are kept from it until the operator has looked at it."""
+    refused: str | msgspec.UnsetType = msgspec.UNSET
+    """Ours: what the operator says, who has looked at it and turned it off."""
 
 
 class EntryOutput(Output, frozen=True, kw_only=True):
@@ -106,6 +111,8 @@ async def show(
             utime=link.utime,
             qrcode=code,
             files=file.entries if file and file.entries else msgspec.UNSET,
+            held=reasons_of(link.held) if link.held and link.waits else msgspec.UNSET,
+            refused=link.held.word if link.held and link.held.refused else msgspec.UNSET,
         )
         for position, (link, live, file, short_url, code) in enumerate(
             zip(links, counts, files, short_urls, codes, strict=True)

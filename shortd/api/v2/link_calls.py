@@ -104,7 +104,8 @@ async def urls(ctx: Context, args: Urls) -> EntriesOutput:
     ]
     terms, password = await terms_of_new(ctx, args)
     new = [
-        NewLink(destination, host, terms=terms, password=password) for destination in destinations
+        NewLink(destination, host, terms=terms, password=password, field=f"urls[{position}]")
+        for position, destination in enumerate(destinations)
     ]
     links = await ctx.services.links.links.create(ctx.account, new, ctx.now)
     return EntriesOutput(entries=await show(ctx, links, args.qr, new=True))

@@ -23,7 +23,7 @@ from shortd.hosts import Hosts
 from shortd.link_codes import folded
 from shortd.links.access import check_place
 from shortd.links.finding import in_the_way
-from shortd.links.links import Links
+from shortd.links.links import Links, as_checked
 from shortd.links.passwords import PASSWORD_CHARACTERS, LinkPasswords
 from shortd.links.sheets import Result
 from shortd.models.accounts import Account, PasswordHash
@@ -36,7 +36,7 @@ from shortd.store.schema import ACCOUNTS, IMPORTED, IMPORTED_BY_ORIGIN, LINKS_BY
 from shortd.store.txn import Txn, WriteTxn
 from shortd.upkeep.importing.clicks import PastClicks
 from shortd.upkeep.importing.offers import ClickOffer, LinkOffer, Said, origin_of
-from shortd.upkeep.importing.reading import LinkReader, Readable, refused, said
+from shortd.upkeep.importing.reading import LinkReader, Readable, heeded, refused, said
 
 SLICE = 50
 """Rows that are read before the event loop goes on."""
@@ -101,6 +101,7 @@ class Imports:
                 )
                 if number % SLICE == 0:
                     await asyncio.sleep(0)
+            tried = await self._asked(account, source, tried)
             if apply:
                 first = self._links.next_utime(now, len(tried))
                 made = await self._store.write(
@@ -162,6 +163,40 @@ class Imports:
             return refused(link, link.host or "", refusal)
         return readable
 
+    async def _asked(
+        self, account: Account, source: str, tried: list[Readable | Said]
+    ) -> list[Readable | Said]:
+        """The offers as plugins let them be made. Of what is here already nobody is asked."""
+        if not self._links.checks.are_asked:
+            return tried
+        there = {place for place, one in enumerate(tried) if self._is_there(account, source, one)}
+        new = [
+            one.new
+            for place, one in enumerate(tried)
+            if isinstance(one, Readable) and place not in there
+        ]
+        said = await self._links.said_of(account, new)
+        asked: list[Readable | Said] = []
+        for place, one in enumerate(tried):
+            if isinstance(one, Readable):
+                if place in there:
+                    one = structs.replace(one, refusal=errors.BUSY())
+                else:
+                    one = heeded(said, one)
+            asked.append(one)
+        return asked
+
+    def _is_there(self, account: Account, source: str, one: Readable | Said) -> bool:
+        """Whether an offer need not be made, or cannot be, as something is at its address."""
+        if not isinstance(one, Readable):
+            return True
+        with self._store.read() as txn:
+            try:
+                known = _known(txn, account, source, one)
+                return self._there(txn, account, one, known) is not None
+            except errors.ShortdError:
+                return True
+
     def _is_known(self, account: Account, source: str, one: Readable) -> bool:
         with self._store.read() as txn:
             return _known(txn, account, source, one) is not None
@@ -206,8 +241,10 @@ class Imports:
                 if known is not None and there.id:
                     _catch_up(txn, known, offer.link)
                 return there
+            if one.refusal is not None:
+                raise one.refusal
             created = offer.link.created or utime
-            link = self._links.insert(txn, account.userid, one.new, created)
+            link = self._links.insert(txn, account.userid, as_checked(one.new), created)
         except errors.ShortdError as refusal:
             return refused(offer.link, one.new.host.name, refusal)
         if offer.link.clicks:
@@ -226,6 +263,8 @@ class Imports:
             there = self._there(txn, account, one, _known(txn, account, source, one))
             if there is not None:
                 return there
+            if one.refusal is not None:
+                raise one.refusal
             check_place(txn, account.userid, "", "", one.new.host)
         except errors.ShortdError as refusal:
             return refused(one.offer.link, one.new.host.name, refusal)

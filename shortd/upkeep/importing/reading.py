@@ -10,8 +10,10 @@ import msgspec
 from shortd import errors
 from shortd.hosts import Hosts, ShortHost
 from shortd.hosts.destinations import parse_destination
+from shortd.links.checking import Said as CheckSaid
+from shortd.links.checking import places_of
 from shortd.links.codes import Codes
-from shortd.links.links import NewLink
+from shortd.links.links import NewLink, as_row, heeding
 from shortd.links.plugin_data import Check
 from shortd.links.sheets import Result
 from shortd.links.tag_lists import TAG_CHARACTERS, TAGS, without_doubles
@@ -53,6 +55,8 @@ class Readable(msgspec.Struct, frozen=True, gc=False):
     offer: LinkOffer
     new: NewLink
     notes: tuple[Note, ...]
+    refusal: errors.ShortdError | None = None
+    """Why it is not made if it is not here."""
 
 
 class LinkReader:
@@ -118,6 +122,30 @@ class LinkReader:
             except errors.ShortdError as refusal:
                 notes.append(Note(Reason.NO_PLACE, f"data of plugin {name}: {refusal.message}"))
         return kept
+
+
+def heeded(said: CheckSaid, one: Readable) -> Readable:
+    """An offer as plugins let it be made: without what else it leads to, where that is refused."""
+    new, notes = one.new, list(one.notes)
+    for place in places_of(as_row(new)):
+        refusal = said.refusal(place)
+        if refusal is None:
+            continue
+        if place.plugin:
+            if new.plugins is None or place.plugin not in new.plugins:
+                continue
+            kept = {name: raw for name, raw in new.plugins.items() if name != place.plugin}
+            new = msgspec.structs.replace(new, plugins=kept or None)
+            notes.append(Note(Reason.NO_PLACE, f"data of plugin {place.plugin}: {refusal.message}"))
+        elif place.field in _MAY_BE_LEFT_OUT:
+            reason, instead = _MAY_BE_LEFT_OUT[place.field]
+            new = msgspec.structs.replace(new, terms=_with(new.terms, place.field, instead))
+            notes.append(Note(reason, f"{place.field}: {refusal.message}"))
+    try:
+        new = heeding(said, new)
+    except errors.ShortdError as refusal:
+        return msgspec.structs.replace(one, refusal=refusal)
+    return msgspec.structs.replace(one, new=new, notes=tuple(notes))
 
 
 def refused(link: SourceLink, host: str, refusal: errors.ShortdError) -> Said:

@@ -48,6 +48,8 @@ class SignPage(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a password opens anything here."""
     issuers: Sequence[tuple[str, str]] = ()
     """Names in addresses and labels of those that people may sign in by."""
+    offers: Sequence[tuple[str, str]] = ()
+    """Addresses and labels of what plugins offer to sign in by."""
     named: str = ""
     """Whom the proxy names, if no account is linked to that."""
     sends_mail: bool = True
@@ -121,10 +123,12 @@ class FaultPage(msgspec.Struct, frozen=True, kw_only=True):
     """What was found, in English."""
     id: str
     """Under which it stands in the log."""
-    issuer: str
+    begins: str
+    """The address where it can be tried again."""
     label: str
+    """Of who should have said who he is."""
     callback: str
-    """The address that the issuer has to know."""
+    """The address that an issuer has to know; empty where there is none."""
     next: str = ""
     is_in: bool = False
 

@@ -7,8 +7,6 @@ finished in the same browser as the same account: otherwise a stranger could lin
 
 from __future__ import annotations
 
-import secrets
-
 import structlog
 from litestar import Response
 from litestar.datastructures import Cookie
@@ -20,13 +18,13 @@ from shortd.clock import SECOND
 from shortd.issuers import Fault, Flow, Issuer, Purpose, faults
 from shortd.issuers.flows import LASTS, STATE_LENGTH
 from shortd.models.accounts import Account
-from shortd.security.summed_log import SIGN_IN_FAILED
 from shortd.web import forms, guard, session
-from shortd.web.account.contents import FaultPage, SignedOutPage
+from shortd.web.account.contents import SignedOutPage
+from shortd.web.account.failures import sign_in_failed
 from shortd.web.account.signing_in import SIGNED_OUT, START, is_in, open_session
 from shortd.web.guard import show
 from shortd.web.render import language_of, page, see
-from shortd.web.routing import AnyRequest, client_address, services_of
+from shortd.web.routing import AnyRequest, services_of
 
 ACCOUNT = "/-/account"
 _SHOWN = 128
@@ -96,7 +94,7 @@ async def _finish(
         settings = issuer.settings
         admission = Admission(create=settings.create, link_by_email=settings.link_by_email)
         account = await identities.admit(person, admission, now)
-        proof = Proof(utime=person.auth_utime, issuer=issuer.name, vouched=True)
+        proof = Proof(utime=person.auth_utime, issuer=issuer.name, vouched=True, how="issuer")
         return await open_session(request, account, proof, flow.wanted)
     found = session.current(request)
     if found is None or found.temporary or found.account.userid != flow.userid:
@@ -178,29 +176,16 @@ def _issuer(request: AnyRequest) -> Issuer:
 def _failed(
     request: AnyRequest, issuer: Issuer, fault: Fault, flow: Flow | None
 ) -> Response[bytes]:
-    """The page that says what failed and what to change, as the log does under the same id."""
-    services, words = services_of(request), language_of(request).gettext
-    case = secrets.token_hex(4)
-    services.security.log.note(
-        SIGN_IN_FAILED,
-        client_address(services, request.scope),
-        issuer=issuer.name,
-        fault=fault.kind.name,
-        detail=fault.detail,
-        id=case,
-    )
-    content = FaultPage(
-        said=fault.kind.said.said(words),
-        change=fault.kind.change.said(words),
-        detail=fault.detail,
-        id=case,
-        issuer=issuer.name,
-        label=issuer.label,
+    wanted = flow.wanted if flow is not None and flow.purpose is Purpose.SIGN_IN else ""
+    return sign_in_failed(
+        request,
+        fault,
+        issuer.name,
+        issuer.label,
+        begins=f"{session.LOGIN}/oidc/{issuer.name}",
+        wanted=wanted,
         callback=issuer.callback,
-        next=flow.wanted if flow is not None and flow.purpose is Purpose.SIGN_IN else "",
-        is_in=is_in(request),
     )
-    return page(request, "account/sign_in_failed.html", content, status=fault.kind.status)
 
 
 def _away(address: str) -> Response[bytes]:

@@ -18,6 +18,7 @@ from shortd.web import session
 from shortd.web.account.contents import KEPT_ADDRESS, KEPT_BYTES, Kept, SignPage
 from shortd.web.account.signing_in import asked_of_passkeys, issuer_buttons
 from shortd.web.forms import SECRET, filled
+from shortd.web.navigation import navigation_of
 from shortd.web.policies import is_open_origin
 from shortd.web.render import page, see
 from shortd.web.routing import AnyRequest, services_of
@@ -60,6 +61,7 @@ async def _answer(request: AnyRequest) -> Response[bytes]:
         takes_signups=False,
         takes_passwords=services.settings.auth.password,
         issuers=issuer_buttons(services),
+        offers=navigation_of(request).offers,
         kept=kept,
         passkey=asked_of_passkeys(request),
     )

@@ -9,6 +9,7 @@ from litestar import Response
 from msgspec import Meta
 
 from shortd import errors
+from shortd.accounts.tokens import Proof
 from shortd.clock import DAY
 from shortd.models.accounts import Scope
 from shortd.models.common import NEVER
@@ -79,7 +80,7 @@ async def make_token(request: AnyRequest) -> Response[bytes]:
     if value is not None:
         address = client_address(services, request.scope)
         try:
-            login = await logins.open(found.account, address, now, value.program)
+            login = await logins.open(found.account, address, now, value.program, Proof(how=""))
         except errors.ShortdError as refusal:
             form = form.refuse(refusal, words)
         else:

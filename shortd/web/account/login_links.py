@@ -39,7 +39,7 @@ async def use_link(request: AnyRequest) -> Response[bytes]:
         if refusal.kind is not errors.WRONG_CODE:
             raise
         return page(request, TEMPLATE, LoginLinkPage(link=""), status=403)
-    return await open_session(request, account, Proof(utime=now), "")
+    return await open_session(request, account, Proof(utime=now, how="link"), "")
 
 
 HANDLERS = (show_link, use_link)

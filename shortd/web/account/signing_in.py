@@ -30,6 +30,7 @@ from shortd.web.account.passwords import (
 from shortd.web.forms import Form, again, filled
 from shortd.web.guard import act, show
 from shortd.web.messages import Message
+from shortd.web.navigation import navigation_of
 from shortd.web.policies import is_open_origin
 from shortd.web.render import language_of, page, see
 from shortd.web.routing import AnyRequest, client_address, home_of, sent_json, services_of
@@ -164,7 +165,9 @@ async def log_in_by_passkey(request: AnyRequest) -> Response[bytes]:
     try:
         account = await services.accounts.passkeys.check(value.credential, address, now)
         kept = _kept(request, value.kept_action, value.kept)
-        return await open_session(request, account, Proof(utime=now), value.next, kept)
+        return await open_session(
+            request, account, Proof(utime=now, how="passkey"), value.next, kept
+        )
     except errors.ShortdError as refusal:
         return _begin_anew(request, form, refusal.said(words), refusal)
 
@@ -332,6 +335,7 @@ def _content(request: AnyRequest, form: Form[Any]) -> SignPage:
         takes_signups=services.settings.accounts.signup and services.settings.auth.password,
         takes_passwords=services.settings.auth.password,
         issuers=issuer_buttons(services),
+        offers=navigation_of(request).offers,
         named=session.named(request),
         passkey=asked_of_passkeys(request),
         sends_mail=bool(services.settings.mail.smtp_url),

@@ -29,6 +29,8 @@ def action_words(words: Words) -> Mapping[Action, str]:
         Action.TURN_OFF_LINK: words("Turned off the link"),
         Action.TURN_ON_LINK: words("Turned on the link"),
         Action.DELETE_LINK: words("Deleted the link"),
+        Action.APPROVE_LINK: words("Let go the held link"),
+        Action.REFUSE_LINK: words("Refused the held link"),
         Action.BLOCK_DESTINATION: words("Blocked the destination"),
         Action.UNBLOCK_DESTINATION: words("Allowed the destination again"),
         Action.DISMISS_REPORTS: words("Dismissed reports of the link"),
@@ -48,6 +50,7 @@ def action_words(words: Words) -> Mapping[Action, str]:
         Action.RESUME_PLUGIN: words("Turned a plugin on again"),
         Action.MEND_DATABASE: words("Mended the database"),
         Action.DOWNLOAD_BACKUP: words("Took a backup along"),
+        Action.FORGET_PLUGIN: words("Deleted what the plugin kept"),
     }
 
 

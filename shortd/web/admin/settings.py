@@ -15,6 +15,7 @@ import msgspec
 from litestar import Response
 
 from shortd.plugin_runtime.discovery import Found, read_settings
+from shortd.services import Services
 from shortd.settings import Settings
 from shortd.settings.config import ConfigError, Given
 from shortd.settings.dotted import parts, quoted
@@ -119,6 +120,14 @@ async def settings(request: AnyRequest) -> Response[bytes]:
         reloaded=sorted(RELOADED),
     )
     return await long_page(request, TEMPLATE, content)
+
+
+def of_plugin(services: Services, name: str) -> list[Row]:
+    """The settings of a plugin that are in effect."""
+    in_force, found = services.in_force, services.plugin_runtime.plugins.found
+    rows, file = _rows(in_force.settings, in_force.given, found), str(in_force.given.file)
+    below = f"plugins.{name}."
+    return [_row(one, file, False) for one in rows.values() if one.name.startswith(below)]
 
 
 def _now(in_force: InForce, found: Sequence[Found]) -> tuple[Sourced | None, list[str]]:

@@ -145,10 +145,31 @@ async def make(services: Services, account: Account, draft: Draft, now: int) -> 
     """The links. CODE_TAKEN, INVALID_FIELD and whatever the calls of the APIs refuse."""
     terms, password = await services.links.terms.of_new(draft.changes)
     new = [
-        NewLink(destination, draft.host, draft.ending, terms, password, draft.team, replaces=False)
-        for destination in draft.destinations
+        NewLink(
+            destination,
+            draft.host,
+            draft.ending,
+            terms,
+            password,
+            draft.team,
+            replaces=False,
+            field=f"url[{position}]",
+        )
+        for position, destination in enumerate(draft.destinations)
     ]
     return await services.links.links.create(account, new, now)
+
+
+def told_of_line(
+    form: Form[NewLinks], draft: Draft, refusal: errors.ShortdError, language: Language
+) -> Form[NewLinks]:
+    """The form where a check refuses the address of one of its lines."""
+    total = len(draft.destinations)
+    for position, destination in enumerate(draft.destinations):
+        if refusal.field == f"url[{position}]":
+            said = _about_address(refusal, destination.url, position + 1, total, language)
+            return form.wrong("url", said, refusal)
+    return form.refuse(refusal, language.gettext)
 
 
 def full(address: str) -> str:
@@ -183,7 +204,7 @@ def _about_address(
     words = language.gettext
     if refusal.kind is errors.URL_LOOPS:
         said = words("This is an address of this server already. Short links cannot lead here.")
-    elif refusal.kind is errors.DESTINATION_BLOCKED:
+    elif refusal.kind in (errors.DESTINATION_BLOCKED, errors.DESTINATION_REFUSED):
         said = refusal.said(words)
     elif refusal.kind is errors.INVALID_URL:
         said = words("This is no web address. One looks like https://example.org/page.")

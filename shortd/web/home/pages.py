@@ -97,6 +97,8 @@ async def make(request: AnyRequest) -> Response[bytes]:
     except errors.ShortdError as refusal:
         if refusal.kind is errors.CODE_TAKEN:
             return await _refused(request, _taken(form, draft, language.gettext), draft)
+        if refusal.kind is errors.DESTINATION_REFUSED:
+            return await _refused(request, making.told_of_line(form, draft, refusal, language))
         fields = {"expiration_utime": "on", "expiration_count": "clicks", "code": "ending"}
         return await _refused(request, form.refuse(refusal, language.gettext, **fields))
     several = f"&of={len(links)}" if len(links) > 1 else ""

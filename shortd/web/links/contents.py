@@ -12,6 +12,7 @@ from shortd.links.sheets import MOST_ROWS, RowResult
 from shortd.links.tagging import ShownTag
 from shortd.models.common import NEVER
 from shortd.models.teams import TeamTracker
+from shortd.plugin_runtime.panels import Column
 from shortd.upkeep.importing.sent import Phase, SentImport
 from shortd.web.forms import Form
 from shortd.web.links.head import LinkHead
@@ -32,6 +33,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     sealed: bool = False
     """The file is encrypted."""
     enabled: bool = True
+    held: bool = False
+    """Visitors are kept from it until an operator has looked at it."""
     hidden: bool = False
     locked: bool = False
     """Visitors have to name a password."""
@@ -48,6 +51,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     maker: str = ""
     """Who made it, where that is somebody else."""
     may_change: bool = True
+    columns: Sequence[Column] = ()
+    """What plugins show beside it."""
 
     @property
     def shown(self) -> str:

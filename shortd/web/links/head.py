@@ -10,7 +10,7 @@ from shortd import errors
 from shortd.accounts.accounts import label
 from shortd.links.access import may_change
 from shortd.links.tagging import ShownTag, tags_of
-from shortd.models.links import Link
+from shortd.models.links import Held, Link
 from shortd.store.schema import ACCOUNTS, CAMPAIGNS
 from shortd.web import session
 from shortd.web.routing import AnyRequest, services_of
@@ -34,6 +34,8 @@ class LinkHead(msgspec.Struct, frozen=True, kw_only=True):
     made_utime: int
     enabled: bool
     may_change: bool
+    held: Held | None = None
+    """Why visitors are kept from it, or why it was refused."""
 
     @property
     def address(self) -> str:
@@ -79,4 +81,5 @@ def head_of(request: AnyRequest, link: Link) -> LinkHead:
         made_utime=link.utime,
         enabled=link.enabled,
         may_change=changeable,
+        held=link.held,
     )

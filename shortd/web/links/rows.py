@@ -26,11 +26,13 @@ async def rows_of(services: Services, account: Account, links: Sequence[Link]) -
     today = now // DAY
     first = today - DAYS + 1
     totals = await services.clicks.statistics.totals([link.id for link in links], first, today)
+    panels = services.plugin_runtime.panels
     looks = services.accounts.preferences.of(account)
     rows = []
     with services.store.read() as txn:
         for link in links:
             rare = link.rare or NO_RARE_TERMS
+            short_url = services.hosts.short_url(link)
             file = services.sharing.files.of_link(txn, link)
             used_up = services.clicks.clicks.are_used_up(txn, link)
             ends = link.expiration_utime
@@ -38,12 +40,13 @@ async def rows_of(services: Services, account: Account, links: Sequence[Link]) -
             rows.append(
                 Row(
                     id=link.id,
-                    short_url=services.hosts.short_url(link),
+                    short_url=short_url,
                     title=rare.title,
                     destination=link.url,
                     filesize=-1 if file is None else file.filesize,
                     sealed=file is not None and file.encryption is not Encryption.NONE,
                     enabled=link.enabled,
+                    held=link.waits,
                     hidden=rare.hidden,
                     locked=rare.password is not None,
                     ended=ends <= now or used_up,
@@ -55,6 +58,7 @@ async def rows_of(services: Services, account: Account, links: Sequence[Link]) -
                     days=[days.get(day, 0) for day in range(first, today + 1)],
                     maker=maker_of(txn, account, link),
                     may_change=may_change(txn, account.userid, link),
+                    columns=panels.columns(link, short_url),
                 )
             )
     return rows

@@ -12,6 +12,7 @@ from shortd.store.schema import AUDIT, CAMPAIGNS, TEAM_TRACKERS
 from shortd.testing import RunningApp
 from shortd.upkeep import audit, reading
 from shortd.web.admin.actions import action_words, way_words
+from tests.held import hold
 from tests.web.admin.conftest import command, lines
 from tests.web.surfer import Surfer
 
@@ -192,6 +193,8 @@ COMMANDS: dict[str, dict[str, object]] = {
     "link set": {"links": ["added"], "terms": {"title": "Ours"}},
     "link disable": {"links": ["added"]},
     "link enable": {"links": ["added"]},
+    "link refuse": {"links": ["added"], "reason": "A trap"},
+    "link approve": {"links": ["added"]},
     "link delete": {"links": ["added"]},
     "user exported": {"user": "cay"},
     "user delete": {"user": "cay"},
@@ -222,6 +225,8 @@ def test_every_command_that_acts_writes_a_line(app: RunningApp, ben: Surfer) -> 
         known = len(lines(app))
         if args.get("id") == "":
             args = {"id": newest_id(app, name)}
+        if name == "link refuse":
+            hold(app, app.services.upkeep.moderation.at("added")[0].id)
         command(app, name, **args)
         added = lines(app)[: len(lines(app)) - known]
         assert [line.way for line in added] == [Way.COMMAND], name

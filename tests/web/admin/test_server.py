@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from msgspec import Struct
 
 from shortd import __version__
 from shortd.models.audit import Action
@@ -60,6 +63,42 @@ def test_it_says_why_it_is_degraded(olga: Surfer) -> None:
     assert "Clock: The clock says" in page
 
 
+class Keeps(Struct, frozen=True, forbid_unknown_fields=True):
+    title: str = ""
+    api_key: str = ""
+    often: int = 3
+
+
+class Keeper(Plugin[Keeps, None]):
+    """Keeps things."""
+
+    name = "keeper"
+    Settings = Keeps
+
+    @hookimpl
+    def routes(self) -> Sequence[Any]:
+        return []
+
+
+class Off(Plugin[None, None]):
+    """Does nothing."""
+
+    name = "off"
+
+
+@pytest.fixture(scope="module")
+def keeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    environ = {
+        **GENEROUS,
+        "SHORTD_PLUGINS__KEEPER__TITLE": "<b>",
+        "SHORTD_PLUGINS__KEEPER__API_KEY": "hunter2",
+        "SHORTD_PLUGINS__DISABLED": '["off"]',
+    }
+    folder = tmp_path_factory.mktemp("keeper")
+    with open_app(folder, environ=environ, plugins=(Keeper, Off)) as app:
+        yield app
+
+
 def test_a_plugin_that_is_off_is_told(tmp_path: Path) -> None:
     class Broken(Plugin[None, None]):
         """Fails at every visit."""
@@ -78,13 +117,42 @@ def test_a_plugin_that_is_off_is_told(tmp_path: Path) -> None:
         for _ in range(5):
             app.visit(short_url)
         assert "Plugins that are not at work: broken." in olga.get("/-/admin").text
-        page = olga.get("/-/admin/plugins").text
-        assert "paused" in page
-        assert "destination failed 5 times in a minute" in page
-        assert "Fails at every visit." in page
+        for path in ("/-/admin/plugins", "/-/admin/plugins/broken"):
+            page = olga.get(path).text
+            assert "paused" in page
+            assert "destination failed 5 times in a minute" in page
+            assert "Fails at every visit." in page
+            assert "a secret of the plugin" not in page
         shown = facts(olga, "/-/admin/plugins")
-        assert shown["Failures"] == "5"
         assert shown["destination"] == "broken", "the order in which they are asked"
+        answer = olga.send("/-/admin/plugins/broken/resume", {})
+        assert "On again: destination." in olga.follow(answer).text
+        line = lines(app)[0]
+        assert (line.action, line.subject) == (Action.RESUME_PLUGIN, "broken")
+        assert app.get("/-/health").json()["plugins"]["states"]["broken"]["state"] == "on"
+        assert "Switch on again" not in olga.get("/-/admin/plugins/broken").text
+        answer = olga.send("/-/admin/plugins/broken/resume")
+        assert "No hook of it was paused." in olga.follow(answer).text
+
+
+@pytest.mark.parametrize("name", ["none", "x" * 600, "%00", "keeper/resume"])
+def test_there_are_no_pages_of_plugins_that_are_not(keeper: RunningApp, name: str) -> None:
+    olga = make_operator(keeper, f"olga{len(name)}")
+    assert olga.get(f"/-/admin/plugins/{name}").status_code in (404, 405)
+    assert olga.send(f"/-/admin/plugins/{name}/resume").status_code == 404
+
+
+def test_a_plugin_has_a_page_with_its_settings(keeper: RunningApp) -> None:
+    olga = make_operator(keeper, "oona")
+    page = olga.get("/-/admin/plugins/keeper").text
+    assert "Keeps things." in page and "at work" in page
+    assert "hunter2" not in page and "***" in page
+    assert "&#34;&lt;b&gt;&#34;" in page
+    assert "SHORTD_PLUGINS__KEEPER__TITLE" in page
+    assert "<code>[plugins.keeper]</code>" in page
+    assert ">routes</th>" in page
+    shown = olga.get("/-/admin/plugins/off").text
+    assert "disabled" in shown and "It has no settings." in shown
 
 
 def test_domains_are_found_and_removed(olga: Surfer, ben: Surfer) -> None:

@@ -37,6 +37,7 @@ class World:
             "person": self.ben.credentials["userid"],
             "link_id": str(link["id"]),
             "domain": domain,
+            "plugin": "mobile",
         }
         self.report()
 
@@ -102,6 +103,7 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "/-/admin/links/{link_id:int}/off": {"reason": "because I say so"},
     "/-/admin/links/{link_id:int}/on": {"reason": "because I say so"},
     "/-/admin/links/{link_id:int}/delete": {"reason": "because I say so"},
+    "/-/admin/plugins/{plugin:str}/resume": {},
     "/-/admin/blocked": {"pattern": "bad.example", "reason": "because I say so"},
     "/-/admin/blocked/remove": {"pattern": "bad.example"},
     "/-/admin/reports/{link_id:int}/off": {"reason": "because I say so"},

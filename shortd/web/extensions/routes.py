@@ -1,0 +1,160 @@
+"""Routes of plugins as Litestar mounts them.
+
+One that cannot be mounted is left out, with all of its plugin's routes, and reported.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple, cast
+
+from litestar import Litestar, Request, Response, Router
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.handlers import BaseRouteHandler
+from litestar.routes import BaseRoute, HTTPRoute
+from litestar.utils import is_async_callable, normalize_path
+
+from shortd import errors
+from shortd.plugin import Access, Caller
+from shortd.plugin_runtime.guard import GuardedCall
+from shortd.plugin_runtime.running import Plugins, Running
+from shortd.web.extensions.access import Sent, access_of, admit, caller_of
+from shortd.web.extensions.answers import Bounded, permit_all
+from shortd.web.routing import GONE
+from shortd.web.session import SignInFirst
+
+PREFIX = "/-/x"
+
+AnyRequest = Request[Any, Any, State]
+Render = Callable[[AnyRequest, Exception], Response[bytes]]
+ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
+class Mounted(NamedTuple):
+    """A plugin with routes."""
+
+    running: Running
+    hook: GuardedCall
+    router: Router
+    looks: Mapping[str, Access]
+    """Who may look at what, by paths."""
+
+
+def plugin_routes(plugins: Plugins, render: Render) -> Iterator[Mounted]:
+    """A router for each plugin with routes; `render` makes responses of exceptions."""
+    for running, hook in plugins.of_hook("routes"):
+        handlers = hook()
+        if not hook.takes(list, tuple, answer=handlers) or not handlers:
+            continue
+        try:
+            # Mounted for a try, where it can spoil nothing.
+            with mounting():
+                router = _router(running.name, hook, handlers, render)
+                tried = Litestar([router], openapi_config=None)
+            looks = _checked(tried.routes)
+        except Exception as fault:
+            hook.fail(fault)
+            continue
+        yield Mounted(running, hook, _router(running.name, hook, handlers, render), looks)
+
+
+@contextmanager
+def mounting() -> Iterator[None]:
+    """Around what makes handlers of Litestar's out of plugins': it would have authors mark what we
+    give them with a type of its own."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*Inferred dependency field 'caller'")
+        yield
+
+
+def _checked(routes: Iterable[BaseRoute]) -> dict[str, Access]:
+    """Who may look at what, by paths without parameters. Raises for routes that cannot be."""
+    looks = {}
+    for route in routes:
+        if not isinstance(route, HTTPRoute):
+            raise TypeError("routes are of HTTP alone: no websockets, no ASGI applications")
+        for handler in route.route_handlers:
+            access = access_of(handler)
+            if handler.cache:
+                # Litestar would show to anybody what was made for somebody.
+                raise ValueError(f"{route.path}: what routes answer cannot be cached here")
+            if "GET" in handler.http_methods and not route.path_parameters:
+                looks[route.path] = access
+    return looks
+
+
+def seen_of_plugins(
+    request: AnyRequest, error: errors.ShortdError, methods: Iterable[str]
+) -> errors.ShortdError:
+    """What a wrong method is answered with, where there may be a plugin's routes for these: as with
+    operators' pages, nobody hears of what is not there for him."""
+    if not request.scope["path"].startswith(f"{PREFIX}/"):
+        return error
+    try:
+        admit(request, _laxest(request, methods))
+    except errors.ShortdError as refusal:
+        return refusal if refusal.kind is errors.NOT_FOUND else error
+    except (Sent, SignInFirst):
+        pass
+    return error
+
+
+def _laxest(request: AnyRequest, methods: Iterable[str]) -> Access:
+    """Who may use anything there."""
+    path, found = normalize_path(request.scope["path"]), {Access.OPERATOR}
+    for method in methods:
+        with suppress(HTTPException):
+            # Litestar's own way to a handler.
+            routed = request.app.asgi_router.handle_routing(path=path, method=cast(Any, method))
+            handler = routed[1]
+            if "access" in handler.opt:
+                found.add(access_of(handler))
+    return next(one for one in Access if one in found)
+
+
+def _enter(request: AnyRequest) -> None:
+    handler: BaseRouteHandler = request.scope["route_handler"]
+    if request.method == "OPTIONS" and "access" not in handler.opt:
+        # Litestar's, for all that is there.
+        admit(request, _laxest(request, ALL_METHODS))
+    else:
+        admit(request, access_of(handler))
+
+
+def _router(name: str, hook: GuardedCall, handlers: Sequence[Any], render: Render) -> Router:
+    def refuse(request: AnyRequest, fault: Exception) -> Response[bytes]:
+        if isinstance(fault, Sent):
+            return permit_all(request.scope, fault.answer)
+        is_told = isinstance(fault, HTTPException | errors.ShortdError | SignInFirst)
+        if not is_told or (_is_server_error(fault) and getattr(fault, "detail", "") != GONE):
+            hook.fail(fault)
+            fault = errors.PLUGIN_FAILED()
+        return permit_all(request.scope, render(request, fault))
+
+    def bounded(app: Any) -> Bounded:
+        return Bounded(app, hook, _enter, refuse)
+
+    router = Router(
+        f"{PREFIX}/{name}",
+        route_handlers=handlers,
+        middleware=[bounded],
+        dependencies={"caller": Provide(caller_of, sync_to_thread=False)},
+        signature_namespace={"Caller": Caller},
+        exception_handlers={Exception: refuse},
+        include_in_schema=False,
+    )
+    for route in router.routes:
+        for handler in route.route_handlers if isinstance(route, HTTPRoute) else ():
+            # Where the author says nothing, a plain function does not hold up the event loop.
+            if handler.sync_to_thread is None and not is_async_callable(handler.fn):
+                handler.sync_to_thread = True
+    return router
+
+
+def _is_server_error(fault: Exception) -> bool:
+    status = fault.status_code if isinstance(fault, HTTPException) else 0
+    return status >= 500
