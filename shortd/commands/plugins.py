@@ -40,7 +40,7 @@ def plugins(place: Place, ctx: click.Context, as_json: bool) -> None:
     from shortd.plugin_runtime.discovery import discover
     from shortd.plugin_runtime.listing import PluginListed, found, lines
 
-    told = [record for portion in look_there(place.settings, "plugins") for record in portion]
+    told = [record for portion in look_there(place.settings, "plugins list") for record in portion]
     listed = msgspec.convert(told, list[PluginListed]) or list(found(discover(place.settings)))
     if as_json:
         print_json([msgspec.to_builtins(listed)])

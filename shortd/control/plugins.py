@@ -20,7 +20,7 @@ class NamedPlugin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
 
 
-@look("plugins")
+@look("plugins list")
 def plugins(view: View, args: Args) -> Portions:
     """All of them; as they are found where no server runs."""
     if view.services is None:

@@ -18,6 +18,7 @@ import httpx
 
 from shortd.app import App
 from shortd.links.sheets import Result
+from shortd.plugin.types import SignIn
 from shortd.plugin_runtime.flaws import AnyPlugin, one_line
 from shortd.plugin_runtime.guard import Overrun
 from shortd.services import Services
@@ -223,6 +224,19 @@ class RunningApp:
         if not self.run(events.settle()):
             raise AssertionError("an observe hook does not return")
         self.raise_faults()
+
+    def sign_in(
+        self, how: str = "password", *, address: str = "198.51.100.7", user_agent: str = ""
+    ) -> None:
+        """Tells the plugins that the test's account was signed in to. `how` as in `SignIn`."""
+        account = self.services.accounts.accounts.named(self.userid)
+        assert account is not None, "it was just made"
+        events = self.services.plugin_runtime.events
+
+        async def tell() -> None:
+            events.signed_in(account, SignIn(how, address, user_agent))
+
+        self.run(tell())
 
     def daily(self) -> None:
         """Does what plugins do once a day, if `clock` says that it is time and it was not done."""

@@ -1,4 +1,4 @@
-"""Observers of a real server: a receiver that is down, a process that is killed, hooks that hang."""
+"""Observers of a real server: a receiver that is down, a server that is killed, hooks that hang."""
 
 from __future__ import annotations
 

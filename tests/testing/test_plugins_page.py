@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import re
 import sys
 from collections.abc import Iterator
 from itertools import groupby
@@ -62,7 +63,7 @@ def test_the_readme_shows_the_first_example() -> None:
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_every_hook_has_an_example(hook: str) -> None:
-    assert f" def {hook}(" in EXAMPLES[hook]
+    assert re.search(rf"^    (async )?def {hook}\(", EXAMPLES[hook], re.MULTILINE)
 
 
 @pytest.mark.parametrize("example", HOOKS, indirect=True)

@@ -201,6 +201,7 @@ COMMANDS: dict[str, dict[str, object]] = {
     "link block": {"pattern": "bad.example", "disable_existing": True},
     "link unblock": {"pattern": "bad.example"},
     "clock believe": {},
+    "plugins on": {"name": "ab"},
     "import begin": {
         "user": "ben",
         "source": "yourls",

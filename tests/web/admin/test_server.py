@@ -79,7 +79,7 @@ def test_a_plugin_that_is_off_is_told(tmp_path: Path) -> None:
             app.visit(short_url)
         assert "Plugins that are not at work: broken." in olga.get("/-/admin").text
         page = olga.get("/-/admin/plugins").text
-        assert "off until a restart" in page
+        assert "paused" in page
         assert "destination failed 5 times in a minute" in page
         assert "Fails at every visit." in page
         shown = facts(olga, "/-/admin/plugins")
