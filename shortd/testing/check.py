@@ -20,6 +20,7 @@ from shortd.plugin.hookspecs import DECIDE
 from shortd.plugin.types import Visit
 from shortd.plugin_runtime.flaws import AnyPlugin, flaw_of, one_line
 from shortd.settings.config import ConfigError
+from shortd.store.schema import LINKS
 from shortd.testing.app import PluginFault, RunningApp, is_overrun
 from shortd.testing.opening import open_app
 from shortd.testing.population import population
@@ -193,6 +194,11 @@ class _Check:
 
     def _panels(self, link: str, with_data: str) -> None:
         self._app.call("get_panels", userid=self._app.userid, shorturl=link)
+        services = self._app.services
+        address = services.links.links.address(link)
+        row = None if address is None else services.store.get(LINKS, address)
+        if row is not None:
+            services.plugin_runtime.panels.columns(row, link)
         self.no_fault(f"a link {with_data}")
 
 
