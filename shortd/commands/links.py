@@ -48,7 +48,7 @@ CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
 def _state(link: Record) -> str:
     words = [
-        "disabled" if not link["enabled"] else "",
+        "" if link["enabled"] else "disabled" if link["refused"] is None else "refused",
         "held" if link["held"] else "",
         "ended" if link["ended"] else "",
         "archived" if link["archived"] else "",
