@@ -153,9 +153,10 @@ def test_who_asks_is_told(world: World) -> None:
     assert (url, link) == (GOOD, None)
     assert account is not None
     assert account.username == "ann"
-    point(world, ODD)
+    point(world, "HTTPS://%6fDD.example:443/")
     url, link, account = of(world).asked[-1]
-    assert url == ODD
+    assert url == ODD, "as a browser reads it"
+    assert row(world).url == "HTTPS://%6fDD.example:443/"
     assert link is not None
     assert (link.id, link.url) == (world.id, GOOD)
 
