@@ -23,7 +23,7 @@ The hooks are in `shortd.plugin.hookspecs`, what they are given in `shortd.plugi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from msgspec import Struct
@@ -133,6 +133,12 @@ class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
         percent. Statistics show it beside what each has got; empty for choices that nobody splits.
         """
         return {}
+
+    def explain(self, link: Link, visit: Visit, data: DataT) -> Sequence[tuple[str, str]]:
+        """What led to the answer of `destination`, as questions and answers in words: `explain`
+        and the page "What would happen?" show them. Asked there alone, never for a visit.
+        """
+        return ()
 
     def check_url(self, url: str, field: str = "") -> str:
         """A URL as a destination must be, without surrounding white space. Raises BadData."""
