@@ -21,6 +21,7 @@ from shortd_rules.data import Conditions, Parameter, Rule
 T = TypeVar("T")
 
 _COUNTRY = re.compile(r"[A-Za-z]{2}", re.ASCII)
+_CITY = re.compile(r"[^,\n]*[^,\s][^,\n]*")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,3}", re.ASCII)
 
 Holds = Callable[[Visit, Link, bytes], bool]
@@ -115,6 +116,7 @@ def tests_of(asked: Conditions, key: str = "") -> Iterator[Test]:
     for place, parameter in enumerate(asked.query):
         yield _parameter(parameter, place)
     if asked.city:
+        _check(asked.city, _CITY, "Write one city, without a comma.", "city")
         cities = frozenset(city.strip().casefold() for city in asked.city)
         yield Test(
             "city",
