@@ -94,9 +94,7 @@ class RuleList(Plugin[None, Rules]):
                 for _ in tests_of(rule.conditions):
                     pass
             except BadData as refusal:
-                said = refusal.sentence
-                field = f"{place}.conditions.{refusal.field}"
-                raise BadData(said.text, field, **said.places) from None
+                raise refusal.below(f"{place}.conditions") from None
 
 
 def _asked(conditions: Conditions) -> Sequence[str]:

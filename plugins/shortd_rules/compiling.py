@@ -70,7 +70,8 @@ def tests_of(asked: Conditions, key: str = "") -> Iterator[Test]:
     if asked.robot is not None:
         yield _robot(asked.robot)
     if asked.country:
-        _check(asked.country, _COUNTRY, "Write a country's two letters, like DE.", "country")
+        if (place := _unlike(_COUNTRY, asked.country)) is not None:
+            raise BadData("Write a country's two letters, like DE.", f"country[{place}]")
         countries = frozenset(code.upper() for code in asked.country)
         yield Test(
             "country",
@@ -116,7 +117,8 @@ def tests_of(asked: Conditions, key: str = "") -> Iterator[Test]:
     for place, parameter in enumerate(asked.query):
         yield _parameter(parameter, place)
     if asked.city:
-        _check(asked.city, _CITY, "Write one city, without a comma.", "city")
+        if (place := _unlike(_CITY, asked.city)) is not None:
+            raise BadData("Write one city, without a comma.", f"city[{place}]")
         cities = frozenset(city.strip().casefold() for city in asked.city)
         yield Test(
             "city",
@@ -140,8 +142,10 @@ def _timely(name: str, hold: times.Holds) -> Test:
 
 
 def _language(wanted: Sequence[str]) -> Test:
-    wish = "Write a language like de, or one of a country like de-AT."
-    _check(wanted, _LANGUAGE, wish, "language")
+    if (place := _unlike(_LANGUAGE, wanted)) is not None:
+        raise BadData(
+            "Write a language like de, or one of a country like de-AT.", f"language[{place}]"
+        )
     exact = frozenset(language.lower() for language in wanted)
 
     def holds(visit: Visit, link: Link, secret: bytes) -> bool:
@@ -203,10 +207,10 @@ def _weight(weight: int, key: str) -> Test:
     return Test("weight", holds, lambda visit: "the draw fell to the others")
 
 
-def _check(values: Sequence[str], pattern: re.Pattern[str], wish: str, name: str) -> None:
-    for place, value in enumerate(values):
-        if not pattern.fullmatch(value):
-            raise BadData(wish, f"{name}[{place}]")
+def _unlike(pattern: re.Pattern[str], values: Sequence[str]) -> int | None:
+    """The place of the first value that has another form."""
+    unlike = (place for place, value in enumerate(values) if not pattern.fullmatch(value))
+    return next(unlike, None)
 
 
 def _never(visit: Visit, link: Link, secret: bytes) -> bool:
@@ -218,6 +222,4 @@ def _placed(name: str, read: Callable[[], T]) -> T:
     try:
         return read()
     except BadData as refusal:
-        between = "" if refusal.field.startswith("[") else "."
-        said = refusal.sentence
-        raise BadData(said.text, f"{name}{between}{refusal.field}", **said.places) from None
+        raise refusal.below(name) from None

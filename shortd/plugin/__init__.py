@@ -77,6 +77,12 @@ class BadData(ValueError):
         super().__init__(str(self.sentence))
         self.field = field
 
+    def below(self, place: str) -> BadData:
+        """The same of a field below another: "zone" is `time.zone`, and "[1]" is `time[1]`."""
+        between = "." if self.field and not self.field.startswith("[") else ""
+        said = self.sentence
+        return BadData(said.text, f"{place}{between}{self.field}", **said.places)
+
 
 class Server:
     """The server that a plugin runs in."""

@@ -87,8 +87,8 @@ class Visit(Struct, frozen=True, gc=False):
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """What is asked for with a weight of 0.9 and more, best first, in small letters: "de-de"
-        and "de" of "de-DE,de;q=0.9,en;q=0.8".
+        """What is asked for with a weight of 0.9 and more, best first, in small letters: "es-es"
+        and "es" of "es-ES,es;q=0.9,en;q=0.8".
         """
         return liked_languages(self.accept_language)
 

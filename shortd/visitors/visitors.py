@@ -134,8 +134,8 @@ def primary_language(accept_language: str) -> str:
 
 @lru_cache(maxsize=1024)
 def liked_languages(accept_language: str) -> tuple[str, ...]:
-    """The languages with a weight of `LIKED` and more, in small letters, best first: "de-de" and
-    "de" of "de-DE,de;q=0.9,en;q=0.8".
+    """The languages with a weight of `LIKED` and more, in small letters, best first: "es-es" and
+    "es" of "es-ES,es;q=0.9,en;q=0.8".
     """
     if len(accept_language) >= LANGUAGE_LIMIT:
         # What the last one weighs has been cut off.
