@@ -66,9 +66,13 @@ class ShownRule(msgspec.Struct, frozen=True, kw_only=True):
         """Whether a box is ticked."""
         return value in self.typed.get(name, ())
 
+    def focus(self, name: str) -> str | None:
+        """For the attribute `autofocus` of a field: the first that is wrong has it."""
+        return "" if name == next(iter(self.errors), None) else None
+
     @property
     def told(self) -> str:
-        """What it asks for, in short."""
+        """What it asks for, in short, but for robots."""
         texts = (*_LISTED, *_CHOSEN, "days", "from", "to", "since", "until")
         parts = [", ".join(self.typed.get(name, ())) for name in texts]
         parts += [self.text(f"key{place}") for place in self.parameters]
