@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from shortd.plugin import BadData
@@ -52,8 +53,8 @@ def hours(asked: Time) -> Holds:
         raise BadData("These hours end when they begin.", "to")
     days = frozenset(DAYS.index(day) for day in asked.days or DAYS)
 
-    def hold(utime: int) -> bool:
-        local = datetime.fromtimestamp(min(utime // SECOND, LAST), zone)
+    def hold_at(second: int) -> bool:
+        local = datetime.fromtimestamp(min(second, LAST), zone)
         minute, day = local.hour * 60 + local.minute, local.weekday()
         if begin < end:
             return begin <= minute < end and day in days
@@ -62,7 +63,9 @@ def hours(asked: Time) -> Holds:
         # Past midnight they are yesterday's.
         return minute < end and (day - 1) % 7 in days
 
-    return hold
+    # Of a link that many visit at once most visits are of the same second.
+    hold_lately = lru_cache(maxsize=4)(hold_at)
+    return lambda utime: hold_lately(utime // SECOND)
 
 
 def dates(asked: Date) -> Holds:
