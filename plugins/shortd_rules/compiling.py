@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
@@ -72,61 +73,50 @@ def tests_of(asked: Conditions, key: str = "") -> Iterator[Test]:
     if asked.country:
         if (place := _unlike(_COUNTRY, asked.country)) is not None:
             raise BadData("Write a country's two letters, like DE.", f"country[{place}]")
-        countries = frozenset(code.upper() for code in asked.country)
-        yield Test(
-            "country",
-            lambda visit, link, secret: visit.country in countries,
-            lambda visit: f"country {visit.country or 'unknown'}",
-        )
+        yield _one_of("country", map(str.upper, asked.country), attrgetter("country"))
     if (date := asked.date) is not None:
         yield _timely("date", _placed("date", lambda: times.dates(date)))
     if (time := asked.time) is not None:
         yield _timely("time", _placed("time", lambda: times.hours(time)))
     if asked.system:
-        systems = frozenset(asked.system)
-        yield Test(
-            "system",
-            lambda visit, link, secret: visit.system in systems,
-            lambda visit: f"system {visit.system}",
-        )
+        yield _one_of("system", asked.system, attrgetter("system"))
     if asked.device:
-        devices = frozenset(asked.device)
-        yield Test(
-            "device",
-            lambda visit, link, secret: visit.form_factor in devices,
-            lambda visit: f"device {visit.form_factor or 'unknown'}",
-        )
+        yield _one_of("device", asked.device, attrgetter("form_factor"))
     if asked.browser:
-        browsers = frozenset(asked.browser)
-        yield Test(
-            "browser",
-            lambda visit, link, secret: headers.browser_of(visit.user_agent) in browsers,
-            lambda visit: f"browser {headers.browser_of(visit.user_agent) or 'unknown'}",
-        )
+        yield _one_of("browser", asked.browser, lambda visit: headers.browser_of(visit.user_agent))
     if asked.language:
         yield _language(asked.language)
     if asked.address:
-        some = _placed("address", lambda: networks.networks_of(asked.address))
-        yield Test(
-            "address",
-            lambda visit, link, secret: some.has(visit.address),
-            lambda visit: f"address {visit.address or 'unknown'}",
-        )
+        yield _address(asked.address)
     if asked.referrer:
         yield _referrer(asked.referrer)
-    for place, parameter in enumerate(asked.query):
-        yield _parameter(parameter, place)
+    for number, parameter in enumerate(asked.query):
+        yield _parameter(parameter, number)
     if asked.city:
         if (place := _unlike(_CITY, asked.city)) is not None:
             raise BadData("Write one city, without a comma.", f"city[{place}]")
-        cities = frozenset(city.strip().casefold() for city in asked.city)
-        yield Test(
-            "city",
-            lambda visit, link, secret: visit.city.casefold() in cities,
-            lambda visit: f"city {visit.city or 'unknown'}",
-        )
+        cities = (city.strip().casefold() for city in asked.city)
+        yield _one_of("city", cities, lambda visit: visit.city.casefold())
     if asked.weight is not None:
         yield _weight(asked.weight, key)
+
+
+def _one_of(name: str, wanted: Iterable[str], of: Callable[[Visit], str]) -> Test:
+    values = frozenset(wanted)
+    return Test(
+        name,
+        lambda visit, link, secret: of(visit) in values,
+        lambda visit: f"{name} {of(visit) or 'unknown'}",
+    )
+
+
+def _address(wanted: Sequence[str]) -> Test:
+    some = _placed("address", lambda: networks.networks_of(wanted))
+    return Test(
+        "address",
+        lambda visit, link, secret: some.has(visit.address),
+        lambda visit: f"address {visit.address or 'unknown'}",
+    )
 
 
 def _robot(wanted: bool) -> Test:
