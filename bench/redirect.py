@@ -21,6 +21,29 @@ from tests.server_process import ServerProcess
 
 SPLIT = {"variants": [{"url": "https://b.example/of/usual/length", "weight": 50}]}
 PHONES = {"ios": "https://ios.example/of/usual/length"}
+RULE = {
+    "rules": [{"url": "https://de.example/of/usual/length", "conditions": {"language": ["de"]}}]
+}
+RULES = {
+    "rules": [
+        {"conditions": {"robot": True}},
+        *(
+            {"url": "https://rule.example/of/usual/length", "conditions": conditions}
+            for conditions in (
+                {"country": ["DE", "AT", "CH"]},
+                {"system": ["ios"], "device": ["mobile"]},
+                {"browser": ["firefox"], "language": ["de"]},
+                {"time": {"zone": "Europe/Berlin", "from": "03:00", "to": "03:01"}},
+                {"date": {"to": "2020-01-01"}},
+                {"query": [{"key": "from", "value": "mail"}]},
+                {"referrer": ["news.example"]},
+                {"address": ["192.0.2.0/24", "2001:db8::/32"]},
+                {"weight": 50},
+            )
+        ),
+    ]
+}
+"""Of all kinds, of which a visitor meets the last or none."""
 SETTLED_CLICKS = 1000
 MISSING = [f"zzz{number:05d}" for number in range(1000)]
 
@@ -41,11 +64,15 @@ def main(links: int, rounds: int, seconds: int) -> None:
             slow_user, slow_codes = fill(slow, links)
             _, split_codes = fill_with_plugin(fast, "ab", SPLIT)
             _, phone_codes = fill_with_plugin(fast, "mobile", PHONES)
+            _, rule_codes = fill_with_plugin(fast, "rules", RULE)
+            _, rules_codes = fill_with_plugin(fast, "rules", RULES)
             runs = {
                 "nginx return 302": (nginx.url, fast_codes),
                 "shortd": (fast.url, fast_codes),
                 "shortd, links with ab": (fast.url, split_codes),
                 "shortd, links with mobile": (fast.url, phone_codes),
+                "shortd, links with a rule": (fast.url, rule_codes),
+                "shortd, links with ten rules": (fast.url, rules_codes),
                 "shortd, fast_lane = false": (slow.url, slow_codes),
                 "shortd, 404": (fast.url, MISSING),
             }

@@ -4,6 +4,7 @@ is stands here once, with the note that tells it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from shortd.models.common import NEVER
 from shortd.models.links import Forwarding, Terms
 from shortd.moving import texts
 from shortd.moving.records import MOST, Note, Problem, Reason, Rule, SourceLink
+from shortd.moving.redirect_rules import as_data
 from shortd.moving.stage import Counted
 from shortd.moving.times import Times
 from shortd.moving.urls import read_url, web_address
@@ -20,6 +22,8 @@ from shortd.moving.urls import read_url, web_address
 UTM_BYTES = 256
 ROW = 256
 """Characters of what tells where a row stands."""
+RULES_TOLD = 10
+"""Of those that have no place."""
 VARIANTS = 10
 """Other destinations that the plugin `ab` takes."""
 
@@ -177,26 +181,21 @@ class Draft:
             self.disable(Reason.PASSWORD_UNUSABLE)
 
     def rules(self, rules: list[Rule]) -> None:
-        """Destinations by conditions. What leads phones elsewhere, and no rule before it stands in
-        its way, is data of the plugin `mobile`."""
+        """Destinations by conditions. If all that they ask for is a kind of phone they are data of
+        the plugin `mobile`, else of `rules`."""
         if not rules:
             return
-        places: dict[str, str] = {}
-        moved = 0
-        for rule in rules:
-            device = rule.conditions[0].value if len(rule.conditions) == 1 else ""
-            is_simple = len(rule.conditions) == 1 and rule.conditions[0].type == "device"
-            url = web_address(rule.url)
-            if not url or not is_simple or device not in ("ios", "android", "mobile"):
-                break
-            if "mobile" not in places:
-                places.setdefault(device, url)
-            moved += 1
-        if places:
-            self._more["plugins"] = {**self._more.get("plugins", {}), "mobile": places}
         self._more["rules"] = tuple(rules)
-        if moved < len(rules):
-            self.say(Reason.RULES, f"{len(rules) - moved} of {len(rules)}")
+        left: list[str] = []
+        plugin, data = "mobile", _places(rules)
+        if data is None:
+            plugin = "rules"
+            data, left = as_data(rules, self._times)
+        if data is not None:
+            self._more["plugins"] = {**self._more.get("plugins", {}), plugin: data}
+        if left:
+            told = "; ".join(texts.told(text) for text in left[:RULES_TOLD])
+            self.say(Reason.RULES, f"{len(left)} of {len(rules)}: {told}")
 
     def variants(self, own: object, variants: list[tuple[object, object]]) -> None:
         """URLs and percentages of an A/B test; `own` is the one that is the link's destination."""
@@ -269,3 +268,18 @@ class Draft:
             notes=tuple(self._notes),
             **self._more,
         )
+
+
+def _places(rules: Sequence[Rule]) -> dict[str, Any] | None:
+    """The data of the plugin `mobile` that lead as these rules do; None if others have to."""
+    places: dict[str, Any] = {}
+    for rule in rules:
+        device = rule.conditions[0].value if len(rule.conditions) == 1 else ""
+        is_simple = len(rule.conditions) == 1 and rule.conditions[0].type == "device"
+        url = web_address(rule.url)
+        if not url or not is_simple or device not in ("ios", "android", "mobile"):
+            return None
+        # All phones are led by now.
+        if "mobile" not in places:
+            places.setdefault(device, url)
+    return places

@@ -116,10 +116,10 @@ class SourceLink(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     password_hash: str = ""
     """bcrypt's text ("$2y$10$…") where the source keeps no more; never together with `password`."""
     plugins: dict[str, dict[str, Any]] = {}
-    """Data by the name of the plugin: "mobile" and "ab", in the shape of their own Structs."""
+    """Data by the name of the plugin: "mobile", "rules" and "ab", in the shape of their own
+    Structs."""
     rules: tuple[Rule, ...] = ()
-    """In the source's order. With `plugins["mobile"]` in it, too, they are told here for those who
-    can do more."""
+    """In the source's order, those as well that have become data of a plugin."""
     owner: str = ""
     """Who made it, as the source names people; empty: not told."""
     folder: str = ""

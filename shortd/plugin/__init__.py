@@ -23,7 +23,7 @@ The hooks are in `shortd.plugin.hookspecs`, what they are given in `shortd.plugi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
@@ -128,6 +128,12 @@ class BadData(ValueError):
         self.sentence = Sentence(message, places)
         super().__init__(str(self.sentence))
         self.field = field
+
+    def below(self, place: str) -> BadData:
+        """The same of a field below another: "zone" is `time.zone`, and "[1]" is `time[1]`."""
+        between = "." if self.field and not self.field.startswith("[") else ""
+        said = self.sentence
+        return BadData(said.text, f"{place}{between}{self.field}", **said.places)
 
 
 T = TypeVar("T")
@@ -293,6 +299,12 @@ class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
         percent. Statistics show it beside what each has got; empty for choices that nobody splits.
         """
         return {}
+
+    def explain(self, link: Link, visit: Visit, data: DataT) -> Sequence[tuple[str, str]]:
+        """What led to the answer of `destination`, as questions and answers in words: `explain`
+        and the page "What would happen?" show them. Asked there alone, never for a visit.
+        """
+        return ()
 
     def check_url(self, url: str, field: str = "") -> str:
         """A URL as a destination must be, without surrounding white space. Raises BadData."""

@@ -7,18 +7,27 @@ a file. Authors import them from `shortd.plugin`.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from msgspec import Struct
 
 from shortd.models.links import Terms
 from shortd.visitors.bots import robot_of
-from shortd.visitors.devices import is_mobile_agent, platform_of
-from shortd.visitors.visitors import Agent, parse_agent, primary_language
+from shortd.visitors.devices import (
+    DESKTOP,
+    MOBILE,
+    TABLET,
+    device_of,
+    is_mobile_agent,
+    platform_of,
+)
+from shortd.visitors.visitors import Agent, liked_languages, parse_agent, primary_language
 
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
 """What a plugin can be called."""
 CHOICE_PATTERN = re.compile(r"[a-z0-9_-]{1,32}", re.ASCII)
 """What a plugin can call a choice."""
+FORM_FACTORS = {DESKTOP: "desktop", MOBILE: "mobile", TABLET: "tablet"}
 
 
 class Link(Terms, frozen=True, gc=False):
@@ -59,9 +68,12 @@ class Visit(Struct, frozen=True, gc=False):
     do_not_track: bool = False
     """The visitor sent `DNT: 1` or `Sec-GPC: 1`."""
     query: str = ""
-    """The visitor's query where it is passed on to the destination, else empty."""
+    """What stands behind the "?" of the address that was asked for, escaped, without our own mark
+    of QR codes: whether or not the link passes it on to its destination."""
     country: str = ""
     """ISO 3166-1 alpha-2 code, such as "DE"; empty if unknown."""
+    city_of: Callable[[str], str] | None = None
+    """Tells the city of an address, where there is a database: ask `city`."""
 
     @property
     def counts(self) -> bool:
@@ -74,9 +86,34 @@ class Visit(Struct, frozen=True, gc=False):
         return primary_language(self.accept_language)
 
     @property
+    def languages(self) -> tuple[str, ...]:
+        """What is asked for with a weight of 0.9 and more, best first, in small letters: "es-es"
+        and "es" of "es-ES,es;q=0.9,en;q=0.8".
+        """
+        return liked_languages(self.accept_language)
+
+    @property
+    def city(self) -> str:
+        """In English, such as "Munich"; empty if unknown, as where the operator's database has no
+        cities. An unseen address is looked up first.
+        """
+        return self.city_of(self.address) if self.city_of is not None and self.address else ""
+
+    @property
     def platform(self) -> str:
         """ios, android, windows, macos, linux or other. iPads are ios, Android tablets android."""
         return platform_of(self.user_agent)
+
+    @property
+    def system(self) -> str:
+        """The platform, with Chromebooks apart from other computers with Linux: chromeos."""
+        platform = self.platform
+        return "chromeos" if platform == "linux" and "CrOS " in self.user_agent else platform
+
+    @property
+    def form_factor(self) -> str:
+        """desktop, mobile, tablet or empty. Robots, too, are what they claim to run on."""
+        return FORM_FACTORS.get(device_of(self.user_agent), "")
 
     @property
     def is_mobile(self) -> bool:

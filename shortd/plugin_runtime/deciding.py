@@ -6,7 +6,8 @@ visit costs the calls of the plugins and little else. Nothing here waits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from msgspec import structs
@@ -21,6 +22,10 @@ from shortd.plugin_runtime.steps import Steps
 
 ANSWERS_PER_LINK = 64
 """Checked answers remembered for a link; one with more of them is checked more often."""
+
+STEPS = 100
+STEP_CHARACTERS = 400
+"""Of what a plugin tells of its own steps."""
 
 ShortUrlOf = Callable[[link_rows.Link], str]
 
@@ -40,6 +45,7 @@ class Asked(NamedTuple):
     name: str
     call: GuardedCall
     data: Any
+    explain: GuardedCall
 
 
 class LinkDeciders:
@@ -67,11 +73,13 @@ class LinkDeciders:
 
     def choose(self, visit: Visit, steps: Steps | None = None) -> Chosen:
         """Where a visit goes: the first answer that can be used, or the link's own destination."""
-        for name, call, data in self.destinations:
+        for name, call, data, explain in self.destinations:
             before = (call.calls, call.failures)
             answer = call(self.link, visit, data)
             chosen = None if answer is None else self._checked(name, call, answer)
             if steps is not None:
+                for question, said in explained(explain(self.link, visit, data)):
+                    steps.note(f"plugin {name}: {question}", said)
                 told = "leaves it to others" if chosen is None else f"goes to {chosen.location}"
                 told += f" as {chosen.choice}" if chosen is not None and chosen.choice else ""
                 steps.note(f"plugin {name}", _failed_or(told, call, before))
@@ -113,7 +121,7 @@ class LinkDeciders:
         self, visit: Visit, destination: str, nonce: str, steps: Steps | None = None
     ) -> Page | None:
         """The page that a visit gets in place of the redirect, if any."""
-        for name, call, data in self.pages:
+        for name, call, data, _ in self.pages:
             before, page = (call.calls, call.failures), None
             answer = call(self.link, visit, data, destination, nonce)
             told = "no page"
@@ -179,7 +187,7 @@ class Deciders:
         self, implementations: Sequence[tuple[Running, GuardedCall]], data: dict[str, Any]
     ) -> list[Asked]:
         return [
-            Asked(running.name, call, data[running.name])
+            Asked(running.name, call, data[running.name], running.explain)
             for running, call in implementations
             if running.name in data
         ]
@@ -197,6 +205,14 @@ def shown_link(row: link_rows.Link, short_url: str) -> Link:
         is_file=bool(row.filekey),
         **structs.asdict(row.terms),
     )
+
+
+def explained(answer: object) -> Iterator[tuple[str, str]]:
+    """What can be shown of what a plugin tells of its own steps."""
+    for step in islice(answer, STEPS) if isinstance(answer, list | tuple) else ():
+        if isinstance(step, list | tuple) and len(step) == 2:
+            question, said = (str(part)[:STEP_CHARACTERS] for part in step)
+            yield question, said
 
 
 def _failed_or(told: str, call: GuardedCall, before: tuple[int, int]) -> str:

@@ -45,6 +45,7 @@ class Running:
         self.check = guard.call("check", plugin.check)
         """Counts what `check` raises besides refusals; it is called by itself."""
         self.shares = guard.call("shares", plugin.shares)
+        self.explain = guard.call("explain", plugin.explain)
         data = plugin.Data
         self.decode: Callable[[bytes], Any] | None = None
         if data is not None:

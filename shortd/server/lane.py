@@ -33,8 +33,8 @@ from shortd.web.readers import Reader
 from shortd.web.visitor.follow import link_refusal, sent_away
 
 # Whatever has another shape is looked for as a wide code, unless it is the pages' business.
-_TARGET = re.compile(rb"/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?:\?(?P<query>[!-~]*))?")
-_QUERY = re.compile(rb"[!-~]*")
+_TARGET = re.compile(rb'/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?:\?(?P<query>[!"$-~]*))?')
+_QUERY = re.compile(rb'[!"$-~]*')
 _METHODS = (b"GET", b"HEAD")
 _FIRST_LINE = (
     rb"(?P<method>GET|HEAD) %b/(?P<code>(?!-)[A-Za-z0-9_-]{1,64})(?P<query>\?qr)? HTTP/1\.1\r\n"

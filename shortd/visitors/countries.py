@@ -65,6 +65,8 @@ class Countries:
             raise ConfigError([f"{_SETTING}: {fault}"]) from None
         self.of = lru_cache(maxsize=8192)(self._of)
         """See `CountryOf`."""
+        self.city_of = lru_cache(maxsize=2048)(self._city_of)
+        """The English name of an address's city; "" if unknown."""
 
     async def run(self) -> None:
         """Keeps up with the file, until cancelled."""
@@ -83,6 +85,7 @@ class Countries:
             log.warning("geoip_db_not_read", error=str(fault))
             return
         self.of.cache_clear()
+        self.city_of.cache_clear()
         log.info("geoip_db_read")
 
     def _look(self) -> tuple[int, ...]:
@@ -115,6 +118,12 @@ class Countries:
         try:
             return _country(self._reader.get(address))
         # No address, an IPv6 one in a database of IPv4, or a torn file.
+        except self._faults:
+            return ""
+
+    def _city_of(self, address: str) -> str:
+        try:
+            return _city(self._reader.get(address))
         except self._faults:
             return ""
 
@@ -167,3 +176,11 @@ def _country(record: object) -> str:
     country = record.get("country") if isinstance(record, dict) else None
     code = country.get("iso_code") if isinstance(country, dict) else country
     return code if isinstance(code, str) and len(code) == 2 else ""
+
+
+def _city(record: object) -> str:
+    """Of a record as MaxMind has it, or as those that have only the name."""
+    city = record.get("city") if isinstance(record, dict) else None
+    names = city.get("names") if isinstance(city, dict) else None
+    name = names.get("en") if isinstance(names, dict) else city
+    return name if isinstance(name, str) else ""

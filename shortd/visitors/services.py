@@ -23,6 +23,11 @@ class VisitorServices:
         """Tells the country of an address; None where nobody knows."""
         return None if self.countries is None else self.countries.of
 
+    @property
+    def city_of(self) -> Callable[[str], str] | None:
+        """The same for its city."""
+        return None if self.countries is None else self.countries.city_of
+
 
 def open_visitors(settings: Settings, countries: Countries | None) -> VisitorServices:
     """Wires them."""

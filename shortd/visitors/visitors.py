@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 import ua_parser
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 from shortd.visitors.bots import robot_of
 from shortd.visitors.devices import DESKTOP, MOBILE, UNKNOWN, device_of
@@ -22,6 +24,11 @@ PART = "\x1f"
 """Joins a value to its part ("Chrome", "107") in a rollup key."""
 HOST_LENGTH = 253
 """Characters of a host (RFC 1035, 2.3.4)."""
+
+LANGUAGE_LIMIT = 64
+"""Characters of Accept-Language that are looked at."""
+LIKED = 0.9
+"""The least weight of a language that a visitor is as well led by as by the first."""
 
 _SITES = ("http", "https", "android-app")
 
@@ -123,6 +130,22 @@ def primary_language(accept_language: str) -> str:
     first = accept_language.partition(",")[0].partition(";")[0].strip().lower()
     language = first.partition("-")[0]
     return language if language.isascii() and language.isalpha() and len(language) <= 8 else UNKNOWN
+
+
+@lru_cache(maxsize=1024)
+def liked_languages(accept_language: str) -> tuple[str, ...]:
+    """The languages with a weight of `LIKED` and more, in small letters, best first: "es-es" and
+    "es" of "es-ES,es;q=0.9,en;q=0.8".
+    """
+    if len(accept_language) >= LANGUAGE_LIMIT:
+        # What the last one weighs has been cut off.
+        accept_language = accept_language.rpartition(",")[0]
+    weighed = parse_accept_header(accept_language, LanguageAccept)
+    return tuple(
+        language.lower().replace("_", "-")
+        for language, weight in weighed
+        if weight >= LIKED and language != "*"
+    )
 
 
 def is_address(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta
@@ -13,6 +14,8 @@ from shortd.visits.request_heads import LANGUAGE_LIMIT, REFERRER_LIMIT, USER_AGE
 
 LAST_UTIME = 253_402_300_799_999_999
 """The end of the year 9999: what comes later is no date to Python, nor to plugins."""
+_PLAIN = "".join(map(chr, range(0x21, 0x7F)))
+"""What may stand in a query as it is."""
 Header = Annotated[str, Meta(max_length=2048)]
 
 
@@ -26,6 +29,10 @@ class PretendedVisitor(msgspec.Struct, frozen=True, kw_only=True):
     """Empty: the caller's own."""
     country: Annotated[str, Meta(max_length=2)] = ""
     """Empty: that of the address, if it is known."""
+    city: Annotated[str, Meta(max_length=100)] = ""
+    """The same, in English."""
+    query: Header = ""
+    """What stands behind the address's "?"."""
     qr: bool = False
     head: bool = False
     prefetch: bool = False
@@ -49,5 +56,7 @@ class PretendedVisitor(msgspec.Struct, frozen=True, kw_only=True):
             referrer=self.referrer[:REFERRER_LIMIT],
             accept_language=self.accept_language[:LANGUAGE_LIMIT],
             do_not_track=self.do_not_track,
+            query=quote(self.query.removeprefix("?"), safe=_PLAIN),
             country=self.country,
+            city_of=(lambda address: self.city) if self.city else None,
         )

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from shortd.hosts import Hosts
+from shortd.visitors import visitors
 from shortd.visitors.proxies import FORWARDING, Proxies
 from shortd.visits.cache import Cache
 from shortd.visits.decisions import Visitor
@@ -20,7 +21,7 @@ Header = tuple[bytes, bytes]
 
 USER_AGENT_LIMIT = 512
 REFERRER_LIMIT = 1024
-LANGUAGE_LIMIT = 64
+LANGUAGE_LIMIT = visitors.LANGUAGE_LIMIT
 """Characters of a header that are looked at. A click keeps as many bytes, and of a referrer the
 host alone."""
 KNOWN_HEADS = 1024

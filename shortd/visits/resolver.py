@@ -52,14 +52,16 @@ class Resolver:
         deciders: Deciders,
         nonce: Callable[[], str],
         country_of: Callable[[str], str] | None = None,
+        city_of: Callable[[str], str] | None = None,
         *,
         at_length: bool = False,
         forwarding: Forwarding = Forwarding.NO,
         robots: bool = False,
     ) -> None:
-        """`nonce` makes one for a page of a plugin: random, unlike any other. `country_of` tells
-        plugins the country of an address. `at_length`: whoever is told of a settled redirect is
-        told of its link as well. `forwarding` and `robots` are those of links that say nothing.
+        """`nonce` makes one for a page of a plugin: random, unlike any other. `country_of` and
+        `city_of` tell plugins where an address is. `at_length`: whoever is told of a settled
+        redirect is told of its link as well. `forwarding` and `robots` are those of links that say
+        nothing.
         """
         self._store = store
         self._hosts = hosts
@@ -69,6 +71,7 @@ class Resolver:
         self._deciders = deciders
         self._nonce = nonce
         self._country_of = country_of
+        self._city_of = city_of
         self._at_length = at_length or deciders.everywhere
         self._forwarding = forwarding
         self._robots = robots
@@ -106,7 +109,10 @@ class Resolver:
     ) -> Decision:
         """A redirect as the link's plugins want it for this visit."""
         if self._country_of is not None and not visitor.country:
-            visitor = structs.replace(visitor, country=self._country_of(visitor.address))
+            country = self._country_of(visitor.address)
+            visitor = structs.replace(
+                visitor, country=country, city_of=visitor.city_of or self._city_of
+            )
         chosen = deciders.choose(visitor, steps)
         if self.may_see_page(deciders, visitor):
             location = self.passed_on(decision.link, chosen.location, visitor)
@@ -140,12 +146,6 @@ class Resolver:
         """Whether search engines may list what a link answers; None as above."""
         own = None if link is None or link.rare is None else link.rare.robots
         return self._robots if own is None else own
-
-    def heard(self, link: Link | None, visitor: Visitor) -> Visitor:
-        """The visitor as a link's plugins meet him: his query is there only if it goes on."""
-        if visitor.query and self.forwarding_of(link) is Forwarding.NO:
-            return structs.replace(visitor, query="")
-        return visitor
 
     def passed_on(self, link: Link | None, location: str, visitor: Visitor) -> str:
         """A destination of a link, with the visitor's query if it goes on."""
@@ -218,7 +218,6 @@ class Resolver:
             if link is None or owner is None:
                 note(Enabled.asks if link is None else OwnerLives.asks, "no")
                 return NOT_FOUND
-            visitor = self.heard(link, visitor)
             case = Case(txn, link, owner, visitor, note, unlocked=unlocked)
             decision = None
             for question in self.questions:

@@ -56,6 +56,7 @@ def open_visits(
         plugins.deciders,
         nonce,
         visitors.country_of,
+        visitors.city_of,
         at_length=plugins.events.hear_all_clicks,
         forwarding=Forwarding.VISITOR if settings.links.forward_query else Forwarding.NO,
         robots=settings.links.robots,

@@ -109,8 +109,6 @@ class Visits:
             return ""
         decision, deciders = known.decision, known.deciders
         link = None if decision is None else decision.link
-        if visitor.query and link is not None:
-            visitor = self._resolver.heard(link, visitor)
         if deciders is not None and self._may_see_page(deciders, visitor):
             return None
         if visitor.is_get:

@@ -231,11 +231,36 @@ def test_shlink_on_postgresql(tmp_path: Path) -> None:
     assert found.settings == [HostSetting("other.example", root="https://example.com/root")]
 
 
-def test_rules_for_phones_are_data_of_the_plugin() -> None:
+def test_rules_are_data_of_the_plugin() -> None:
     found = read("shlink", SAMPLES / "shlink" / "shlink-5.1.sqlite")
-    assert found.link("rules1").plugins == {"mobile": {"ios": "https://example.com/ios"}}
-    assert Reason.RULES in reasons(found.link("rules1"))
+    assert found.link("rules1").plugins == {
+        "rules": {
+            "rules": [
+                {"url": "https://example.com/ios", "conditions": {"system": ["ios"]}},
+                {
+                    "url": "https://example.com/es-android",
+                    "conditions": {"system": ["android"], "language": ["es-ES"]},
+                },
+                {"url": "https://example.com/es", "conditions": {"language": ["es"]}},
+            ]
+        }
+    }
+    assert Reason.RULES not in reasons(found.link("rules1"))
+    asked = [rule["conditions"] for rule in found.link("rules2").plugins["rules"]["rules"]]
+    assert asked == [
+        {"query": [{"key": "sale", "match": "value", "value": "summer"}]},
+        {"query": [{"key": "ref", "match": "any"}]},
+        {"query": [{"key": "debug", "match": "empty"}]},
+        {"address": ["192.168.0.0/16"]},
+        {"address": ["10.1.0.0/16"]},
+        {"country": ["DE"]},
+        {"city": ["Barcelona"]},
+        {"date": {"to": "2023-12-31T23:00:00Z"}},
+        {"date": {"from": "2040-01-01T00:00:00Z"}},
+        {"browser": ["edge"], "device": ["desktop"]},
+    ]
     assert found.link("app").plugins == {}
+    assert Reason.RULES in reasons(found.link("app"))
     assert len(found.link("app").rules) == 1
 
 

@@ -128,7 +128,7 @@ class TestDestination:
         asked = [step.removeprefix("plugin ") for step in steps if step.startswith("plugin")]
         assert asked == ["b", "e", "c", "d", "a", "f"]
         order = plugins.app.call("get_plugins", userid=plugins.userid)["order"]["destination"]
-        assert order == ["b", "e", "c", "d", "mobile", "a", "ab", "f"]
+        assert order == ["b", "e", "rules", "c", "d", "mobile", "a", "ab", "f"]
 
     def test_a_hook_may_take_fewer_arguments_in_any_order(self, start: Start) -> None:
         source = lead("f'https://{data.url[8:14]}.example/{link.code}'")

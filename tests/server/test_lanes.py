@@ -79,6 +79,17 @@ class Page(Plugin[None, Data]):
 """
 
 
+RULES = [
+    {"name": "x", "conditions": {"query": [{"key": "x", "match": "any"}], "robot": False}},
+    {"url": "https://bot.example/", "conditions": {"robot": True}},
+    {"url": "https://de.example/ü", "conditions": {"language": ["de"]}},
+    {"url": "https://news.example/", "conditions": {"referrer": ["news.example"]}},
+    {"url": "https://a.example/", "conditions": {"query": [{"key": "a", "match": "empty"}]}},
+    {"name": "near", "conditions": {"address": ["127.0.0.0/8"], "weight": 50}},
+    {"url": "https://windows.example/?q#f", "conditions": {"system": ["windows"]}},
+]
+
+
 class Links:
     """Codes of links in every state."""
 
@@ -120,6 +131,11 @@ class Links:
         self.own_stays = self._make(url="https://e.example/?a=1#f", forward_query="link")
         self.passing_on_split = self._make(forward_query="visitor", plugins={"ab": split})
         self.passing_on_page = self._make(forward_query="link", plugins={"page": {}, "ab": split})
+        ruled = {"rules": RULES}
+        self.ruled = self._make(plugins={"rules": ruled, "ab": split})
+        self.passing_on_ruled = self._make(forward_query="visitor", plugins={"rules": ruled})
+        self.ruled_page = self._make(plugins={"rules": ruled, "page": {}})
+        self.protected_ruled = self._make_with(password="secret", plugins={"rules": ruled})
         self.listed = self._make(robots=True)
         self.listed_split = self._make(robots=True, plugins={"page": {}, "ab": split})
         self.not_listed = self._make(robots=False)
@@ -366,12 +382,38 @@ def test_headers(pair: Pair, headers: list[str]) -> None:
     links = pair.links
     for code in (
         *(links.plain, links.limited, "nosuchcode"),
-        *(links.split, links.phones, links.page),
+        *(links.split, links.phones, links.page, links.ruled),
         *(links.tagged, links.protected, links.over, links.enough, links.unique),
     ):
         # The second request closes, where the first leaves the connection open.
         pair.compare(request(f"/{code}", *headers), request("/robots.txt", CLOSE))
         pair.compare(request(f"/{code}", *headers, CLOSE))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        ["User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) Gecko/20100101 Firefox/140.0"],
+        ["User-Agent: Googlebot/2.1"],
+        ["Accept-Language: de-CH,de;q=0.9"],
+        ["Accept-Language: \xe4;q=,,;q=1"],
+        ["Referer: https://www.news.example/a"],
+        ["Referer: http://["],
+    ],
+)
+def test_rules(pair: Pair, headers: list[str]) -> None:
+    links = pair.links
+    for code in (links.ruled, links.passing_on_ruled, links.ruled_page, links.protected_ruled):
+        for query in (
+            *("", "?", "?qr", "?x", "?x=1&y", "?qr&x=1", "?a", "?a=", "?a=1", "?%61", "?a=%ff"),
+            *("?\xe4=1&x=\xff", f"?{'b&' * 3000}x", "?a b", "?%zz&&=&a=#x"),
+        ):
+            pair.compare(request(f"/{code}{query}", *headers, CLOSE))
+    answer = pair.compare(request(f"/{links.ruled}?x=1", CLOSE))
+    assert b"\r\nlocation: https://example.com/" in answer
+    answer = pair.compare(request(f"/{links.passing_on_ruled}?a", CLOSE))
+    assert b"\r\nlocation: https://a.example/?a\r\n" in answer
 
 
 def test_bodies_of_get_requests(pair: Pair) -> None:

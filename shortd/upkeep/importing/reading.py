@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +30,7 @@ from shortd.upkeep.importing.words import in_words
 QUOTED_CHARACTERS = 512
 """Of tags that are told, at most."""
 
+_ENTRY = re.compile(r"data\.(?P<name>[a-z_]+)\[(?P<place>[0-9]+)\]", re.ASCII)
 _PLAIN = Terms()
 _MAY_BE_LEFT_OUT: Mapping[str, tuple[Reason, Any]] = {
     "title": (Reason.TITLE_CHANGED, ""),
@@ -117,10 +119,14 @@ class LinkReader:
         kept: dict[str, bytes] = {}
         for name, data in link.plugins.items():
             shown = Link(0, account.userid, new.host.number, new.code or "", new.destination.url, 0)
-            try:
-                kept[name] = self._check(shown, name, data)
-            except errors.ShortdError as refusal:
-                notes.append(Note(Reason.NO_PLACE, f"data of plugin {name}: {refusal.message}"))
+            given: dict[str, Any] | None = data
+            while given is not None:
+                try:
+                    kept[name] = self._check(shown, name, given)
+                    break
+                except errors.ShortdError as refusal:
+                    notes.append(Note(Reason.NO_PLACE, f"data of plugin {name}: {refusal.message}"))
+                    given = _without(given, refusal.field or "")
         return kept
 
 
@@ -146,6 +152,16 @@ def heeded(said: CheckSaid, one: Readable) -> Readable:
     except errors.ShortdError as refusal:
         return msgspec.structs.replace(one, refusal=refusal)
     return msgspec.structs.replace(one, new=new, notes=tuple(notes))
+
+
+def _without(data: dict[str, Any], field: str) -> dict[str, Any] | None:
+    """Data without the entry of a list that a refusal means; None if nothing is left of them."""
+    match = _ENTRY.match(field)
+    entries = None if match is None else data.get(match["name"])
+    if match is None or not isinstance(entries, list) or int(match["place"]) >= len(entries):
+        return None
+    rest = [entry for place, entry in enumerate(entries) if place != int(match["place"])]
+    return {**data, match["name"]: rest} if rest else None
 
 
 def refused(link: SourceLink, host: str, refusal: errors.ShortdError) -> Said:

@@ -17,6 +17,7 @@ from shortd.upkeep.importing.sent import Phase, SentImport
 from shortd.web.forms import Form
 from shortd.web.links.head import LinkHead
 from shortd.web.links.plugin_forms import Node
+from shortd.web.links.rule_forms import RulesForm
 from shortd.web.teams.working import Working
 
 
@@ -171,6 +172,8 @@ class EditPage(msgspec.Struct, frozen=True, kw_only=True):
     places: Sequence[tuple[str, str]]
     place: str
     tags: Sequence[ShownTag]
+    rules: RulesForm | None
+    """None where the plugin does not run."""
     ways: Sequence[PluginForm]
     told: Sequence[PluginForm]
     shares: Sequence[Share]

@@ -34,10 +34,11 @@ from shortd.web import forms, session
 from shortd.web.forms import Form, again, filled
 from shortd.web.guard import act, show
 from shortd.web.home.making import ENDING_CHARACTERS
-from shortd.web.links import plugin_forms
+from shortd.web.links import plugin_forms, rule_forms
 from shortd.web.links.acting import forget
 from shortd.web.links.contents import EditPage, PluginForm, Share
 from shortd.web.links.head import asked_link, head_of
+from shortd.web.links.rule_forms import RulesForm
 from shortd.web.messages import Message
 from shortd.web.render import language_of, page, see
 from shortd.web.routing import AnyRequest, services_of
@@ -103,6 +104,11 @@ class Copies(msgspec.Struct, frozen=True, kw_only=True):
         list[Annotated[str, Meta(max_length=64)]], Meta(max_length=TRACKERS_PER_TEAM)
     ] = []
     """Ids of trackers that the link's team keeps."""
+
+
+class RuleActs(msgspec.Struct, frozen=True, kw_only=True):
+    do: Annotated[str, Meta(max_length=32)] = ""
+    """A button other than "Save": see `rule_forms.moved`, and "forget"."""
 
 
 class PluginData(msgspec.Struct, frozen=True, kw_only=True):
@@ -214,6 +220,68 @@ async def copy_trackers(request: AnyRequest) -> Response[bytes]:
     return again(request, TEMPLATE, _content(request, found.account, link, "told", form), form)
 
 
+@act(
+    "/-/links/{link_id:int}/rules",
+    status_code=303,
+    request_max_body_size=rule_forms.FORM_BYTES,
+)
+async def save_rules(request: AnyRequest) -> Response[bytes]:
+    """Saves a link's rules; or shows them with one more, one less, or in another order."""
+    found = session.needed(request)
+    services, words = services_of(request), language_of(request).gettext
+    if rule_forms.NAME not in services.plugin_runtime.plugins.running:
+        raise errors.NOT_FOUND()
+    link = asked_link(request)
+    form: Form[Any] = await forms.read(
+        request,
+        RuleActs,
+        call="set_plugin",
+        most=rule_forms.FORM_BYTES,
+        fields=rule_forms.FIELDS,
+    )
+    if form.value is None:
+        raise errors.BAD_FORM()
+    typed, do = form.lists, form.value.do
+    if do and do != "forget":
+        typed, key = rule_forms.moved(typed, do)
+        focus = key if do == "add" or do.startswith("remove.") else do
+        shown = _rules(services, link, typed, is_open=key, focus=focus)
+        return page(request, TEMPLATE, _content(request, found.account, link, "way", rules=shown))
+    data, keys = (None, ()) if do else rule_forms.data_of(typed)
+    try:
+        await services.links.plugin_data.change(
+            found.account, link.id, rule_forms.NAME, lambda link: data, services.clock.now()
+        )
+    except errors.ShortdError as refusal:
+        if refusal.status >= 429:
+            raise
+        field = rule_forms.field_of(refusal.field or "", typed, keys)
+        form = form.wrong(field, refusal.said(words), refusal)
+    else:
+        return _saved(request, services.links.links.get(found.account, link.id), "way")
+    shown = _rules(services, link, typed, errors=form.errors)
+    content = _content(request, found.account, link, "way", rules=shown)
+    return again(request, TEMPLATE, content, form)
+
+
+def _rules(
+    services: Services, link: Link, typed: dict[str, list[str]] | None = None, **options: Any
+) -> RulesForm | None:
+    """The form of a link's rules, as they are kept or as they are `typed`."""
+    running = services.plugin_runtime.plugins.running.get(rule_forms.NAME)
+    if running is None or running.decode is None:
+        return None
+    unreadable = False
+    raw = link.plugins.get(rule_forms.NAME) if link.plugins else None
+    if typed is None:
+        try:
+            typed = {} if raw is None else rule_forms.typed_of(running.decode(raw))
+        except msgspec.MsgspecError:
+            typed, unreadable = {}, True
+    has_data = raw is not None
+    return rule_forms.form_of(typed, has_data=has_data, unreadable=unreadable, **options)
+
+
 async def _save(services: Services, account: Account, link: Link, value: Any) -> None:
     change, now = services.links.terms.change, services.clock.now()
     match value:
@@ -322,6 +390,7 @@ def _content(
     group: str = "",
     form: Form[Any] | None = None,
     typed: dict[str, Any] | None = None,
+    rules: RulesForm | None = None,
 ) -> EditPage:
     services = services_of(request)
     rare = link.rare or NO_RARE_TERMS
@@ -347,6 +416,7 @@ def _content(
         places=_places(services, account, link),
         place=_place_of(link),
         tags=tags_of(link, services.accounts.preferences.of(account)),
+        rules=_rules(services, link) if rules is None else rules,
         ways=[one for one in plugins if one.name != TRACKERS],
         told=[one for one in plugins if one.name == TRACKERS],
         shares=_shares(link, plugins),
@@ -392,7 +462,7 @@ def _forms(link: Link) -> dict[str, Form[Any]]:
 def _plugins(services: Services, link: Link, typed: dict[str, Any]) -> list[PluginForm]:
     found = []
     for name, running in services.plugin_runtime.plugins.running.items():
-        if running.plugin.Data is None:
+        if running.plugin.Data is None or name == rule_forms.NAME:
             continue
         unreadable = False
         try:
@@ -472,4 +542,4 @@ def _utime(text: str) -> int | None:
         raise errors.INVALID_FIELD("There is no such day.", field="ends") from None
 
 
-HANDLERS = (edit, save, save_plugin, copy_trackers)
+HANDLERS = (edit, save, save_plugin, save_rules, copy_trackers)

@@ -63,6 +63,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     language: Header = ""
     referrer: Header = ""
     address: Annotated[str, Meta(max_length=64)] = ""
+    city: Annotated[str, Meta(max_length=100)] = ""
+    query: Header = ""
     qr: bool = False
     head: bool = False
 
@@ -126,6 +128,8 @@ async def explain(request: AnyRequest) -> Response[bytes]:
         referrer=asked.referrer,
         address=asked.address,
         country=asked.country.upper(),
+        city=asked.city,
+        query=asked.query,
         qr=asked.qr,
         head=asked.head,
         do_not_track=asked.dnt,

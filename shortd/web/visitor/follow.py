@@ -209,7 +209,8 @@ class Follow:
             return self._refusal(errors.LINK_PROTECTED(), request)
         visitor = request.visitor
         forwarded = ""
-        if self._visits.forwarding_of(link) is not Forwarding.NO:
+        # What a link's plugins lead by.
+        if link.plugins or self._visits.forwarding_of(link) is not Forwarding.NO:
             forwarded = visitor.query
         content = PasswordPage(
             short_url=self._services.hosts.short_url(link),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from shortd.clicks import history
@@ -82,6 +83,37 @@ def test_a_link_that_was_made_otherwise_stays_as_it_is(world: World, tmp_path: P
     [row] = outcome.rows
     assert (row["result"], row["reasons"], outcome.status) == ("unchanged", ["clicks_left_out"], 0)
     assert by_code(world)["own"]["clicks"] == 0
+
+
+def test_rules_come_along_but_for_those_that_lead_to_this_server(
+    world: World, tmp_path: Path
+) -> None:
+    link = {
+        **{"id": "1", "domain": "s.example.test", "key": "geo", "shortLink": "x", "clicks": 0},
+        **{"url": "https://example.com/", "createdAt": "2024-01-01T00:00:00.000Z"},
+        **{"ios": "https://ios.example/", "android": "https://s.example.test/loop"},
+        "geo": {"DE": "https://de.example/", "Nowhere": "https://no.example/"},
+    }
+    answer = tmp_path / "links.json"
+    answer.write_text(json.dumps([link]))
+    dry = world.run("dub", answer)
+    outcome = world.run("dub", answer, "--apply")
+    [row] = outcome.rows
+    assert (row["result"], row["reasons"]) == ("made_with_notes", ["rules", "no_place"])
+    assert dry.rows[0]["reasons"] == row["reasons"] and dry.rows[0]["note"] == row["note"]
+    assert "geolocation-country-code Nowhere" in row["note"]
+    store = Store(world.data)
+    with store.read() as txn:
+        kept = next(one for _, one in LINKS.scan(txn) if one.code == "geo")
+    store.close()
+    assert kept.plugins is not None
+    assert msgspec.msgpack.decode(kept.plugins["rules"]) == {
+        "rules": [
+            {"url": "https://ios.example/", "conditions": {"system": ["ios"]}},
+            {"url": "https://de.example/", "conditions": {"country": ["DE"]}},
+        ]
+    }
+    assert world.run("dub", answer, "--apply").rows[0]["result"] == "unchanged"
 
 
 def test_domains(world: World, tmp_path: Path) -> None:
