@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from shortd.api.caller import Keyed
 from shortd.api.v1.inputs import TAG_LIST, HexId, Input, Paged
 from shortd.api.v1.link_inputs import (
     NOTHING,
@@ -144,7 +145,7 @@ async def link_list(ctx: Context, args: ListLinks) -> LinksOutput:
     return LinksOutput(links=show(ctx, found.links), total=found.total)
 
 
-@call("entity/link/create", scope=Scope.WRITE)
+@call("entity/link/create", scope=Scope.WRITE, keyed=Keyed.ONCE)
 async def link_create(ctx: Context, args: CreateLink) -> CreatedOutput:
     """Makes a link for a team, on one of its domains."""
     services = ctx.services
@@ -167,7 +168,8 @@ async def link_create(ctx: Context, args: CreateLink) -> CreatedOutput:
             campaign=args.campaign_id or "",
             drawn_lengths=DRAWN_LENGTHS,
         )
-        [link] = await services.links.links.create(ctx.account, [new], ctx.now)
+        links = services.links.links
+        [link] = await ctx.once(lambda: links.create(ctx.account, [new], ctx.now), list[Link])
     return CreatedOutput(
         link_id=link_hex_id(link.id),
         link_short=services.hosts.short_url(link),

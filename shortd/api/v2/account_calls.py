@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from shortd import errors
+from shortd.api.caller import Keyed
 from shortd.api.v2.registry import Context, Credentials, Empty, Input, Output, call
 from shortd.fields import Email, FactorCode, Name, PasswordHex, UserId, Username
 from shortd.models.accounts import Account, AccountType
@@ -64,14 +65,14 @@ class AccountInfo(Output, frozen=True, kw_only=True):
     username: str | msgspec.UnsetType = msgspec.UNSET
 
 
-@call("temporary_account", weight=1000)
+@call("temporary_account", weight=1000, keyed=Keyed.REFUSED)
 async def temporary_account(ctx: Context, args: NoInput) -> Userid:
     """Makes a temporary account. Its userid is its credential: keep it secret."""
     account = await ctx.services.accounts.accounts.create_temporary(ctx.address, ctx.now)
     return Userid(userid=account.userid)
 
 
-@call("signup", weight=1000)
+@call("signup", weight=1000, keyed=Keyed.REFUSED)
 async def signup(ctx: Context, args: SignUp) -> LoginOutput:
     """Registers an account. With the userid of a temporary one, its entries are kept."""
     login = await ctx.services.accounts.accounts.sign_up(
@@ -86,7 +87,7 @@ async def signup(ctx: Context, args: SignUp) -> LoginOutput:
     return _login_output(login.account, login.token)
 
 
-@call("login", weight=1000)
+@call("login", weight=1000, keyed=Keyed.REFUSED)
 async def login(ctx: Context, args: LogIn) -> LoginOutput:
     """Gives a token for a registered account, by username or e-mail address.
 

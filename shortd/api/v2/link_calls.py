@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 from msgspec import Meta
 
 from shortd import errors
+from shortd.api.caller import Keyed
 from shortd.api.v2.entries import EntriesOutput, EntryOutput, show
 from shortd.api.v2.registry import Context, Credentials, Empty, call
 from shortd.api.v2.terms import NewTerms, QrInput, terms_of_new
@@ -26,6 +29,7 @@ from shortd.hosts.destinations import Destination, parse_destination
 from shortd.links import Address, NewLink, TagFilter
 from shortd.links.addresses import read_code, split_short_url, unescaped
 from shortd.links.drawing import image_weight
+from shortd.models.links import Link
 
 _CODE = re.compile(r"[A-Za-z0-9]{6,16}", re.ASCII)
 ENTRY_WEIGHT = 100
@@ -79,14 +83,14 @@ def _url_weight(args: Url | GetEntry) -> int:
     return image_weight(args.qr)
 
 
-@call("url", weight=1000, extra_weight=_url_weight)
+@call("url", weight=1000, extra_weight=_url_weight, keyed=Keyed.ONCE)
 async def url(ctx: Context, args: Url) -> EntryOutput:
     """Shortens a URL. With a code of your own it replaces what was there."""
     host, code = requested_place(ctx, args.shorturl, args.host, args.code)
     destination = _destination(ctx, args.url, "url")
     terms, password = await terms_of_new(ctx, args)
     new = NewLink(destination, host, code, terms, password)
-    links = await ctx.services.links.links.create(ctx.account, [new], ctx.now)
+    links = await ctx.once(partial(_create, ctx, [new]), list[Link])
     [entry] = await show(ctx, links, args.qr, new=True)
     return EntryOutput(entry=entry)
 
@@ -95,7 +99,13 @@ def _urls_weight(args: Urls) -> int:
     return (ENTRY_WEIGHT + image_weight(args.qr)) * len(args.urls)
 
 
-@call("urls", weight=1000, extra_weight=_urls_weight, weight_note="+ 100 per URL")
+@call(
+    "urls",
+    weight=1000,
+    extra_weight=_urls_weight,
+    weight_note="+ 100 per URL",
+    keyed=Keyed.ONCE,
+)
 async def urls(ctx: Context, args: Urls) -> EntriesOutput:
     """Shortens up to 1000 URLs: all of them, or none if one is refused."""
     host, _ = requested_place(ctx, None, args.host, None)
@@ -106,7 +116,7 @@ async def urls(ctx: Context, args: Urls) -> EntriesOutput:
     new = [
         NewLink(destination, host, terms=terms, password=password) for destination in destinations
     ]
-    links = await ctx.services.links.links.create(ctx.account, new, ctx.now)
+    links = await ctx.once(partial(_create, ctx, new), list[Link])
     return EntriesOutput(entries=await show(ctx, links, args.qr, new=True))
 
 
@@ -170,6 +180,10 @@ async def get_entries(ctx: Context, args: GetEntries) -> EntriesOutput:
     )
     ctx.charge((ENTRY_WEIGHT + image_weight(args.qr)) * len(links))
     return EntriesOutput(entries=await show(ctx, links, args.qr, first_order=args.start))
+
+
+async def _create(ctx: Context, new: Sequence[NewLink]) -> list[Link]:
+    return await ctx.services.links.links.create(ctx.account, new, ctx.now)
 
 
 def _destination(ctx: Context, text: str, field: str) -> Destination:
