@@ -16,6 +16,8 @@ from litestar.types import HTTPScope, Receive, Scope, Send
 from litestar.utils import normalize_path
 
 from shortd import errors
+from shortd.api.put import routes as put
+from shortd.api.put.wishes import name_in
 from shortd.api.sqwish import routes as sqwish
 from shortd.api.v1 import routes as v1
 from shortd.api.v2 import routes as v2
@@ -164,6 +166,8 @@ class App:
                 answer = self._follow.root(scope)
                 if answer is not None:
                     return answer.send(send)
+            if scope["method"] == put.METHOD and (name := name_in(scope)) is not None:
+                return put.serve(self._services, name, scope, receive, send)
             path = LINK_PATH.fullmatch(scope["path"])
             # What ends like an image or a preview may be a code as well.
             if path is not None and path.end("code") == path.end():

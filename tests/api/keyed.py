@@ -101,7 +101,7 @@ def _sqwish(written: str) -> Make:
 
 
 def _upload(world: V1World, text: str) -> Sent:
-    parts = [
+    parts: list[tuple[str, Any]] = [
         ("api_key", (None, world.owner.key)),
         ("file", ("a.txt", CONTENT, "text/plain")),
         ("custom", (None, text)),

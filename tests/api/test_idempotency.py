@@ -90,7 +90,7 @@ class TestOfAllCalls:
         assert other.by(world.app, None).status_code == 200
 
 
-REFUSED = {
+REFUSED: dict[str, dict[str, Any]] = {
     "v2 temporary_account": {},
     "v2 signup": {"email": "new@nowhere.example", "password": "ab" * 32},
     "v2 login": {"username_email": "ann", "password": "ab" * 32},

@@ -1,5 +1,5 @@
-"""A server that is killed between an act and its answer: who asks again by the same key is answered,
-and nothing is made twice.
+"""A server that is killed between an act and its answer: who asks again by the same key is
+answered, and nothing is made twice.
 """
 
 from __future__ import annotations
