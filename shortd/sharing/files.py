@@ -128,6 +128,11 @@ class Files:
         with self._holdings.receiving(account, size):
             yield
 
+    def stored(self, account: Account) -> int:
+        """Bytes that an account's files take, and what came of those that are on their way."""
+        with self._store.read() as txn:
+            return stored_bytes(txn, account.userid)
+
     def room(self, account: Account) -> int:
         """Bytes of the largest file that an account may still send."""
         limits = self._limits.of(account.type)

@@ -24,7 +24,7 @@ from shortd.fields import UrlText
 from shortd.hosts.destinations import parse_destination
 from shortd.ids import link_hex_id
 from shortd.links import NewLink
-from shortd.links.searching import LINKS_READ, mentions, title_of
+from shortd.links.searching import LINKS_PER_WEIGHT, LINKS_READ, mentions, title_of
 from shortd.links.terms import NOTE_CHARACTERS, TermChanges, check_characters
 from shortd.models.accounts import Scope
 from shortd.models.links import Forwarding, Link, RareTerms
@@ -32,8 +32,6 @@ from shortd.teams.domains import domain_id
 
 DRAWN_LENGTHS = (5, 6, 7, 8)
 """Characters of a new link's code: five, as long as there are enough of those."""
-LINKS_PER_WEIGHT = 10
-"""Links that a list looks through for a unit of weight: some 60 µs."""
 
 _NO_RARE_TERMS = RareTerms()
 

@@ -60,6 +60,12 @@ class AccountInfo(Output, frozen=True, kw_only=True):
     link_balance_utime: int
     link_capacity: int
     link_refill_rate: int
+    max_file_bytes: int
+    """Of the largest file."""
+    storage_quota: int
+    """Bytes that all files together may take."""
+    storage_used: int
+    """Bytes that they take, unfinished ones among them."""
     type: AccountType
     email: str | msgspec.UnsetType = msgspec.UNSET
     username: str | msgspec.UnsetType = msgspec.UNSET
@@ -127,6 +133,7 @@ async def check_credentials(ctx: Context, args: Credentials) -> Identity:
 async def get_account_info(ctx: Context, args: Credentials) -> AccountInfo:
     """Shows an account's type, times, limits and balances."""
     account, budgets = ctx.account, ctx.services.limits.budgets
+    limits = ctx.services.settings.limits.of(account.type)
     api, link = budgets.api_limit(account.type), budgets.link_limit(account.type)
     return AccountInfo(
         api_balance=budgets.api_balance(account, ctx.now) + ctx.charged,
@@ -140,6 +147,9 @@ async def get_account_info(ctx: Context, args: Credentials) -> AccountInfo:
         link_balance_utime=ctx.now,
         link_capacity=link.capacity,
         link_refill_rate=link.refill_rate,
+        max_file_bytes=limits.max_file_bytes,
+        storage_quota=limits.storage_bytes,
+        storage_used=ctx.services.sharing.files.stored(account),
         type=account.type,
         email=account.email or msgspec.UNSET,
         username=account.username or msgspec.UNSET,

@@ -203,7 +203,7 @@ class TestWishes:
 
     @pytest.mark.parametrize("header", ["content_range", "content_encoding"])
     def test_parts_and_packed_files(self, ann: Client, header: str) -> None:
-        answer = put(ann.app, key=ann.key, **{header: "gzip"})
+        answer = put(ann.app, "/a.txt", ann.key, TEXT, **{header: "gzip"})
         assert (answer.status_code, answer.text.partition(":")[0]) == (400, "bad_request")
 
     @given(st.binary(max_size=80))
