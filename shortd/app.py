@@ -44,6 +44,7 @@ from shortd.web.answers import Answer, error_answer, paced
 from shortd.web.base_path import BelowPaths
 from shortd.web.bodies import IncomingBody
 from shortd.web.boxes.pages import HANDLERS as BOXES_HANDLERS
+from shortd.web.cors import Cors, answer_preflight
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
 from shortd.web.extensions import plugin_routes
 from shortd.web.figures import FaultFigures, RequestFigures
@@ -103,6 +104,8 @@ class App:
         self._figures = RequestFigures()
         services.metrics.register(self._figures)
         services.metrics.register(FaultFigures(services))
+        origins = services.settings.server.cors_origins
+        self._cors = Cors(origins, _methods_at) if origins else None
         self._proxied = Proxied(services) if services.settings.auth.proxy.peers else None
         routers = [*plugin_routes(services.plugin_runtime.plugins, _render_exception)]
         # A copy has the same routes, and a state of its own.
@@ -134,6 +137,10 @@ class App:
         await self._any(scope, receive, send)
 
     def _any(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        if self._cors is not None and scope["type"] == ScopeType.HTTP:
+            send, preflight = self._cors.enter(scope, send)
+            if preflight is not None:
+                return answer_preflight(send, preflight)
         if scope["type"] == ScopeType.HTTP and scope["method"] not in _WITHOUT_BODY:
             return self._with_body(scope, receive, send)
         return self._serve(scope, receive, send)
@@ -237,6 +244,19 @@ class App:
             return link_refusal(self._pages, fault, reader)
         log.error("request_failed", path=scope["path"], exc_info=fault)
         return link_refusal(self._pages, errors.INTERNAL(), None)
+
+
+def _methods_at(scope: HTTPScope, method: str) -> str | None:
+    """The methods of the API that a request is for, if it is made with one of them or is not
+    understood there."""
+    if method == put.METHOD:
+        return None if name_in(scope) is None else put.METHOD
+    path = scope["path"]
+    if path.startswith((v1.PREFIX, v2.PREFIX)):
+        return "POST"
+    if sqwish.format_of(path) is None:
+        return None
+    return "GET, POST"
 
 
 def _kind(path: str) -> str:
