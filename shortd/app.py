@@ -17,7 +17,7 @@ from litestar.utils import normalize_path
 
 from shortd import errors
 from shortd.api.put import routes as put
-from shortd.api.put.wishes import name_in
+from shortd.api.put.wishes import FOLDER, name_in
 from shortd.api.sqwish import routes as sqwish
 from shortd.api.v1 import routes as v1
 from shortd.api.v2 import routes as v2
@@ -105,7 +105,7 @@ class App:
         services.metrics.register(self._figures)
         services.metrics.register(FaultFigures(services))
         origins = services.settings.server.cors_origins
-        self._cors = Cors(origins, _methods_at) if origins else None
+        self._cors = Cors(origins, self._methods_at) if origins else None
         self._proxied = Proxied(services) if services.settings.auth.proxy.peers else None
         routers = [*plugin_routes(services.plugin_runtime.plugins, _render_exception)]
         # A copy has the same routes, and a state of its own.
@@ -173,7 +173,7 @@ class App:
                 answer = self._follow.root(scope)
                 if answer is not None:
                     return answer.send(send)
-            if scope["method"] == put.METHOD and (name := name_in(scope)) is not None:
+            if scope["method"] == put.METHOD and (name := self._file_at(scope)) is not None:
                 return put.serve(self._services, name, scope, receive, send)
             path = LINK_PATH.fullmatch(scope["path"])
             # What ends like an image or a preview may be a code as well.
@@ -207,6 +207,21 @@ class App:
             # For other methods.
             return True
         return True
+
+    def _file_at(self, scope: HTTPScope) -> str | None:
+        """The name of the file that a PUT of this path is; None if it is none."""
+        path = scope["path"]
+        is_others = path != "/" and not path.startswith(FOLDER.decode()) and self.is_own(path)
+        return None if is_others else name_in(scope)
+
+    def _methods_at(self, scope: HTTPScope, method: str) -> str | None:
+        """Methods of the API that a request with this one is for; None if it is for none."""
+        path = scope["path"]
+        if path.startswith((v1.PREFIX, v2.PREFIX)):
+            return "POST"
+        if method == put.METHOD and self._file_at(scope) is not None:
+            return put.METHOD
+        return None if sqwish.format_of(path) is None else "GET, POST"
 
     async def _perhaps_link(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Answers at an address that is none of the server's own, nor a plain code."""
@@ -244,19 +259,6 @@ class App:
             return link_refusal(self._pages, fault, reader)
         log.error("request_failed", path=scope["path"], exc_info=fault)
         return link_refusal(self._pages, errors.INTERNAL(), None)
-
-
-def _methods_at(scope: HTTPScope, method: str) -> str | None:
-    """The methods of the API that a request is for, if it is made with one of them or is not
-    understood there."""
-    if method == put.METHOD:
-        return None if name_in(scope) is None else put.METHOD
-    path = scope["path"]
-    if path.startswith((v1.PREFIX, v2.PREFIX)):
-        return "POST"
-    if sqwish.format_of(path) is None:
-        return None
-    return "GET, POST"
 
 
 def _kind(path: str) -> str:

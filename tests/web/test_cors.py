@@ -30,7 +30,7 @@ CALLS = [
     ("PUT", "/report.txt", "PUT"),
     ("PUT", "/", "PUT"),
     ("PUT", "/-/up/report.txt", "PUT"),
-    ("PUT", "/upload.json", "PUT"),
+    ("PUT", "/-/up/upload.json", "PUT"),
 ]
 OTHERS = [
     ("GET", "/"),

@@ -19,7 +19,7 @@ from litestar.types import HTTPScope, Receive, Send
 from shortd import errors
 from shortd.accounts.api_keys import need_scope
 from shortd.api.caller import Caller
-from shortd.api.put.wishes import Wishes, key_in, read_wishes
+from shortd.api.put.wishes import FOLDER, Wishes, key_in, path_of, read_wishes
 from shortd.files.blobs import Blob, Discarded
 from shortd.files.transfers import expect_upload
 from shortd.hosts import NO_HOST, PAGES_HOST, ShortHost
@@ -28,6 +28,7 @@ from shortd.limits.budgets import FILE_MEGABYTE_WEIGHT
 from shortd.limits.repeats import Answered, Attempt
 from shortd.links import NewLink
 from shortd.links.endings import is_free
+from shortd.links.finding import asked_for
 from shortd.models.accounts import Account, Scope
 from shortd.models.links import Link
 from shortd.services import Services
@@ -84,6 +85,8 @@ def refusal(error: errors.ShortdError) -> Answer:
     extra: Headers = []
     if error.retry_after is not None:
         extra.append(retry_after_header(error.retry_after))
+    if error.kind is errors.METHOD_NOT_ALLOWED:
+        extra.append((b"allow", b"GET, HEAD"))
     if error.status == 401:
         extra.append((b"www-authenticate", b'Basic realm="API key"'))
     text = f"{error.code}: {field}{error.message}\n"
@@ -103,6 +106,7 @@ class _Upload(Caller):
         )
         self._headers = dict(scope["headers"])
         self._query = scope["query_string"]
+        self._path = path_of(scope)
         self._length = _length(self._headers)
         self._host = _host(services, scope)
         self._is_new = False
@@ -113,6 +117,8 @@ class _Upload(Caller):
         for header in (b"content-range", b"content-encoding"):
             if self._headers.get(header, b"identity") != b"identity":
                 raise errors.BAD_REQUEST("A file comes whole, and as it is.")
+        if not self._headers.keys() & {b"content-length", b"transfer-encoding"}:
+            raise errors.BAD_REQUEST("The request has no body.")
         wishes = read_wishes(self._query, self._headers)
         self._find_account()
         description = of_upload(name, 0, self._type_of(name))
@@ -125,6 +131,7 @@ class _Upload(Caller):
             # There may be no room for it a second time.
             digest = (await self._discarded(receive)).sha256
             return self._line(self.attempt.made_before(Link, digest))
+        self._check_free(name)
         new = await self._new_link(wishes)
         files = self.services.sharing.files
         async with AsyncExitStack() as coming:
@@ -158,6 +165,15 @@ class _Upload(Caller):
             self._account = accounts.new_temporary(self.address, self.now)
             self._is_new = True
         return self._account
+
+    def _check_free(self, name: str) -> None:
+        """METHOD_NOT_ALLOWED at the address of a link, which no file takes the place of: asked as
+        late as this, so that nobody looks for links without paying."""
+        services = self.services
+        if self._path.startswith(FOLDER) or not name:
+            return
+        if asked_for(services.store, services.hosts, self._host.number, name) is not None:
+            raise errors.METHOD_NOT_ALLOWED("There is a link here; put files into /-/up/.")
 
     async def _new_link(self, wishes: Wishes) -> NewLink:
         links, code = self.services.links, None

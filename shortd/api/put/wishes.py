@@ -59,11 +59,14 @@ class Wishes(msgspec.Struct, frozen=True):
 def name_in(scope: HTTPScope) -> str | None:
     """The name of the file that a PUT sends, empty where it has none; None if the path is none of
     those that take files."""
-    path = scope.get("raw_path") or scope["path"].encode(errors="replace")
-    if path == FOLDER[:-1]:
-        return ""
+    path = path_of(scope)
     name = path.removeprefix(FOLDER if path.startswith(FOLDER) else b"/")
     return None if b"/" in name else unquote_to_bytes(name).decode(errors="replace")
+
+
+def path_of(scope: HTTPScope) -> bytes:
+    """The path of a request as it came, below that of its host."""
+    return scope.get("raw_path") or scope["path"].encode(errors="replace")
 
 
 def read_wishes(query: bytes, headers: Mapping[bytes, bytes]) -> Wishes:

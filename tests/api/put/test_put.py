@@ -93,7 +93,6 @@ def test_it_may_come_in_chunks(ann: Client) -> None:
     ("path", "name"),
     [
         ("/", "file"),
-        ("/-/up", "file"),
         ("/-/up/", "file"),
         ("/a%20b.txt", "a b.txt"),
         ("/na%C3%AFve.txt", "na\u00efve.txt"),
@@ -102,8 +101,8 @@ def test_it_may_come_in_chunks(ann: Client) -> None:
         ("/%00%0a", "__"),
         ("/..", "file"),
         ("/%FF.txt", "\ufffd.txt"),
-        ("/robots.txt", "robots.txt"),
-        ("/shorten.json", "shorten.json"),
+        ("/-/up/robots.txt", "robots.txt"),
+        ("/-/up/shorten.json", "shorten.json"),
         ("/v2", "v2"),
         ("/abcdef", "abcdef"),
         ("/abcdef+", "abcdef+"),
@@ -116,13 +115,36 @@ def test_names(ann: Client, path: str, name: str) -> None:
         assert entry(ann)["url"] == name
 
 
-@pytest.mark.parametrize("path", ["/a/b.txt", "/-/up/a/b", "/-/x", "/v2/url", "/v1/entity"])
+OTHERS = [
+    "/a/b.txt",
+    "/-/up/a/b",
+    "/-/up",
+    "/-/x",
+    "/v2/url",
+    "/v1/entity",
+    "/robots.txt",
+    "/shorten.json",
+]
+
+
+@pytest.mark.parametrize("path", OTHERS)
 def test_other_paths_take_no_files(ann: Client, path: str) -> None:
     before = rows(ann.app)
     answer = ann.app.request("PUT", path, content=TEXT)
     status = answer.json()["status"]["code"] if path.startswith("/v1/") else answer.status_code
     assert status in (404, 405)
     assert rows(ann.app) == before
+
+
+@pytest.mark.parametrize("suffix", ["", "+", ".svg"])
+def test_no_file_takes_the_place_of_a_link(ann: Client, suffix: str) -> None:
+    ann.person.call("url", url="https://example.org/", code="abcdef")
+    before = rows(ann.app)
+    for key in (ann.key, ""):
+        answer = put(ann.app, f"/abcdef{suffix}", key)
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert rows(ann.app) == before
+    made(put(ann.app, f"/-/up/abcdef{suffix}", ann.key))
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,16 @@ def test_a_client_that_leaves_leaves_nothing(scene: Scene, length: str) -> None:
     assert (scene.entries(), len(on_disk(scene.server.data_dir))) == (before, files)
 
 
+def test_without_a_body(scene: Scene) -> None:
+    """An empty file is one, no file is none."""
+    before, key = scene.entries(), ["-H", f"Authorization: Bearer {scene.key}"]
+    printed = scene.curl("-X", "PUT", *key, f"{scene.server.url}/a.txt")
+    assert printed.startswith("bad_request: ")
+    printed = scene.curl("-T", "/dev/null", *key, f"{scene.server.url}/a.txt")
+    assert httpx.get(printed.strip(), follow_redirects=True).content == b""
+    assert scene.entries() == before + 1
+
+
 def test_bodies_that_lie(scene: Scene) -> None:
     """What is no chunk is refused, and makes nothing."""
     before = scene.entries()
