@@ -187,16 +187,13 @@ class Links:
             with self._store.read() as txn:
                 if not any(True for _ in MEMBERS_BY_ACCOUNT.keys(txn, (account.userid,))):
                     return LINKS_PER_TEAM.get(txn, (account.userid,))
-        after: tuple[str, int, int, int] | None = None
-        found = 0
+        found, after = 0, None
         while True:
             with self._store.read() as txn:
-                rest = LINKS_BY_OWNER.keys(txn, (account.userid,), after=after, reverse=True)
-                keys = list(islice(rest, SCAN_SLICE))
-            found += sum(tags(tag) for *_, tag in keys)
-            if len(keys) < SCAN_SLICE:
+                bits, after = LINKS_BY_OWNER.last_parts(txn, (account.userid,), after, SCAN_SLICE)
+            found += sum(map(tags, bits))
+            if after is None:
                 return found
-            after = keys[-1]
             await asyncio.sleep(0)
 
     async def change(self, account: Account, address: Address, **changes: Any) -> Link:
