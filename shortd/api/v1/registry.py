@@ -18,8 +18,9 @@ import msgspec
 
 from shortd import errors
 from shortd.accounts.api_keys import need_scope
-from shortd.api.caller import Caller
+from shortd.api.caller import Caller, Keyed
 from shortd.api.v1.inputs import Input, InputT, Paged, Reader
+from shortd.limits.repeats import Attempt
 from shortd.models.accounts import Scope
 from shortd.services import Services
 
@@ -45,8 +46,15 @@ Handler = Callable[["Context", Any], Awaitable[Output]]
 class Context(Caller):
     """One call under way. `authorization` is the header of this name, empty if there is none."""
 
-    def __init__(self, services: Services, address: str, now: int, authorization: str) -> None:
-        super().__init__(services, address, now)
+    def __init__(
+        self,
+        services: Services,
+        address: str,
+        now: int,
+        authorization: str,
+        attempt: Attempt | None = None,
+    ) -> None:
+        super().__init__(services, address, now, attempt=attempt)
         self._authorization = authorization
 
     @property
@@ -82,17 +90,24 @@ class Call(msgspec.Struct, frozen=True):
     input_type: type[Input]
     handler: Handler
     reader: Reader[Any]
+    keyed: Keyed
 
     @property
     def summary(self) -> str:
         return inspect.getdoc(self.handler) or ""
 
     async def run(self, ctx: Context, body: bytes) -> Output:
-        """Authenticates, reads the input, charges and runs the call."""
+        """Authenticates, reads the input, charges and runs the call. `Answered` where that was
+        done before."""
+        if self.keyed is Keyed.REFUSED:
+            ctx.attempt.refuse()
         if self.scope is not None:
             ctx.authenticate(self.scope)
         args = self.reader.read(body)
+        if self.keyed is Keyed.ONCE and ctx.attempt.has_key:
+            ctx.begin(b"v1 %b %b" % (self.name.encode(), msgspec.json.encode(args)))
         ctx.charge(WEIGHT)
+        ctx.attempt.answer_again()
         return await self.handler(ctx, args)
 
 
@@ -101,7 +116,7 @@ CALLS: dict[str, Call] = {}
 
 
 def call(
-    name: str, *, scope: Scope | None
+    name: str, *, scope: Scope | None, keyed: Keyed = Keyed.IGNORED
 ) -> Callable[
     [Callable[[Context, InputT], Awaitable[OutputT]]],
     Callable[[Context, InputT], Awaitable[OutputT]],
@@ -118,6 +133,7 @@ def call(
             input_type=hints["args"],
             handler=function,
             reader=Reader(hints["args"]),
+            keyed=keyed,
         )
         return function
 
