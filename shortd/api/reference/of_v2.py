@@ -209,7 +209,7 @@ def _type_multi(components: dict[str, Schema]) -> None:
         "type", {call.name: f"{pascal(call.name)}Query" for call in within}
     )
     components["Success"] = _by("type", {call.name: _answer(call) for call in within})
-    # These are told apart by `status`, which is no discriminator: one of the two is itself a choice.
+    # Told apart by `status`, which is no discriminator, as one of the two is a choice itself.
     components["MultiAnswered"] = {"oneOf": [reference("Success"), reference("Refusal")]}
     queries = components["MultiInput"]["properties"]["call_queries"]
     queries["items"] = reference("MultiQuery")

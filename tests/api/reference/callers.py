@@ -1,4 +1,4 @@
-"""Who runs the examples of the reference: somebody new each time, with all that an example names."""
+"""Who runs the examples of the reference: somebody new each time, with all that they name."""
 
 from __future__ import annotations
 

@@ -46,7 +46,9 @@ def printed(server: ServerProcess) -> dict[str, list[str]]:
     """What stands on the page as examples, by the anchor of the call."""
     page = httpx.get(f"{server.url}/-/docs", verify=PLAIN).text
     return {
-        anchor: [html.unescape(text) for text in re.findall(r"<pre><code>(.*?)</code>", article, re.S)]
+        anchor: [
+            html.unescape(text) for text in re.findall(r"<pre><code>(.*?)</code>", article, re.S)
+        ]
         for anchor, article in re.findall(
             r'<article [^>]*aria-labelledby="(call-[^"]+)">(.*?)</article>', page, re.S
         )
@@ -62,9 +64,7 @@ def test_an_example_does_what_it_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     needed("curl")
-    anchor = CallDoc(
-        name="", path=operation.path, summary="", weight="", curl="", python=""
-    ).anchor
+    anchor = CallDoc(name="", path=operation.path, summary="", weight="", curl="", python="").anchor
     curl, python = printed[anchor]
     variables = Caller(server, operation.name).environment(curl)
     ran = subprocess.run(
