@@ -64,8 +64,10 @@ def document(base_url: str, only: Api | None = None) -> dict[str, Any]:
 def _described(operation: Operation, method: str) -> Schema:
     is_post = method == "POST"
     parameters = [one for one in operation.parameters if not is_post or one["in"] == "path"]
-    summary = " ".join(operation.summary.partition("\n\n")[0].split())
-    told = [operation.summary, f"Weight: {operation.weight}."]
+    summary, _, rest = operation.summary.partition("\n\n")
+    told = [f"Weight: {operation.weight}."]
+    if rest:
+        told.insert(0, rest)
     if operation.access:
         told.append(f"Needs {operation.access}.")
     if operation.is_ours:
@@ -73,7 +75,7 @@ def _described(operation: Operation, method: str) -> Schema:
     described: Schema = {
         "operationId": operation.id if is_post else f"{operation.id}_{method.lower()}",
         "tags": [operation.tag],
-        "summary": summary,
+        "summary": " ".join(summary.split()),
         "description": "\n\n".join(told),
         **({"parameters": parameters} if parameters else {}),
         **({"requestBody": {"required": True, "content": operation.content}} if is_post else {}),

@@ -122,6 +122,7 @@ def of_sqwish(base_url: str) -> ApiReference:
             "xml": {"name": "sqwish"},
         },
         **{_answer(name): _answered(name) for name in _CALLS},
+        **{_input(name): _taken(name) for name in _CALLS},
     }
     handlers: dict[str, Callable[..., object]] = {
         **{name: call.handler for name, call in CALLS.items()},
@@ -146,13 +147,8 @@ def of_sqwish(base_url: str) -> ApiReference:
 
 
 def _operation(name: str, handler: Callable[..., object], base_url: str) -> Operation:
-    needed, taken, _, cost = _CALLS[name]
-    fields = dict.fromkeys((*(("api_key",) if "api_key" not in needed else ()), *needed, *taken))
-    schema: Schema = {
-        "type": "object",
-        "properties": {field: _PARAMETERS[field] for field in fields},
-        "required": list(needed),
-    }
+    needed, _, _, cost = _CALLS[name]
+    schema = _taken(name)
     is_upload = name == uploads.NAME
     refusals = refusals_of(name, schema, SQWISH_KEY)
     given = {"api_key": "$API_KEY", **input_of(name, _without(schema, "api_key", "file"), {})}
@@ -183,7 +179,7 @@ def _operation(name: str, handler: Callable[..., object], base_url: str) -> Oper
         output={"type": "object", "properties": _answered(name)["properties"]},
         refusals=refusals,
         example=example,
-        content={media: {"schema": schema}},
+        content={media: {"schema": reference(_input(name))}},
         responses=dict(_responses(name, [*refusals, *ANY_CALL])),
         parameters=[_FORMAT, *([] if is_upload else query)],
         security=[key] if "api_key" in needed else [key, {}],
@@ -215,6 +211,21 @@ def _either(schema: Schema, description: str) -> Schema:
     response = answers(schema, description)
     response["content"][_XML] = {"schema": schema}
     return response
+
+
+def _input(name: str) -> str:
+    return f"{_PREFIX}{name.capitalize()}Input"
+
+
+def _taken(name: str) -> Schema:
+    needed, more, *_ = _CALLS[name]
+    fields = dict.fromkeys(("api_key", *needed, *more))
+    return {
+        "title": _input(name),
+        "type": "object",
+        "properties": {field: _PARAMETERS[field] for field in fields},
+        "required": list(needed),
+    }
 
 
 def _answer(name: str) -> str:

@@ -59,6 +59,13 @@ def of_v2(base_url: str) -> ApiReference:
     calls = list(CALLS.values())
     for call in calls:
         components[_answer(call)] = _envelope(call)
+        if call.form:
+            components[_form(call)] = {
+                "title": _form(call),
+                "type": "object",
+                "properties": {"query": reference(_input(call)), "file": FILE},
+                "required": ["query", "file"],
+            }
     _type_multi(components)
     operations = [_operation(call, components, base_url) for call in calls]
     return ApiReference(
@@ -67,19 +74,17 @@ def of_v2(base_url: str) -> ApiReference:
 
 
 def _operation(call: Call, components: dict[str, Schema], base_url: str) -> Operation:
-    name = f"{pascal(call.name)}Input"
+    name = _input(call)
     schema = components[name]
     refusals = refusals_of(call.name, schema, FORM if call.form else ())
     example = _example(call, schema, components, f"{base_url}/v2/{call.name}")
     content: Schema
     if call.form:
-        form = {
-            "type": "object",
-            "properties": {"query": reference(name), "file": FILE},
-            "required": ["query", "file"],
-        }
         content = {
-            "multipart/form-data": {"schema": form, "encoding": {"query": {"contentType": JSON}}}
+            "multipart/form-data": {
+                "schema": reference(_form(call)),
+                "encoding": {"query": {"contentType": JSON}},
+            }
         }
     else:
         content = {JSON: {"schema": reference(name), "example": example.literal}}
@@ -125,10 +130,18 @@ def _inputs() -> dict[str, Schema]:
     for call in CALLS.values():
         made_of = components_of([call.input_type], "", is_input=True)
         schema = made_of[call.input_type.__name__]
-        name = f"{pascal(call.name)}Input"
+        name = _input(call)
         found[name] = {**schema, "title": name}
         found |= {other: one for other, one in made_of.items() if other not in own}
     return found
+
+
+def _input(call: Call) -> str:
+    return f"{pascal(call.name)}Input"
+
+
+def _form(call: Call) -> str:
+    return f"{pascal(call.name)}Form"
 
 
 def _answer(call: Call) -> str:
@@ -188,7 +201,7 @@ def _type_multi(components: dict[str, Schema]) -> None:
     del components[CallQuery.__name__]
     within = [call for call in CALLS.values() if not call.form and call.input_type is not Multi]
     for call in within:
-        whole = components[f"{pascal(call.name)}Input"]
+        whole = components[_input(call)]
         # What is broadcast need not stand there again.
         given = {"type": "object", "properties": whole.get("properties", {})}
         query = f"{pascal(call.name)}Query"

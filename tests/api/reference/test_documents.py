@@ -102,8 +102,9 @@ class TestCalls:
         body = WHOLE["paths"][f"/v2/{name}"]["post"]["requestBody"]
         [(media, content)] = body["content"].items()
         assert media == "multipart/form-data"
-        assert content["schema"]["required"] == ["query", "file"]
-        assert content["schema"]["properties"]["file"]["format"] == "binary"
+        form = SCHEMAS[content["schema"]["$ref"].rpartition("/")[2]]
+        assert form["required"] == ["query", "file"]
+        assert form["properties"]["file"]["format"] == "binary"
         assert content["encoding"] == {"query": {"contentType": "application/json"}}
 
     def test_of_v1_want_a_token_but_for_those_that_give_one(self) -> None:
