@@ -26,6 +26,7 @@ ELSEWHERE = {
     "field_errors.py": ["bound_of(reason)"],
     "hosts/destinations.py": ["flaw"],
     "plugin_runtime/data.py": ["refusal.sentence", "str(refusal) or None"],
+    "teams/trackers.py": ["refusal.sentence"],
     "security/guessing.py": ["MESSAGES.get(secret)"],
 }
 """What is called with something else than a constant: sentences that are made beside it, and the

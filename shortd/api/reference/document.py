@@ -41,16 +41,16 @@ def document(base_url: str, only: Api | None = None) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "shortd" if only is None else f"shortd: {only.title}",
+            "title": "shortd" if only is None else f"shortd: {only.called}",
             "version": __version__,
             "description": "\n\n".join(
-                [*(f"**{one.api.title}.** {one.intro}" for one in apis), _ABOUT_NUMBERS]
+                [*(f"**{one.api.called}.** {one.intro}" for one in apis), _ABOUT_NUMBERS]
             ),
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": base_url}],
         "tags": [
-            {"name": tag, "description": f"{api.title}: {topic}."}
+            {"name": tag, "description": f"{api.called}: {topic}."}
             for tag, (api, topic) in {one.tag: (one.api, one.topic) for one in operations}.items()
         ],
         "paths": paths,

@@ -26,7 +26,8 @@ class Api(StrEnum):
     SQWISH = "sqwish"
 
     @property
-    def title(self) -> str:
+    def called(self) -> str:
+        """Its name, as people say it."""
         return {"v2": "ww7 v2", "v1": "Shorten World v1", "sqwish": "sqwish"}[self]
 
 

@@ -38,7 +38,7 @@ def contents(base_url: str) -> DocsPage:
 
 def _section(api: ApiReference) -> DocsSection:
     return DocsSection(
-        title=api.api.title,
+        title=api.api.called,
         name=str(api.api),
         intro=api.intro,
         calls=[_call(operation, api.components) for operation in api.operations],

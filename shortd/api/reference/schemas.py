@@ -143,9 +143,8 @@ def _whole(schema: Schema, is_input: bool) -> Schema:
     schema = {**schema, "format": "int64"}
     if not is_input or (least >= -EXACT and most <= EXACT):
         return schema
-    told = {
-        name: schema.pop(name) for name in ("description", "default", "examples") if name in schema
-    }
+    words = ("description", "default", "examples")
+    told = {name: schema.pop(name) for name in words if name in schema}
     return {**told, "anyOf": [schema, WHOLE_NUMBER]}
 
 

@@ -91,7 +91,9 @@ class Caller:
                 mail = message_from_bytes(file.read_bytes(), policy=policy.default)
                 body = mail.get_body(("plain",))
                 if mail["to"] == self._made["EMAIL"] and body is not None:
-                    return re.findall(r"code=([0-9a-f]{32})", body.get_content())[0]
+                    found = re.search(r"code=([0-9a-f]{32})", body.get_content())
+                    assert found is not None
+                    return found[1]
             time.sleep(0.05)
         raise AssertionError("no mail came")
 
