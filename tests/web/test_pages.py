@@ -164,7 +164,7 @@ def test_no_page_has_inline_script_or_style_whatever_it_shows(name: str, text: s
         assert tag not in ("style", "iframe", "object", "base")
         if tag == "script":
             at_home = ["frame.js", "compose.js", "handing.js"]
-            scripts = {"home": at_home, "reset": ["password.js"]}[name]
+            scripts = {"home": at_home, "reset": ["password.js"], "docs": ["docs.js"]}[name]
             assert attributes["src"] in [asset_path(script) for script in scripts]
         if tag == "form" and name in ("verify", "reset"):
             assert (attributes["method"], attributes["action"]) == ("post", f"/-/{name}")
@@ -177,6 +177,7 @@ def test_no_page_has_inline_script_or_style_whatever_it_shows(name: str, text: s
         asset_path("favicon.ico"),
         asset_path("favicon.svg"),
         asset_path("style.css"),
+        *([asset_path("docs.css")] if name == "docs" else []),
     ]
 
 

@@ -85,7 +85,7 @@ _OWN: dict[str, dict[str, Any]] = {
     "get_stats": {"dimensions": ["country", "device"]},
     "set_plugin": {"plugin": "ab", "data": {"variants": [{"url": f"{_URL}b", "weight": 50}]}},
     "get_plugin": {"plugin": "ab"},
-    "explain": {"visitor": {"accept_language": "de", "country": "DE"}},
+    "explain": {"visitor": {"country": "NL", "do_not_track": True}},
     "bundle": {
         "entries": [
             {"path": "trip/note.txt", "filesize": 3},

@@ -33,8 +33,8 @@ async def docs(request: AnyRequest) -> Response[bytes]:
     allowed = fitting(script_headers(origin.sources), services.settings.public_url)
     plain, packed = _page(services.settings.public_url)
     if origin.nonce:
-        mark = f'<script nonce="{origin.nonce}" '.encode()
-        plain, packed = plain.replace(b"<script ", mark), b""
+        mark = f' nonce="{origin.nonce}"></script>'.encode()
+        plain, packed = plain.replace(b"></script>", mark), b""
     return _sent(request, Answer(200, [*page_headers(allowed), NO_STORE], plain), packed)
 
 

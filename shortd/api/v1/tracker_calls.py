@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from shortd import errors
 from shortd.api.v1.inputs import HexId, Input, NameText, Nothing, Paged
+from shortd.api.v1.link_inputs import link_errors
 from shortd.api.v1.registry import Context, Empty, Output, call
 from shortd.api.v1.times import millisecond_text
 from shortd.models.accounts import Scope
@@ -92,14 +93,11 @@ async def team_tracker_list(ctx: Context, args: ListTeamTrackers) -> TeamTracker
 @call("entity/team/tracker/create", scope=Scope.WRITE)
 async def create_team_tracker(ctx: Context, args: CreateTeamTracker) -> TeamTrackerOutput:
     """Keeps a tracker for a team. Owners and admins may."""
-    row = await ctx.services.teams.trackers.create(
-        ctx.account,
-        args.team_id,
-        provider_of(args.tracker_id).name,
-        args.code,
-        args.name,
-        ctx.now,
-    )
+    provider = provider_of(args.tracker_id).name
+    with link_errors():
+        row = await ctx.services.teams.trackers.create(
+            ctx.account, args.team_id, provider, args.code, args.name, ctx.now
+        )
     return TeamTrackerOutput(team_tracker=_shown(row))
 
 
@@ -107,9 +105,10 @@ async def create_team_tracker(ctx: Context, args: CreateTeamTracker) -> TeamTrac
 async def update_team_tracker(ctx: Context, args: UpdateTeamTracker) -> Empty:
     """Changes a team's tracker; links that have it stay as they are. Owners and admins may."""
     provider = None if args.tracker_id is None else provider_of(args.tracker_id).name
-    await ctx.services.teams.trackers.update(
-        ctx.account, args.team_tracker_id, provider=provider, code=args.code, name=args.name
-    )
+    with link_errors():
+        await ctx.services.teams.trackers.update(
+            ctx.account, args.team_tracker_id, provider=provider, code=args.code, name=args.name
+        )
     return Empty()
 
 
