@@ -1,5 +1,5 @@
-"""Whatever any test is refused is held against the reference: a call may be refused for nothing that
-its list does not have."""
+"""Whatever any test is refused is held against the reference: a call may be refused for nothing
+that its list does not have."""
 
 from __future__ import annotations
 
