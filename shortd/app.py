@@ -16,6 +16,8 @@ from litestar.types import HTTPScope, Receive, Scope, Send
 from litestar.utils import normalize_path
 
 from shortd import errors
+from shortd.api.put import routes as put
+from shortd.api.put.wishes import FOLDER, name_in
 from shortd.api.reference.routes import HANDLERS as REFERENCE_HANDLERS
 from shortd.api.sqwish import routes as sqwish
 from shortd.api.v1 import routes as v1
@@ -42,6 +44,7 @@ from shortd.web.answers import Answer, error_answer, paced
 from shortd.web.base_path import BelowPaths
 from shortd.web.bodies import IncomingBody
 from shortd.web.boxes.pages import HANDLERS as BOXES_HANDLERS
+from shortd.web.cors import Cors, answer_preflight
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
 from shortd.web.extensions import plugin_routes
 from shortd.web.figures import FaultFigures, RequestFigures
@@ -101,6 +104,8 @@ class App:
         self._figures = RequestFigures()
         services.metrics.register(self._figures)
         services.metrics.register(FaultFigures(services))
+        origins = services.settings.server.cors_origins
+        self._cors = Cors(origins, self._methods_at) if origins else None
         self._proxied = Proxied(services) if services.settings.auth.proxy.peers else None
         routers = [*plugin_routes(services.plugin_runtime.plugins, _render_exception)]
         # A copy has the same routes, and a state of its own.
@@ -132,6 +137,10 @@ class App:
         await self._any(scope, receive, send)
 
     def _any(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        if self._cors is not None and scope["type"] == ScopeType.HTTP:
+            send, preflight = self._cors.enter(scope, send)
+            if preflight is not None:
+                return answer_preflight(send, preflight)
         if scope["type"] == ScopeType.HTTP and scope["method"] not in _WITHOUT_BODY:
             return self._with_body(scope, receive, send)
         return self._serve(scope, receive, send)
@@ -164,6 +173,8 @@ class App:
                 answer = self._follow.root(scope)
                 if answer is not None:
                     return answer.send(send)
+            if scope["method"] == put.METHOD and (name := self._file_at(scope)) is not None:
+                return put.serve(self._services, name, scope, receive, send)
             path = LINK_PATH.fullmatch(scope["path"])
             # What ends like an image or a preview may be a code as well.
             if path is not None and path.end("code") == path.end():
@@ -196,6 +207,21 @@ class App:
             # For other methods.
             return True
         return True
+
+    def _file_at(self, scope: HTTPScope) -> str | None:
+        """The name of the file that a PUT of this path is; None if it is none."""
+        path = scope["path"]
+        is_others = path != "/" and not path.startswith(FOLDER.decode()) and self.is_own(path)
+        return None if is_others else name_in(scope)
+
+    def _methods_at(self, scope: HTTPScope, method: str) -> str | None:
+        """Methods of the API that a request with this one is for; None if it is for none."""
+        path = scope["path"]
+        if path.startswith((v1.PREFIX, v2.PREFIX)):
+            return "POST"
+        if method == put.METHOD and self._file_at(scope) is not None:
+            return put.METHOD
+        return None if sqwish.format_of(path) is None else "GET, POST"
 
     async def _perhaps_link(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Answers at an address that is none of the server's own, nor a plain code."""

@@ -119,6 +119,25 @@ ANSWER_TOO_LARGE = ErrorKind(
 )
 NOT_ALLOWED = ErrorKind("not_allowed", 403, "This address may not look here.")
 BAD_REQUEST = ErrorKind("bad_request", 400, "The request cannot be understood.")
+INVALID_IDEMPOTENCY_KEY = ErrorKind(
+    "invalid_idempotency_key", 400, "An Idempotency-Key has 1 to 255 visible ASCII characters."
+)
+IDEMPOTENCY_KEY_REFUSED = ErrorKind(
+    "idempotency_key_refused",
+    400,
+    "This call takes no Idempotency-Key: its answer is kept nowhere.",
+)
+IDEMPOTENCY_KEY_IN_USE = ErrorKind(
+    "idempotency_key_in_use", 409, "A request with this Idempotency-Key is under way."
+)
+IDEMPOTENCY_KEY_REUSED = ErrorKind(
+    "idempotency_key_reused", 422, "This Idempotency-Key was used for another request."
+)
+IDEMPOTENCY_KEYS_LIMITED = ErrorKind(
+    "idempotency_keys_limited",
+    429,
+    "So many answers are kept for their Idempotency-Keys already; go on without, or wait.",
+)
 FOREIGN_FORM = ErrorKind("foreign_form", 403, "This was not sent by a page of this server.")
 
 # Who is asking

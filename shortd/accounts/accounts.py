@@ -78,17 +78,25 @@ class Accounts:
         """A new temporary account for somebody at an address. SIGNUP_CLOSED where they are
         switched off; QUOTA_EXCEEDED, STORAGE_FULL where such accounts keep too much already.
         """
+        account = self.new_temporary(address, now)
+        await self.begin_temporary(account)
+        return account
+
+    def new_temporary(self, address: str, now: int) -> Account:
+        """The same, which is not there before `begin_temporary`. SIGNUP_CLOSED."""
         if not self._settings.accounts.temporary:
             raise errors.SIGNUP_CLOSED()
-        account = Account(
+        return Account(
             userid=random_text(self._random, ID_LENGTH),
             type=AccountType.TEMPORARY,
             create_utime=now,
             expiration_utime=now + round(self._settings.accounts.temporary_days * DAY),
             clients=self._guests.clients_at(address),
         )
+
+    async def begin_temporary(self, account: Account) -> None:
+        """Has a new temporary account begin. QUOTA_EXCEEDED, STORAGE_FULL."""
         await self._store.write(lambda txn: holdings.begin(txn, account))
-        return account
 
     async def anonymous(self, now: int) -> Account:
         """The account that links belong to which are made without one, from the first of them on.

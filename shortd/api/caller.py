@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from enum import Enum, auto
+from typing import Any, TypeVar
+
 from shortd import errors
+from shortd.limits.repeats import Attempt, no_attempt
 from shortd.models.accounts import Account
 from shortd.services import Services
+
+T = TypeVar("T")
+
+
+class Keyed(Enum):
+    """What an Idempotency-Key means to a call."""
+
+    IGNORED = auto()
+    """The call makes nothing: whoever repeats it does no harm."""
+    ONCE = auto()
+    """It makes something, by `Caller.once`."""
+    REFUSED = auto()
+    """Its answer has a credential, or is that of many calls."""
 
 
 class Caller:
     """One call under way: the services, who calls, when, and what was charged."""
 
-    def __init__(self, services: Services, address: str, now: int, user_agent: str = "") -> None:
+    def __init__(
+        self,
+        services: Services,
+        address: str,
+        now: int,
+        user_agent: str = "",
+        attempt: Attempt | None = None,
+    ) -> None:
         self.services = services
+        self.attempt = no_attempt() if attempt is None else attempt
+        """What the caller's Idempotency-Key comes to."""
         self.address = address
         """The client's address, as far as it can be believed."""
         self.user_agent = user_agent
@@ -25,6 +52,18 @@ class Caller:
         """Whose credentials came with the call."""
         assert self._account is not None, "the call asks for no credentials"
         return self._account
+
+    def begin(self, request: bytes, *, has_file: bool = False) -> None:
+        """What the call asks for, all that its answer depends on. Raises as `Attempt.begin`."""
+        if self._account is None:
+            caller, _ = self.services.limits.budgets.client_bucket(self.address)
+        else:
+            caller = self._account.userid
+        self.attempt.begin(caller, request, self.now, has_file=has_file)
+
+    async def once(self, work: Callable[[], Awaitable[T]], kind: Any, content: bytes = b"") -> T:
+        """What the call makes: see `Attempt.once`."""
+        return await self.attempt.once(work, kind, content)
 
     def charge(self, weight: int) -> None:
         """Takes weight from the account's bucket, else from the client address's.

@@ -134,6 +134,26 @@ class Blobs:
         return self._unfinished / name
 
 
+class Discarded:
+    """A file that is read for its digest alone, in the place of a `BlobWriter`."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._hash = hashlib.sha256()
+
+    async def write(self, data: bytes) -> None:
+        """Takes bytes in."""
+        self.size += len(data)
+        self._hash.update(data)
+
+    async def finish(self) -> Blob:
+        """What it would be; it has no name."""
+        return Blob("", self.size, self._hash.digest())
+
+    async def discard(self) -> None:
+        """There is nothing to leave."""
+
+
 class BlobWriter:
     """A blob being written. STORAGE_FULL from any method when the disk takes no more.
 

@@ -12,6 +12,7 @@ from shortd.limits.budgets import Budgets
 from shortd.limits.holdings import Holdings
 from shortd.limits.lookups import Lookups
 from shortd.limits.owner_cache import OwnerCache
+from shortd.limits.repeats import Repeats
 from shortd.settings import Settings
 from shortd.store import Store
 
@@ -26,6 +27,7 @@ class LimitServices:
     bodies: BodyPool
     holdings: Holdings
     answers: Answers
+    repeats: Repeats
 
 
 def open_limits(
@@ -40,4 +42,5 @@ def open_limits(
         BodyPool(settings.server.body_bytes, settings.server.client_body_bytes),
         Holdings(store, settings, hashes),
         Answers(settings.server),
+        Repeats(store, settings.storage.map_bytes),
     )

@@ -43,6 +43,8 @@ from shortd.store.schema import (
     LINKS,
     LINKS_BY_ID,
     LINKS_BY_OWNER,
+    LINKS_PER_TEAM,
+    MEMBERS_BY_ACCOUNT,
 )
 from shortd.store.txn import Txn, WriteTxn
 
@@ -178,6 +180,21 @@ class Links:
         with self._store.read() as txn:
             found = (LINKS_BY_ID.get(txn, (link_id,)) for link_id in ids)
             return [link for link in found if link is not None]
+
+    async def count(self, account: Account, tags: TagFilter) -> int:
+        """How many links with matching tags there are for `page`."""
+        if tags == TagFilter():
+            with self._store.read() as txn:
+                if not any(True for _ in MEMBERS_BY_ACCOUNT.keys(txn, (account.userid,))):
+                    return LINKS_PER_TEAM.get(txn, (account.userid,))
+        found, after = 0, None
+        while True:
+            with self._store.read() as txn:
+                bits, after = LINKS_BY_OWNER.last_parts(txn, (account.userid,), after, SCAN_SLICE)
+            found += sum(map(tags, bits))
+            if after is None:
+                return found
+            await asyncio.sleep(0)
 
     async def change(self, account: Account, address: Address, **changes: Any) -> Link:
         """Sets fields of a link that neither move it nor change its id. DESTINATION_BLOCKED for

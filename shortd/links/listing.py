@@ -21,11 +21,17 @@ from shortd.ids import own_team_id
 from shortd.links.access import may_see
 from shortd.links.kept import Kept
 from shortd.links.queries import LinkQuery, Sort, State
-from shortd.links.searching import LINKS_READ, Search, Source
+from shortd.links.searching import LINKS_READ, Found, Search, Source, Wanted
 from shortd.models.accounts import Account
 from shortd.models.links import Link
 from shortd.store import Store
-from shortd.store.schema import CAMPAIGNS, CAMPAIGNS_BY_CODE, LINKS_BY_ID, MEMBERS_BY_ACCOUNT
+from shortd.store.schema import (
+    CAMPAIGNS,
+    CAMPAIGNS_BY_CODE,
+    LINKS_BY_ID,
+    LINKS_BY_OWNER,
+    MEMBERS_BY_ACCOUNT,
+)
 from shortd.store.txn import Txn
 
 PAGE = 50
@@ -111,6 +117,24 @@ class Listing:
         found, _ = await self._all(self._where(account, query, now), now)
         return found.links
 
+    async def read(
+        self,
+        account: Account,
+        query: LinkQuery,
+        now: int,
+        *,
+        start: int,
+        count: int,
+        wanted: Wanted | None = None,
+    ) -> Found:
+        """Links that fit, from the `start`-th on, and how many there are: read anew, so that they
+        are as of now. TEAM_NOT_FOUND."""
+        where = self._where(account, query, now, wanted)
+        found = await self._ordered(where)
+        with self._store.read() as txn:
+            links = self._rows(txn, where, found.links[start : start + count])
+        return Found(links, len(found.links))
+
     async def every(
         self, account: Account, query: LinkQuery, now: int
     ) -> AsyncIterator[list[Link]]:
@@ -123,14 +147,19 @@ class Listing:
         """Drops what is kept for an account that has changed its links."""
         self._kept.forget(lambda question: question[0] == account.userid)
 
-    def _where(self, account: Account, query: LinkQuery, now: int) -> _Where:
-        sources = self._search.of_account(account, query.team or None)
+    def _where(
+        self, account: Account, query: LinkQuery, now: int, wanted: Wanted | None = None
+    ) -> _Where:
+        if query.made:
+            sources = [Source(LINKS_BY_OWNER, (account.userid,))]
+        else:
+            sources = self._search.of_account(account, query.team or None)
         host = self._hosts.named(query.host) if query.host else None
         with self._store.read() as txn:
             campaigns = _campaigns(txn, account, query.campaign) if query.campaign else set()
 
         def fits(txn: Txn, link: Link) -> bool:
-            if not query.matches(link, now):
+            if not query.matches(link, now) or (wanted is not None and not wanted(link)):
                 return False
             if query.host and (host is None or link.host != host.number):
                 return False

@@ -67,6 +67,10 @@ class LinkQuery(msgspec.Struct, frozen=True):
     """Id or code of one."""
     team: str = ""
     """Id of one; empty for all that the account is in."""
+    made: bool = False
+    """Those alone that the account made itself, for whatever team."""
+    also_hidden: bool = False
+    """Those that lists leave out otherwise as well."""
     ends: int = 0
     """µs from now within which links end; 0 for any."""
     sort: Sort = Sort.NEW
@@ -74,14 +78,15 @@ class LinkQuery(msgspec.Struct, frozen=True):
     @property
     def is_filtered(self) -> bool:
         """Whether anything is asked for but a team's links in some order."""
-        plain = LinkQuery(team=self.team, sort=self.sort)
+        plain = LinkQuery(team=self.team, made=self.made, sort=self.sort)
         return self != plain
 
     def matches(self, link: Link, now: int) -> bool:
         """Whether a link fits, but for its host, its campaign, and whether its clicks are used
         up, which its row does not tell."""
         rare = link.rare or NO_RARE_TERMS
-        if rare.hidden != (State.HIDDEN in self.states):
+        wants_hidden = State.HIDDEN in self.states
+        if rare.hidden != wants_hidden and (wants_hidden or not self.also_hidden):
             return False
         for state in self.states:
             if not _fits(state, link, now):

@@ -12,12 +12,14 @@ from shortd.hosts import Hosts
 from shortd.links.blocking import BlockedLinks
 from shortd.links.bulk import Bulk
 from shortd.links.codes import Codes
+from shortd.links.destination_index import DestinationIndex
 from shortd.links.drawing import Drawing
 from shortd.links.links import Links
 from shortd.links.listing import Listing
 from shortd.links.passwords import LinkPasswords
 from shortd.links.plugin_data import Check, LinkPlugins
 from shortd.links.reports import Reports
+from shortd.links.reusing import Reusing
 from shortd.links.searching import Search
 from shortd.links.sheets import Sheets
 from shortd.links.tagging import Tagging
@@ -47,6 +49,8 @@ class LinkServices:
     bulk: Bulk
     blocking: BlockedLinks
     listing: Listing
+    index: DestinationIndex
+    reusing: Reusing
     tagging: Tagging
     sheets: Sheets
     reports: Reports
@@ -72,6 +76,7 @@ async def open_links(
     search = Search(store)
     listing = Listing(store, hosts, clicks, search)
     bulk = Bulk(store, links, hosts)
+    index = DestinationIndex(store)
     return LinkServices(
         links=links,
         codes=codes,
@@ -85,6 +90,8 @@ async def open_links(
         bulk=bulk,
         blocking=BlockedLinks(store),
         listing=listing,
+        index=index,
+        reusing=Reusing(store, clicks, index),
         tagging=Tagging(accounts.preferences, listing, bulk),
         sheets=Sheets(store, hosts, links, codes, terms, clicks),
         reports=Reports(store, settings, hashes, accounts.operators, random),

@@ -18,7 +18,7 @@ from shortd.accounts.preferences import PreferencesKeeper
 from shortd.links.bulk import Bulk, Change, Outcome
 from shortd.links.kept import Kept
 from shortd.links.listing import Listing
-from shortd.links.queries import LinkQuery, State
+from shortd.links.queries import LinkQuery
 from shortd.links.tag_lists import check_length, check_number
 from shortd.links.terms import check_characters
 from shortd.models.accounts import TAG_COLORS, Account, Preferences, TagLook
@@ -62,7 +62,9 @@ class Tagging:
     async def of_account(self, account: Account, now: int) -> tuple[list[ShownTag], int]:
         """All tags of the links that an account sees, and those that have a look, by name; and as
         of when the numbers are."""
-        counts, as_of = await self._kept.get(account.userid, now, lambda: self._count(account, now))
+        counts, as_of = await self._kept.get(
+            account.userid, now, lambda: self._count(account, LinkQuery(also_hidden=True), now)
+        )
         looks = self._preferences.of(account)
         texts = sorted(
             counts.texts.keys() | looks.tags.keys(), key=lambda name: (name.casefold(), name)
@@ -70,6 +72,15 @@ class Tagging:
         bits = sorted(counts.bits.keys() | looks.bits.keys())
         shown = [shown_text(looks, name, counts.texts[name]) for name in texts]
         return shown + [shown_bit(looks, bit, counts.bits[bit]) for bit in bits], as_of
+
+    async def counted(self, account: Account, now: int) -> list[ShownTag]:
+        """The tags of the links that an account made, by name, those left out of lists among them:
+        read anew, so that they are as of now."""
+        counts = await self._count(account, LinkQuery(made=True, also_hidden=True), now)
+        looks = self._preferences.of(account)
+        texts = sorted(counts.texts, key=lambda name: (name.casefold(), name))
+        shown = [shown_text(looks, name, counts.texts[name]) for name in texts]
+        return shown + [shown_bit(looks, bit, counts.bits[bit]) for bit in sorted(counts.bits)]
 
     async def set_look(
         self, account: Account, *, text: str = "", bit: int | None = None, look: TagLook
@@ -117,23 +128,21 @@ class Tagging:
 
     async def _change(self, account: Account, name: str, change: Change, now: int) -> Outcome:
         links: list[int] = []
-        for states in ((), (State.HIDDEN,)):
-            query = LinkQuery(tags=(name,), states=states)
-            async for some in self._listing.every(account, query, now):
-                links += [link.id for link in some]
+        query = LinkQuery(tags=(name,), also_hidden=True)
+        async for some in self._listing.every(account, query, now):
+            links += [link.id for link in some]
         self.forget(account)
         self._listing.forget(account)
         return await self._bulk.change(account, links, change, now)
 
-    async def _count(self, account: Account, now: int) -> TagCounts:
+    async def _count(self, account: Account, query: LinkQuery, now: int) -> TagCounts:
         counts = TagCounts(Counter(), Counter())
-        for states in ((), (State.HIDDEN,)):
-            async for some in self._listing.every(account, LinkQuery(states=states), now):
-                for link in some:
-                    if link.rare is not None and link.rare.tags:
-                        counts.texts.update(link.rare.tag_names)
-                    if link.tag:
-                        counts.bits.update(bits_of(link.tag))
+        async for some in self._listing.every(account, query, now):
+            for link in some:
+                if link.rare is not None and link.rare.tags:
+                    counts.texts.update(link.rare.tag_names)
+                if link.tag:
+                    counts.bits.update(bits_of(link.tag))
         return counts
 
 

@@ -147,6 +147,10 @@ def settings_of(given: Given) -> Settings:
             open_languages(web.language, web.languages)
         except CatalogueError as fault:
             reader.report("web.language", str(fault), table["web"]["language"])
+    origins = settings.server.cors_origins
+    if "*" in origins and len(origins) > 1:
+        problem = "* stands for all, so that it stands alone"
+        reader.report("server.cors_origins", problem, given.value("server.cors_origins"))
     first, *others = names_of(settings)
     taken = {first}
     for index, name in enumerate(others):

@@ -26,6 +26,8 @@ _NUMERIC = re.compile(r"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]+|[0-9]+)){0,3}"
 _SEGMENT = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]+", re.ASCII)
 _OWN_NAMES = frozenset({"-", "v1", "v2", ".well-known", "robots.txt", "favicon.ico"})
 """With which addresses begin that are the server's, or those of its host."""
+_OTHER_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9._-]+(?::[0-9]{1,5})?", re.ASCII)
+"""Of extensions and apps."""
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]{1,64}", re.ASCII)
 _TAKEN_HEADERS = frozenset(
     {
@@ -120,6 +122,29 @@ def listening_host(text: str) -> str:
         ) from None
     mapped = address.ipv4_mapped if address.version == 6 else None
     return str(mapped or address)
+
+
+def origin(text: str) -> str:
+    """The origin of pages as browsers send it; `*` is any."""
+    problem = ValueError(
+        "expected an origin, such as https://app.example or chrome-extension://abcdef, or *"
+    )
+    if text == "*":
+        return text
+    scheme = text.partition("://")[0]
+    if scheme.lower() not in ("http", "https"):
+        if scheme.lower() == "file" or not _OTHER_ORIGIN.fullmatch(text):
+            raise problem
+        return text.lower()
+    try:
+        url = base_url(text)
+    except ValueError:
+        raise problem from None
+    if "/" in url.partition("://")[2]:
+        raise ValueError("an origin has no path; expected one such as https://app.example")
+    if "*" in url:
+        raise ValueError("* stands for all origins alone, and for no part of one")
+    return url
 
 
 def network(text: str) -> str:
@@ -261,6 +286,7 @@ CHECKS: dict[str, Check] = {
     "files.handover_prefix": prefix,
     "plugins.dir": folder_or_file,
     "server.host": listening_host,
+    "server.cors_origins": origin,
     "server.trusted_proxies": network,
     "server.metrics_from": network,
     "web.languages": catalogues,

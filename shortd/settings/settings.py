@@ -43,6 +43,8 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of all of them but Unix sockets."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks that may set X-Forwarded-For/Proto; each is fit for `ipaddress.ip_network`."""
+    cors_origins: tuple[str, ...] = ()
+    """Of pages elsewhere that may call the APIs, as browsers name them; `*` alone is all."""
     fast_lane: bool = True
     metrics_from: tuple[str, ...] = ()
     """Networks that may read /-/metrics besides loopback; as `trusted_proxies`."""

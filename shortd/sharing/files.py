@@ -131,6 +131,11 @@ class Files:
         with self._holdings.receiving(account, size):
             yield
 
+    def stored(self, account: Account) -> int:
+        """Bytes that an account's files take, and what came of those that are on their way."""
+        with self._store.read() as txn:
+            return stored_bytes(txn, account.userid)
+
     def room(self, account: Account) -> int:
         """Bytes of the largest file that an account may still send."""
         limits = self._limits.of(account.type)
@@ -148,10 +153,8 @@ class Files:
         self._holdings.check_files(account, grown)
         self.blobs.need_room(coming)
 
-    async def initialize(
-        self, account: Account, description: Description, now: int
-    ) -> tuple[str, Upload]:
-        """Begins an upload in parts: its filekey and its terms."""
+    async def initialize(self, account: Account, description: Description, now: int) -> Upload:
+        """Begins an upload in parts."""
         self.check_file(account, description.filesize)
         filekey = random_text(self._random, FILEKEY_LENGTH)
         seconds = max(SHORTEST_SECONDS, description.filesize // SLOWEST_BYTES_A_SECOND)
@@ -165,16 +168,16 @@ class Files:
             expiration_utime=now + seconds * SECOND,
         )
 
-        def begin(txn: WriteTxn) -> None:
+        def begin(txn: WriteTxn) -> Upload:
             _must_exist(txn, account)
             # Those that others send into boxes have bounds of their own.
             begun = UPLOADS_BY_OWNER.rows(txn, (account.userid,))
             if sum(not row.box for _, row in begun) >= OPEN_UPLOADS:
                 raise errors.QUOTA_EXCEEDED("You have too many unfinished uploads.")
             UPLOADS.put(txn, (filekey,), upload)
+            return upload
 
-        await self._store.write(begin)
-        return filekey, upload
+        return await self._store.write(begin)
 
     async def put_part(
         self, account: Account, filekey: str, number: int, blob: Blob, now: int

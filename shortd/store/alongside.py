@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from shortd.store.txn import WriteTxn
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 class Addition:
     """Something that waits for a write to go along with."""
 
-    def __init__(self, function: Callable[[WriteTxn], None]) -> None:
+    def __init__(self, function: Callable[[WriteTxn, Any], None]) -> None:
         self._function = function
         self.is_done = False
         """Whether a write took it along that is on disk."""
@@ -33,7 +33,7 @@ class Addition:
 
         def both(txn: WriteTxn) -> T:
             result = function(txn)
-            self._function(txn)
+            self._function(txn, result)
             return result
 
         return both
@@ -45,6 +45,13 @@ _WAITING: ContextVar[Addition | None] = ContextVar("shortd_alongside", default=N
 @contextmanager
 def alongside(function: Callable[[WriteTxn], None]) -> Iterator[Addition]:
     """Has a function run with the next write of this task."""
+    with alongside_result(lambda txn, _result: function(txn)) as addition:
+        yield addition
+
+
+@contextmanager
+def alongside_result(function: Callable[[WriteTxn, Any], None]) -> Iterator[Addition]:
+    """The same for a function that is given what that write comes to, before anybody else is."""
     addition = Addition(function)
     token = _WAITING.set(addition)
     try:

@@ -38,7 +38,7 @@ from shortd.models.clicks import (
 )
 from shortd.models.files import Box, BoxItem, Bundle, File, FilePart, Upload
 from shortd.models.importing import ORIGIN_BYTES, Imported
-from shortd.models.limits import Balance, Holding
+from shortd.models.limits import Balance, Holding, Repeat
 from shortd.models.links import FormerLink, Link, LinkTracker
 from shortd.models.mail import Mail, MailedCode, MailHistory, MailTraffic
 from shortd.models.teams import (
@@ -485,6 +485,24 @@ still has rows: too many for the transaction that ended them."""
 BALANCES: Table[tuple[str], Balance] = Table("balances", Key(TEXT), Balance)
 """Token buckets that are not full, by bucket key, which holds no address."""
 
+DIGEST_BYTES = 32
+REPEATS_BY_END: Index[tuple[int, str, bytes], Repeat] = Index(
+    "repeats_by_end",
+    Key(U64, TEXT, Fixed(DIGEST_BYTES)),
+    lambda row: (row.until, row.caller, row.digest),
+)
+REPEATS: Table[tuple[str, bytes], Repeat] = Table(
+    "repeats",
+    Key(TEXT, Fixed(DIGEST_BYTES)),
+    Repeat,
+    (REPEATS_BY_END,),
+    sizes=Sizes(lambda row: row.caller, hold),
+)
+"""By (caller, digest of the Idempotency-Key). `limits.repeats` writes it, nobody else."""
+
+REPEAT_BYTES: Table[tuple[str], int] = Table("repeat_bytes", Key(TEXT), int)
+"""What those rows take, of each caller, and of all of them under `EVERYBODY`."""
+
 AUDIT: Table[tuple[int, int], AuditEntry] = Table("audit", Key(U64, U32), AuditEntry)
 """What operators did, by (time in µs, number among those of that time): oldest first.
 `upkeep.audit` writes it, nobody else. Names in it outlive the accounts that had them."""
@@ -551,5 +569,7 @@ TABLES: tuple[Table[Any, Any], ...] = (
     SIGHTINGS,
     DEAD_LINKS,
     BALANCES,
+    REPEATS,
+    REPEAT_BYTES,
     AUDIT,
 )

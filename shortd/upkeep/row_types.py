@@ -181,6 +181,8 @@ STAYS: Mapping[str, str] = {
     schema.MAIL_HISTORIES.name: "when mails were sent, for limits of a day",
     schema.MAIL_TRAFFIC.name: "the same of all mails together",
     schema.BALANCES.name: "what was spent of limits lately",
+    schema.REPEATS.name: "answers of the last day, for requests that are sent again",
+    schema.REPEAT_BYTES.name: "what those take",
     schema.HOLDINGS.name: "added up anew from the rows themselves",
     schema.STORED_BYTES.name: "added up anew from the files themselves",
     schema.FORMER_LINKS.name: "what could still be undone is done; deleted links are gone",

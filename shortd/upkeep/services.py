@@ -72,6 +72,7 @@ def open_upkeep(
         store,
         limits.owners,
         limits.budgets,
+        limits.repeats,
         links.links,
         links.reports,
         settings.clicks,

@@ -23,6 +23,7 @@ from shortd.files.manifests import drop_file
 from shortd.limits import holdings
 from shortd.limits.budgets import Budgets, api_key, link_key
 from shortd.limits.owner_cache import OwnerCache
+from shortd.limits.repeats import Repeats, drop_repeats
 from shortd.links import Links, delete_links
 from shortd.links.reports import Reports
 from shortd.links.undoing import finish_all
@@ -65,6 +66,8 @@ ROUNDS_OF_VISITS = 36
 SHOWN = 7 * DAY
 """µs for which a mail that never came is shown."""
 
+_REPEATS_AT_ONCE = 1000
+
 K = TypeVar("K", bound=tuple[Any, ...])
 V = TypeVar("V")
 
@@ -79,6 +82,7 @@ class Sweeper:
         store: Store,
         owners: OwnerCache,
         budgets: Budgets,
+        repeats: Repeats,
         links: Links,
         reports: Reports,
         clicks: ClickSettings,
@@ -89,6 +93,7 @@ class Sweeper:
         self._store = store
         self._owners = owners
         self._budgets = budgets
+        self._repeats = repeats
         self._links = links
         self._reports = reports
         self._clicks = clicks
@@ -128,6 +133,7 @@ class Sweeper:
         await self._reports.sweep(now)
         await self._audit.sweep(now)
         await self._budgets.sweep(now)
+        await self._repeats.sweep(now)
         before = now / SECOND - self._storage.keep_old_schema_days * DAY / SECOND
         for copy in await asyncio.to_thread(forget_old_schemas, self._store.directory, before):
             log.info("old_database_removed", copy=str(copy))
@@ -209,7 +215,7 @@ def _clear(txn: WriteTxn, rows: int, userid: str, now: int) -> bool:
     uploads = list(islice(UPLOADS_BY_OWNER.keys(txn, (userid,)), rows))
     for _, filekey in uploads:
         drop_file(txn, filekey)
-    if len(uploads) == rows:
+    if len(uploads) == rows or not drop_repeats(txn, userid, rows):
         return False
     drop_account(txn, userid)
     return True
@@ -218,6 +224,8 @@ def _clear(txn: WriteTxn, rows: int, userid: str, now: int) -> bool:
 def drop_account(txn: WriteTxn, userid: str) -> None:
     """Removes an account that has nothing any more."""
     end_credentials(txn, userid)
+    while not drop_repeats(txn, userid, _REPEATS_AT_ONCE):
+        pass
     for bucket in (api_key(userid), link_key(userid)):
         BALANCES.delete(txn, (bucket,))
     PREFERENCES.delete(txn, (userid,))

@@ -9,6 +9,7 @@ from litestar.datastructures import State
 from litestar.enums import HttpMethod
 from litestar.types import HTTPScope
 
+from shortd.limits import repeats
 from shortd.services import Services
 from shortd.web.answers import JSON_HEADERS, NO_STORE, Answer
 
@@ -63,6 +64,12 @@ def attachment_headers(media_type: str, name: str) -> dict[str, str]:
 def attachment(content: bytes, media_type: str, name: str) -> Response[bytes]:
     """Such a file."""
     return Response(content, headers=attachment_headers(media_type, name))
+
+
+def keys_of(scope: HTTPScope) -> list[str]:
+    """The Idempotency-Keys of a request, as they are written."""
+    wanted = repeats.HEADER.encode()
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == wanted]
 
 
 def client_address(services: Services, scope: HTTPScope) -> str:

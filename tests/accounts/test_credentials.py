@@ -170,7 +170,7 @@ OTHERS = {
     *("dead_files", "dead_blobs", "stored_bytes", "secrets", "counts", "day_stats", "visits"),
     *("sightings", "balances", "preferences", "former_links", "audit", "second_factors"),
     *("blocked_patterns", "reports", "report_mails"),
-    *("boxes", "box_items", "bundles", "imported"),
+    *("boxes", "box_items", "bundles", "imported", "repeats", "repeat_bytes"),
 }
 """Tables that open no account. `grant_tokens` mean nothing without their grant; a second factor
 asks for more."""

@@ -213,6 +213,7 @@ def pair(
     directory = tmp_path_factory.mktemp("lanes")
     environ = {
         **GENEROUS,
+        "SHORTD_SERVER__CORS_ORIGINS": "https://app.example",
         "SHORTD_PUBLIC_URL": PUBLIC,
         "SHORTD_HOSTS": SECOND_HOST,
         "SHORTD_HOST__TWO_EXAMPLE_8443__WIDE_CODES": "true",

@@ -407,6 +407,48 @@ def test_a_public_url_that_was_set_stays(file: Path) -> None:
     assert load(port=9000, environ=environ).public_url == "https://e.example"
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://app.example", "https://app.example"),
+        ("HTTPS://App.Example:443/", "https://app.example"),
+        ("http://localhost:3000", "http://localhost:3000"),
+        ("https://bücher.example", "https://xn--bcher-kva.example"),
+        ("moz-extension://2C127FA4-62C7", "moz-extension://2c127fa4-62c7"),
+        ("app://obsidian.md", "app://obsidian.md"),
+        ("*", "*"),
+    ],
+)
+def test_origins_are_those_that_browsers_send(file: Path, given: str, kept: str) -> None:
+    settings = read(file, f"[server]\ncors_origins = ['{given}']")
+    assert settings.server.cors_origins == (kept,)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("", "app.example", "https://", "https://app.example/page", "https://*.example", "null"),
+        *(
+            "https://app.example?a",
+            "https://me@app.example",
+            "file://x",
+            "*.example",
+            "https://a b",
+        ),
+        *("https://a b", "moz-extension://", "chrome-extension://a/b", "https://app.example\\n"),
+    ],
+)
+def test_what_is_no_origin(file: Path, wrong: str) -> None:
+    text = f'[server]\ncors_origins = ["https://a.example", "{wrong}"]'
+    (problem,) = problems(file, text)
+    assert problem.startswith("server.cors_origins[1]: ")
+
+
+def test_all_origins_stand_alone(file: Path) -> None:
+    (problem,) = problems(file, "[server]\ncors_origins = ['*', 'https://a.example']")
+    assert problem.startswith("server.cors_origins: * stands for all")
+
+
 @pytest.mark.parametrize("name", ["trusted_proxies", "metrics_from"])
 def test_networks_may_be_single_addresses(file: Path, name: str) -> None:
     text = f"[server]\n{name} = ['10.0.0.0/8', '192.0.2.1', '::1', '2001:db8::/32']"

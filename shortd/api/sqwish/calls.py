@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from time import gmtime, strftime
 
 from shortd import errors
+from shortd.api.caller import Keyed
 from shortd.api.sqwish.documents import Document, Format, flag
 from shortd.api.sqwish.registry import Context, call
 from shortd.clock import SECOND
@@ -25,7 +26,7 @@ ADDRESS_WEIGHT = 1
 """Weight units for each address that `ips` answers."""
 
 
-@call("shorten", scope=Scope.WRITE)
+@call("shorten", scope=Scope.WRITE, keyed=Keyed.ONCE)
 async def shorten(ctx: Context) -> Document:
     """Shortens a URL, under a code of one's own and with a password if they are given."""
     if ctx.is_prefetch:
@@ -45,7 +46,8 @@ async def shorten(ctx: Context) -> Document:
         terms=terms,
         password=hashed,
     )
-    [link] = await services.links.links.create(owner, [new], ctx.now)
+    links = services.links.links
+    [link] = await ctx.once(lambda: links.create(owner, [new], ctx.now), list[Link])
     return {**facts(ctx, link), "custom": flag(bool(custom)), "password": flag(bool(password))}
 
 

@@ -38,6 +38,10 @@ class Parameters:
             raise errors.INVALID_FIELD("This parameter comes twice.", field=name)
         return Parameters({**self._given, name: value})
 
+    def without(self, name: str) -> list[tuple[str, str]]:
+        """All others, in order."""
+        return sorted((one, value) for one, value in self._given.items() if one != name)
+
     def positive(self, name: str) -> int | None:
         """A whole number above 0; None if it is absent. INVALID_FIELD."""
         text = self.get(name)

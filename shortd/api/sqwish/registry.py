@@ -12,9 +12,10 @@ import msgspec
 
 from shortd import errors
 from shortd.accounts.api_keys import need_scope
-from shortd.api.caller import Caller
+from shortd.api.caller import Caller, Keyed
 from shortd.api.sqwish.documents import Document, Format
 from shortd.api.sqwish.parameters import Parameters
+from shortd.limits.repeats import Attempt
 from shortd.models.accounts import Account, Scope
 from shortd.services import Services
 
@@ -34,8 +35,9 @@ class Context(Caller):
         *,
         written: Format,
         is_prefetch: bool,
+        attempt: Attempt | None = None,
     ) -> None:
-        super().__init__(services, address, now)
+        super().__init__(services, address, now, attempt=attempt)
         self.parameters = parameters
         self.written = written
         self.is_prefetch = is_prefetch
@@ -56,6 +58,11 @@ class Context(Caller):
         elif not keyless:
             raise errors.BAD_CREDENTIALS("This call needs an API key.", field="api_key")
 
+    def request(self, name: str) -> bytes:
+        """What is asked for, whatever key it comes with."""
+        given = self.parameters.without("api_key")
+        return f"sqwish {name}.{self.written} ".encode() + msgspec.json.encode(given)
+
     async def owner(self) -> Account:
         """Whose links this call is about. ACCOUNT_LOCKED."""
         return self._account or await self.services.accounts.accounts.anonymous(self.now)
@@ -73,11 +80,15 @@ class Call(msgspec.Struct, frozen=True):
     needs_key: bool
     """Whatever the settings say."""
     handler: Handler
+    keyed: Keyed
 
     async def run(self, ctx: Context) -> Document:
-        """Authenticates, charges and runs the call."""
+        """Authenticates, charges and runs the call. `Answered` where that was done before."""
         ctx.authenticate(self.scope, keyless=ctx.keyless and not self.needs_key)
+        if self.keyed is Keyed.ONCE and ctx.attempt.has_key:
+            ctx.begin(ctx.request(self.name))
         ctx.charge(WEIGHT)
+        ctx.attempt.answer_again()
         return await self.handler(ctx)
 
 
@@ -85,11 +96,13 @@ CALLS: dict[str, Call] = {}
 """Every call, by name."""
 
 
-def call(name: str, *, scope: Scope, needs_key: bool = False) -> Callable[[Handler], Handler]:
+def call(
+    name: str, *, scope: Scope, needs_key: bool = False, keyed: Keyed = Keyed.IGNORED
+) -> Callable[[Handler], Handler]:
     """Enters a function into the call table."""
 
     def register(function: Handler) -> Handler:
-        CALLS[name] = Call(name, scope, needs_key, function)
+        CALLS[name] = Call(name, scope, needs_key, function, keyed)
         return function
 
     return register

@@ -15,9 +15,10 @@ from shortd.api.sqwish import documents, parameters, uploads
 from shortd.api.sqwish.documents import Document, Format
 from shortd.api.sqwish.registry import CALLS, Context
 from shortd.files.transfers import expect_upload
+from shortd.limits.repeats import Answered, Attempt
 from shortd.services import Services
 from shortd.web.answers import Answer, Headers, retry_after_header
-from shortd.web.routing import AnyRequest, client_address, response, services_of
+from shortd.web.routing import AnyRequest, client_address, keys_of, response, services_of
 from shortd.web.share.receiving import body_of
 
 FORM_BYTES = 1 << 16
@@ -74,17 +75,24 @@ async def _answered(
     name, _, suffix = request.scope["path"].strip("/").partition(".")
     status = 200
     retry_after = None
-    try:
-        document = await _run(services, request, name, Format(suffix), run, form)
-    except errors.ShortdError as error:
-        document, status, retry_after = documents.refusal(error), error.status, error.retry_after
-    # Thousands of addresses are not to hold the event loop up.
-    body = await asyncio.to_thread(documents.render, document, Format(suffix))
-    try:
-        services.limits.answers.check(len(body))
-    except errors.ShortdError as error:
-        status, retry_after = error.status, error.retry_after
-        body = documents.render(documents.refusal(error), Format(suffix))
+    with services.limits.repeats.asked(keys_of(request.scope)) as attempt:
+        try:
+            document = await _run(services, request, name, Format(suffix), run, form, attempt)
+        except Answered as before:
+            services.metrics.calls[f"sqwish/{name}", status] += 1
+            return _answer(before.body, Format(suffix), status, None)
+        except errors.ShortdError as error:
+            document = documents.refusal(error)
+            status, retry_after = error.status, error.retry_after
+        # Thousands of addresses are not to hold the event loop up.
+        body = await asyncio.to_thread(documents.render, document, Format(suffix))
+        try:
+            services.limits.answers.check(len(body))
+        except errors.ShortdError as error:
+            status, retry_after = error.status, error.retry_after
+            body = documents.render(documents.refusal(error), Format(suffix))
+        if status == 200:
+            await attempt.keep(body)
     services.metrics.calls[f"sqwish/{name}", status] += 1
     return _answer(body, Format(suffix), status, retry_after)
 
@@ -96,8 +104,9 @@ async def _run(
     written: Format,
     run: Callable[[Context], Awaitable[Document]],
     form: bytes,
+    attempt: Attempt,
 ) -> Document:
-    """Runs a call. Raises ShortdError alone."""
+    """Runs a call. Raises ShortdError and `Answered` alone."""
     scope = request.scope
     try:
         content_type = request.headers.get("content-type", "")
@@ -110,9 +119,10 @@ async def _run(
             is_prefetch=services.visits.heads.read(
                 dict(scope["headers"]), scope["headers"]
             ).is_prefetch,
+            attempt=attempt,
         )
         return await run(ctx)
-    except errors.ShortdError:
+    except (errors.ShortdError, Answered):
         raise
     except Exception:
         log.exception("call_failed", call=f"sqwish/{name}")

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from functools import partial
 
+import msgspec
 from litestar.types import HTTPScope
 
 from shortd import errors
 from shortd.api.sqwish.calls import custom_code, facts
 from shortd.api.sqwish.documents import Document, flag
 from shortd.api.sqwish.registry import WEIGHT, Context
-from shortd.files.blobs import BlobWriter
+from shortd.files.blobs import Blob, BlobWriter, Discarded
 from shortd.files.multiparts import Multiparts
 from shortd.files.sizes import too_large
 from shortd.files.transfers import keep
@@ -66,6 +67,12 @@ async def _shared(
     ctx: Context, parts: Multiparts, filename: str, filetype: str, length: int
 ) -> Link:
     files = ctx.services.sharing.files
+    if ctx.attempt.has_key:
+        # What stands behind the file is told to `once`.
+        ctx.begin(b"sqwish upload.%b" % ctx.written.encode(), has_file=True)
+    if ctx.attempt.is_repeated:
+        # There may be no room for it a second time.
+        return await _made_before(ctx, parts, filename, filetype)
     room = files.room(ctx.account)
     largest = min(room, length or room)
     writer: BlobWriter | None = None
@@ -83,10 +90,33 @@ async def _shared(
             new = await _new_link(ctx)
             blob, writer = await writer.finish(), None
             description = of_upload(filename, blob.size, filetype)
-            return await files.store(ctx.account, description, [blob], Secrecy(), new, ctx.now)
+            return await ctx.once(
+                partial(files.store, ctx.account, description, [blob], Secrecy(), new, ctx.now),
+                Link,
+                _content(ctx, blob, filename, filetype),
+            )
     finally:
         if writer is not None:
             await writer.discard()
+
+
+async def _made_before(ctx: Context, parts: Multiparts, filename: str, filetype: str) -> Link:
+    read, most = Discarded(), ctx.services.settings.limits.of(ctx.account.type).max_file_bytes
+    async for piece in parts.payload():
+        if read.size + len(piece) > most:
+            raise errors.FILE_TOO_LARGE(field=FILE)
+        await read.write(piece)
+    while (part := await parts.next()) is not None:
+        await _take(ctx, parts, part.name or "")
+    link: Link = ctx.attempt.made_before(
+        Link, _content(ctx, await read.finish(), filename, filetype)
+    )
+    return link
+
+
+def _content(ctx: Context, blob: Blob, filename: str, filetype: str) -> bytes:
+    """What an answer depends on, the parameters of which may stand behind the file."""
+    return blob.sha256 + ctx.request(NAME) + msgspec.json.encode([filename, filetype])
 
 
 async def _take(ctx: Context, parts: Multiparts, name: str) -> None:

@@ -10,6 +10,7 @@ import structlog
 from shortd import errors
 from shortd.api.v1.registry import CALLS, Context, Empty, Output
 from shortd.api.v1.times import second_text
+from shortd.limits.repeats import Answered, Attempt
 from shortd.services import Services
 
 SUCCESS = "Wow, successfully!"
@@ -51,10 +52,16 @@ def refused(error: errors.ShortdError, now: int) -> Answer:
 
 
 async def answer(
-    services: Services, name: str, body: bytes, *, authorization: str, address: str
+    services: Services,
+    name: str,
+    body: bytes,
+    *,
+    authorization: str,
+    address: str,
+    attempt: Attempt | None = None,
 ) -> Answer:
-    """Runs a call. Never raises."""
-    ctx = Context(services, address, services.clock.now(), authorization)
+    """Runs a call. Raises nothing but `Answered`."""
+    ctx = Context(services, address, services.clock.now(), authorization, attempt)
     try:
         call = CALLS.get(name)
         if call is None:
@@ -62,6 +69,8 @@ async def answer(
         output = await call.run(ctx, body)
     except errors.ShortdError as error:
         return refused(error, ctx.now)
+    except Answered:
+        raise
     except Exception:
         log.exception("call_failed", call=f"v1/{name}")
         return refused(errors.INTERNAL(), ctx.now)

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from shortd.accounts.access_tokens import TokenPair
+from shortd.api.caller import Keyed
 from shortd.api.v1.inputs import Input, Nothing
 from shortd.api.v1.registry import Context, Empty, Output, call
 
@@ -42,14 +43,14 @@ class TokenOutput(Output, frozen=True, kw_only=True):
     token: TokenInfo
 
 
-@call("authen/token", scope=None)
+@call("authen/token", scope=None, keyed=Keyed.REFUSED)
 async def get_token(ctx: Context, args: GetToken) -> TokenOutput:
     """Gives a pair of tokens for a username and an API key."""
     tokens = ctx.services.accounts.access_tokens
     return _shown(await tokens.issue(args.username, args.key, ctx.address, ctx.now))
 
 
-@call("authen/refresh-token", scope=None)
+@call("authen/refresh-token", scope=None, keyed=Keyed.REFUSED)
 async def refresh_token(ctx: Context, args: RefreshToken) -> TokenOutput:
     """Gives another pair of tokens for the refresh token of the last one, which ends."""
     return _shown(await ctx.services.accounts.access_tokens.refresh(args.refresh_token, ctx.now))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from shortd.api.caller import Keyed
 from shortd.api.v1.inputs import CodeText, HexId, Input, NameText, Paged
 from shortd.api.v1.registry import ENTRY_WEIGHT, Context, Empty, Output, call
 from shortd.api.v1.times import millisecond_text
 from shortd.models.accounts import Scope
+from shortd.models.teams import Campaign
 from shortd.teams.campaigns import CampaignView
 
 
@@ -65,11 +67,13 @@ async def campaign_list(ctx: Context, args: ListCampaigns) -> CampaignsOutput:
     return CampaignsOutput(campaigns=[_shown(row) for row in page.campaigns], total=page.total)
 
 
-@call("entity/campaign/create", scope=Scope.WRITE)
+@call("entity/campaign/create", scope=Scope.WRITE, keyed=Keyed.ONCE)
 async def create_campaign(ctx: Context, args: CreateCampaign) -> CampaignOutput:
     """Makes a campaign. Without a code it gets one from its name. Owners and admins may."""
-    row = await ctx.services.teams.campaigns.create(
-        ctx.account, args.team_id, args.name, args.code, ctx.now
+    campaigns = ctx.services.teams.campaigns
+    row = await ctx.once(
+        lambda: campaigns.create(ctx.account, args.team_id, args.name, args.code, ctx.now),
+        Campaign,
     )
     new = CampaignView(row.id, row.team, row.code, row.name, 0, row.create_utime)
     return CampaignOutput(campaign=_shown(new))

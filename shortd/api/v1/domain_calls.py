@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, structs
 
+from shortd.api.caller import Keyed
 from shortd.api.v1.inputs import HexId, Input, Paged
 from shortd.api.v1.link_inputs import NOTHING, emptied
 from shortd.api.v1.registry import Context, Empty, Output, call
@@ -106,14 +107,16 @@ async def domain_subscriptions(ctx: Context, args: ListSubscriptions) -> Subscri
     )
 
 
-@call("entity/domain/subscribe", scope=Scope.WRITE)
+@call("entity/domain/subscribe", scope=Scope.WRITE, keyed=Keyed.ONCE)
 async def subscribe(ctx: Context, args: Subscribe) -> SubscriptionOutput:
     """Claims a domain for a team, and says what has to be in which TXT record. Owners and admins
     may.
     """
+    domains = ctx.services.teams.domains
     return _with_record(
-        await ctx.services.teams.domains.subscribe(
-            ctx.account, args.team_id, args.domain_name, ctx.now
+        await ctx.once(
+            lambda: domains.subscribe(ctx.account, args.team_id, args.domain_name, ctx.now),
+            Subscription,
         )
     )
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from shortd.api.caller import Keyed
 from shortd.api.v1.inputs import TAG_LIST, HexId, Input, Paged
 from shortd.api.v1.link_inputs import (
     NOTHING,
@@ -23,7 +24,7 @@ from shortd.fields import UrlText
 from shortd.hosts.destinations import parse_destination
 from shortd.ids import link_hex_id
 from shortd.links import NewLink
-from shortd.links.searching import LINKS_READ, mentions, title_of
+from shortd.links.searching import LINKS_PER_WEIGHT, LINKS_READ, mentions, title_of
 from shortd.links.terms import NOTE_CHARACTERS, TermChanges, check_characters
 from shortd.models.accounts import Scope
 from shortd.models.links import Forwarding, Link, RareTerms
@@ -31,8 +32,6 @@ from shortd.teams.domains import domain_id
 
 DRAWN_LENGTHS = (5, 6, 7, 8)
 """Characters of a new link's code: five, as long as there are enough of those."""
-LINKS_PER_WEIGHT = 10
-"""Links that a list looks through for a unit of weight: some 60 µs."""
 
 _NO_RARE_TERMS = RareTerms()
 
@@ -144,7 +143,7 @@ async def link_list(ctx: Context, args: ListLinks) -> LinksOutput:
     return LinksOutput(links=show(ctx, found.links), total=found.total)
 
 
-@call("entity/link/create", scope=Scope.WRITE)
+@call("entity/link/create", scope=Scope.WRITE, keyed=Keyed.ONCE)
 async def link_create(ctx: Context, args: CreateLink) -> CreatedOutput:
     """Makes a link for a team, on one of its domains."""
     services = ctx.services
@@ -167,7 +166,8 @@ async def link_create(ctx: Context, args: CreateLink) -> CreatedOutput:
             campaign=args.campaign_id or "",
             drawn_lengths=DRAWN_LENGTHS,
         )
-        [link] = await services.links.links.create(ctx.account, [new], ctx.now)
+        links = services.links.links
+        [link] = await ctx.once(lambda: links.create(ctx.account, [new], ctx.now), list[Link])
     return CreatedOutput(
         link_id=link_hex_id(link.id),
         link_short=services.hosts.short_url(link),

@@ -7,12 +7,14 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from shortd.api.caller import Keyed
 from shortd.api.v1.inputs import HexId, Input, Paged
 from shortd.api.v1.invitation_calls import InvitationOutput, shown
 from shortd.api.v1.registry import Context, Empty, Output, call
 from shortd.api.v1.times import millisecond_text
 from shortd.models.accounts import Scope
 from shortd.models.teams import Role
+from shortd.teams.invitations import InvitationView
 
 UserIdText = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9]{32}$(?!\n)", description="A member's userId.")
@@ -76,13 +78,15 @@ async def member_list(ctx: Context, args: ListMembers) -> MembersOutput:
     )
 
 
-@call("entity/team/member/add", scope=Scope.WRITE)
+@call("entity/team/member/add", scope=Scope.WRITE, keyed=Keyed.ONCE)
 async def add_member(ctx: Context, args: AddMember) -> InvitationOutput:
     """Invites somebody to a team, who is in it once he accepts. Owners may, and admins for the
     role of a member.
     """
-    invitation = await ctx.services.teams.invitations.invite(
-        ctx.account, args.team_id, args.member, args.role, ctx.now
+    invitations = ctx.services.teams.invitations
+    invitation = await ctx.once(
+        lambda: invitations.invite(ctx.account, args.team_id, args.member, args.role, ctx.now),
+        InvitationView,
     )
     return InvitationOutput(invitation=shown(invitation))
 

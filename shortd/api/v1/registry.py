@@ -18,8 +18,9 @@ import msgspec
 
 from shortd import errors
 from shortd.accounts.api_keys import need_scope
-from shortd.api.caller import Caller
+from shortd.api.caller import Caller, Keyed
 from shortd.api.v1.inputs import Input, InputT, Paged, Reader
+from shortd.limits.repeats import Attempt
 from shortd.models.accounts import Scope
 from shortd.services import Services
 
@@ -45,8 +46,15 @@ Handler = Callable[["Context", Any], Awaitable[Output]]
 class Context(Caller):
     """One call under way. `authorization` is the header of this name, empty if there is none."""
 
-    def __init__(self, services: Services, address: str, now: int, authorization: str) -> None:
-        super().__init__(services, address, now)
+    def __init__(
+        self,
+        services: Services,
+        address: str,
+        now: int,
+        authorization: str,
+        attempt: Attempt | None = None,
+    ) -> None:
+        super().__init__(services, address, now, attempt=attempt)
         self._authorization = authorization
 
     @property
@@ -83,17 +91,24 @@ class Call(msgspec.Struct, frozen=True):
     output_type: type[Output]
     handler: Handler
     reader: Reader[Any]
+    keyed: Keyed
 
     @property
     def summary(self) -> str:
         return inspect.getdoc(self.handler) or ""
 
     async def run(self, ctx: Context, body: bytes) -> Output:
-        """Authenticates, reads the input, charges and runs the call."""
+        """Authenticates, reads the input, charges and runs the call. `Answered` where that was
+        done before."""
+        if self.keyed is Keyed.REFUSED:
+            ctx.attempt.refuse()
         if self.scope is not None:
             ctx.authenticate(self.scope)
         args = self.reader.read(body)
+        if self.keyed is Keyed.ONCE and ctx.attempt.has_key:
+            ctx.begin(b"v1 %b %b" % (self.name.encode(), msgspec.json.encode(args)))
         ctx.charge(WEIGHT)
+        ctx.attempt.answer_again()
         return await self.handler(ctx, args)
 
 
@@ -102,7 +117,7 @@ CALLS: dict[str, Call] = {}
 
 
 def call(
-    name: str, *, scope: Scope | None
+    name: str, *, scope: Scope | None, keyed: Keyed = Keyed.IGNORED
 ) -> Callable[
     [Callable[[Context, InputT], Awaitable[OutputT]]],
     Callable[[Context, InputT], Awaitable[OutputT]],
@@ -120,6 +135,7 @@ def call(
             output_type=hints["return"],
             handler=function,
             reader=Reader(hints["args"]),
+            keyed=keyed,
         )
         return function
 

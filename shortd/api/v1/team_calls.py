@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from shortd.api.caller import Keyed
 from shortd.api.v1.inputs import CodeText, HexId, Input, NameText, Paged
 from shortd.api.v1.registry import Context, Empty, Output, call
 from shortd.api.v1.times import millisecond_text
 from shortd.models.accounts import Scope
-from shortd.models.teams import Role
+from shortd.models.teams import Role, Team
 from shortd.teams import TeamView
 
 ROLES = {
@@ -63,11 +64,11 @@ async def team_list(ctx: Context, args: Paged) -> TeamsOutput:
     return TeamsOutput(teams=[_shown(team) for team in ctx.page_of(teams, args)], total=len(teams))
 
 
-@call("entity/team/create", scope=Scope.WRITE)
+@call("entity/team/create", scope=Scope.WRITE, keyed=Keyed.ONCE)
 async def create_team(ctx: Context, args: CreateTeam) -> TeamOutput:
     """Makes a team, whose owner you are. Without a code it gets one from its name."""
     teams = ctx.services.teams.teams
-    made = await teams.create(ctx.account, args.name, args.code, ctx.now)
+    made = await ctx.once(lambda: teams.create(ctx.account, args.name, args.code, ctx.now), Team)
     return TeamOutput(team=_shown(teams.get(ctx.account, made.id)))
 
 

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from shortd import errors
+from shortd.api.caller import Keyed
 from shortd.api.v1.inputs import HexId, Input, NameText, Nothing, Paged
 from shortd.api.v1.link_inputs import link_errors
 from shortd.api.v1.registry import Context, Empty, Output, call
@@ -90,13 +91,16 @@ async def team_tracker_list(ctx: Context, args: ListTeamTrackers) -> TeamTracker
     )
 
 
-@call("entity/team/tracker/create", scope=Scope.WRITE)
+@call("entity/team/tracker/create", scope=Scope.WRITE, keyed=Keyed.ONCE)
 async def create_team_tracker(ctx: Context, args: CreateTeamTracker) -> TeamTrackerOutput:
     """Keeps a tracker for a team. Owners and admins may."""
-    provider = provider_of(args.tracker_id).name
+    trackers, provider = ctx.services.teams.trackers, provider_of(args.tracker_id).name
     with link_errors():
-        row = await ctx.services.teams.trackers.create(
-            ctx.account, args.team_id, provider, args.code, args.name, ctx.now
+        row = await ctx.once(
+            lambda: trackers.create(
+                ctx.account, args.team_id, provider, args.code, args.name, ctx.now
+            ),
+            TeamTracker,
         )
     return TeamTrackerOutput(team_tracker=_shown(row))
 

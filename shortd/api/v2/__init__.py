@@ -15,6 +15,7 @@ from shortd.api.v2 import (
     password_calls,
     plugin_calls,
     stats_calls,
+    tag_calls,
     term_calls,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "password_calls",
     "plugin_calls",
     "stats_calls",
+    "tag_calls",
     "term_calls",
 ]

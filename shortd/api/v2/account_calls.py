@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from shortd import errors
+from shortd.api.caller import Keyed
 from shortd.api.v2.registry import Context, Credentials, Empty, Input, Output, call
 from shortd.fields import Email, FactorCode, Name, PasswordHex, UserId, Username
 from shortd.models.accounts import Account, AccountType
@@ -59,19 +60,25 @@ class AccountInfo(Output, frozen=True, kw_only=True):
     link_balance_utime: int
     link_capacity: int
     link_refill_rate: int
+    max_file_bytes: int
+    """Of the largest file."""
+    storage_quota: int
+    """Bytes that all files together may take."""
+    storage_used: int
+    """Bytes that they take, unfinished ones among them."""
     type: AccountType
     email: str | msgspec.UnsetType = msgspec.UNSET
     username: str | msgspec.UnsetType = msgspec.UNSET
 
 
-@call("temporary_account", weight=1000)
+@call("temporary_account", weight=1000, keyed=Keyed.REFUSED)
 async def temporary_account(ctx: Context, args: NoInput) -> Userid:
     """Makes a temporary account. Its userid is its credential: keep it secret."""
     account = await ctx.services.accounts.accounts.create_temporary(ctx.address, ctx.now)
     return Userid(userid=account.userid)
 
 
-@call("signup", weight=1000)
+@call("signup", weight=1000, keyed=Keyed.REFUSED)
 async def signup(ctx: Context, args: SignUp) -> LoginOutput:
     """Registers an account. With the userid of a temporary one, its entries are kept."""
     login = await ctx.services.accounts.accounts.sign_up(
@@ -86,7 +93,7 @@ async def signup(ctx: Context, args: SignUp) -> LoginOutput:
     return _login_output(login.account, login.token)
 
 
-@call("login", weight=1000)
+@call("login", weight=1000, keyed=Keyed.REFUSED)
 async def login(ctx: Context, args: LogIn) -> LoginOutput:
     """Gives a token for a registered account, by username or e-mail address.
 
@@ -126,6 +133,7 @@ async def check_credentials(ctx: Context, args: Credentials) -> Identity:
 async def get_account_info(ctx: Context, args: Credentials) -> AccountInfo:
     """Shows an account's type, times, limits and balances."""
     account, budgets = ctx.account, ctx.services.limits.budgets
+    limits = ctx.services.settings.limits.of(account.type)
     api, link = budgets.api_limit(account.type), budgets.link_limit(account.type)
     return AccountInfo(
         api_balance=budgets.api_balance(account, ctx.now) + ctx.charged,
@@ -139,6 +147,9 @@ async def get_account_info(ctx: Context, args: Credentials) -> AccountInfo:
         link_balance_utime=ctx.now,
         link_capacity=link.capacity,
         link_refill_rate=link.refill_rate,
+        max_file_bytes=limits.max_file_bytes,
+        storage_quota=limits.storage_bytes,
+        storage_used=ctx.services.sharing.files.stored(account),
         type=account.type,
         email=account.email or msgspec.UNSET,
         username=account.username or msgspec.UNSET,

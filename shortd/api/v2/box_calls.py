@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from shortd import errors
+from shortd.api.caller import Keyed
 from shortd.api.v2.entries import Entry, show
 from shortd.api.v2.link_calls import address_of, requested_place
 from shortd.api.v2.registry import Context, Credentials, Output, call
@@ -142,7 +143,7 @@ class BoxFilesOutput(Output, frozen=True, kw_only=True):
     files: list[BoxFile]
 
 
-@call("create_box", weight=2000)
+@call("create_box", keyed=Keyed.ONCE, weight=2000)
 async def create_box(ctx: Context, args: CreateBox) -> BoxOutput:
     """Makes a box: a short URL by which others send files to you."""
     boxes, links = ctx.services.sharing.boxes, ctx.services.links
@@ -153,21 +154,17 @@ async def create_box(ctx: Context, args: CreateBox) -> BoxOutput:
             expiration_utime=args.expiration_utime, password=args.password or None
         )
         terms, password = await links.terms.of_new(changes)
-    link = await boxes.create(
-        ctx.account,
-        args.name,
-        BoxLimits(
-            note=args.note,
-            file_bytes=args.most_file_bytes or 0,
-            most_files=args.most_files,
-            most_bytes=args.most_bytes,
-            types=args.types,
-        ),
-        urlsafe_b64decode(args.public_key + "=") if args.public_key else b"",
-        place,
-        ctx.now,
-        terms,
-        password,
+    limits = BoxLimits(
+        note=args.note,
+        file_bytes=args.most_file_bytes or 0,
+        most_files=args.most_files,
+        most_bytes=args.most_bytes,
+        types=args.types,
+    )
+    key = urlsafe_b64decode(args.public_key + "=") if args.public_key else b""
+    link = await ctx.once(
+        lambda: boxes.create(ctx.account, args.name, limits, key, place, ctx.now, terms, password),
+        Link,
     )
     return await _shown(ctx, link)
 

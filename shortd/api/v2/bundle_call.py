@@ -7,10 +7,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from shortd.api.caller import Keyed
 from shortd.api.v2.entries import EntryOutput, show
 from shortd.api.v2.file_calls import FileKey, FileLink, FileSize, FileType, new_file_link
 from shortd.api.v2.registry import Context, call
 from shortd.links.drawing import image_weight
+from shortd.models.links import Link
 from shortd.sharing.bundles import PATH_CHARACTERS, NewEntry, bundled
 from shortd.sharing.files import Secrecy
 from shortd.zips import MOST_FILES
@@ -41,7 +43,7 @@ def _weight(args: BundleInput) -> int:
     return image_weight(args.qr)
 
 
-@call("bundle", weight=1000, extra_weight=_weight)
+@call("bundle", weight=1000, extra_weight=_weight, keyed=Keyed.ONCE)
 async def bundle(ctx: Context, args: BundleInput) -> EntryOutput:
     """Makes several files of the parts of one upload, and one short URL for all of them."""
     entries = [
@@ -55,8 +57,10 @@ async def bundle(ctx: Context, args: BundleInput) -> EntryOutput:
     ]
     made = bundled(entries)
     new = await new_file_link(ctx, args)
-    link = await ctx.services.sharing.files.finalize(
-        ctx.account, args.filekey, Secrecy(), new, ctx.now, bundle=made
+    files = ctx.services.sharing.files
+    link = await ctx.once(
+        lambda: files.finalize(ctx.account, args.filekey, Secrecy(), new, ctx.now, bundle=made),
+        Link,
     )
     [entry] = await show(ctx, [link], args.qr)
     return EntryOutput(entry=entry)

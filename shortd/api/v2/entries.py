@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 import msgspec
@@ -46,6 +46,8 @@ class Entry(Output, frozen=True, kw_only=True, gc=False):
     qrcode: QrCode | msgspec.UnsetType = msgspec.UNSET
     files: int | msgspec.UnsetType = msgspec.UNSET
     """Ours: how many files stand under the link, where they are several."""
+    reused: bool | msgspec.UnsetType = msgspec.UNSET
+    """Ours: whether it was there already; told where `reuse` was asked for."""
 
 
 class EntryOutput(Output, frozen=True, kw_only=True):
@@ -60,6 +62,12 @@ class EntriesOutput(Output, frozen=True, kw_only=True):
     entries: list[Entry]
 
 
+class ListedOutput(EntriesOutput, frozen=True, kw_only=True):
+    """`entries`: a page of a list; `total`: how many entries it has on all pages."""
+
+    total: int
+
+
 async def show(
     ctx: Context,
     links: Sequence[Link],
@@ -67,10 +75,12 @@ async def show(
     *,
     first_order: int | None = None,
     new: bool = False,
+    made: Collection[int] | None = None,
 ) -> list[Entry]:
     """The links as entries. `first_order` numbers those of a list; else `order` is 0.
 
-    `new` links were made this moment and share no files: they have nothing to look up.
+    `new` links were made this moment and share no files: they have nothing to look up. `made` are
+    the ids of those that were, where others may have been reused.
     """
     services = ctx.services
     counts = [LiveCounts()] * len(links)
@@ -106,6 +116,7 @@ async def show(
             utime=link.utime,
             qrcode=code,
             files=file.entries if file and file.entries else msgspec.UNSET,
+            reused=msgspec.UNSET if made is None else link.id not in made,
         )
         for position, (link, live, file, short_url, code) in enumerate(
             zip(links, counts, files, short_urls, codes, strict=True)

@@ -22,6 +22,7 @@ from shortd.api.v2.registry import (
 )
 from shortd.files.multiparts import Keep
 from shortd.limits.budgets import body_weight
+from shortd.limits.repeats import Answered, Attempt
 from shortd.services import Services
 
 log = structlog.get_logger(__name__)
@@ -90,8 +91,9 @@ async def answer(
     disconnected: Disconnected | None = None,
     user_agent: str = "",
     credentials: JsonObject | None = None,
+    attempt: Attempt | None = None,
 ) -> Answer:
-    """Runs the call that came in a request of its own. Never raises.
+    """Runs the call that came in a request of its own. Raises nothing but `Answered`.
 
     `credentials` are those of the session that made it, and win over what the body names.
     """
@@ -109,6 +111,7 @@ async def answer(
         disconnected=disconnected,
         user_agent=user_agent,
         credentials=credentials,
+        attempt=attempt,
     )
 
 
@@ -120,8 +123,10 @@ async def answer_form(
     address: str,
     keep: Keep,
     credentials: JsonObject | None = None,
+    attempt: Attempt | None = None,
 ) -> Answer:
-    """Runs a call whose input comes in a form, beside a file. Never raises ShortdError."""
+    """Runs a call whose input comes in a form, beside a file. Never raises ShortdError; `Answered`
+    where it was answered before."""
     files = services.sharing.files
     try:
         async with Form(content_type, body, files.blobs, keep) as form:
@@ -137,6 +142,7 @@ async def answer_form(
                 body=query,
                 form=form,
                 credentials=credentials,
+                attempt=attempt,
             )
     except errors.ShortdError as error:
         return refused(call_name, error, services.clock.now())
@@ -154,13 +160,14 @@ async def run(
     disconnected: Disconnected | None = None,
     user_agent: str = "",
     credentials: JsonObject | None = None,
+    attempt: Attempt | None = None,
 ) -> Answer:
-    """Runs one call, by itself or inside `multi`. Never raises.
+    """Runs one call, by itself or inside `multi`. Raises nothing but `Answered`.
 
     `given` are the caller's own inputs, which win over those that were `broadcast`; `body` is
     their JSON text where there is one.
     """
-    ctx = Context(services, address, services.clock.now(), form, disconnected, user_agent)
+    ctx = Context(services, address, services.clock.now(), form, disconnected, user_agent, attempt)
     try:
         call = CALLS.get(call_name)
         if call is None:
@@ -175,6 +182,8 @@ async def run(
         output = await call.run(ctx, args)
     except errors.ShortdError as error:
         return refused(call_name, error, ctx.now, ctx.charged)
+    except Answered:
+        raise
     except Exception:
         log.exception("call_failed", call=call_name)
         return refused(call_name, errors.INTERNAL(), ctx.now, ctx.charged)

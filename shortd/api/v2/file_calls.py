@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from msgspec import Meta
 
 from shortd import errors
+from shortd.api.caller import Keyed
 from shortd.api.v2.entries import EntryOutput, show
 from shortd.api.v2.link_calls import requested_place
 from shortd.api.v2.registry import Context, Credentials, Input, Output, call
@@ -15,7 +17,8 @@ from shortd.fields import CodeV2, ShortUrl
 from shortd.hosts.destinations import Destination
 from shortd.links import Address, NewLink
 from shortd.links.drawing import image_weight
-from shortd.models.files import Encryption
+from shortd.models.files import Encryption, Upload
+from shortd.models.links import Link
 from shortd.sharing.descriptions import NAME_CHARACTERS, Description, described
 from shortd.sharing.files import Secrecy, allowance
 
@@ -131,29 +134,37 @@ class ProtectedFileOutput(Output, frozen=True, kw_only=True):
     url_expire_utime: int
 
 
-@call("file", weight=1000, weight_note="+ 100 per MB", form=True)
+@call("file", weight=1000, weight_note="+ 100 per MB", form=True, keyed=Keyed.ONCE)
 async def file(ctx: Context, args: SendFile) -> EntryOutput:
     """Shares a file in one request, and makes a short URL for it."""
     files = ctx.services.sharing.files
     description = _description(args)
     secrecy, new = _secrecy(args), await new_file_link(ctx, args)
     largest = args.filesize if secrecy.encryption is Encryption.NONE else allowance(args.filesize)
+    if ctx.attempt.is_repeated:
+        # There may be no room for it a second time.
+        link = ctx.attempt.made_before(Link, await ctx.form.digest(largest))
+        [entry] = await show(ctx, [link], args.qr)
+        return EntryOutput(entry=entry)
     # First whether the file can come at all: waiting for weight would not help it.
     with files.receiving_file(ctx.account, args.filesize, ctx.form.received):
         ctx.charge(MEGABYTE_WEIGHT * (args.filesize // 1_000_000) + image_weight(args.qr))
         blob = await ctx.form.save(largest)
-        link = await files.store(ctx.account, description, [blob], secrecy, new, ctx.now)
+        link = await ctx.once(
+            partial(files.store, ctx.account, description, [blob], secrecy, new, ctx.now),
+            Link,
+            blob.sha256,
+        )
     [entry] = await show(ctx, [link], args.qr)
     return EntryOutput(entry=entry)
 
 
-@call("file_part_initialize", weight=1000)
+@call("file_part_initialize", weight=1000, keyed=Keyed.ONCE)
 async def file_part_initialize(ctx: Context, args: Described) -> UploadOutput:
     """Begins a file that comes in parts; `expiration_utime` is when it must be finished."""
-    filekey, upload = await ctx.services.sharing.files.initialize(
-        ctx.account, _description(args), ctx.now
-    )
-    return UploadOutput(expiration_utime=upload.expiration_utime, filekey=filekey)
+    files, description = ctx.services.sharing.files, _description(args)
+    upload = await ctx.once(lambda: files.initialize(ctx.account, description, ctx.now), Upload)
+    return UploadOutput(expiration_utime=upload.expiration_utime, filekey=upload.filekey)
 
 
 @call("file_part_upload", weight=PART_WEIGHT, form=True)
@@ -181,12 +192,13 @@ def _finalize_weight(args: Finalize) -> int:
     return image_weight(args.qr)
 
 
-@call("file_part_finalize", weight=1000, extra_weight=_finalize_weight)
+@call("file_part_finalize", weight=1000, extra_weight=_finalize_weight, keyed=Keyed.ONCE)
 async def file_part_finalize(ctx: Context, args: Finalize) -> EntryOutput:
     """Makes the file of its parts, and a short URL for it. If anything is off, they stay."""
     secrecy, new = _secrecy(args), await new_file_link(ctx, args)
-    link = await ctx.services.sharing.files.finalize(
-        ctx.account, args.filekey, secrecy, new, ctx.now
+    files = ctx.services.sharing.files
+    link = await ctx.once(
+        lambda: files.finalize(ctx.account, args.filekey, secrecy, new, ctx.now), Link
     )
     [entry] = await show(ctx, [link], args.qr)
     return EntryOutput(entry=entry)

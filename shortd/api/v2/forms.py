@@ -13,7 +13,7 @@ from typing import ClassVar
 from multipart import MultipartSegment
 
 from shortd import errors
-from shortd.files.blobs import Blob, Blobs, BlobWriter
+from shortd.files.blobs import Blob, Blobs, BlobWriter, Discarded
 from shortd.files.multiparts import Keep, Multiparts
 from shortd.files.sizes import too_large
 
@@ -40,7 +40,8 @@ class Form:
         self._blobs = blobs
         self._unknown = 0
         self._query: bytes | None = None
-        self._writer: BlobWriter | None = None
+        self._writer: BlobWriter | Discarded | None = None
+        self._is_kept = True
         self._file = ""
         """Name of the part that is the file."""
 
@@ -105,7 +106,15 @@ class Form:
         self._writer = None
         return blob
 
-    def _begin(self, segment: MultipartSegment) -> BlobWriter:
+    async def digest(self, largest: int) -> bytes:
+        """SHA-256 of the file part, which is not kept. Raises what `save` does."""
+        self._is_kept = False
+        blob = await self.save(largest)
+        if blob.name:
+            await self._blobs.delete(blob.name)
+        return blob.sha256
+
+    def _begin(self, segment: MultipartSegment) -> BlobWriter | Discarded:
         name = _shown(segment.name or "")
         if self._writer is not None:
             raise errors.BAD_FORM(
@@ -113,10 +122,10 @@ class Form:
                 f" and `{name}`."
             )
         self._file = name
-        self._writer = self._blobs.create()
+        self._writer = self._blobs.create() if self._is_kept else Discarded()
         return self._writer
 
-    async def _write(self, writer: BlobWriter, largest: int) -> None:
+    async def _write(self, writer: BlobWriter | Discarded, largest: int) -> None:
         async for chunk in self._parts.payload():
             if writer.size + len(chunk) > largest:
                 raise too_large(largest)

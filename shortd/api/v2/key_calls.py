@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from shortd import errors
+from shortd.api.caller import Keyed
 from shortd.api.v2.account_calls import registered_token
 from shortd.api.v2.registry import Context, Credentials, Empty, Output, call
 from shortd.fields import HEX_ID, Utime
@@ -55,7 +56,7 @@ class ApiKeysOutput(Output, frozen=True, kw_only=True):
     keys: list[ApiKeyInfo]
 
 
-@call("create_api_key", weight=1000)
+@call("create_api_key", weight=1000, keyed=Keyed.REFUSED)
 async def create_api_key(ctx: Context, args: CreateApiKey) -> ApiKeyOutput:
     """Makes an API key for Shorten World v1 and sqwish. It is shown this once."""
     registered_token(ctx, args)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from shortd import errors
-from shortd.api.v2.entries import EntriesOutput, EntryOutput, show
+from shortd.api.caller import Keyed
+from shortd.api.v2.entries import EntriesOutput, Entry, EntryOutput, ListedOutput, show
 from shortd.api.v2.registry import Context, Credentials, Empty, call
-from shortd.api.v2.terms import NewTerms, QrInput, terms_of_new
+from shortd.api.v2.terms import NewTerms, QrInput, TagName, terms_of_new
 from shortd.fields import (
     ClickLimit,
     CodeV2,
@@ -25,20 +28,35 @@ from shortd.hosts import ShortHost
 from shortd.hosts.destinations import Destination, parse_destination
 from shortd.links import Address, NewLink, TagFilter
 from shortd.links.addresses import read_code, split_short_url, unescaped
+from shortd.links.destination_index import normalized
 from shortd.links.drawing import image_weight
+from shortd.links.queries import LONGEST, LinkQuery, Sort, State, parse
+from shortd.links.reusing import key_of
+from shortd.links.searching import LINKS_PER_WEIGHT, LINKS_READ, Found
+from shortd.links.tag_lists import TAGS
+from shortd.links.terms import check_characters
+from shortd.models.links import Link
 
 _CODE = re.compile(r"[A-Za-z0-9]{6,16}", re.ASCII)
 ENTRY_WEIGHT = 100
+
+
+Reuse = Annotated[
+    bool,
+    Meta(description="Where an entry of yours is just like it already, that one is answered."),
+]
 
 
 class Url(NewTerms, frozen=True, kw_only=True):
     url: UrlText
     code: CodeV2 | None = None
     shorturl: ShortUrl | None = None
+    reuse: Reuse = False
 
 
 class Urls(NewTerms, frozen=True, kw_only=True):
     urls: Annotated[list[UrlText], Meta(min_length=1, max_length=1000)]
+    reuse: Reuse = False
 
 
 class OneEntry(Credentials, frozen=True, kw_only=True):
@@ -73,21 +91,43 @@ class GetEntries(Credentials, frozen=True, kw_only=True):
     tag: Annotated[Int64, Meta(description="Entries with this tag alone.")] | None = None
     tagmask_and: Annotated[Int64, Meta(description="Entries with all these bits.")] | None = None
     tagmask_or: Annotated[Int64, Meta(description="Entries with any of these bits.")] | None = None
+    tags: (
+        Annotated[list[TagName], Meta(max_length=TAGS, description="Entries with all these tags.")]
+        | None
+    ) = None
+    search: Annotated[
+        str,
+        Meta(
+            max_length=LONGEST,
+            description="Words in codes, titles and destinations, and filters such as is:file.",
+        ),
+    ] = ""
+    sort: Annotated[
+        Literal["new", "clicks", "latest", "ending"],
+        Meta(description="Newest, most clicks, latest click, or next to end first."),
+    ] = "new"
+    archived: (
+        Annotated[bool, Meta(description="Those alone, or those not, that are archived.")] | None
+    ) = None
 
 
-def _url_weight(args: Url | GetEntry) -> int:
+class FindEntry(Credentials, frozen=True, kw_only=True):
+    url: UrlText
+    qr: QrInput = None
+
+
+def _url_weight(args: Url | GetEntry | FindEntry) -> int:
     return image_weight(args.qr)
 
 
-@call("url", weight=1000, extra_weight=_url_weight)
+@call("url", weight=1000, extra_weight=_url_weight, keyed=Keyed.ONCE)
 async def url(ctx: Context, args: Url) -> EntryOutput:
     """Shortens a URL. With a code of your own it replaces what was there."""
     host, code = requested_place(ctx, args.shorturl, args.host, args.code)
     destination = _destination(ctx, args.url, "url")
     terms, password = await terms_of_new(ctx, args)
     new = NewLink(destination, host, code, terms, password)
-    links = await ctx.services.links.links.create(ctx.account, [new], ctx.now)
-    [entry] = await show(ctx, links, args.qr, new=True)
+    [entry] = await _made(ctx, [new], args.qr, reuse=args.reuse)
     return EntryOutput(entry=entry)
 
 
@@ -95,7 +135,13 @@ def _urls_weight(args: Urls) -> int:
     return (ENTRY_WEIGHT + image_weight(args.qr)) * len(args.urls)
 
 
-@call("urls", weight=1000, extra_weight=_urls_weight, weight_note="+ 100 per URL")
+@call(
+    "urls",
+    weight=1000,
+    extra_weight=_urls_weight,
+    weight_note="+ 100 per URL",
+    keyed=Keyed.ONCE,
+)
 async def urls(ctx: Context, args: Urls) -> EntriesOutput:
     """Shortens up to 1000 URLs: all of them, or none if one is refused."""
     host, _ = requested_place(ctx, None, args.host, None)
@@ -106,8 +152,7 @@ async def urls(ctx: Context, args: Urls) -> EntriesOutput:
     new = [
         NewLink(destination, host, terms=terms, password=password) for destination in destinations
     ]
-    links = await ctx.services.links.links.create(ctx.account, new, ctx.now)
-    return EntriesOutput(entries=await show(ctx, links, args.qr, new=True))
+    return EntriesOutput(entries=await _made(ctx, new, args.qr, reuse=args.reuse))
 
 
 @call("change_shorturl", weight=1000)
@@ -160,16 +205,88 @@ async def get_entry(ctx: Context, args: GetEntry) -> EntryOutput:
 
 
 @call("get_entries", weight=1000, weight_note="+ 100 per entry")
-async def get_entries(ctx: Context, args: GetEntries) -> EntriesOutput:
-    """Lists entries, newest first, by tag if asked; `tag` wins over the masks."""
-    links = await ctx.services.links.links.page(
+async def get_entries(ctx: Context, args: GetEntries) -> ListedOutput:
+    """Lists entries, newest first unless asked otherwise; `tag` wins over the masks."""
+    found = await _listed(ctx, args)
+    ctx.charge((ENTRY_WEIGHT + image_weight(args.qr)) * len(found.links))
+    entries = await show(ctx, found.links, args.qr, first_order=args.start)
+    return ListedOutput(entries=entries, total=found.total)
+
+
+async def _listed(ctx: Context, args: GetEntries) -> Found:
+    links = ctx.services.links
+    bits = TagFilter(equal=args.tag, all_bits=args.tagmask_and, any_bit=args.tagmask_or)
+    check_characters(args.search, "search")
+    sort = Sort(args.sort)
+    if not (args.search or args.tags or sort is not Sort.NEW or args.archived is not None):
+        page = await links.links.page(ctx.account, bits, start=args.start, count=args.count)
+        return Found(page, await links.links.count(ctx.account, bits))
+    await charge_reading(ctx)
+    chosen = LinkQuery(
+        made=True,
+        also_hidden=args.archived is None,
+        states=(State.HIDDEN,) if args.archived else (),
+        tags=tuple(args.tags or ()),
+        sort=sort,
+    )
+    return await links.listing.read(
         ctx.account,
-        TagFilter(equal=args.tag, all_bits=args.tagmask_and, any_bit=args.tagmask_or),
+        parse(args.search, chosen),
+        ctx.now,
         start=args.start,
         count=args.count,
+        wanted=lambda link: bits(link.tag),
     )
-    ctx.charge((ENTRY_WEIGHT + image_weight(args.qr)) * len(links))
-    return EntriesOutput(entries=await show(ctx, links, args.qr, first_order=args.start))
+
+
+@call("find_entry", weight=1000, extra_weight=_url_weight)
+async def find_entry(ctx: Context, args: FindEntry) -> EntryOutput:
+    """Shows your newest entry that leads to a URL, one that leads there now before others."""
+    destination = parse_destination(args.url, ctx.services.hosts.names, field="url", is_set=False)
+    links = ctx.services.links
+    if not links.index.is_ready(ctx.account):
+        await charge_reading(ctx)
+    link = await links.reusing.find(ctx.account, destination.location, ctx.now)
+    if link is None:
+        raise errors.ENTRY_NOT_FOUND("You have no entry that leads there.", field="url")
+    [entry] = await show(ctx, [link], args.qr)
+    return EntryOutput(entry=entry)
+
+
+async def _made(ctx: Context, new: Sequence[NewLink], qr: QrInput, *, reuse: bool) -> list[Entry]:
+    if not reuse:
+        links = await ctx.once(partial(_create, ctx, new), list[Link])
+        return await show(ctx, links, qr, new=True)
+    services = ctx.services.links
+    if not services.index.is_ready(ctx.account):
+        await charge_reading(ctx)
+    async with services.index.turn(ctx.account):
+        found: dict[str, Link] = {}
+        missing: dict[str, NewLink] = {}
+        for one in new:
+            if (key := key_of(one)) in found or key in missing:
+                continue
+            link = await services.reusing.instead_of(ctx.account, one, ctx.now)
+            if link is None:
+                missing[key] = one
+            else:
+                found[key] = link
+        made: list[Link] = []
+        if missing or ctx.attempt.has_key:
+            made = await ctx.once(partial(_create, ctx, list(missing.values())), list[Link])
+    by_key = {**{normalized(link.location): link for link in made}, **found}
+    links = [by_key[key_of(one)] for one in new]
+    return await show(ctx, links, qr, made={link.id for link in made})
+
+
+async def _create(ctx: Context, new: Sequence[NewLink]) -> list[Link]:
+    return await ctx.services.links.links.create(ctx.account, new, ctx.now)
+
+
+async def charge_reading(ctx: Context) -> None:
+    """For a look through all that the account has made."""
+    made = await ctx.services.links.links.count(ctx.account, TagFilter())
+    ctx.charge(min(made, LINKS_READ) // LINKS_PER_WEIGHT)
 
 
 def _destination(ctx: Context, text: str, field: str) -> Destination:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from shortd.api.caller import Keyed
 from shortd.api.v2.account_calls import derivations, registered_token
 from shortd.api.v2.registry import Context, Credentials, Empty, Input, Output, call
 from shortd.fields import Email, FactorCode, MailedCodeHex, Name, PasswordHex
@@ -40,7 +41,7 @@ async def forgot_password(ctx: Context, args: ForgotPassword) -> Empty:
     return Empty()
 
 
-@call("reset_password", weight=5000)
+@call("reset_password", weight=5000, keyed=Keyed.REFUSED)
 async def reset_password(ctx: Context, args: ResetPassword) -> ResetOutput:
     """Sets a new password with the code from a mail, and ends all other logins, API keys and
     passkeys. An account with a second factor and a verified address needs its code, too.

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from shortd import errors
+from shortd.api.caller import Keyed
 from shortd.api.v2.envelope import Answer, Envelope, refused, run
 from shortd.api.v2.registry import Context, Input, JsonObject, Output, call
 
@@ -31,7 +32,7 @@ class MultiOutput(Output, frozen=True, kw_only=True):
     call_responses: list[Envelope]
 
 
-@call("multi", weight=0)
+@call("multi", weight=0, keyed=Keyed.REFUSED)
 async def multi(ctx: Context, args: Multi) -> MultiOutput:
     """Runs up to 100 calls in order, all of them even after a failure.
 

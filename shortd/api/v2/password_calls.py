@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from shortd.api.caller import Keyed
 from shortd.api.v2.account_calls import derivations, registered_token
 from shortd.api.v2.registry import Context, Credentials, Output, call
 from shortd.fields import PasswordHex
@@ -25,7 +26,7 @@ class ChangePasswordOutput(Output, frozen=True, kw_only=True):
     api_keys: int | msgspec.UnsetType = msgspec.UNSET
 
 
-@call("change_password", weight=1000)
+@call("change_password", weight=1000, keyed=Keyed.REFUSED)
 async def change_password(ctx: Context, args: ChangePassword) -> ChangePasswordOutput:
     """Changes the password and ends every other login, those of Shorten World v1 among them.
     `password_alt` goes with the new one. API keys live on unless `end_keys` is true.

@@ -20,12 +20,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from shortd import errors
-from shortd.api.caller import Caller
+from shortd.api.caller import Caller, Keyed
 from shortd.api.shapes import Shape, shape_of
 from shortd.api.v2.forms import Form
 from shortd.api.v2.numbers import Reading, reading_of, with_numbers
 from shortd.field_errors import field_error
 from shortd.fields import TokenText, UserId
+from shortd.limits.repeats import Attempt
 from shortd.services import Services
 
 MOST_NAMES = 1000
@@ -77,8 +78,9 @@ class Context(Caller):
         form: Form | None = None,
         disconnected: Disconnected | None = None,
         user_agent: str = "",
+        attempt: Attempt | None = None,
     ) -> None:
-        super().__init__(services, address, now, user_agent)
+        super().__init__(services, address, now, user_agent, attempt)
         self._form = form
         self.disconnected = disconnected
 
@@ -126,6 +128,7 @@ class Call(msgspec.Struct, frozen=True):
     handler: Handler
     form: bool
     """Comes as a form, with a file beside the input."""
+    keyed: Keyed
     decode: Callable[[bytes], Input]
     shape: Shape
     numbers: Reading | None
@@ -163,11 +166,23 @@ class Call(msgspec.Struct, frozen=True):
         return [name[:NAME_LENGTH] for name in unknown[:NAMES_TOLD]]
 
     async def run(self, ctx: Context, args: Input) -> Output:
-        """Authenticates, charges and runs the call."""
+        """Authenticates, charges and runs the call. `Answered` where that was done before."""
+        if self.keyed is Keyed.REFUSED:
+            ctx.attempt.refuse()
         if isinstance(args, Credentials):
             ctx.authenticate(args)
+        if self.keyed is Keyed.ONCE and ctx.attempt.has_key:
+            ctx.begin(self._request(args), has_file=self.form)
         ctx.charge(self.weight + (self.extra_weight(args) if self.extra_weight else 0))
+        if not self.form:
+            ctx.attempt.answer_again()
         return await self.handler(ctx, args)
+
+    def _request(self, args: Input) -> bytes:
+        """What is asked for, whatever token it comes with."""
+        if isinstance(args, Credentials):
+            args = msgspec.structs.replace(args, token=None)
+        return b"v2 %b %b" % (self.name.encode(), msgspec.json.encode(args))
 
 
 CALLS: dict[str, Call] = {}
@@ -181,6 +196,7 @@ def call(
     extra_weight: Callable[[Any], int] | None = None,
     weight_note: str = "",
     form: bool = False,
+    keyed: Keyed = Keyed.IGNORED,
 ) -> Callable[
     [Callable[[Context, InputT], Awaitable[OutputT]]],
     Callable[[Context, InputT], Awaitable[OutputT]],
@@ -205,6 +221,7 @@ def call(
             output_type=hints["return"],
             handler=function,
             form=form,
+            keyed=keyed,
             decode=msgspec.json.Decoder(input_type).decode,
             shape=shape_of(input_type),
             numbers=reading_of(input_type),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from functools import partial
 from typing import Any
 
@@ -17,11 +17,12 @@ from shortd import errors
 from shortd.api.v2 import envelope
 from shortd.api.v2.registry import CALLS, JsonObject
 from shortd.files.transfers import expect_upload, keep
+from shortd.limits.repeats import Answered, Attempt
 from shortd.services import Services
 from shortd.web import calls
-from shortd.web.answers import Answer, json_answer, retry_after_header
+from shortd.web.answers import JSON_HEADERS, NO_STORE, Answer, json_answer, retry_after_header
 from shortd.web.bodies import whole_body
-from shortd.web.routing import client_address, response
+from shortd.web.routing import client_address, keys_of, response
 
 PREFIX = "/v2/"
 BODY_LIMIT = 4 << 20
@@ -75,8 +76,11 @@ async def _answer(
         address = client_address(services, scope)
         body = await whole_body(services, scope, receive, BODY_LIMIT)
         agent = _header(scope, b"user-agent").decode("latin-1")
-        answer = await envelope.answer(services, name, body, address, receive, agent, credentials)
-        return _counted(services, answer, words)
+        with services.limits.repeats.asked(keys_of(scope)) as attempt:
+            running = envelope.answer(
+                services, name, body, address, receive, agent, credentials, attempt
+            )
+            return await _kept(services, name, running, attempt, words)
     except errors.ShortdError as error:
         return _refused(services, name, error, words)
     except Exception as fault:
@@ -101,16 +105,19 @@ async def v2_form(request: Request[Any, Any, State]) -> Response[bytes]:
     expect_upload(request.scope)
     name = request.scope["path"].removeprefix(PREFIX).strip("/")
     content_type = request.headers.get("content-type", "")
-    answer = await envelope.answer_form(
-        services,
-        name,
-        content_type,
-        _body(request),
-        client_address(services, request.scope),
-        partial(keep, request.scope),
-        calls.credentials(request),
-    )
-    return response(_counted(services, answer, calls.words(request)))
+    credentials = calls.credentials(request)
+    with services.limits.repeats.asked(keys_of(request.scope)) as attempt:
+        running = envelope.answer_form(
+            services,
+            name,
+            content_type,
+            _body(request),
+            client_address(services, request.scope),
+            partial(keep, request.scope),
+            credentials,
+            attempt,
+        )
+        return response(await _kept(services, name, running, attempt, calls.words(request)))
 
 
 async def _body(request: Request[Any, Any, State]) -> AsyncIterator[bytes]:
@@ -153,6 +160,25 @@ def _header(scope: HTTPScope, wanted: bytes) -> bytes:
         if name == wanted:
             return value
     return b""
+
+
+async def _kept(
+    services: Services,
+    name: str,
+    running: Awaitable[envelope.Answer],
+    attempt: Attempt,
+    words: errors.Words,
+) -> Answer:
+    """What a call comes to, or what it came to before; kept for who asks again."""
+    try:
+        answer = await running
+    except Answered as before:
+        services.metrics.calls[name, 200] += 1
+        return Answer(200, [*JSON_HEADERS, NO_STORE], before.body)
+    rendered = _counted(services, answer, words)
+    if rendered.status == 200:
+        await attempt.keep(rendered.body)
+    return rendered
 
 
 def _counted(services: Services, answer: envelope.Answer, words: errors.Words) -> Answer:

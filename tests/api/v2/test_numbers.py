@@ -43,7 +43,21 @@ def test_inside_multi_as_well(ann: Person) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " 5", "5 ", "+5", "5.0", "5e3", "0x5", "\u0665", "5_000", "--5", "-", str(2**63), "9" * 30],
+    [
+        "",
+        " 5",
+        "5 ",
+        "+5",
+        "5.0",
+        "5e3",
+        "0x5",
+        "\u0665",
+        "5_000",
+        "--5",
+        "-",
+        str(2**63),
+        "9" * 30,
+    ],
 )
 def test_nothing_else_is_a_number(ann: Person, text: str) -> None:
     error = ann.refused("url", url="https://a.example/", tag=text)
