@@ -18,10 +18,10 @@ from litestar.utils import normalize_path
 from shortd import errors
 from shortd.api.put import routes as put
 from shortd.api.put.wishes import FOLDER, name_in
+from shortd.api.reference.routes import HANDLERS as REFERENCE_HANDLERS
 from shortd.api.sqwish import routes as sqwish
 from shortd.api.v1 import routes as v1
 from shortd.api.v2 import routes as v2
-from shortd.api.v2.reference import HANDLERS as REFERENCE_HANDLERS
 from shortd.api.v2.registry import CALLS
 from shortd.clock import SECOND
 from shortd.files.transfers import is_upload

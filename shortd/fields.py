@@ -46,7 +46,13 @@ Name = Annotated[
 Email = Annotated[str, Meta(min_length=1, max_length=320, description="An e-mail address.")]
 Username = Annotated[str, Meta(max_length=128, description="At most 64 printable characters.")]
 UrlText = Annotated[
-    str, Meta(min_length=1, max_length=16_384, description="An http or https URL, 8192 bytes.")
+    str,
+    Meta(
+        min_length=1,
+        max_length=16_384,
+        description="An http or https URL, 8192 bytes.",
+        examples=["https://example.com/"],
+    ),
 ]
 ShortUrl = Annotated[
     str,
@@ -68,11 +74,23 @@ CodeV2 = Annotated[
 ]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Tag = Annotated[
-    int, Meta(ge=-(2**63), le=2**63 - 1, description="64 bits, each a mark of the owner's own.")
+    int,
+    Meta(
+        ge=-(2**63),
+        le=2**63 - 1,
+        description="64 bits, each a mark of the owner's own.",
+        examples=[32776],
+    ),
 ]
 Utime = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, description="Unix time in microseconds.")]
 ClickLimit = Annotated[
-    int, Meta(ge=0, le=2**63 - 1, description="Redirects allowed in all; 0 is no limit.")
+    int,
+    Meta(
+        ge=0,
+        le=2**63 - 1,
+        description="Redirects allowed in all; 0 is no limit.",
+        examples=[100],
+    ),
 ]
 EntryCount = Annotated[int, Meta(ge=1, le=1000, description="How many entries, at most.")]
 StartIndex = Annotated[

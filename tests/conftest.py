@@ -6,7 +6,9 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 import structlog
 from hypothesis import settings
@@ -24,6 +26,7 @@ pytest.register_assert_rewrite(
 )
 
 from tests import processes  # noqa: E402
+from tests.refused_calls import check_refusal  # noqa: E402
 from tests.server_process import ServerProcess  # noqa: E402
 
 # A settings file that lies in this folder or in /etc is nothing to do with tests.
@@ -53,6 +56,21 @@ GENEROUS = {
     "SHORTD_STORAGE__RESERVE_BYTES": "1048576",
 }
 """Limits that no test meets by accident."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def refusals_are_told() -> Iterator[None]:
+    """Holds what every call in this process is refused for against the reference."""
+    request = RunningApp.request
+
+    def checked(app: RunningApp, *args: Any, **options: Any) -> httpx.Response:
+        response = request(app, *args, **options)
+        check_refusal(response)
+        return response
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunningApp, "request", checked)
+        yield
 
 
 @pytest.fixture

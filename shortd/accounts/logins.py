@@ -418,7 +418,9 @@ class Logins:
             turn = Turn(Purpose.KNOWN_LOGIN if known else purpose, blocks(address)[-1])
             stored = account.password if account else None
             if not await self._hasher.verify(stored, password, turn, alt):
-                raise errors.BAD_CREDENTIALS(field="password")
+                # Of a login nobody is to learn whether it was the name that was wrong.
+                field = None if secret is Secret.LOGIN else "password"
+                raise errors.BAD_CREDENTIALS(field=field)
             attempt.succeed()
 
 

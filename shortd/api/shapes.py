@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from shortd.field_errors import Wishes, wishes_of
+
 
 class Shape(msgspec.Struct, frozen=True):
     """The fields of an input."""
@@ -13,7 +15,7 @@ class Shape(msgspec.Struct, frozen=True):
     names: frozenset[str]
     inner: dict[str, frozenset[str]]
     """The keys that a field takes, where it is a dictionary of known ones."""
-    wishes: dict[str, str]
+    wishes: Wishes
     """What a field should be, for whoever gave something else."""
 
 
@@ -23,12 +25,9 @@ def shape_of(kind: type[msgspec.Struct]) -> Shape:
     components = schema["$defs"]
     properties: dict[str, dict[str, Any]] = components[kind.__name__]["properties"]
     inner = {}
-    wishes = {}
     for name, field in properties.items():
         for option in (field, *field.get("anyOf", ())):
             reference = option.get("$ref", "").rpartition("/")[2]
             if reference and "properties" in components[reference]:
                 inner[name] = frozenset(components[reference]["properties"])
-            if "description" in option:
-                wishes[name] = option["description"]
-    return Shape(frozenset(properties), inner, wishes)
+    return Shape(frozenset(properties), inner, wishes_of(kind))

@@ -22,6 +22,7 @@ INVALID_FIELD, or UNKNOWN_PLUGIN where there is no such plugin."""
 Change = Callable[[Link], dict[str, Any] | None]
 """What is to become of a link's data of a plugin, as JSON has them; None for nothing."""
 
+_SOME_LINK = Link(0, "", 0, "", "https://example.com/", 0)
 _decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
 
 
@@ -31,6 +32,11 @@ class LinkPlugins:
     def __init__(self, links: Links, check: Check) -> None:
         self._links = links
         self._check = check
+
+    def check(self, name: str, data: dict[str, Any]) -> None:
+        """Whether data would do for a link that there is not yet. UNKNOWN_PLUGIN, PLUGIN_FAILED;
+        INVALID_FIELD or MISSING_FIELD, with the field below `data`."""
+        self._check(_SOME_LINK, name, data)
 
     async def change(
         self, account: Account, which: Which, name: str, change: Change, now: int

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from shortd import errors
-from shortd.field_errors import field_error
+from shortd.field_errors import field_error, wishes_of
 from shortd.hosts import Hosts
 from shortd.hosts.destinations import refuse_blocked, trimmed
 from shortd.models.links import Link
@@ -45,7 +45,7 @@ def checks(plugins: Plugins, hosts: Hosts) -> CheckData:
             # Through JSON, so that a plugin's field may be of any type that JSON can spell.
             data = msgspec.json.decode(msgspec.json.encode(given), type=kind)
         except msgspec.ValidationError as fault:
-            raise field_error(str(fault), {}, below="data") from None
+            raise field_error(str(fault), wishes_of(kind), below="data") from None
         try:
             running.plugin.check(data, shown_link(link, hosts.short_url(link)))
         except BadData as refusal:

@@ -20,6 +20,7 @@ from shortd.clock import SECOND
 from shortd.files.blobs import Blob, Blobs
 from shortd.files.frames import check_frames
 from shortd.files.manifests import drop_file, parts_of, put_bundle, put_part, stored_bytes
+from shortd.files.sizes import too_large
 from shortd.hosts.destinations import Destination
 from shortd.ids import random_text
 from shortd.limits.holdings import Holdings
@@ -89,8 +90,9 @@ class Files:
 
         FILE_TOO_LARGE, QUOTA_EXCEEDED, or STORAGE_FULL while the disk has no headroom.
         """
-        if filesize > self._limits.of(account.type).max_file_bytes:
-            raise errors.FILE_TOO_LARGE(field="filesize")
+        most = self._limits.of(account.type).max_file_bytes
+        if filesize > most:
+            raise too_large(most, "filesize")
         with self._store.read() as txn:
             stored = stored_bytes(txn, account.userid)
         self._check_room(account, stored + filesize, filesize, filesize - received)
@@ -121,8 +123,9 @@ class Files:
             upload = _own(txn, account, filekey, now)
             old = FILE_PARTS.get(txn, (filekey, number))
             stored = stored_bytes(txn, account.userid)
-        if size > allowance(upload.filesize):
-            raise errors.FILE_TOO_LARGE(field="partsize")
+        most = allowance(upload.filesize)
+        if size > most:
+            raise too_large(most, "partsize")
         grown = size - (old.size if old else 0)
         self._check_room(account, stored + grown, grown, size - received)
         # The old one stays until the new one is whole.
@@ -192,8 +195,11 @@ class Files:
             others = [part.size for n, part in parts_of(txn, filekey) if n != number]
             if len(others) >= MAX_PARTS:
                 raise errors.BAD_FILE("An upload has at most %(most)s parts.", most=MAX_PARTS)
-            if sum(others) + blob.size > allowance(upload.filesize):
-                raise errors.FILE_TOO_LARGE("The parts are larger than the file may be.")
+            most = allowance(upload.filesize)
+            if sum(others) + blob.size > most:
+                raise errors.FILE_TOO_LARGE(
+                    "The parts are larger than the file may be: at most %(most)s bytes.", most=most
+                )
             put_part(txn, account.userid, filekey, number, _part(blob), quota)
 
         await self._keeping([blob], self._store.write(put))

@@ -23,6 +23,7 @@ from shortd.clock import MINUTE, SECOND
 from shortd.files.blobs import Blob, Blobs
 from shortd.files.frames import BOUND_FRAME_BYTES, bound_size, check_frames
 from shortd.files.manifests import count_in_box, drop_file, parts_of, put_part, stored_bytes
+from shortd.files.sizes import too_large
 from shortd.ids import random_text
 from shortd.limits.holdings import Holdings
 from shortd.models.accounts import Account
@@ -273,7 +274,7 @@ class Incoming:
 
     def _check(self, box: Box, description: Description) -> None:
         if description.filesize > box.file_bytes:
-            raise errors.FILE_TOO_LARGE(field="file")
+            raise too_large(box.file_bytes, "file")
         if not box.is_sealed and not takes(box, description.filename, description.filetype):
             raise errors.BAD_FILE(
                 "This box takes other files: %(types)s.", field="file", types=", ".join(box.types)

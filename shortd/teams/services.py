@@ -40,6 +40,6 @@ def open_teams(
         invitations=Invitations(store, random),
         campaigns=Campaigns(store, random),
         domains=Domains(store, hosts, records, random, links.links.checks),
-        trackers=TeamTrackers(store, random),
+        trackers=TeamTrackers(store, random, links.plugin_data),
         link_trackers=LinkTrackers(store, links.links, links.plugin_data),
     )

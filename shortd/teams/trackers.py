@@ -41,9 +41,11 @@ CODE_LENGTH = 64
 class TeamTrackers:
     """The rules of teams' trackers. `actor` is who asks, None the operator."""
 
-    def __init__(self, store: Store, random: Random) -> None:
+    def __init__(self, store: Store, random: Random, plugins: LinkPlugins | None = None) -> None:
+        """Without `plugins` what is kept can only be read."""
         self._store = store
         self._random = random
+        self._plugins = plugins
 
     def of_team(self, actor: Account | None, team: str) -> list[TeamTracker]:
         """A team's trackers, the newest first. TEAM_NOT_FOUND."""
@@ -63,6 +65,7 @@ class TeamTrackers:
         row = TeamTracker(
             random_id(self._random), team, _known(provider), _code(code), check_name(name), now
         )
+        self._check(row.provider, row.code)
 
         def keep(txn: WriteTxn) -> TeamTracker:
             need_role(txn, actor, team, Role.OWNER, Role.ADMIN)
@@ -92,15 +95,23 @@ class TeamTrackers:
         code = None if code is None else _code(code)
         name = None if name is None else check_name(name)
 
-        def change(txn: WriteTxn) -> TeamTracker:
+        def change(txn: WriteTxn) -> TeamTracker | None:
             row = _of_team(txn, actor, tracker)
-            row = msgspec.structs.replace(
-                row, provider=provider or row.provider, code=code or row.code, name=name or row.name
-            )
+            if (row.provider, row.code) != (old.provider, old.code):
+                return None
+            row = msgspec.structs.replace(row, provider=kind, code=own, name=name or row.name)
             TEAM_TRACKERS.put(txn, (tracker,), row)
             return row
 
-        return await self._store.write(change)
+        while True:
+            with self._store.read() as txn:
+                old = _of_team(txn, actor, tracker)
+            kind, own = provider or old.provider, code or old.code
+            if (kind, own) != (old.provider, old.code):
+                self._check(kind, own)
+            # Another of both than was checked is checked anew.
+            if (changed := await self._store.write(change)) is not None:
+                return changed
 
     async def delete(self, actor: Account | None, tracker: str) -> TeamTracker:
         """Forgets a team's tracker, and says which; links that have it keep it.
@@ -114,6 +125,16 @@ class TeamTrackers:
             return row
 
         return await self._store.write(forget, Reserve.ALL)
+
+    def _check(self, provider: str, code: str) -> None:
+        """INVALID_FIELD for what is no id of that provider: links that get it would refuse it."""
+        assert self._plugins is not None, "nothing was to be kept"
+        try:
+            self._plugins.check(PLUGIN, {"trackers": [{"provider": provider, "id": code}]})
+        except errors.ShortdError as refusal:
+            # Without the plugin, or with another of this name, nobody knows.
+            if refusal.kind is errors.INVALID_FIELD and (refusal.field or "").endswith(".id"):
+                raise errors.INVALID_FIELD(refusal.sentence, field="code") from None
 
 
 class LinkTrackers:
@@ -156,7 +177,13 @@ class LinkTrackers:
         found = [Tracker(row.provider, row.code) for row in rows if row is not None]
         if len(found) < len(chosen):
             raise errors.TRACKER_NOT_FOUND(field="tracker")
-        await self.add(account, link_id, found, now)
+        try:
+            await self.add(account, link_id, found, now)
+        except errors.ShortdError as refusal:
+            # Kept before ids were checked.
+            if refusal.kind is not errors.INVALID_FIELD:
+                raise
+            raise errors.INVALID_FIELD(refusal.sentence, field="team_trackers") from None
 
     async def remove(self, account: Account, tracker: str, now: int) -> None:
         """Takes a tracker from its link. TRACKER_NOT_FOUND, FORBIDDEN."""

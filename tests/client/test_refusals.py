@@ -94,7 +94,8 @@ def test_a_link_to_no_file_is_not_followed(shell: Shell, server: ServerProcess) 
 def test_limits_are_told(shell: Shell, narrow: ServerProcess) -> None:
     shell.server = narrow.url
     Path("large").write_bytes(bytes(1001))
-    assert shell.refused("send", "large") == "The file is larger than it may be."
+    told = "The file is larger than it may be: at most 1000 bytes."
+    assert shell.refused("send", "large") == told
     Path("fitting").write_bytes(bytes(1000))
     shell.send("fitting")
     assert shell.refused("send", "fitting") == "Your account has no room for this file."

@@ -27,6 +27,7 @@ ELSEWHERE = {
     "hosts/destinations.py": ["flaw"],
     "links/checking.py": ["verdict.words or None"],
     "plugin_runtime/data.py": ["refusal.sentence", "str(refusal) or None"],
+    "teams/trackers.py": ["refusal.sentence"],
     "security/guessing.py": ["MESSAGES.get(secret)"],
 }
 """What is called with something else than a constant: sentences that are made beside it, and the

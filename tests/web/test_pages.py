@@ -15,7 +15,14 @@ from shortd import errors
 from shortd.web.home.contents import HomePage
 from shortd.web.pages import Pages
 from shortd.web.policies import SECURITY_HEADERS
-from shortd.web.reference_contents import CallDoc, DocsPage, DocsSection, FieldDoc, ShapeDoc
+from shortd.web.reference_contents import (
+    CallDoc,
+    DocsPage,
+    DocsSection,
+    FieldDoc,
+    ShapeDoc,
+    VariableDoc,
+)
 from shortd.web.visitor.contents import MailedPage, PreviewPage
 
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }}</title></textarea>"
@@ -80,9 +87,7 @@ def preview(text: str = "", **changes: object) -> PreviewPage:
 
 
 def docs(text: str = "") -> DocsPage:
-    row = FieldDoc(
-        name="url" + text, type="str" + text, default=text or None, description="The URL." + text
-    )
+    row = FieldDoc(name="url" + text, type="str" + text, description="The URL." + text)
     call = CallDoc(
         name="url" + text,
         path="/v2/url" + text,
@@ -91,15 +96,22 @@ def docs(text: str = "") -> DocsPage:
         weight="1000" + text,
         fields=[row, msgspec.structs.replace(row, name="tag", required=False)],
         outputs=[row],
-        example="curl" + text,
+        topic="Links" + text,
+        access="A key." + text,
+        errors=["code_taken" + text],
+        curl="curl" + text,
+        python="import httpx" + text,
     )
-    section = DocsSection(title="ww7 v2" + text, intro="Calls." + text, calls=[call])
+    section = DocsSection(
+        title="ww7 v2" + text, name="v2" + text, intro="Calls." + text, calls=[call]
+    )
     catalogue = [
         *errors.CATALOGUE.values(),
         errors.ErrorKind("odd" + text, 400, "Odd." + text),
     ]
     shape = ShapeDoc(name="Entry" + text, summary="An entry." + text, fields=[row], is_input=True)
-    return DocsPage(sections=[section], errors=catalogue, shapes=[shape])
+    variable = VariableDoc(name="TOKEN" + text, look="abc" + text, about="From login." + text)
+    return DocsPage(sections=[section], errors=catalogue, shapes=[shape], variables=[variable])
 
 
 def mailed(text: str = "") -> MailedPage:
@@ -152,7 +164,7 @@ def test_no_page_has_inline_script_or_style_whatever_it_shows(name: str, text: s
         assert tag not in ("style", "iframe", "object", "base")
         if tag == "script":
             at_home = ["frame.js", "compose.js", "handing.js"]
-            scripts = {"home": at_home, "reset": ["password.js"]}[name]
+            scripts = {"home": at_home, "reset": ["password.js"], "docs": ["docs.js"]}[name]
             assert attributes["src"] in [asset_path(script) for script in scripts]
         if tag == "form" and name in ("verify", "reset"):
             assert (attributes["method"], attributes["action"]) == ("post", f"/-/{name}")
@@ -165,6 +177,7 @@ def test_no_page_has_inline_script_or_style_whatever_it_shows(name: str, text: s
         asset_path("favicon.ico"),
         asset_path("favicon.svg"),
         asset_path("style.css"),
+        *([asset_path("docs.css")] if name == "docs" else []),
     ]
 
 

@@ -18,6 +18,7 @@ from shortd.api.sqwish.documents import Document, flag
 from shortd.api.sqwish.registry import WEIGHT, Context
 from shortd.files.blobs import Blob, BlobWriter, Discarded
 from shortd.files.multiparts import Multiparts
+from shortd.files.sizes import too_large
 from shortd.files.transfers import keep
 from shortd.hosts.destinations import Destination
 from shortd.limits.budgets import FILE_MEGABYTE_WEIGHT
@@ -80,7 +81,7 @@ async def _shared(
             writer = files.blobs.create()
             async for piece in parts.payload():
                 if writer.size + len(piece) > largest:
-                    raise errors.FILE_TOO_LARGE(field=FILE)
+                    raise too_large(largest, FILE)
                 await writer.write(piece)
             while (part := await parts.next()) is not None:
                 await _take(ctx, parts, part.name or "")

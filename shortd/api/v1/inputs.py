@@ -22,7 +22,10 @@ from shortd.fields import HEX_ID
 from shortd.links.tag_lists import split_tags
 
 HexId = Annotated[str, Meta(pattern=HEX_ID, description="24 hex digits.")]
-NameText = Annotated[str, Meta(max_length=128, description="1 to 64 printable characters.")]
+NameText = Annotated[
+    str,
+    Meta(max_length=128, description="1 to 64 printable characters.", examples=["Shop"]),
+]
 CodeText = Annotated[str, Meta(max_length=128, description="Up to 32 of a-z, 0-9, - and _.")]
 Size = Annotated[int, Meta(ge=1, le=1000, description="How many results on a page: 1 to 1000.")]
 PageNumber = Annotated[int, Meta(ge=0, le=2**31 - 1, description="Which page; 0 is the first.")]

@@ -43,6 +43,7 @@ _NAMES = {
     "date_fallback": "destinationByDate",
     "count_fallback": "destinationByClick",
     "provider": "trackerId",
+    "team_trackers": "teamTrackers",
 }
 """What the services call a field, and the document."""
 _VARIANT = re.compile(r"data\.variants(?P<place>\[[0-9]+\])?(?:\.(?P<part>url|weight))?.*")

@@ -88,6 +88,7 @@ class Call(msgspec.Struct, frozen=True):
     """What the access token has to allow; None for calls without one, which are charged to the
     client's address."""
     input_type: type[Input]
+    output_type: type[Output]
     handler: Handler
     reader: Reader[Any]
     keyed: Keyed
@@ -131,6 +132,7 @@ def call(
             name=name,
             scope=scope,
             input_type=hints["args"],
+            output_type=hints["return"],
             handler=function,
             reader=Reader(hints["args"]),
             keyed=keyed,

@@ -12,6 +12,7 @@ from msgspec import Meta
 from shortd import errors
 from shortd.api.caller import Keyed
 from shortd.api.v1.inputs import HexId, Input, NameText, Nothing, Paged
+from shortd.api.v1.link_inputs import link_errors
 from shortd.api.v1.registry import Context, Empty, Output, call
 from shortd.api.v1.times import millisecond_text
 from shortd.models.accounts import Scope
@@ -94,10 +95,13 @@ async def team_tracker_list(ctx: Context, args: ListTeamTrackers) -> TeamTracker
 async def create_team_tracker(ctx: Context, args: CreateTeamTracker) -> TeamTrackerOutput:
     """Keeps a tracker for a team. Owners and admins may."""
     trackers, provider = ctx.services.teams.trackers, provider_of(args.tracker_id).name
-    row = await ctx.once(
-        lambda: trackers.create(ctx.account, args.team_id, provider, args.code, args.name, ctx.now),
-        TeamTracker,
-    )
+    with link_errors():
+        row = await ctx.once(
+            lambda: trackers.create(
+                ctx.account, args.team_id, provider, args.code, args.name, ctx.now
+            ),
+            TeamTracker,
+        )
     return TeamTrackerOutput(team_tracker=_shown(row))
 
 
@@ -105,9 +109,10 @@ async def create_team_tracker(ctx: Context, args: CreateTeamTracker) -> TeamTrac
 async def update_team_tracker(ctx: Context, args: UpdateTeamTracker) -> Empty:
     """Changes a team's tracker; links that have it stay as they are. Owners and admins may."""
     provider = None if args.tracker_id is None else provider_of(args.tracker_id).name
-    await ctx.services.teams.trackers.update(
-        ctx.account, args.team_tracker_id, provider=provider, code=args.code, name=args.name
-    )
+    with link_errors():
+        await ctx.services.teams.trackers.update(
+            ctx.account, args.team_tracker_id, provider=provider, code=args.code, name=args.name
+        )
     return Empty()
 
 

@@ -44,7 +44,15 @@ PublicKey = Annotated[
 
 
 class CreateBox(Credentials, frozen=True, kw_only=True):
-    name: Annotated[str, Meta(min_length=1, max_length=NAME_CHARACTERS)]
+    name: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=NAME_CHARACTERS,
+            description="What the box is called.",
+            examples=["Pictures of the trip"],
+        ),
+    ]
     note: Annotated[str, Meta(max_length=NOTE_CHARACTERS, description="For whoever sends.")] = ""
     most_file_bytes: (
         Annotated[Bytes, Meta(description="Of one file; null: as many as of all.")] | None

@@ -29,8 +29,16 @@ MAX_PART_NUMBER = 2**31 - 1
 FileKey = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9]{32}$(?!\n)", description="The key of a file being uploaded.")
 ]
-FileName = Annotated[str, Meta(min_length=1, max_length=NAME_CHARACTERS)]
-FileSize = Annotated[int, Meta(ge=0, le=2**62, description="Plain size in bytes.")]
+FileName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=NAME_CHARACTERS,
+        description="What the file is called.",
+        examples=["note.txt"],
+    ),
+]
+FileSize = Annotated[int, Meta(ge=0, le=2**62, description="Plain size in bytes.", examples=[5])]
 FileType = Annotated[str, Meta(max_length=255, description="A MIME type, such as image/png.")]
 Challenge = Annotated[
     str, Meta(pattern=r"^[0-9A-Fa-f]{32}$(?!\n)", description="128 random bits, hex-coded.")
@@ -78,7 +86,10 @@ class SendFile(FileTerms, frozen=True, kw_only=True):
 
 class UploadPart(Credentials, frozen=True, kw_only=True):
     filekey: FileKey
-    partnumber: Annotated[int, Meta(ge=0, le=MAX_PART_NUMBER)]
+    partnumber: Annotated[
+        int,
+        Meta(ge=0, le=MAX_PART_NUMBER, description="From 0 or 1 on, without gaps.", examples=[0]),
+    ]
     partsize: FileSize
 
 

@@ -15,6 +15,7 @@ from multipart import MultipartSegment
 from shortd import errors
 from shortd.files.blobs import Blob, Blobs, BlobWriter, Discarded
 from shortd.files.multiparts import Keep, Multiparts
+from shortd.files.sizes import too_large
 
 QUERY_BYTES = 1 << 20
 """Most bytes of the `query` part."""
@@ -94,7 +95,7 @@ class Form:
         FILE_TOO_LARGE as soon as it exceeds `largest` bytes; BAD_FORM, STORAGE_FULL.
         """
         if self.received > largest:
-            raise self._too_large()
+            raise too_large(largest)
         while (segment := await self._parts.next()) is not None:
             if segment.name == "query":
                 raise errors.BAD_FORM("The form has two parts `query`.", field="query")
@@ -127,11 +128,8 @@ class Form:
     async def _write(self, writer: BlobWriter | Discarded, largest: int) -> None:
         async for chunk in self._parts.payload():
             if writer.size + len(chunk) > largest:
-                raise self._too_large()
+                raise too_large(largest)
             await writer.write(chunk)
-
-    def _too_large(self) -> errors.ShortdError:
-        return errors.FILE_TOO_LARGE(f"The file, `{self._file}`, is larger than it may be.")
 
 
 def _shown(name: str) -> str:

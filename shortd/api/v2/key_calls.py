@@ -15,7 +15,10 @@ from shortd.fields import HEX_ID, Utime
 from shortd.models.accounts import ApiKey, Scope
 from shortd.models.common import NEVER
 
-KeyName = Annotated[str, Meta(min_length=1, max_length=64, description="What the key is for.")]
+KeyName = Annotated[
+    str,
+    Meta(min_length=1, max_length=64, description="What the key is for.", examples=["Scripts"]),
+]
 KeyId = Annotated[str, Meta(pattern=HEX_ID, description="A key's id.")]
 Scopes = Annotated[
     tuple[Scope, ...], Meta(min_length=1, max_length=2, description="What the key allows.")

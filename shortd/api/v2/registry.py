@@ -23,6 +23,7 @@ from shortd import errors
 from shortd.api.caller import Caller, Keyed
 from shortd.api.shapes import Shape, shape_of
 from shortd.api.v2.forms import Form
+from shortd.api.v2.numbers import Reading, reading_of, with_numbers
 from shortd.field_errors import field_error
 from shortd.fields import TokenText, UserId
 from shortd.limits.repeats import Attempt
@@ -130,6 +131,8 @@ class Call(msgspec.Struct, frozen=True):
     keyed: Keyed
     decode: Callable[[bytes], Input]
     shape: Shape
+    numbers: Reading | None
+    """Reads what may be too large for a client's numbers."""
 
     @property
     def summary(self) -> str:
@@ -137,8 +140,15 @@ class Call(msgspec.Struct, frozen=True):
 
     def parse(self, raw: bytes | JsonObject) -> Input:
         """Strictly reads the call's input. BAD_JSON, MISSING_FIELD or INVALID_FIELD."""
+        text = raw if isinstance(raw, bytes) else msgspec.json.encode(raw)
         try:
-            return self.decode(raw if isinstance(raw, bytes) else msgspec.json.encode(raw))
+            try:
+                return self.decode(text)
+            except msgspec.ValidationError:
+                put = with_numbers(text, self.numbers) if self.numbers else None
+                if put is None:
+                    raise
+                return self.decode(put)
         except msgspec.ValidationError as fault:
             raise field_error(str(fault), self.shape.wishes) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -214,6 +224,7 @@ def call(
             keyed=keyed,
             decode=msgspec.json.Decoder(input_type).decode,
             shape=shape_of(input_type),
+            numbers=reading_of(input_type),
         )
         return function
 

@@ -22,6 +22,7 @@ from msgspec import Meta
 
 from shortd import errors
 from shortd.files.multiparts import Multiparts
+from shortd.files.sizes import too_large
 from shortd.files.transfers import expect_upload, keep
 from shortd.limits.budgets import FILE_MEGABYTE_WEIGHT
 from shortd.links.access import check_host
@@ -107,7 +108,7 @@ async def send(request: AnyRequest) -> Response[bytes]:
     waiting = services.upkeep.waiting
     try:
         if size > FILE_BYTES + (MOST_PARTS + 1) * FIELD_BYTES:
-            raise errors.FILE_TOO_LARGE(field=FIELD)
+            raise too_large(FILE_BYTES, FIELD)
         with waiting.receiving(found.account.userid) as folder:
             name, size = await _received(request, folder, lists)
             form = forms.converted(lists, SentFile, words)
@@ -234,7 +235,7 @@ async def _received(
                 async for piece in parts.payload():
                     size += len(piece)
                     if size > FILE_BYTES:
-                        raise errors.FILE_TOO_LARGE(field=FIELD)
+                        raise too_large(FILE_BYTES, FIELD)
                     await asyncio.to_thread(file.write, piece)
     finally:
         await parts.aclose()

@@ -15,6 +15,7 @@ from multipart import MultipartSegment
 from shortd import errors
 from shortd.files.blobs import Blob, Blobs, BlobWriter
 from shortd.files.multiparts import Multiparts
+from shortd.files.sizes import too_large
 from shortd.sharing.descriptions import Description
 from shortd.web.routing import AnyRequest
 from shortd.web.share.making import of_upload
@@ -103,7 +104,7 @@ class Received:
         self._writer = writer = self._blobs.create()
         async for piece in parts.payload():
             if writer.size + len(piece) > largest:
-                raise errors.FILE_TOO_LARGE(field=FILE)
+                raise too_large(largest, FILE)
             await writer.write(piece)
         blob = await writer.finish()
         self._writer = None

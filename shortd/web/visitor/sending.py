@@ -17,6 +17,7 @@ from litestar.enums import HttpMethod
 from msgspec import Meta, structs
 
 from shortd import errors
+from shortd.files.sizes import too_large
 from shortd.files.transfers import expect_upload
 from shortd.limits.budgets import FILE_MEGABYTE_WEIGHT
 from shortd.link_codes import composed
@@ -159,7 +160,7 @@ async def part(request: AnyRequest) -> Response[bytes]:
         try:
             async for piece in body_of(request):
                 if writer.size + len(piece) > size:
-                    raise errors.FILE_TOO_LARGE(field="file")
+                    raise too_large(size, "file")
                 await writer.write(piece)
         except BaseException:
             await writer.discard()

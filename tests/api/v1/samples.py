@@ -133,6 +133,8 @@ class World:
             "entity/team/invitation/withdraw": {"invitationId": open_place["invitation"]["id"]},
             "entity/link/create": {"domainId": DEFAULT_HOST},
             "entity/link/create-tracker": {"code": "55555"},
+            "entity/team/tracker/create": {"code": "55555"},
+            "entity/team/tracker/update": {"code": "55555"},
         }
 
     def good(self, call: Call) -> Json:

@@ -229,6 +229,21 @@ class TestTrackers:
         body = {"teamId": ann.own_team, "trackerId": "0" * 24, "code": "1", "name": "Mine"}
         assert ann.denied("entity/team/tracker/create", **body) == 404
 
+    def test_a_code_is_one_of_its_providers(self, ann: Client) -> None:
+        shop = team(ann)
+        body = {"teamId": shop, "trackerId": FACEBOOK, "code": "UA-1", "name": "Mine"}
+        status = ann.send("entity/team/tracker/create", **body).json()["status"]
+        assert status["code"] == 400
+        assert status["message"] == "code: This is no id of Facebook, such as 121145523322155."
+        made = ann.ask("entity/team/tracker/create", **{**body, "code": "121145523322155"})
+        one = {"teamTrackerId": made["teamTracker"]["id"]}
+        # Neither half alone may make it another's.
+        assert ann.denied("entity/team/tracker/update", **one, trackerId=ANALYTICS) == 400
+        assert ann.denied("entity/team/tracker/update", **one, code="UA-1") == 400
+        ann.ask("entity/team/tracker/update", **one, trackerId=ANALYTICS, code="G-ABCDEFGH12")
+        [kept] = ann.ask("entity/team/tracker/list", teamId=shop)["teamTrackers"]
+        assert (kept["trackerId"], kept["code"]) == (ANALYTICS, "G-ABCDEFGH12")
+
     @pytest.mark.parametrize("code", [" ", "x" * 65, "a\nb", "\u0000"])
     def test_codes_that_cannot_be(self, ann: Client, code: str) -> None:
         body = {"teamId": ann.own_team, "trackerId": FACEBOOK, "code": code, "name": "Mine"}
@@ -239,7 +254,7 @@ def test_what_ends_with_a_team(app: RunningApp, ann: Client) -> None:
     shop = team(ann)
     campaign(ann, shop)
     ann.ask("entity/domain/subscribe", teamId=shop, domainName=NAME)
-    body = {"teamId": shop, "trackerId": FACEBOOK, "code": "1", "name": "Mine"}
+    body = {"teamId": shop, "trackerId": FACEBOOK, "code": "1234567890", "name": "Mine"}
     ann.ask("entity/team/tracker/create", **body)
     ann.ask("entity/team/delete", teamId=shop)
     for name in ("entity/campaign/list", "entity/domain/subscriptions", "entity/team/tracker/list"):
