@@ -18,7 +18,7 @@ from shortd import errors
 from shortd.accounts.accounts import unlocked
 from shortd.accounts.services import AccountServices
 from shortd.clock import Clock
-from shortd.field_errors import field_error
+from shortd.field_errors import field_error, wishes_of
 from shortd.hosts import Hosts, ShortHost, without_scheme
 from shortd.hosts.destinations import parse_destination
 from shortd.limits.services import LimitServices
@@ -341,7 +341,7 @@ def _changes(terms: Mapping[str, Any]) -> TermChanges:
     try:
         return msgspec.convert({**terms}, TermChanges)
     except msgspec.ValidationError as fault:
-        raise field_error(str(fault), {}) from None
+        raise field_error(str(fault), wishes_of(TermChanges)) from None
 
 
 def _plain(data: Struct | Mapping[str, Any]) -> dict[str, Any]:
