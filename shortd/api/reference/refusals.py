@@ -52,7 +52,12 @@ FORM = (
 )
 """Of calls that take a file."""
 
-_DESTINATION = (errors.INVALID_URL, errors.URL_LOOPS, errors.DESTINATION_BLOCKED)
+_DESTINATION = (
+    errors.INVALID_URL,
+    errors.URL_LOOPS,
+    errors.DESTINATION_BLOCKED,
+    errors.DESTINATION_REFUSED,
+)
 _PLACE = (errors.INVALID_CODE, errors.CODE_RESERVED, errors.CODE_TAKEN)
 _MADE = (*_DESTINATION, errors.QUOTA_EXCEEDED)
 _PASSWORD = (errors.BAD_CREDENTIALS, errors.LOGIN_LIMITED)
@@ -66,6 +71,7 @@ _LOGIN = (
 _LOOKED_UP = (
     errors.LINK_NOT_FOUND,
     errors.LINK_EXPIRED,
+    errors.LINK_HELD,
     errors.LINK_PROTECTED,
     errors.NOT_A_FILE,
 )
@@ -131,7 +137,7 @@ _BY_CALL: dict[str, tuple[ErrorKind, ...]] = {
     "close_box": (errors.ENTRY_NOT_FOUND, errors.BOX_NOT_FOUND),
     "get_stats": (errors.ENTRY_NOT_FOUND,),
     "export_stats": (errors.ENTRY_NOT_FOUND,),
-    "set_plugin": (*_CHANGED, errors.PLUGIN_FAILED, errors.QUOTA_EXCEEDED),
+    "set_plugin": (*_CHANGED, *_DESTINATION, errors.PLUGIN_FAILED, errors.QUOTA_EXCEEDED),
     "get_plugin": (errors.ENTRY_NOT_FOUND,),
     "get_panels": (errors.ENTRY_NOT_FOUND,),
     "authen/token": (*_PASSWORD, errors.ACCOUNT_LOCKED),
