@@ -105,15 +105,26 @@ def turn_on(place: Place, name: str) -> None:
     type=click.Path(path_type=Path),
     help="The folder to make, instead of ./shortd-NAME.",
 )
-def new(place: Place, name: str, folder: Path | None) -> None:
-    """Write the package of a new plugin, with a test, to be changed."""
+@click.option(
+    "--kind",
+    type=click.Choice(["rule", "webhook", "check", "page"]),
+    default="rule",
+    show_default=True,
+    help="What it does: lead visitors elsewhere, tell another server of links, look at destinations"
+    " before links are made, or have a page.",
+)
+def new(place: Place, name: str, folder: Path | None, kind: str) -> None:
+    """Write the package of a new plugin, with tests, to be changed.
+
+    It can be installed, or the whole folder put into the plugins' folder.
+    """
     from shortd.commands import skeleton
 
     reason = skeleton.unusable(name, place.settings.plugins.dir)
     if reason:
         fail([f"no plugin can be named {name!r}: {reason}"], status=2)
     folder = folder or Path(skeleton.distribution_of(name))
-    skeleton.write(name, folder)
+    skeleton.write(name, folder, kind)
     click.echo(f"{folder} is a package with the plugin {name}. To try it:")
     click.echo(f"  cd {shlex.quote(str(folder))} && pip install -e '.[test]' && pytest")
 

@@ -6,8 +6,11 @@ judged by the same code as on a server.
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,18 +19,33 @@ import click
 from msgspec import Struct, structs
 from structlog.testing import capture_logs
 
-from shortd.plugin.hookspecs import DECIDE
-from shortd.plugin.types import Visit
+from shortd.models.links import Link as LinkRow
+from shortd.plugin.hookspecs import DECIDE, OBSERVE
+from shortd.plugin.types import Event, Visit
+from shortd.plugin_runtime.deciding import shown_link
 from shortd.plugin_runtime.flaws import AnyPlugin, flaw_of, one_line
+from shortd.plugin_runtime.guard import GuardedCall
+from shortd.plugin_runtime.panels import data_of
+from shortd.plugin_runtime.workers import Worker
 from shortd.settings.config import ConfigError
 from shortd.testing.app import PluginFault, RunningApp, is_overrun
 from shortd.testing.opening import open_app
 from shortd.testing.population import population
+from shortd.testing.tellings import tellings
 from shortd.visitors.visitors import parse_agent
 from shortd.visits.decisions import Decision
 
 TRIES = 3
 """A decide hook is too slow for a visit if it is so this many times in a row."""
+EACH_ENDED = 50
+"""Of so many times that an async hook is told something it is ended once in the midst of it."""
+OBSERVE_SECONDS = 10.0
+END_SECONDS = 1.0
+"""How long a hook may take to end when it is cancelled."""
+BEAT_SECONDS = 0.02
+MOST_LAG_SECONDS = 0.25
+"""How long an async hook may hold up its plugin's loop, and with it the plugin's other hooks."""
+SECONDS_OF_DAY = 86_400
 SHOWN = 200
 """Characters of a header that a message shows."""
 
@@ -52,7 +70,10 @@ def check_plugin(
     - For each sample, and for a link without data if it is `everywhere`, each visit of
       `population` and of `visits` is decided: nothing raises, every answer can be used, within
       the time that a decide hook has. If `deterministic`, all are decided alike a second time.
-    - Its observe hooks stand a link that is made, visited, changed and deleted.
+    - Its observe hooks stand a link that is made, visited, changed and deleted, each of those
+      visits, all kinds of accounts, files and sign-ins, and hearing of each twice; `async def` ones
+      end when they are cancelled, and hold up their loop for no longer than a moment.
+    - What it does daily it does.
     - What it adds (commands, routes, panels, importers) is of the right types.
 
     Hooks really run: a plugin that calls out needs `config` that keeps it from doing so.
@@ -74,6 +95,7 @@ def check_plugin(
                 check.started()
                 for sample in samples:
                     check.link(sample, [*population(app.clock.now()), *visits], deterministic)
+                check.daily()
                 check.extensions()
         except ConfigError as error:
             raise AssertionError(f"{kind.name}: does not start: {error}") from error
@@ -129,12 +151,20 @@ class _Check:
                         f"{self._name}: is not deterministic for {_shown(visit)} {with_data}: "
                         f"{_outcome(one)}, then {_outcome(other)}"
                     )
+        row = app.run(self._row(link))
         app.visit(link)
         self._panels(link, with_data)
         app.call("set_tag", userid=app.userid, shorturl=link, tag=1)
         app.call("delete", userid=app.userid, shorturl=link)
         app.observe()
         self.no_fault(f"a link {with_data} that is visited, changed and deleted")
+        self._observers(row, link, visits, with_data)
+
+    def daily(self) -> None:
+        """What it does once a day."""
+        self._app.clock.advance(SECONDS_OF_DAY)
+        self._app.daily()
+        self.no_fault("a day")
 
     def extensions(self) -> None:
         """What it adds to the server and the command line; routes were mounted at the start."""
@@ -191,9 +221,101 @@ class _Check:
             f"{self._name}: {hook} is too slow for {_shown(visit)} {with_data}: it {fault}"
         )
 
+    def _observers(
+        self, row: LinkRow, short_url: str, visits: Sequence[Visit], with_data: str
+    ) -> None:
+        """Tells observers all that they may be told, and everything twice."""
+        app = self._app
+        running = app.services.plugin_runtime.plugins.running[self._name]
+        plugins = app.services.plugin_runtime.plugins
+        calls = {hook: [call for _, call in plugins.of_hook(hook)] for hook in OBSERVE}
+        awaited = {call.hook for hook in OBSERVE for _, call in plugins.awaited(hook)}
+        data = None if running.decode is None else data_of(running, row)
+        wants_all = running.plugin.Data is None or running.plugin.everywhere
+        if data is None and not wants_all:
+            return
+        shown = shown_link(row, short_url)
+        told: Counter[str] = Counter()
+        for number, telling in enumerate(tellings(shown, data, visits)):
+            for call in calls[telling.hook]:
+                said = _cut(repr(telling.given[0]))
+                if telling.visit is not None:
+                    said = f"{_shown(telling.visit)} {with_data}"
+                for attempt in (1, 2):
+                    event = Event(f"{number:022}", app.clock.now(), attempt)
+                    given = (*telling.given, event)
+                    again = " a second time" if attempt == 2 else ""
+                    if telling.hook not in awaited:
+                        app.run(_plain(running.worker, call, given))
+                    elif told[telling.hook] % EACH_ENDED == 0 and attempt == 1:
+                        self._ended(running.worker, call, given)
+                    else:
+                        app.run(call.awaited(running.worker, given, OBSERVE_SECONDS))
+                    self.no_fault(said + again)
+            told[telling.hook] += 1
+
+    async def _row(self, link: str) -> LinkRow:
+        links = self._app.services.links.links
+        account = self._app.services.accounts.accounts.named(self._app.userid)
+        address = links.address(link)
+        assert account is not None and address is not None, "they were just made"
+        return links.get(account, address)
+
+    def _ended(self, worker: Worker, call: GuardedCall, given: Sequence[Any]) -> None:
+        """Ends an async hook where it first waits, as when a server stops."""
+        left = self._app.run(_end_early(worker, call.function(*given)))
+        if left:
+            raise AssertionError(
+                f"{self._name}: {call.hook} goes on when it is cancelled: a server that stops, "
+                "or a receiver that does not answer, ends it so"
+            )
+        for _ in range(TRIES):
+            lag = self._app.run(_lag(worker, call.function(*given)))
+            if lag <= MOST_LAG_SECONDS:
+                break
+        else:
+            raise AssertionError(
+                f"{self._name}: {call.hook} holds up its event loop for {lag:.1f} s: await what "
+                "takes long, or make the hook a plain function"
+            )
+
     def _panels(self, link: str, with_data: str) -> None:
         self._app.call("get_panels", userid=self._app.userid, shorturl=link)
         self.no_fault(f"a link {with_data}")
+
+
+async def _plain(worker: Worker, call: GuardedCall, given: Sequence[Any]) -> None:
+    await worker.run_plain(lambda: call(*given))
+
+
+async def _end_early(worker: Worker, hook: Coroutine[Any, Any, None]) -> bool:
+    """Whether a hook goes on though it was cancelled."""
+
+    async def run() -> bool:
+        task = asyncio.ensure_future(hook)
+        await asyncio.sleep(0)
+        task.cancel()
+        _, left = await asyncio.wait([task], timeout=END_SECONDS)
+        return bool(left)
+
+    return await worker.run(run(), OBSERVE_SECONDS)
+
+
+async def _lag(worker: Worker, hook: Coroutine[Any, Any, None]) -> float:
+    """For how long a hook holds up its loop at a time, at most."""
+
+    async def run() -> float:
+        loop, most = asyncio.get_running_loop(), 0.0
+        task = asyncio.ensure_future(hook)
+        while not task.done():
+            start = loop.time()
+            await asyncio.wait([task], timeout=BEAT_SECONDS)
+            most = max(most, loop.time() - start - BEAT_SECONDS)
+        with suppress(Exception):
+            task.result()
+        return most
+
+    return await worker.run(run(), OBSERVE_SECONDS)
 
 
 def _outcome(decision: Decision) -> tuple[str, str, str]:
@@ -207,9 +329,12 @@ def _shown(visit: Visit) -> str:
     shown = []
     for name, value in structs.asdict(visit).items():
         if value != getattr(defaults, name) or name == "user_agent":
-            text = repr(value)
-            shown.append(f"{name}={text if len(text) <= SHOWN else text[:SHOWN] + '…'}")
+            shown.append(f"{name}={_cut(repr(value))}")
     return f"Visit({', '.join(shown)})"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def _are_commands(answer: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,15 +15,18 @@ import pytest
 from msgspec import Struct, defstruct, structs
 
 from shortd.plugin import (
+    Account,
     BadData,
     Counts,
     Destination,
     Event,
+    File,
     ImportedLink,
     Interstitial,
     Link,
     Panel,
     Plugin,
+    SignIn,
     Visit,
     hookimpl,
 )
@@ -372,3 +376,94 @@ def test_the_population_has_visitors_of_all_kinds() -> None:
     assert {visit.user_agent for visit in met} >= set(AGENTS.values())
     for flag in ("is_get", "is_prefetch", "is_qr", "do_not_track", "is_bot", "is_link_preview"):
         assert {getattr(visit, flag) for visit in met} == {True, False}, flag
+
+
+class Observing(Plugin[None, None]):
+    """Hears of everything."""
+
+    name = "observing"
+
+
+def test_observers_that_bear_everything_pass() -> None:
+    class Fine(Observing):
+        """Writes down what it hears."""
+
+        @hookimpl
+        async def click_recorded(
+            self, link: Link, visit: Visit, choice: str, data: None, event: Event
+        ) -> None:
+            await asyncio.sleep(0)
+
+        @hookimpl
+        def account_signed_in(self, account: Account, sign_in: SignIn, event: Event) -> None:
+            assert sign_in.how
+
+        @hookimpl
+        async def daily(self, utime: int) -> None:
+            await asyncio.sleep(0)
+
+    check_plugin(Fine)
+
+
+def test_an_observer_that_fails_for_one_visitor_is_found() -> None:
+    class Picky(Observing):
+        """Wants languages."""
+
+        @hookimpl
+        def click_recorded(
+            self, link: Link, visit: Visit, choice: str, data: None, event: Event
+        ) -> None:
+            assert visit.accept_language.isascii()
+
+    assert "observing: click_recorded fails for Visit(" in complaint(Picky)
+
+
+def test_an_observer_that_cannot_hear_a_thing_twice_is_found() -> None:
+    class Once(Observing):
+        """Believes that it hears of each thing once."""
+
+        @hookimpl
+        async def file_stored(self, file: File, data: None, event: Event) -> None:
+            if event.attempt > 1:
+                raise KeyError(event.id)
+
+    said = complaint(Once)
+    assert "observing: file_stored fails for File(" in said and "a second time: KeyError" in said
+
+
+def test_an_observer_that_does_not_end_is_found() -> None:
+    class Stubborn(Observing):
+        """Goes on."""
+
+        @hookimpl
+        async def click_recorded(
+            self, link: Link, visit: Visit, choice: str, data: None, event: Event
+        ) -> None:
+            try:
+                await asyncio.sleep(0.01)
+            except asyncio.CancelledError:
+                await asyncio.sleep(3)
+
+    assert "observing: click_recorded goes on when it is cancelled" in complaint(Stubborn)
+
+
+def test_an_observer_that_holds_up_its_loop_is_found() -> None:
+    class Blocking(Observing):
+        """Waits without awaiting."""
+
+        @hookimpl
+        async def account_created(self, account: Account, event: Event) -> None:
+            time.sleep(0.3)
+
+    assert "holds up its event loop for 0.3 s" in complaint(Blocking)
+
+
+def test_a_daily_job_that_fails_is_found() -> None:
+    class Weary(Observing):
+        """Does nothing."""
+
+        @hookimpl
+        def daily(self, utime: int) -> None:
+            raise OSError("tomorrow")
+
+    assert "observing: daily fails for a day: OSError: tomorrow" in complaint(Weary)

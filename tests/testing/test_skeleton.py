@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from shortd.commands.cli import main
+from shortd.testing import open_app
 from tests.testing.environment import Environment
 
+KINDS = ("rule", "webhook", "check", "page")
 TRICKY = ("hours", "class", "none", "plugin", "a_", "a__1b", "a" * 32)
 """Names of which something could go wrong: keywords, our own classes, bounds."""
 
@@ -38,7 +42,11 @@ def test_the_skeleton_works_in_an_environment_of_its_own(
     environment.run("shortd plugins new hours", tmp_path)
     folder = tmp_path / "shortd-hours"
     environment.run("pip install -q -e .", folder)
-    assert "3 passed" in environment.run("pytest -q", folder)
+    for kind in KINDS[1:]:
+        environment.run(f"shortd plugins new a_{kind} --kind {kind} --folder {kind}", tmp_path)
+        environment.run("pip install -q --no-deps -e .", tmp_path / kind)
+    everything = f"pytest -q shortd-hours {' '.join(KINDS[1:])}"
+    assert "17 passed" in environment.run(everything, tmp_path)
     listed = " ".join(environment.run("shortd plugins", tmp_path).split())
     assert "hours ready Leads visitors of one language elsewhere." in listed
     environment.run("pip uninstall -q -y shortd-hours", folder)
@@ -49,13 +57,35 @@ def test_the_skeleton_works_in_an_environment_of_its_own(
 def test_style_and_types_of_skeletons_are_right(
     runner: CliRunner, environment: Environment
 ) -> None:
-    for name in TRICKY:
-        result = runner.invoke(main, ["plugins", "new", name, "--folder", name])
+    for number, name in enumerate(TRICKY):
+        kind = KINDS[number % len(KINDS)]
+        words = ["plugins", "new", name, "--folder", name, "--kind", kind]
+        result = runner.invoke(main, words)
         assert result.exit_code == 0, result.output
         for command in (["ruff", "check", "--no-cache"], ["ruff", "format", "--check"]):
             subprocess.run([sys.executable, "-m", *command], cwd=name, check=True)
-    # One is as good as another, and this takes a while.
-    environment.run("mypy", Path(TRICKY[0]))
+    # One of each kind is as good as another, and this takes a while.
+    for name in TRICKY[: len(KINDS)]:
+        environment.run("mypy", Path(name))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_made_can_be_dropped_as_it_is(runner: CliRunner, kind: str) -> None:
+    """The whole folder, or the package in it, into the plugins' folder."""
+    name = f"dropped_{kind}"
+    made = Path(f"plugins/{name}")
+    words = ["plugins", "new", name, "--folder", str(made), "--kind", kind]
+    assert runner.invoke(main, words).exit_code == 0
+    environ = {"SHORTD_PLUGINS__DIR": "plugins", "SHORTD_DATA": "data"}
+    for _ in range(2):
+        listed = runner.invoke(main, ["plugins"], env=environ)
+        assert re.search(rf"^{name} +ready ", listed.stdout, re.M), listed.output
+        assert "passed over" not in listed.stdout
+        with open_app(Path("data").absolute(), environ=environ) as app:
+            assert name in app.services.plugin_runtime.plugins.running
+        if made.exists():
+            (made / f"shortd_{name}").rename(f"plugins/shortd_{name}")
+            shutil.rmtree(made)
 
 
 @pytest.mark.parametrize("name", TRICKY)
@@ -73,7 +103,7 @@ def test_a_bad_name_is_refused(runner: CliRunner, name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["dir", "disabled"])
+@pytest.mark.parametrize("name", ["dir", "disabled", "quota"])
 def test_a_name_that_is_a_setting_is_refused(runner: CliRunner, name: str) -> None:
     assert f"{name} is the name of a setting" in refusal(runner, name)
 
