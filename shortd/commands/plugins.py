@@ -90,8 +90,8 @@ def forget(place: Place, name: str) -> None:
 def turn_on(place: Place, name: str) -> None:
     """Call hooks of a plugin again that are paused.
 
-    Hooks that fail are left alone for a while, and tried again by themselves, too; this is for who
-    has mended the cause, and need not wait. What was not told to the plugin since is told now.
+    Hooks that fail are left alone for a while, and tried again by themselves; this is for who has
+    mended the cause and need not wait. What still waits to be told to the plugin is told now.
     """
     act(place, "plugins on", name=name)
 
