@@ -42,7 +42,7 @@ class Found(msgspec.Struct, frozen=True):
         """Why it is not used, in words that may be shown to anybody: without what was raised."""
         if self.disabled:
             return "disabled by [plugins] disabled"
-        return self.fault and f"{self.fault.partition(': ')[0]} (see shortd plugins)"
+        return self.fault and f"{self.fault.partition(': ')[0]}; see shortd plugins"
 
     @property
     def summary(self) -> str:

@@ -172,9 +172,13 @@ class Events:
         self.jobs.end()
         if self._telling:
             await asyncio.wait(self._telling, timeout=1)
-        await self.deliveries.end(STOP_SECONDS / 2)
-        for listener in self._listeners.values():
-            if not await listener.settle(STOP_SECONDS / 2):
+        listeners = self._listeners.values()
+        _, *settled = await asyncio.gather(
+            self.deliveries.end(STOP_SECONDS / 2),
+            *(listener.settle(STOP_SECONDS) for listener in listeners),
+        )
+        for listener, is_settled in zip(listeners, settled, strict=True):
+            if not is_settled:
                 log.warning(
                     "observers_left_behind",
                     plugin=listener.running.name,

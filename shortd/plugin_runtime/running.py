@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import inspect
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ from shortd.plugin_runtime.discovery import (
 from shortd.plugin_runtime.flaws import AnyPlugin, one_line
 from shortd.plugin_runtime.guard import Guard, GuardedCall
 from shortd.plugin_runtime.order import decide_order
-from shortd.plugin_runtime.workers import Worker
+from shortd.plugin_runtime.workers import STOP_SECONDS, Worker
 from shortd.settings.config import Settings
 
 log = structlog.get_logger(__name__)
@@ -90,7 +91,10 @@ class Plugins:
     def stop(self) -> None:
         """Ends the threads of all plugins and tells these that it is over."""
         for running in self.running.values():
-            if not running.worker.close():
+            running.worker.begin_close()
+        until = time.monotonic() + STOP_SECONDS
+        for running in self.running.values():
+            if not running.worker.close(max(0.0, until - time.monotonic())):
                 log.warning("plugin_left_behind", plugin=running.name)
             # Those that are paused, too.
             try:

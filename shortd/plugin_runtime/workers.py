@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
@@ -118,18 +119,23 @@ class Worker:
         """Cancels what runs on the loop and ends both threads; what waits to be called is not.
         False if a thread is still at work after so many seconds: it is left behind.
         """
+        self.begin_close()
+        until = time.monotonic() + seconds
+        ended = True
+        for thread in (self._loop_thread, self._call_thread):
+            if thread is not None and thread is not threading.current_thread():
+                thread.join(max(0.0, until - time.monotonic()))
+                ended = ended and not thread.is_alive()
+        return ended
+
+    def begin_close(self) -> None:
+        """The same without waiting for the threads."""
         with self._lock:
             self._closed = True
         self._calls.put(None)
         if self._loop is not None:
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._loop.stop)
-        ended = True
-        for thread in (self._loop_thread, self._call_thread):
-            if thread is not None and thread is not threading.current_thread():
-                thread.join(seconds)
-                ended = ended and not thread.is_alive()
-        return ended
 
     def _submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         try:

@@ -236,7 +236,7 @@ def test_every_state_has_a_reason_but_on(start: Start) -> None:
     assert states["flaky"] == {
         **states["flaky"],
         "state": "faulty",
-        "reason": "does not start (see shortd plugins)",
+        "reason": "does not start; see shortd plugins",
     }
     assert "nothing_here" not in states["named"]["reason"]
 
