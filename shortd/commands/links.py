@@ -48,7 +48,7 @@ CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
 def _state(link: Record) -> str:
     words = [
-        "disabled" if not link["enabled"] else "",
+        "" if link["enabled"] else "disabled" if link["refused"] is None else "refused",
         "held" if link["held"] else "",
         "ended" if link["ended"] else "",
         "archived" if link["archived"] else "",
@@ -323,8 +323,8 @@ def link_disable(place: Place, links: tuple[str, ...], host: str | None, reason:
 def link_held(place: Place, as_json: bool) -> None:
     """List the links that plugins have had held.
 
-    Those that have waited longest come first. Visitors are told that such a link is being checked until it is approved or refused, also where
-    the plugin is gone by then.
+    Those that have waited longest come first. Visitors are told that such a link is being checked
+    until it is approved or refused, also where the plugin is gone by then.
     """
     print_list(look(place, "link held"), HELD, "no link is held", as_json=as_json)
 

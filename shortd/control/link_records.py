@@ -49,6 +49,8 @@ class LinkShown(msgspec.Struct, frozen=True, kw_only=True):
     """The operator has disabled it."""
     held: bool
     """Visitors are kept from it until the operator has looked at it."""
+    refused: str | None
+    """What the operator said who looked at it and refused it; maybe nothing."""
     ended: bool
     archived: bool
     valid_since: int | None
@@ -111,6 +113,7 @@ class Links:
             enabled=link.enabled,
             barred=rare.barred,
             held=link.waits,
+            refused=link.held.word if link.held and link.held.refused else None,
             ended=has_ended(link, live, self._view.now),
             archived=rare.hidden,
             valid_since=rare.valid_since or None,

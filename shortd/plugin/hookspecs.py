@@ -148,7 +148,7 @@ class Hookspecs(Generic[DataT]):
         self, url: str, link: Link | None, account: Account | None
     ) -> Refuse | Hold | Awaitable[Refuse | Hold | None] | None:
         """Whether a link may lead to `url`: None if so, `Refuse` if it must not, `Hold` if the
-        operator is to look at it before visitors get there.
+        operator is to look at it before visitors get there. `url` is as a browser reads it.
 
         Asked wherever a destination is set, or changed to another: the link's own, where it leads
         once it has ended, and each URL in plugins' data. `link` is the link as it was before, None

@@ -15,6 +15,8 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, NamedTuple
 
+import ada_url
+
 from shortd.clock import Clock
 from shortd.models import accounts as account_rows
 from shortd.models import links as link_rows
@@ -104,8 +106,10 @@ class Checks:
     async def _said(self, url: str, link: Link | None, account: Account | None) -> Verdict | None:
         """The first refusal; else the first that wants it held."""
         held: Verdict | None = None
+        # As browsers read it, so that no plugin need know how a host can be spelled.
+        read = ada_url.URL(url).href
         for running, call in self._hooks:
-            verdict = await self._answer(running, call, url, link, account)
+            verdict = await self._answer(running, call, read, link, account)
             if verdict is not None and verdict.is_final:
                 return verdict
             held = held or verdict

@@ -23,6 +23,10 @@ COLUMNS = 3
 """Of one plugin in a list."""
 CELL = 80
 """Characters of a cell, and of its title."""
+ROWS = 100
+"""Of one panel."""
+TEXT = 1000
+"""Characters of anything in a panel."""
 
 N = TypeVar("N", int, float)
 
@@ -80,8 +84,8 @@ class Panels:
                 hook.fail(fault)
                 continue
             for title, cell in taken.items():
-                shown = cell if isinstance(cell, int) else _cut(cell)
-                found.append(Column(running.name, _cut(title), shown))
+                shown = cell if isinstance(cell, int) else _cut(cell, CELL)
+                found.append(Column(running.name, _cut(title, CELL), shown))
         return found
 
     def _asked(self, name: str, link: Link) -> Iterator[tuple[Running, GuardedCall, Any]]:
@@ -121,14 +125,22 @@ def _read(running: Running, hook: GuardedCall, panels: Sequence[Any]) -> Iterato
     """The panels that can be shown; a Struct's fields can hold anything."""
     for panel in panels:
         try:
-            told = {"plugin": running.name, "title": panel.title, "rows": list(panel.rows)}
-            yield msgspec.convert(told, ShownPanel)
+            told = {"plugin": running.name, "title": panel.title, "rows": list(panel.rows)[:ROWS]}
+            taken = msgspec.convert(told, ShownPanel)
         except Exception as fault:
             hook.fail(fault)
+            continue
+        rows = [
+            (_cut(label, TEXT), value if isinstance(value, int) else _cut(value, TEXT))
+            for label, value in taken.rows
+        ]
+        yield msgspec.structs.replace(taken, title=_cut(taken.title, TEXT), rows=rows)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= CELL else text[: CELL - 1] + "…"
+def _cut(text: str, most: int) -> str:
+    """As much of a text as is shown; half a surrogate pair could not be sent."""
+    shown = text[:most].encode("utf-8", "replace").decode()
+    return shown if len(text) <= most else shown[:-1] + "…"
 
 
 def data_of(running: Running, link: Link) -> Any:

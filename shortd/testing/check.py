@@ -28,6 +28,7 @@ from shortd.plugin_runtime.guard import GuardedCall
 from shortd.plugin_runtime.panels import data_of
 from shortd.plugin_runtime.workers import Worker
 from shortd.settings.config import ConfigError
+from shortd.store.schema import LINKS
 from shortd.testing.app import PluginFault, RunningApp, is_overrun
 from shortd.testing.opening import open_app
 from shortd.testing.population import population
@@ -281,6 +282,11 @@ class _Check:
 
     def _panels(self, link: str, with_data: str) -> None:
         self._app.call("get_panels", userid=self._app.userid, shorturl=link)
+        services = self._app.services
+        address = services.links.links.address(link)
+        row = None if address is None else services.store.get(LINKS, address)
+        if row is not None:
+            services.plugin_runtime.panels.columns(row, link)
         self.no_fault(f"a link {with_data}")
 
 

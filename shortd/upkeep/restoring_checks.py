@@ -16,6 +16,7 @@ from shortd.hosts import Hosts
 from shortd.hosts.destinations import Destination, parse_destination
 from shortd.hosts.patterns import read_pattern
 from shortd.ids import own_team_id
+from shortd.links.checking import MOST_HELD
 from shortd.models.accounts import ANONYMOUS, Account, AccountType, HashScheme, PasswordHash
 from shortd.models.blocking import BlockedPattern
 from shortd.models.links import Link
@@ -157,6 +158,14 @@ def checked_link(txn: Txn, hosts: Hosts, link: Link) -> Link:
         check_password(rare.password)
         check_numbers(terms.valid_since, terms.unique_minutes)
     texts = (link.url, terms.title, *terms.tags, terms.note, *(terms.utm or ()))
+    if link.held is not None:
+        if len(link.held.destinations) > MOST_HELD:
+            raise Refused("invalid_field", "it is held for too many destinations")
+        check_numbers(*(one.utime for one in link.held.destinations))
+        held = (
+            text for one in link.held.destinations for text in (one.url, one.plugin, one.reason)
+        )
+        texts = (*texts, link.held.word, *held)
     if any(len(text.encode()) > TEXT_BYTES for text in texts):
         raise Refused("invalid_field", "one of its texts is too long")
     for fallback in (terms.date_fallback, terms.count_fallback):

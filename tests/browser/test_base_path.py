@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PASSWORD
+from tests.browser.conftest import PASSWORD, WATCHED
 from tests.browser.shots import PAGES
 from tests.browser.test_sharing import share
 from tests.browser.unlocking import Downloader
 from tests.browser.watch import Watch, WatchOfDownloads
-from tests.conftest import GENEROUS
 from tests.documents import block
 from tests.fronts import nginx
 from tests.server_process import ServerProcess, free_port
@@ -43,7 +42,7 @@ def _house(folder: Path, *, cuts: bool) -> Iterator[ServerProcess]:
     """A server behind nginx as the documentation has it, below /s."""
     front = free_port()
     base = f"http://127.0.0.1:{front}/s"
-    environ = {**GENEROUS, "SHORTD_PUBLIC_URL": base}
+    environ = {**WATCHED, "SHORTD_PUBLIC_URL": base}
     process = ServerProcess(
         folder / "data", {**environ, "SHORTD_SERVER__TRUSTED_PROXIES": "127.0.0.1"}
     )

@@ -9,10 +9,10 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from shortd.languages import open_languages
+from tests.browser.conftest import WATCHED
 from tests.browser.shots import PAGES
 from tests.browser.test_every_page import CUT, evaluate
 from tests.browser.watch import Watch
-from tests.conftest import GENEROUS
 from tests.languages.pseudo import CODE, plain, write_pseudo
 from tests.server_process import ServerProcess
 
@@ -35,6 +35,7 @@ OWNED = (
         "admin-o",
         "admin-l",
         "admin-b",
+        "admin-h",
         "admin-r",
         "admin-s",
         "second-factor-",
@@ -46,7 +47,7 @@ OWNED = (
 @pytest.fixture(scope="module")
 def strange_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     folder = write_pseudo(tmp_path_factory.mktemp("languages"))
-    environ = {**GENEROUS, "SHORTD_WEB__LANGUAGES": str(folder), "SHORTD_WEB__LANGUAGE": CODE}
+    environ = {**WATCHED, "SHORTD_WEB__LANGUAGES": str(folder), "SHORTD_WEB__LANGUAGE": CODE}
     process = ServerProcess(tmp_path_factory.mktemp("strange") / "data", environ)
     process.start()
     yield process

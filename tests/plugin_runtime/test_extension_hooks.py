@@ -1,7 +1,8 @@
-"""Extension hooks, each by name: commands, routes, panel, importers."""
+"""Extension hooks, each by name: commands, routes, panel, link_panels, link_columns, importers."""
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ from click.testing import CliRunner, Result
 
 from shortd.commands.cli import main
 from shortd.store import Store
+from shortd.store.schema import LINKS
 from shortd.testing import open_app
 from tests.conftest import GENEROUS
-from tests.plugin_runtime.conftest import Start, write_plugin
+from tests.plugin_runtime.conftest import PluginApp, Start, write_plugin
 
 ROUTES = """
 @get("/hello", access=Access.PUBLIC, media_type="text/plain", sync_to_thread=False)
@@ -41,6 +43,16 @@ class Show(Plugin[None, Data]):
     def panel(self, link: Link, data: Data, counts: Counts) -> Panel | None:
         return {answer}
 """
+COLUMNS = """
+class Show(Plugin[None, Data]):
+    name = "show"
+    Data = Data
+
+    @hookimpl
+    def link_columns(self, link: Link, data: Data) -> Mapping[str, str | int]:
+        return {answer}
+"""
+PANELS = PANEL.replace("def panel", "def link_panels").replace("Panel | None", "Sequence[Panel]")
 COMMANDS = """
 class Speak(Plugin[None, None]):
     \\"\\"\\"Speaks.\\"\\"\\"
@@ -165,6 +177,80 @@ class TestPanel:
         plugins.visit()
         [panel] = plugins.app.call("get_panels", **plugins.which())["panels"]
         assert panel["rows"] == []
+
+
+class TestLinkPanels:
+    def test_all_of_them_are_shown_behind_others(self, start: Start) -> None:
+        both = "[Panel('One', (('Clicks', counts.count),)), Panel(data.url)]"
+        plugins = start(
+            show=PANELS.format(answer=both),
+            more=PANEL.replace('"show"', '"more"').format(answer="Panel('Alone')"),
+        )
+        plugins.set("show")
+        plugins.set("more")
+        panels = plugins.app.call("get_panels", **plugins.which())["panels"]
+        assert [(panel["plugin"], panel["title"]) for panel in panels] == [
+            ("more", "Alone"),
+            ("show", "One"),
+            ("show", "https://plugin.example/"),
+        ]
+
+    @pytest.mark.parametrize("answer", ["5", "'text'", "[5]", "[Panel(5)]", "{1: 2}", "1 / 0"])
+    def test_what_cannot_be_shown_is_left_out(self, start: Start, answer: str) -> None:
+        plugins = start(show=PANELS.format(answer=answer))
+        plugins.set("show")
+        assert plugins.app.call("get_panels", **plugins.which()) == {"panels": []}
+        assert plugins.state("show")["failures"] == 1
+
+    def test_what_is_too_much_is_cut(self, start: Start) -> None:
+        plugins = start(
+            show=PANELS.format(
+                answer="[Panel('t' * 10**6, (('l' * 10**6, 'v' * 10**6),) * 500)] * 50"
+            )
+        )
+        plugins.set("show")
+        panels = plugins.app.call("get_panels", **plugins.which())["panels"]
+        assert (len(panels), len(panels[0]["rows"])) == (8, 100)
+        assert panels[0]["title"] == "t" * 999 + "…"
+        assert panels[0]["rows"][0] == {"label": "l" * 999 + "…", "value": "v" * 999 + "…"}
+
+
+class TestLinkColumns:
+    def columns(self, plugins: PluginApp) -> list[tuple[str, str | int]]:
+        """What stands beside the link in the list."""
+        services = plugins.app.services
+        address = services.links.links.address(plugins.shorturl)
+        assert address is not None
+        row = services.store.get(LINKS, address)
+        assert row is not None
+        found = services.plugin_runtime.panels.columns(row, plugins.shorturl)
+        page = plugins.app.get("/-/dashboard", headers={"cookie": f"shortd={plugins.userid}"}).text
+        shown = html.unescape(page)
+        assert all(f"{one.title}: {one.cell}" in shown for one in found)
+        return [(one.title, one.cell) for one in found]
+
+    def test_they_stand_beside_links_with_data(self, start: Start) -> None:
+        plugins = start(
+            show=COLUMNS.format(answer="{'<b>Leads': data.url, 'Length': len(link.code)}")
+        )
+        assert self.columns(plugins) == []
+        plugins.set("show")
+        assert self.columns(plugins) == [("<b>Leads", "https://plugin.example/"), ("Length", 6)]
+
+    @pytest.mark.parametrize("answer", ["5", "'text'", "[1]", "{1: 2}", "{'a': None}", "1 / 0"])
+    def test_what_cannot_be_shown_is_left_out(self, start: Start, answer: str) -> None:
+        plugins = start(show=COLUMNS.format(answer=answer))
+        plugins.set("show")
+        assert self.columns(plugins) == []
+        assert plugins.state("show")["failures"] >= 1
+
+    def test_what_is_too_much_is_cut(self, start: Start) -> None:
+        many = "{f'{number}' + 't' * 10**6: 'c\\ud800' * 10**6 for number in range(50)}"
+        plugins = start(show=COLUMNS.format(answer=many))
+        plugins.set("show")
+        columns = self.columns(plugins)
+        assert [title[0] for title, _ in columns] == ["0", "1", "2"]
+        assert {(len(title), len(str(cell))) for title, cell in columns} == {(80, 80)}
 
 
 def run(*arguments: str) -> Result:

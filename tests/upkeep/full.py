@@ -24,6 +24,7 @@ from shortd.store.schema import TABLES
 from shortd.testing import FakeClock, RunningApp, open_app
 from shortd.upkeep.row_types import TOLD
 from tests.authenticator import Authenticator
+from tests.held import hold
 from tests.sharing import boxes
 from tests.sharing.sharing import sharer
 from tests.sharing.test_bundles import share as share_bundle
@@ -65,6 +66,10 @@ def fill(app: RunningApp) -> None:
     command(app, "user link", user="zoe", proxy="zoe@proxy")
     zoe.call("create_api_key", name="zoe's own")
     command(app, "link block", pattern="bad.example", reason="phishing")
+    for number, url in enumerate(("https://odd.example/", "https://odder.example/")):
+        odd = zoe.call("url", url=url, code=f"ZoesOdd{number}")["entry"]
+        hold(app, odd["id"])
+    command(app, "link refuse", links=["ZoesOdd1"], reason="A trap")
     command(app, "user set", user="zoe", changes={"verified": True})
     report = {"link": link["shorturl"], "reason": "spam", "note": "Look\nat this"}
     assert Surfer(app, OWN, "198.51.100.9").send("/-/report", report).status_code == 303

@@ -57,6 +57,8 @@ class NowPage(msgspec.Struct, frozen=True, kw_only=True):
     sends_mail: bool
     off: Sequence[str]
     """Names of plugins that are not at work, though they should be."""
+    held: int
+    """Links that wait for an operator."""
     dropped: int
     """Events that plugins never heard of."""
     disk: Disk
@@ -85,6 +87,7 @@ async def now(request: AnyRequest) -> Response[bytes]:
         mail=services.mail.delivery.outbox.status(),
         sends_mail=bool(services.settings.mail.smtp_url),
         off=[name for name, one in plugins.items() if one.state in ("paused", "faulty")],
+        held=services.links.holding.count(),
         dropped=services.plugin_runtime.events.dropped,
         disk=await _disk(services),
         accounts=accounts,

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from shortd.control.commands import run
-from shortd.control.link_records import HeldShown
+from shortd.control.link_records import HeldShown, Links, LinkShown
 from shortd.control.links import link_held
 from shortd.control.registry import Args, DoneInPart, View
 from shortd.models.audit import Action, Way
@@ -50,6 +50,7 @@ def test_to_everybody_else_there_is_nothing(app: RunningApp, ben: Surfer, act: s
 
 
 def test_it_is_let_go(app: RunningApp, olga: Surfer, ben: Surfer, link: int) -> None:
+    assert "1 link is held" in shown(olga.get("/-/admin"))
     text = shown(olga.get(HELD))
     assert "odd.example" in text
     assert REASON in text
@@ -142,6 +143,8 @@ def test_the_commands(app: RunningApp, ben: Surfer, link: int) -> None:
     hold(app, link)
     args = {"links": ["OddOne"], "reason": "A trap"}
     assert "refused, and off" in str(app.run(run(services, "link refuse", args)))
+    [found] = links_shown(app)
+    assert (found.held, found.refused, found.barred) == (False, "A trap", True)
     assert "refused" in ben.call("get_entry", shorturl="http://127.0.0.1:8080/OddOne")["entry"]
     assert looked(app) == []
     actions = [one.action for one in lines(app) if one.way is Way.COMMAND][:3]
@@ -155,5 +158,18 @@ def looked(app: RunningApp) -> list[HeldShown]:
         services = app.services
         view = View(services.store, services.hosts, services.settings, app.clock.now(), services)
         return [row for rows in link_held(view, Args()) for row in rows]
+
+    return app.run(look())
+
+
+def links_shown(app: RunningApp) -> list[LinkShown]:
+    """What `link show` tells."""
+    links = app.services.upkeep.moderation.at("OddOne")
+
+    async def look() -> list[LinkShown]:
+        services = app.services
+        view = View(services.store, services.hosts, services.settings, app.clock.now(), services)
+        with services.store.read() as txn:
+            return [Links(view).shown(txn, link) for link in links]
 
     return app.run(look())
