@@ -64,7 +64,7 @@ def _kept(place: Place) -> dict[str, Keeps] | None:
             record["name"]: Keeps(
                 record["rows"], record["files"], record["row_bytes"] + record["file_bytes"]
             )
-            for portion in look(place, "plugins kept")
+            for portion in look(place, "plugins kept list")
             for record in portion
         }
     except (StoreError, ShortdError, OSError):
