@@ -4,7 +4,7 @@ navigation shows of them."""
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import pytest
 from litestar import Request, get, post
 
 from shortd.plugin import Access, Caller, Plugin, SignInOffer, hookimpl
+from shortd.testing import RunningApp, open_app
+from tests.conftest import GENEROUS
 from tests.plugin_runtime.conftest import Start, start  # noqa: F401
 from tests.web.surfer import Surfer
 
