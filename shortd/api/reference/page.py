@@ -47,6 +47,7 @@ def _section(api: ApiReference) -> DocsSection:
 
 def _call(operation: Operation, components: Mapping[str, Schema]) -> CallDoc:
     return CallDoc(
+        api=str(operation.api),
         name=operation.name,
         topic=operation.topic.capitalize(),
         path=operation.path,
