@@ -32,6 +32,8 @@ from msgspec import Struct
 
 from shortd.errors import Sentence, ShortdError
 from shortd.hosts.destinations import parse_destination
+from shortd.models.common import NEVER
+from shortd.models.links import Forwarding, Terms, Utm
 from shortd.plugin.belongings import (
     BadRow,
     Belongings,
@@ -72,10 +74,13 @@ from shortd.plugin.types import (
     Sources,
     Visit,
 )
+from shortd.visitors.visitors import Agent
 
 __all__ = [
+    "NEVER",
     "Access",
     "Account",
+    "Agent",
     "BadData",
     "BadRow",
     "Caller",
@@ -83,6 +88,7 @@ __all__ = [
     "Destination",
     "Event",
     "File",
+    "Forwarding",
     "Hold",
     "Http",
     "HttpAnswer",
@@ -106,6 +112,8 @@ __all__ = [
     "StoreFull",
     "Table",
     "Template",
+    "Terms",
+    "Utm",
     "Visit",
     "hookimpl",
 ]
@@ -118,16 +126,17 @@ SettingsT = TypeVar("SettingsT")
 
 
 class BadData(ValueError):
-    """A link's data cannot be used; `field` is the path below it: `variants[1].url`.
-
-    Pages say the message in their reader's language, if a catalogue has it. So what changes in it
-    is better a value of `places`: `BadData("At most %(most)s.", "count", most=5)`.
-    """
+    """A link's data cannot be used (`Plugin.check`)."""
 
     def __init__(self, message: str, field: str = "", /, **places: object) -> None:
+        """`field` is the path below the data: `variants[1].url`. Pages say the message in their
+        reader's language, if a catalogue has it. So what changes in it is better a value of
+        `places`: `BadData("At most %(most)s.", "count", most=5)`.
+        """
         self.sentence = Sentence(message, places)
         super().__init__(str(self.sentence))
         self.field = field
+        """Empty if it is about all of the data."""
 
     def below(self, place: str) -> BadData:
         """The same of a field below another: "zone" is `time.zone`, and "[1]" is `time[1]`."""
@@ -197,7 +206,7 @@ class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
     """
 
     name: ClassVar[str]
-    """[a-z][a-z0-9_]*; what it goes by in settings, calls and commands. An entry point and a
+    """`[a-z][a-z0-9_]*`; what it goes by in settings, calls and commands. An entry point and a
     dropped file have this name, too."""
     Settings: ClassVar[type[Struct] | None] = None
     """Type of [plugins.NAME]; `self.settings` holds it. Make it frozen; unknown keys are errors."""
@@ -205,16 +214,17 @@ class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
     """Type of a link's data, validated when it is saved. Make it frozen and
     forbid_unknown_fields; a new field needs a default."""
     everywhere: ClassVar[bool] = False
-    """Whether it decides about links without its data, too: every redirect then pays for it."""
+    """Whether it decides about links without its data, and hears of them, too: every redirect then
+    pays for it."""
     pages: ClassVar[Mapping[str, str]] = {}
     """Pages of `routes` that the navigation shows to who may see them: title to path, such as
     {"Webhooks": "/"}. At most 5, titles of up to 30 characters."""
-    """Whether it decides about links without its data, and hears of them, too: every redirect then
-    pays for it."""
 
     def __init__(self, settings: SettingsT, server: Server) -> None:
         self.settings = settings
+        """`[plugins.NAME]` as a `Settings`; None if it has none."""
         self.server = server
+        """The server that it runs in."""
 
     def __deepcopy__(self, memo: object) -> Self:
         # Litestar copies its handlers, with what methods of the plugin belong to.
