@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from shortd.models.limits import Holding
 from shortd.store.check import right_counts, right_entries
+from shortd.store.plugin_events import wrong_backlogs
 from shortd.store.plugin_rows import right_uses
 from shortd.store.schema import (
     ACCOUNTS,
@@ -36,6 +37,7 @@ from shortd.store.schema import (
     LOGIN_LINKS,
     MEMBERS,
     PASSKEYS,
+    PLUGIN_BACKLOGS,
     PLUGIN_USES,
     REPORTS,
     SECOND_FACTORS,
@@ -178,3 +180,5 @@ def _add_up_plugins(txn: WriteTxn) -> None:
     for key, use in right.items():
         if counted.get(key) != use:
             PLUGIN_USES.put(txn, key, use)
+    for plugin, backlog in list(wrong_backlogs(txn)):
+        PLUGIN_BACKLOGS.put(txn, (plugin,), backlog)

@@ -52,8 +52,8 @@ def text() -> str:
             f" {outbox.MOST_BYTES >> 20} MiB wait in the database, also while the server is down.",
             "The same.",
             f"{deliveries.TIMEOUT_SECONDS:.0f} s",
-            f"It is told again {deliveries.FIRST_RETRY // SECOND} s later, then ever more seldom, for"
-            f" {deliveries.GIVEN_UP // DAY} days. Each is told once at least.",
+            f"It is told again {deliveries.FIRST_RETRY // SECOND} s later, then ever more seldom,"
+            f" for {deliveries.GIVEN_UP // DAY} days. Each is told once at least.",
         ),
         (
             "Checks",
@@ -66,7 +66,7 @@ def text() -> str:
         (
             "Is a job",
             "In a thread or on an event loop of the plugin's own, by the server's clock.",
-            "–",
+            "None.",
             f"{jobs.DAILY_SECONDS / 3600:.0f} h; an `async def` one is ended then",
             "It is called the next day.",
         ),
@@ -83,7 +83,7 @@ def text() -> str:
             " each request: async handlers on the server's event loop, plain ones in threads of the"
             " plugin's own. `commands` and `importers` on the command line, of a plugin that is not"
             " started.",
-            "–",
+            "None.",
             f"a handler: {answers.BEGINS_SECONDS:.0f} s to begin,"
             f" {answers.LASTS_SECONDS / 60:.0f} min to end",
             "What the hook adds is left out, and said; a request is answered `plugin_failed`.",

@@ -1,4 +1,4 @@
-"""Somebody who follows a page about plugins step by step: types what it says, and compares what comes."""
+"""Somebody who follows a page about plugins: types what it says, and compares what comes."""
 
 from __future__ import annotations
 
@@ -34,8 +34,7 @@ class Reader:
         self._others: list[subprocess.Popen[bytes]] = []
 
     def follow(self, steps: Sequence[Block]) -> None:
-        """Does what blocks say. A server is started where one says `shortd serve`, and anew where the
-        next one does."""
+        """Does what blocks say. Where one says `shortd serve`, the server is started, or anew."""
         for step in steps:
             if step.language == "console":
                 self._type_in(step)

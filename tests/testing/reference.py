@@ -14,10 +14,12 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple, get_type_hints
 
 from shortd import plugin
 from shortd.errors import ShortdError
+from shortd.models import common, links
 from shortd.plugin import hookspecs
 from shortd.plugin.hookspecs import ASYNC, HOOKS, Hookspecs
 from tests.testing import kinds_of_hooks
@@ -55,17 +57,18 @@ ALIASES = {
     "Refuse | Hold | Awaitable[Refuse | Hold | None] | None": "Refuse | Hold | None",
 }
 """Types by another name, as who reads would have them."""
-CONSTANTS = {"hookimpl": hookspecs, "NEVER": "shortd.models.common", "Utm": "shortd.models.links"}
+CONSTANTS: dict[str, ModuleType] = {"hookimpl": hookspecs, "NEVER": common, "Utm": links}
 """Names that are no classes, and where they are said."""
 HEAD = """\
 # Reference of the plugin kit
 
-Everything that plugins import from `shortd.plugin`, and every hook. [The guide](plugins.md) says what it is for,
-[the page of hooks](plugin-hooks.md) has an example of each, and [the recipes](plugin-recipes.md) put them together.
+Everything that plugins import from `shortd.plugin`, and every hook. [The guide](plugins.md) says
+what it is for, [the page of hooks](plugin-hooks.md) has an example of each, and [the
+recipes](plugin-recipes.md) put them together.
 
-This page is made of the code by `python -m tests.testing.reference`, and a test compares them. All times are Unix
-time in µs, unless they are said to be something else. Types are frozen unless they say so; new fields come at their ends, with
-defaults.
+This page is made of the code by `python -m tests.testing.reference`, and a test compares them. All
+times are Unix time in µs, unless they are said to be something else. What hooks are given and what
+they answer is frozen; new fields come at the ends, with defaults.
 """
 
 
@@ -102,9 +105,7 @@ def members(cls: type) -> list[Member]:
 
 def _hook(name: str) -> str:
     node = next(
-        node
-        for node in _body(Hookspecs)
-        if isinstance(node, ast.FunctionDef) and node.name == name
+        node for node in _body(Hookspecs) if isinstance(node, ast.FunctionDef) and node.name == name
     )
     kind = "`def` or `async def`" if name in ASYNC else "`def`"
     about = f"{kinds_of_hooks.kind_of(name)}; {kind}; [example](plugin-hooks.md#{name})."
@@ -172,8 +173,8 @@ def _of_init(cls: type, node: ast.FunctionDef) -> Iterator[Member]:
         match assignment:
             case ast.AnnAssign(target=ast.Attribute(attr=name), annotation=kind):
                 yield Member(name, f"{name}: {ast.unparse(kind)}", _said(following))
-            case ast.Assign(targets=[ast.Attribute(attr=name)]) if kind := given.get(name):
-                yield Member(name, f"{name}: {ast.unparse(kind)}", _said(following))
+            case ast.Assign(targets=[ast.Attribute(attr=name)]) if said := given.get(name):
+                yield Member(name, f"{name}: {ast.unparse(said)}", _said(following))
 
 
 def _assigned(cls: type, node: ast.Assign, name: str) -> str:
@@ -185,11 +186,7 @@ def _assigned(cls: type, node: ast.Assign, name: str) -> str:
 
 
 def _constant(name: str) -> str:
-    module = CONSTANTS[name]
-    source = inspect.getsource(
-        __import__(module, fromlist=["x"]) if isinstance(module, str) else module
-    )
-    body = ast.parse(source).body
+    body = ast.parse(inspect.getsource(CONSTANTS[name])).body
     for node, following in zip(body, [*body[1:], None], strict=True):
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
             value = "" if name == "hookimpl" else f"`{ast.unparse(node.value)}`: "
@@ -220,7 +217,7 @@ def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
 
 
 def _is_property(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    return {"property", "cached_property"} & {ast.unparse(one) for one in node.decorator_list} != set()
+    return any(ast.unparse(one) in ("property", "cached_property") for one in node.decorator_list)
 
 
 def _prose(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> str:

@@ -1,4 +1,4 @@
-"""docs/plugins.md and docs/plugin-hooks.md: every example is run as it stands, and every hook has one."""
+"""docs/plugins.md and plugin-hooks.md: every example runs as it stands, every hook has one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/plugin-reference.md says of every name, field and hook what the code says, and of all of them."""
+"""docs/plugin-reference.md has every name, field and hook, as the code has it."""
 
 from __future__ import annotations
 
