@@ -46,7 +46,8 @@ def show_reference(tab: Page, site: ServerProcess) -> None:
     tab.goto(f"{site.url}/-/docs")
     tab.evaluate("""() => {
         for (const section of document.querySelectorAll(".docs section")) {
-            for (const article of [...section.querySelectorAll("article")].slice(3)) article.remove();
+            const articles = [...section.querySelectorAll("article")];
+            for (const article of articles.slice(3)) article.remove();
         }
     }""")
 
