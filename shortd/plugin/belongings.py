@@ -12,7 +12,6 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 from msgspec import Struct
 
-from shortd import errors
 from shortd.errors import ErrorKind, Sentence, ShortdError
 
 T = TypeVar("T")
@@ -210,11 +209,3 @@ class NoBelongings:
 
 
 _NOT_HERE = "self.{} is there only while a server runs the plugin; in tests, open a shortd_app"
-
-
-def store_full(quota: int) -> StoreFull:
-    """The refusal of a row that the quota has no room for."""
-    refusal = errors.PLUGIN_STORE_FULL(
-        "A plugin has used up its %(quota)s bytes of the database.", quota=quota
-    )
-    return StoreFull(refusal.kind, refusal.sentence)
