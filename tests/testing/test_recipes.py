@@ -43,5 +43,6 @@ def test_recipes_work_as_they_stand(tmp_path: Path, environment: Environment) ->
         reader.follow([block for block in blocks(PAGE) if block.language != "text"])
     finally:
         reader.leave()
-    environment.run("ruff check -q shortd-* && ruff format -q --check shortd-*", tmp_path)
-    environment.run("mypy --strict shortd-*", tmp_path)
+    made = " ".join(file.parent.name for file in tmp_path.glob("shortd-*/pyproject.toml"))
+    environment.run(f"ruff check -q {made} && ruff format -q --check {made}", tmp_path)
+    environment.run(f"mypy --strict {made}", tmp_path)
