@@ -29,9 +29,11 @@ from shortd.store.alongside import waiting
 from shortd.store.copies import BEFORE_SCHEMA, check_room, keep_copy, used_bytes
 from shortd.store.data_directory import StoreError as StoreError
 from shortd.store.data_directory import check_not_emptied, check_there, in_use, reason_of
+from shortd.store.packing_clicks import PACKED_FROM, Packing
 from shortd.store.readers import ReaderAges
 from shortd.store.room import DEFAULT_RESERVE_BYTES, Reserve, Room
 from shortd.store.schema import META, SCHEMA_VERSION, TABLES
+from shortd.store.strings import settle_uses
 from shortd.store.table import Table
 from shortd.store.txn import Change, Txn, WriteTxn
 from shortd.store.writer import Writer
@@ -261,16 +263,27 @@ class Store:
 
     def _upgrade(self, version: int, progress: list[str]) -> None:
         """Brings the database up to date. Raises StoreError; then it is as it was."""
-        self._copy_old(version, progress)
+        copy = self.directory / f"{BEFORE_SCHEMA}{SCHEMA_VERSION}"
+        packing = Packing(self._environment, self._databases[META.name])
+        is_packing = version <= PACKED_FROM
+        # Of what was begun before the copy there must be none in it.
+        if not (is_packing and copy.is_dir() and packing.is_begun()):
+            packing.forget()
+            self._copy_old(version, progress)
         self._open_databases()
+
+        def tell(done: int, total: int) -> None:
+            progress.append(f"{progress[0]}: packing the clicks of link {done:,} of {total:,}")
+
         try:
-            self._migrate(version, migrations.STEPS, progress)
+            if is_packing:
+                packing.run(self._databases, tell)
+            self._migrate(version, migrations.STEPS, progress, packing.end if is_packing else None)
         except (msgspec.MsgspecError, ValueError, LookupError) as fault:
             raise StoreError(
                 f"the database in {self.directory} cannot be made schema {SCHEMA_VERSION}"
                 f" ({type(fault).__name__}: {fault}): it is as it was; start the older version"
             ) from fault
-        copy = self.directory / f"{BEFORE_SCHEMA}{SCHEMA_VERSION}"
         log.info(
             "schema_migrated",
             found=version,
@@ -311,12 +324,16 @@ class Store:
         version: int,
         steps: Mapping[int, Callable[[WriteTxn], None]],
         progress: list[str],
+        end: Callable[[WriteTxn], None] | None = None,
     ) -> None:
         with self._environment.begin(write=True) as raw:
             txn = WriteTxn(raw, self._databases)
             for step in range(version, SCHEMA_VERSION):
                 progress.append(f"{progress[0]}: from schema {step}")
                 steps[step](txn)
+            if end is not None:
+                end(txn)
+            settle_uses(txn)
             META.put(txn, VERSION_KEY, SCHEMA_VERSION)
 
 

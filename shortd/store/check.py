@@ -14,9 +14,11 @@ import msgspec
 
 from shortd.ids import own_team_id
 from shortd.models.accounts import DELETED
+from shortd.models.clicks import Code
 from shortd.models.limits import Holding
 from shortd.models.links import Link, RareTerms
 from shortd.models.teams import Role
+from shortd.store.day_packs import day_codes
 from shortd.store.index import Count, UniqueIndex
 from shortd.store.ranges import pairs
 from shortd.store.schema import (
@@ -49,13 +51,17 @@ from shortd.store.schema import (
     REPORTS,
     SECOND_FACTORS,
     STORED_BYTES,
+    STRING_USES,
+    STRINGS,
     TABLES,
     TEAMS,
     UPLOADS,
     VISITS,
+    VISITS_DUE,
 )
 from shortd.store.table import Table
 from shortd.store.txn import Txn
+from shortd.store.visit_packs import codes, decode_pack, is_whole
 
 
 def faults(txn: Txn, blobs: Mapping[str, int] | None = None) -> Iterator[str]:
@@ -88,6 +94,8 @@ def faults(txn: Txn, blobs: Mapping[str, int] | None = None) -> Iterator[str]:
     for (link_id, _), _ in REPORTS.scan(txn):
         if not LINKS_BY_ID.has(txn, (link_id,)):
             yield f"a report is of link {link_id}, which does not exist"
+    yield from _visit_faults(txn)
+    yield from string_faults(txn)
     yield from _team_faults(txn)
     yield from _file_faults(txn)
     yield from _box_faults(txn)
@@ -112,6 +120,48 @@ def unreadable(txn: Txn) -> Iterator[str]:
                 rows += 1
         if rows:
             yield f"{table.name} has {rows} rows that cannot be read"
+
+
+def _visit_faults(txn: Txn) -> Iterator[str]:
+    """Whether old visits would be found, and blocks are whole."""
+    due = {link_id: day for (day, link_id), _ in VISITS_DUE.scan(txn)}
+    for (link_id,), counts in COUNTS.scan(txn):
+        if due.pop(link_id, -1) != counts.due_day:
+            yield f"visits of link {link_id} are filed under another day than it says"
+        elif counts.visits and counts.due_day < 0:
+            yield f"visits of link {link_id} are filed under no day"
+    for link_id in due:
+        yield f"visits of link {link_id} are filed, which has none"
+    for (link_id, serial), block in VISITS.scan(txn):
+        if not is_whole(block):
+            yield f"visits of link {link_id} from number {serial} are not whole"
+
+
+def string_faults(txn: Txn) -> Iterator[str]:
+    """Texts that rows share: each is there, and used as often as it says."""
+    right, stored = right_uses(txn), Counter({key[0]: uses for key, uses in STRING_USES.scan(txn)})
+    if wrong := sum(right[number] != stored[number] for number in right.keys() | stored.keys()):
+        yield f"{wrong} strings are used more or less often than they say"
+    texts = {number for (number,), _ in STRINGS.scan(txn)}
+    if lost := len(right.keys() - texts):
+        yield f"{lost} strings are used that are not there"
+    if unused := len(texts - right.keys()):
+        yield f"{unused} strings are there that nothing uses"
+
+
+def right_uses(txn: Txn) -> Counter[int]:
+    """How often rows have each string, by its number."""
+    uses: Counter[Code] = Counter()
+    for _, counts in COUNTS.scan(txn):
+        if counts.day_stats is not None:
+            uses.update(day_codes(counts.day_stats))
+        if counts.newest:
+            uses.update(codes(decode_pack(counts.newest)))
+    for _, day in DAY_STATS.scan(txn):
+        uses.update(day_codes(day))
+    for _, block in VISITS.scan(txn):
+        uses.update(codes(block))
+    return Counter({code: number for code, number in uses.items() if code and type(code) is int})
 
 
 def _team_faults(txn: Txn) -> Iterator[str]:

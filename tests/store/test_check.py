@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from shortd.ids import base62_encode, own_team_id
 from shortd.models.accounts import Account, AccountType, ApiKey, Passkey, SecondFactor
-from shortd.models.clicks import Counts, DayStats, Visit
+from shortd.models.clicks import Counts, PackedDay, Visit, VisitPack
 from shortd.models.files import File, FilePart, Upload
 from shortd.models.links import Link, LinkTracker, RareTerms
 from shortd.models.teams import Campaign, Host, Member, Role, Team
@@ -37,8 +37,10 @@ from shortd.store.schema import (
     TEAMS,
     UPLOADS,
     VISITS,
+    VISITS_DUE,
 )
 from shortd.store.txn import WriteTxn
+from shortd.store.visit_packs import packed
 from tests.store.things import write
 
 BLOB = "b" * 32
@@ -67,9 +69,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
         HOSTS.put(txn, ("s.example",), Host(0, "http://s.example"))
         for link in (LINK, OTHER):
             LINKS.put(txn, (link.host, link.code), link)
-        COUNTS.put(txn, (7,), Counts(1, 0, 1, 1))
-        DAY_STATS.put(txn, (7, 0), DayStats(1))
-        VISITS.put(txn, (7, 0), Visit(5, 0, "", "", "", ""))
+        COUNTS.put(txn, (7,), Counts(1, 0, 1, 1, due_day=0))
+        VISITS_DUE.put(txn, (0, 7), True)
+        DAY_STATS.put(txn, (7, 0), PackedDay(1))
+        VISITS.put(txn, (7, 0), packed(txn, [Visit(5, 0, "", "", "", "")]))
         LINKS.put(txn, (SHARE.host, SHARE.code), SHARE)
         FILES.put(txn, ("file",), File("owner", "name", 5, "", 5))
         FILE_PARTS.put(txn, ("file", 0), FilePart(BLOB, 5, b""))
@@ -217,9 +220,9 @@ def lose_account(txn: WriteTxn) -> None:
             lose_entry,
             [
                 "index links_by_id lacks (7,)",
-                "counts holds a row of link 7, which does not exist",
-                "day_stats holds a row of link 7, which does not exist",
-                "visits holds a row of link 7, which does not exist",
+                "click_counts holds a row of link 7, which does not exist",
+                "click_days holds a row of link 7, which does not exist",
+                "click_visits holds a row of link 7, which does not exist",
             ],
         ),
         (
@@ -279,15 +282,15 @@ def lose_account(txn: WriteTxn) -> None:
         ),
         (
             lambda txn: COUNTS.put(txn, (1234,), Counts()),
-            ["counts holds a row of link 1234, which does not exist"],
+            ["click_counts holds a row of link 1234, which does not exist"],
         ),
         (
-            lambda txn: DAY_STATS.put(txn, (1234, 5), DayStats()),
-            ["day_stats holds a row of link 1234, which does not exist"],
+            lambda txn: DAY_STATS.put(txn, (1234, 5), PackedDay()),
+            ["click_days holds a row of link 1234, which does not exist"],
         ),
         (
-            lambda txn: VISITS.put(txn, (1234, 5), Visit(0, 0, "", "", "", "")),
-            ["visits holds a row of link 1234, which does not exist"],
+            lambda txn: VISITS.put(txn, (1234, 5), VisitPack()),
+            ["click_visits holds a row of link 1234, which does not exist"],
         ),
     ],
 )

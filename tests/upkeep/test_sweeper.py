@@ -9,7 +9,6 @@ from unittest.mock import patch
 import pytest
 
 from shortd.clicks import history
-from shortd.clicks.history import NEWEST_VISITS
 from shortd.clock import DAY, SECOND
 from shortd.ids import token_digest
 from shortd.models.accounts import Account, AccountType, Token
@@ -22,11 +21,14 @@ from shortd.store.schema import (
     COUNTS,
     DAY_STATS,
     LINKS,
+    STRINGS,
     TOKENS,
     VISITS,
+    VISITS_DUE,
 )
 from shortd.store.table import Table
 from shortd.store.txn import WriteTxn
+from shortd.store.visit_packs import NEWEST_VISITS
 from shortd.testing import RunningApp
 from shortd.upkeep.sweeper import SWEEP_SECONDS
 from tests.kept_visits import kept_visits
@@ -58,7 +60,9 @@ def guest(app: RunningApp, links: int = 1) -> str:
     for entry in entries:
         # So many, and so different ones, that days and visits get rows of their own.
         for number in range(NEWEST_VISITS + 1):
-            app.get(entry["shorturl"], headers={"accept-language": "abcdefgh"[number % 8] * 2})
+            app.get(
+                entry["shorturl"], headers={"accept-language": "abcdefghijklmn"[number % 14] * 2}
+            )
     app.drain()
     app.run(app.services.limits.budgets.save())
     return userid
@@ -80,9 +84,9 @@ def test_a_temporary_account_goes_with_everything_that_was_its(app: RunningApp) 
     app.sweep()
     assert keys(app, ACCOUNTS) == [(staying,)]
     assert owners(app) == {staying}
-    for table in (LINKS, COUNTS, DAY_STATS):
+    for table in (LINKS, COUNTS, DAY_STATS, VISITS, VISITS_DUE):
         assert len(keys(app, table)) == 1, table.name
-    assert len(keys(app, VISITS)) == NEWEST_VISITS + 1
+    assert len(visits(app)) == NEWEST_VISITS + 1
     assert not [key for (key,) in keys(app, BALANCES) if ended in key]
     assert sound(app)
 
@@ -92,7 +96,7 @@ def test_an_account_of_many_links_goes_in_several_steps(app: RunningApp, links: 
     guest(app, links)
     app.clock.advance(31 * 86_400)
     app.sweep()
-    for table in (ACCOUNTS, LINKS, COUNTS, DAY_STATS, VISITS):
+    for table in (ACCOUNTS, LINKS, COUNTS, DAY_STATS, VISITS, VISITS_DUE, STRINGS):
         assert keys(app, table) == [], table.name
     assert sound(app)
 
