@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,7 +54,8 @@ class Text(NamedTuple):
     """The plural; empty where nothing is counted."""
 
 
-def texts() -> dict[Text, list[str]]:
+@cache
+def texts() -> Mapping[Text, list[str]]:
     """All texts, with the files that say them."""
     found: dict[Text, set[str]] = defaultdict(set)
     for pattern, method in METHODS:

@@ -89,17 +89,23 @@ def test_files_by_the_client(servers: list[ServerProcess], tmp_path: Path) -> No
     files = [tmp_path / "a.txt", tmp_path / "b.txt"]
     for file in files:
         file.write_text(f"This is {file.name}.")
-    for server in (f"{own}/s", f"{own}/s/", own):
-        for number, (sent, way) in enumerate(
-            ((files[:1], []), (files[:1], ["--key-link"]), (files, []))
-        ):
-            address = shortd("send", "--server", server, *way, *map(str, sent))
-            folder = tmp_path / f"{len(server)}-{number}"
-            folder.mkdir()
-            code = address.strip().removeprefix(f"{BASE}/")
-            shortd("fetch", "--output", f"{folder}/", f"{server.rstrip('/')}/{code}")
-            found = {path.name: path.read_text() for path in folder.rglob("*.txt")}
-            assert found == {file.name: file.read_text() for file in sent}
+    below = f"{own}/s"
+    for number, (server, sent, way) in enumerate(
+        (
+            (below, files[:1], []),
+            (below, files[:1], ["--key-link"]),
+            (below, files, []),
+            (f"{below}/", files[:1], []),
+            (own, files, []),
+        )
+    ):
+        address = shortd("send", "--server", server, *way, *map(str, sent))
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        code = address.strip().removeprefix(f"{BASE}/")
+        shortd("fetch", "--output", f"{folder}/", f"{server.rstrip('/')}/{code}")
+        found = {path.name: path.read_text() for path in folder.rglob("*.txt")}
+        assert found == {file.name: file.read_text() for file in sent}
 
 
 def shortd(*arguments: str) -> str:
