@@ -61,6 +61,7 @@ from shortd.store.visit_packs import (
     extended,
     give_back,
     in_blocks,
+    oldest_of,
     unpacked,
     utimes,
 )
@@ -290,13 +291,13 @@ def is_due(txn: Txn, link_id: int, day: int, before: int) -> bool:
     counts = COUNTS.get(txn, (link_id,))
     if counts is None or counts.due_day != day:
         return True
-    oldest = _oldest(txn, link_id, counts)
+    oldest = oldest_of(txn, link_id, counts)
     return oldest is None or oldest < before or oldest // DAY != day
 
 
 def has_visits_before(txn: Txn, link_id: int, counts: Counts, before: int) -> bool:
     """Whether any visit that is kept of a link was before a time, in µs."""
-    oldest = _oldest(txn, link_id, counts)
+    oldest = oldest_of(txn, link_id, counts)
     return oldest is not None and oldest < before
 
 
@@ -328,7 +329,7 @@ def forget_visits(txn: WriteTxn, link_id: int, before: int, most: int) -> bool:
             newest = _rest(txn, pack, old) if old else newest
     kept = counts.visit_serial - kept_from
     row = structs.replace(counts, visits=kept, newest=newest)
-    due_day = _refiled(txn, link_id, counts.due_day, _oldest(txn, link_id, row))
+    due_day = _refiled(txn, link_id, counts.due_day, oldest_of(txn, link_id, row))
     if (kept, due_day) != (counts.visits, counts.due_day):
         COUNTS.put(txn, (link_id,), structs.replace(row, due_day=due_day))
     return is_done
@@ -582,14 +583,6 @@ def _put_rest(txn: WriteTxn, link_id: int, first: int, block: VisitPack, gone: i
 def _rest(txn: WriteTxn, pack: VisitPack, gone: int) -> bytes:
     give_back(txn, cut(pack, 0, gone))
     return encode_pack(cut(pack, gone)) if gone < len(pack.forms) else b""
-
-
-def _oldest(txn: Txn, link_id: int, counts: Counts) -> int | None:
-    """When the oldest visit was that is on disk, in the order in which they came."""
-    first = next(VISITS.scan(txn, (link_id,)), None)
-    if first is not None:
-        return utimes(first[1])[0]
-    return utimes(decode_pack(counts.newest))[0] if counts.newest else None
 
 
 def _visits(txn: Txn, link_id: int, counts: Counts, start: int, stop: int) -> Iterator[Visit]:

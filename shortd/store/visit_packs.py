@@ -18,9 +18,10 @@ from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 import msgspec
 
-from shortd.models.clicks import Code, Visit, VisitPack
+from shortd.models.clicks import Code, Counts, Visit, VisitPack
+from shortd.store.schema import VISITS
 from shortd.store.strings import Texts, given_back, taken
-from shortd.store.txn import WriteTxn
+from shortd.store.txn import Txn, WriteTxn
 
 _KIND = 0b11
 _IS_REPEAT = 0b100
@@ -128,6 +129,14 @@ def utimes(pack: VisitPack) -> list[int]:
     return [
         base + int.from_bytes(times[at : at + width], "big") for at in range(0, len(times), width)
     ]
+
+
+def oldest_of(txn: Txn, link_id: int, counts: Counts) -> int | None:
+    """When the oldest visit of a link was, in the order in which they came; None without any."""
+    first = next(VISITS.scan(txn, (link_id,)), None)
+    if first is not None:
+        return utimes(first[1])[0]
+    return utimes(decode_pack(counts.newest))[0] if counts.newest else None
 
 
 def cut(pack: VisitPack, start: int, stop: int | None = None) -> VisitPack:

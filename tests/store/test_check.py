@@ -34,6 +34,8 @@ from shortd.store.schema import (
     PASSKEYS,
     SECOND_FACTORS,
     STORED_BYTES,
+    STRING_USES,
+    STRINGS,
     TEAMS,
     UPLOADS,
     VISITS,
@@ -72,7 +74,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
         COUNTS.put(txn, (7,), Counts(1, 0, 1, 1, due_day=0))
         VISITS_DUE.put(txn, (0, 7), True)
         DAY_STATS.put(txn, (7, 0), PackedDay(1))
-        VISITS.put(txn, (7, 0), packed(txn, [Visit(5, 0, "", "", "", "")]))
+        # An agent that was seen before has a number.
+        seen = [Visit(5, 0, "", "agent", "", "")]
+        assert packed(txn, seen).agents == ["agent"]
+        VISITS.put(txn, (7, 0), packed(txn, seen))
         LINKS.put(txn, (SHARE.host, SHARE.code), SHARE)
         FILES.put(txn, ("file",), File("owner", "name", 5, "", 5))
         FILE_PARTS.put(txn, ("file", 0), FilePart(BLOB, 5, b""))
@@ -291,6 +296,31 @@ def lose_account(txn: WriteTxn) -> None:
         (
             lambda txn: VISITS.put(txn, (1234, 5), VisitPack()),
             ["click_visits holds a row of link 1234, which does not exist"],
+        ),
+        (
+            lambda txn: VISITS_DUE.delete(txn, (0, 7)),
+            ["visits of link 7 are filed under another day than it says"],
+        ),
+        (
+            lambda txn: VISITS_DUE.put(txn, (9, 1234), True),
+            ["visits of link 1234 are filed, which has none"],
+        ),
+        (
+            lambda txn: COUNTS.put(txn, (8,), Counts(1, 0, 1, 1)),
+            ["visits of link 8 are filed under no day"],
+        ),
+        (
+            lambda txn: VISITS.put(txn, (7, 0), VisitPack(5, b"", b"\0\0", b"", [1], [0], [0])),
+            ["visits of link 7 from number 0 are not whole"],
+        ),
+        (
+            lambda txn: STRING_USES.put(txn, (1,), 5),
+            ["1 strings are used more or less often than they say"],
+        ),
+        (lambda txn: STRINGS.delete(txn, (1,)), ["1 strings are used that are not there"]),
+        (
+            lambda txn: STRINGS.put(txn, (77,), "nobody's"),
+            ["1 strings are there that nothing uses"],
         ),
     ],
 )
