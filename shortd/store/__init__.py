@@ -32,7 +32,7 @@ from shortd.store.data_directory import check_not_emptied, check_there, in_use, 
 from shortd.store.packing_clicks import PACKED_FROM, Packing
 from shortd.store.readers import ReaderAges
 from shortd.store.room import DEFAULT_RESERVE_BYTES, Reserve, Room
-from shortd.store.schema import META, SCHEMA_VERSION, TABLES
+from shortd.store.schema import META, SCHEMA_VERSION, TABLES, stored_as
 from shortd.store.strings import settle_uses
 from shortd.store.table import Table
 from shortd.store.txn import Change, Txn, WriteTxn
@@ -256,7 +256,7 @@ class Store:
         # In one transaction: a new directory's databases cost one fsync, not one each.
         with self._environment.begin(write=True) as txn:
             self._databases |= {
-                name: self._environment.open_db(name.encode(), txn=txn)
+                name: self._environment.open_db(stored_as(name), txn=txn)
                 for table in TABLES
                 for name in table.databases
             }

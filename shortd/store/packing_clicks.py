@@ -32,6 +32,7 @@ from shortd.store.schema import (
     STRINGS_BY_DIGEST,
     VISITS,
     VISITS_DUE,
+    stored_as,
 )
 from shortd.store.strings import NEXT_KEY, settle_uses
 from shortd.store.txn import KnownStrings, WriteTxn
@@ -86,8 +87,8 @@ class Packing:
         """`meta` is the handle of META."""
         self._environment = environment
         self._meta = {META.name: meta}
-        self._old = {name: _opened(environment, name) for name in _OLD}
-        self._positions = _opened(environment, POSITIONS.name)
+        self._old = {name: _opened(environment, name.encode()) for name in _OLD}
+        self._positions = _opened(environment, stored_as(POSITIONS.name))
         self._known = KnownStrings()
 
     def is_begun(self) -> bool:
@@ -102,7 +103,7 @@ class Packing:
         with self._environment.begin() as raw:
             if META.get(WriteTxn(raw, self._meta), _COMMIT) is None:
                 return
-        made = [_opened(self._environment, table.name) for table in _MADE]
+        made = [_opened(self._environment, stored_as(table.name)) for table in _MADE]
         with self._environment.begin(write=True) as raw:
             for database in filter(None, made):
                 raw.drop(database, delete=False)
@@ -144,10 +145,10 @@ class Packing:
         return crc32(repr((stats, journal)).encode())
 
 
-def _opened(environment: lmdb.Environment, name: str) -> Any:
+def _opened(environment: lmdb.Environment, name: bytes) -> Any:
     """A table, None if there never was one."""
     try:
-        return environment.open_db(name.encode(), create=False)
+        return environment.open_db(name, create=False)
     except lmdb.NotFoundError:
         return None
 

@@ -61,6 +61,15 @@ from shortd.store.txn import WriteTxn
 
 SCHEMA_VERSION = 5
 
+_STORED_AS = {"counts": "counts_5", "day_stats": "day_stats_5", "visits": "visits_5"}
+
+
+def stored_as(name: str) -> bytes:
+    """What LMDB knows a table or an index by: those of clicks have stood beside their older selves
+    (`packing_clicks`)."""
+    return _STORED_AS.get(name, name).encode()
+
+
 STRING_DIGEST_BYTES = 8
 
 
@@ -498,19 +507,19 @@ own secret is derived from. `("visitors",)`: the key under which visitors are kn
 under which addresses of clients are stored. `("flows",)`: the key that signs sign-ins under way at
 issuers."""
 
-COUNTS: Table[tuple[int], Counts] = Table("click_counts", Key(U64), Counts)
+COUNTS: Table[tuple[int], Counts] = Table("counts", Key(U64), Counts)
 """By link id. Has a link's latest day and newest visits as well, as `clicks.history` keeps them."""
 
 COUNTS_HEADS: Table[tuple[int], CountsHead] = Table(COUNTS.name, Key(U64), CountsHead)
 """The same rows, of which the beginning alone is read."""
 
-DAY_STATS: Table[tuple[int, int], PackedDay] = Table("click_days", Key(U64, U32), PackedDay)
+DAY_STATS: Table[tuple[int, int], PackedDay] = Table("day_stats", Key(U64, U32), PackedDay)
 """By (link id, days since 1970-01-01 UTC). `clicks.history` reads and writes it, nobody else."""
 
 DAY_TOTALS: Table[tuple[int, int], DayTotal] = Table(DAY_STATS.name, Key(U64, U32), DayTotal)
 """The same rows, of which the total alone is read."""
 
-VISITS: Table[tuple[int, int], VisitPack] = Table("click_visits", Key(U64, U64), VisitPack)
+VISITS: Table[tuple[int, int], VisitPack] = Table("visits", Key(U64, U64), VisitPack)
 """Blocks of visits, by (link id, serial of the first): oldest first. `clicks.history` reads and
 writes it, nobody else."""
 

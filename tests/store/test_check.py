@@ -225,9 +225,9 @@ def lose_account(txn: WriteTxn) -> None:
             lose_entry,
             [
                 "index links_by_id lacks (7,)",
-                "click_counts holds a row of link 7, which does not exist",
-                "click_days holds a row of link 7, which does not exist",
-                "click_visits holds a row of link 7, which does not exist",
+                "counts holds a row of link 7, which does not exist",
+                "day_stats holds a row of link 7, which does not exist",
+                "visits holds a row of link 7, which does not exist",
             ],
         ),
         (
@@ -287,15 +287,15 @@ def lose_account(txn: WriteTxn) -> None:
         ),
         (
             lambda txn: COUNTS.put(txn, (1234,), Counts()),
-            ["click_counts holds a row of link 1234, which does not exist"],
+            ["counts holds a row of link 1234, which does not exist"],
         ),
         (
             lambda txn: DAY_STATS.put(txn, (1234, 5), PackedDay()),
-            ["click_days holds a row of link 1234, which does not exist"],
+            ["day_stats holds a row of link 1234, which does not exist"],
         ),
         (
             lambda txn: VISITS.put(txn, (1234, 5), VisitPack()),
-            ["click_visits holds a row of link 1234, which does not exist"],
+            ["visits holds a row of link 1234, which does not exist"],
         ),
         (
             lambda txn: VISITS_DUE.delete(txn, (0, 7)),

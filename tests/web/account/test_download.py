@@ -115,6 +115,7 @@ UNTOLD = {
     *("meta", "positions", "hosts", "secrets", "dead_links", "dead_files", "dead_blobs"),
     *("file_parts", "balances", "grant_tokens", "codes", "mail_traffic", "stored_bytes"),
     *("sightings", "holdings", "blocked_patterns", "report_mails", "login_links", "imported"),
+    *("visits_due", "strings", "string_uses"),
 }
 """The server's own, what opens accounts, what passes, and what others do."""
 
