@@ -8,7 +8,7 @@ referrers and user agents can fill a row, but not the disk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 from shortd.models.clicks import QR_LOAD, Click, Code, DayStats, PackedDay, PastSum, Visit
@@ -29,6 +29,8 @@ VALUES_PER_DIMENSION = 200
 """Distinct values a dimension keeps a day; the rest go under "Other"."""
 NAME_LENGTH = 40
 """Characters of a name that a user agent tells, and of its part."""
+_PARTS = 4
+"""Of a profile, as it is written today: source, user agent, language, country."""
 _SOURCE, _LANGUAGE, _COUNTRY = map(stored_name, ("source", "language", "country"))
 
 PlaceOf = Callable[[str], str]
@@ -145,19 +147,28 @@ class PackedRollup(_Adding):
         return PackedDay(self._total, self._qr_loads, self._dimensions, self._profiles)
 
     def _add_parts(self, parts: tuple[str, ...]) -> None:
-        txn, codes, dimensions = self._txn, self._txn.codes, self._dimensions
-        if not dimensions:
-            profiles = self._profiles
-            profile = encode_profile([codes.get(part) or code_of(txn, part) for part in parts])
+        txn, codes = self._txn, self._txn.codes
+        if not self._dimensions:
+            key = [codes.get(part) or code_of(txn, part) for part in parts]
+            profiles, profile = self._profiles, encode_profile(key)
             if profile in profiles:
                 profiles[profile] += 1
                 return
             if len(profiles) < PROFILES:
-                profiles[encode_profile([taken(txn, part, SALT) for part in parts])] = 1
+                for place, code in enumerate(key):
+                    if code.__class__ is int:
+                        txn.uses[code] += 1
+                    else:
+                        key[place] = taken(txn, parts[place], SALT)
+                profiles[encode_profile(key)] = 1
                 return
             self._leave_profiles()
+        self._count_parts(parts, 1)
+
+    def _count_parts(self, parts: Sequence[str], clicks: int) -> None:
+        """Counts clicks of one profile by dimension."""
+        txn, codes, dimensions = self._txn, self._txn.codes, self._dimensions
         source, agent, language, place = parts
-        # Most have been here before, by these very codes.
         for name, value, code in (
             (_SOURCE, source, codes.get(source) or code_of(txn, source)),
             *self._agent_values(agent),
@@ -165,16 +176,22 @@ class PackedRollup(_Adding):
             (_COUNTRY, place, codes.get(place) or code_of(txn, place)),
         ):
             values = dimensions.get(name)
+            # Most have been here before, by these very codes.
             if values is not None and code in values:
-                values[code] += 1
-            else:
-                self._add_value(name, value, 1)
+                values[code] += clicks
+            elif value:
+                self._add_value(name, value, clicks)
 
     def _leave_profiles(self) -> None:
         texts = Texts(self._txn)
         for raw, clicks in self._profiles.items():
             profile = decode_profile(raw)
-            self._add_fields(FIELD.join([texts[code] for code in profile]), clicks)
+            parts = [texts[code] for code in profile]
+            if len(parts) == _PARTS:
+                self._count_parts(parts, clicks)
+            else:
+                # Of a time with other dimensions.
+                self._add_fields(FIELD.join(parts), clicks)
             given_back(self._txn, profile)
         self._profiles.clear()
 

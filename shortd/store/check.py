@@ -51,7 +51,6 @@ from shortd.store.schema import (
     REPORTS,
     SECOND_FACTORS,
     STORED_BYTES,
-    STRING_USES,
     STRINGS,
     TABLES,
     TEAMS,
@@ -59,6 +58,7 @@ from shortd.store.schema import (
     VISITS,
     VISITS_DUE,
 )
+from shortd.store.strings import stored_uses
 from shortd.store.table import Table
 from shortd.store.txn import Txn
 from shortd.store.visit_packs import codes, decode_pack, is_whole
@@ -139,8 +139,9 @@ def _visit_faults(txn: Txn) -> Iterator[str]:
 
 def string_faults(txn: Txn) -> Iterator[str]:
     """Texts that rows share: each is there, and used as often as it says."""
-    right, stored = right_uses(txn), Counter({key[0]: uses for key, uses in STRING_USES.scan(txn)})
-    if wrong := sum(right[number] != stored[number] for number in right.keys() | stored.keys()):
+    right, stored = right_uses(txn), stored_uses(txn)
+    every = right.keys() | stored.keys()
+    if wrong := sum(right[number] != stored.get(number, 0) for number in every):
         yield f"{wrong} strings are used more or less often than they say"
     texts = {number for (number,), _ in STRINGS.scan(txn)}
     if lost := len(right.keys() - texts):

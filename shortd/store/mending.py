@@ -39,7 +39,6 @@ from shortd.store.schema import (
     REPORTS,
     SECOND_FACTORS,
     STORED_BYTES,
-    STRING_USES,
     STRINGS,
     TABLES,
     TEAMS,
@@ -47,6 +46,7 @@ from shortd.store.schema import (
     VISITS,
     VISITS_DUE,
 )
+from shortd.store.strings import settle_uses, stored_uses
 from shortd.store.table import Table
 from shortd.store.txn import WriteTxn
 from shortd.store.visit_packs import oldest_of
@@ -137,17 +137,16 @@ def _file_visits(txn: WriteTxn) -> None:
 
 def _count_strings(txn: WriteTxn) -> None:
     """Counts uses of texts anew; what is lost is empty from now on."""
-    right, stored = right_uses(txn), {key[0]: uses for key, uses in STRING_USES.scan(txn)}
-    for number in stored.keys() - right.keys():
-        STRING_USES.delete(txn, (number,))
-    for number, uses in right.items():
-        if stored.get(number) != uses:
-            STRING_USES.put(txn, (number,), uses)
+    right, stored = right_uses(txn), stored_uses(txn)
+    for number in right.keys() | stored.keys():
+        if change := right[number] - stored.get(number, 0):
+            txn.uses[number] += change
     texts = {number for (number,), _ in STRINGS.scan(txn)}
     for number in texts - right.keys():
         STRINGS.delete(txn, (number,))
     for number in right.keys() - texts:
         STRINGS.put(txn, (number,), "")
+    settle_uses(txn)
 
 
 def _drop(txn: WriteTxn, table: Table[K, V], lost: Callable[[K, V], bool]) -> None:

@@ -533,8 +533,8 @@ STRINGS_BY_DIGEST: SharedIndex[tuple[bytes], str] = SharedIndex(
 STRINGS: Table[tuple[int], str] = Table("strings", Key(U64), str, (STRINGS_BY_DIGEST,))
 """Texts that visits and days repeat, by number. `strings` reads and writes it, nobody else."""
 
-STRING_USES: Table[tuple[int], int] = Table("string_uses", Key(U64), int)
-"""How often each is in rows, by number: what is in none is gone."""
+STRING_USES: Table[tuple[int], list[int]] = Table("string_uses", Key(U64), list[int])
+"""How often each is in rows, many numbers in a row: what is in none is gone."""
 
 SIGHTINGS_BY_END: Index[tuple[int, int, bytes], Sighting] = Index(
     "sightings_by_end",

@@ -1,7 +1,7 @@
 """Texts that many rows repeat, kept once: agents, referrers, languages, names in statistics.
 
 A row has a code in the place of a text: its number, or the text itself. A text gets a number when
-it is seen a second time before 4096 others, so that one that strangers make up for each click costs
+it is seen a second time before 2048 others, so that one that strangers make up for each click costs
 what it always did, and a number is short since few are given out. Texts of a few bytes have none.
 
 Who puts a code into a row takes it from `taken`, and who removes the row gives it to `given_back`;
@@ -20,6 +20,8 @@ from shortd.store.txn import Txn, WriteTxn
 
 SHORT = 3
 """Characters of a text that stays where it is."""
+USES_PER_ROW = 128
+"""Numbers whose uses are in one row: a transaction touches those of hundreds of texts."""
 NEXT_KEY = ("next_string",)
 """In META: the number that was given out last, and one. None is given out twice."""
 
@@ -74,46 +76,60 @@ def given_back(txn: WriteTxn, codes: Iterable[Code]) -> None:
 def settle_uses(txn: WriteTxn) -> None:
     """Writes down what came and went, at the end of a function that writes: texts that nobody uses
     go."""
+    parts: dict[int, list[int]] = {}
     for number, change in txn.uses.items():
         # That of the empty text is none.
         if not number or isinstance(number, str):
             continue
-        before = STRING_USES.get(txn, (number,)) or 0
-        uses = before + change
-        if uses <= 0:
-            if before:
-                STRING_USES.delete(txn, (number,))
-            STRINGS.delete(txn, (number,))
-        elif change:
-            STRING_USES.put(txn, (number,), uses)
+        part, place = divmod(number, USES_PER_ROW)
+        uses = parts.get(part)
+        if uses is None:
+            uses = parts[part] = STRING_USES.get(txn, (part,)) or [0] * USES_PER_ROW
+        uses[place] = max(0, uses[place] + change)
+        if not uses[place]:
+            text = STRINGS.delete(txn, (number,))
+            if text is not None:
+                txn.known.forget(text)
+    for part, uses in parts.items():
+        if any(uses):
+            STRING_USES.put(txn, (part,), uses)
+        else:
+            STRING_USES.delete(txn, (part,))
     txn.uses.clear()
     txn.codes.clear()
     txn.values.clear()
 
 
+def stored_uses(txn: Txn) -> dict[int, int]:
+    """How often each text is used by what was written down, by its number."""
+    return {
+        part * USES_PER_ROW + place: uses
+        for (part,), row in STRING_USES.scan(txn)
+        for place, uses in enumerate(row)
+        if uses
+    }
+
+
 def _found(txn: WriteTxn, text: str) -> int:
     """The number of a text; 0 if it has none."""
-    digest = hash(text)
-    number = txn.known.get(digest)
-    if number and STRINGS.get(txn, (number,)) == text:
+    number = txn.known.number(text)
+    if number is not None:
         return number
     for raw_key in STRINGS_BY_DIGEST.found(txn, (string_digest(text),)):
         (number,) = STRINGS.key.decode(raw_key)
         if STRINGS.get(txn, (number,)) == text:
-            txn.known.note(digest, number)
+            txn.known.note(text, number)
             return number
     return 0
 
 
 def _seen(txn: WriteTxn, text: str, salt: int) -> Code:
     """The code of a text that has no number: one if it was seen before, or else the text."""
-    digest = hash((text, salt))
-    if txn.known.get(digest) is None:
-        txn.known.note(digest, 0)
+    if not txn.known.see(text, salt):
         return text
     number = META.get(txn, NEXT_KEY) or 1
     META.put(txn, NEXT_KEY, number + 1)
     STRINGS.put(txn, (number,), text)
-    txn.known.note(hash(text), number)
+    txn.known.note(text, number)
     txn.codes[text] = number
     return number

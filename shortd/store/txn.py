@@ -31,32 +31,56 @@ class Txn:
 
 
 class KnownStrings:
-    """What the writer thread remembers of strings from one transaction to the next: their numbers,
-    or that they were seen once. It may be wrong in all of it, since transactions fail.
+    """What the writer thread remembers of strings from one transaction to the next: the numbers of
+    those that have one, and which were seen that have none.
 
-    A string is known by its hash alone, so that each takes as much as any other: 1.2 MB at most.
+    Numbers are right, as whoever removes a string has it forgotten, and a transaction that fails
+    all of them. Either takes 2 x 2048 places at most: 2.5 MB if strangers fill them with the
+    longest agents, a tenth of that as a rule.
     """
 
-    MOST = 4096
+    MOST = 2048
 
     def __init__(self) -> None:
-        self._new: dict[int, int] = {}
-        self._old: dict[int, int] = {}
+        self._numbers: dict[str, int] = {}
+        self._older_numbers: dict[str, int] = {}
+        self._seen: set[int] = set()
+        self._older_seen: set[int] = set()
 
-    def get(self, digest: int) -> int | None:
-        """A number; 0 for what was seen; None for what was not, or is forgotten."""
-        number = self._new.get(digest)
+    def number(self, text: str) -> int | None:
+        """The number of a string, if it is remembered."""
+        number = self._numbers.get(text)
         if number is None:
-            number = self._old.get(digest)
+            number = self._older_numbers.get(text)
             if number is not None:
-                self.note(digest, number)
+                self.note(text, number)
         return number
 
-    def note(self, digest: int, number: int) -> None:
-        """Remembers one; the half that was not asked for longest is forgotten at times."""
-        if len(self._new) >= self.MOST:
-            self._old, self._new = self._new, {}
-        self._new[digest] = number
+    def note(self, text: str, number: int) -> None:
+        """Remembers a number; those that nobody asked for longest are forgotten at times."""
+        if len(self._numbers) >= self.MOST:
+            self._older_numbers, self._numbers = self._numbers, {}
+        self._numbers[text] = number
+
+    def see(self, text: str, salt: int) -> bool:
+        """Whether a string was seen before. Of two with one hash, one may pass for the other."""
+        mark = hash((text, salt))
+        if mark in self._seen or mark in self._older_seen:
+            return True
+        if len(self._seen) >= self.MOST:
+            self._older_seen, self._seen = self._seen, set()
+        self._seen.add(mark)
+        return False
+
+    def forget(self, text: str) -> None:
+        """Has a string no number any more."""
+        self._numbers.pop(text, None)
+        self._older_numbers.pop(text, None)
+
+    def forget_numbers(self) -> None:
+        """Remembers none: some may never have been written."""
+        self._numbers.clear()
+        self._older_numbers.clear()
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):

@@ -242,8 +242,8 @@ def _packed_address(address: str) -> tuple[int, bytes]:
             raw = inet_pton(family, address)
         except (OSError, ValueError):
             continue
-        if inet_ntop(family, raw) != address:
-            # Another spelling than ours.
+        # Of IPv4 there is one spelling.
+        if family == AF_INET6 and inet_ntop(family, raw) != address:
             break
         size = _SIZES[cut_form]
         return (form, raw) if any(raw[size:]) else (cut_form, raw[:size])

@@ -224,6 +224,7 @@ class Writer:
         except Exception as fault:
             if shortage_in(fault) is None:
                 log.error("commit_failed", error=str(fault))
+            self._strings.forget_numbers()
             for job in jobs:
                 if job.error is None:
                     job.fail(fault)
@@ -251,6 +252,7 @@ class Writer:
             job.changes = txn.changes
         except BaseException as fault:
             # Whatever it is, the thread goes on: everybody's writes depend on it.
+            self._strings.forget_numbers()
             job.fail(fault)
 
     def _resolve(self, batch: list[_Job]) -> None:

@@ -41,6 +41,7 @@ from shortd.store.schema import (
     VISITS,
     VISITS_DUE,
 )
+from shortd.store.strings import USES_PER_ROW
 from shortd.store.txn import WriteTxn
 from shortd.store.visit_packs import packed
 from tests.store.things import write
@@ -314,7 +315,7 @@ def lose_account(txn: WriteTxn) -> None:
             ["visits of link 7 from number 0 are not whole"],
         ),
         (
-            lambda txn: STRING_USES.put(txn, (1,), 5),
+            lambda txn: STRING_USES.put(txn, (0,), [0, 5, *[0] * (USES_PER_ROW - 2)]),
             ["1 strings are used more or less often than they say"],
         ),
         (lambda txn: STRINGS.delete(txn, (1,)), ["1 strings are used that are not there"]),

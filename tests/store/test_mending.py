@@ -33,6 +33,7 @@ from shortd.store.schema import (
     VISITS,
     VISITS_DUE,
 )
+from shortd.store.strings import USES_PER_ROW
 from shortd.store.txn import Txn, WriteTxn
 from tests.store.test_check import (
     KEY,
@@ -105,8 +106,8 @@ def fill_box_wrongly(txn: WriteTxn) -> None:
         fill_box_wrongly,
         lose_visits,
         misfile_visits,
-        lambda txn: STRING_USES.put(txn, (1,), 9),
-        lambda txn: STRING_USES.delete(txn, (1,)),
+        lambda txn: STRING_USES.put(txn, (0,), [0, 5, 3, *[0] * (USES_PER_ROW - 3)]),
+        lambda txn: STRING_USES.delete(txn, (0,)),
         lambda txn: STRINGS.put(txn, (77,), "nobody's"),
         lambda txn: STORED_BYTES.delete(txn, ("owner",)),
         lambda txn: STORED_BYTES.put(txn, ("nobody",), 4),

@@ -16,7 +16,7 @@ from shortd.models.clicks import QR_VISIT, VISIT, DayStats, Visit, VisitPack
 from shortd.store import Store
 from shortd.store.day_packs import packed_day, unpacked_day
 from shortd.store.schema import STRING_USES, STRINGS, STRINGS_BY_DIGEST
-from shortd.store.strings import SHORT, Texts, code_of, given_back, taken
+from shortd.store.strings import SHORT, Texts, code_of, given_back, stored_uses, taken
 from shortd.store.txn import KnownStrings, WriteTxn
 from shortd.store.visit_packs import (
     NEWEST_BYTES,
@@ -178,7 +178,7 @@ def test_a_text_is_there_as_long_as_it_is_used(
             write(store, function)
             held = changed
         with store.read() as txn:
-            uses = {key[0]: count for key, count in STRING_USES.scan(txn)}
+            uses = stored_uses(txn)
             numbers = [code for code in held if isinstance(code, int)]
             assert uses == {number: numbers.count(number) for number in numbers}
             assert {key[0] for key, _ in STRINGS.scan(txn)} == uses.keys()
@@ -222,7 +222,10 @@ def test_what_strangers_make_up_costs_no_more_than_its_bytes(store: Store) -> No
 def test_what_is_remembered_of_texts_is_bounded() -> None:
     known = KnownStrings()
     for number in range(5 * KnownStrings.MOST):
-        known.note(number, number)
-        assert len(known._new) + len(known._old) <= 2 * KnownStrings.MOST
-    assert known.get(0) is None
-    assert known.get(number) == number
+        known.note(str(number), number)
+        assert not known.see(str(number), 0)
+        assert len(known._numbers) + len(known._older_numbers) <= 2 * KnownStrings.MOST
+        assert len(known._seen) + len(known._older_seen) <= 2 * KnownStrings.MOST
+    assert known.number("0") is None
+    assert known.number(str(number)) == number
+    assert known.see(str(number), 0)
