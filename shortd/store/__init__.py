@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
@@ -48,6 +49,8 @@ MAX_READERS = 1024
 _SLOT_BYTES = 64
 HEAR_SECONDS = 0.2
 """How long a signal may wait while a database is copied."""
+TELL_SECONDS = 5.0
+"""How often the log has how far an upgrade is."""
 VERSION_KEY = ("schema_version",)
 _TRIED = ("writes_tried",)
 _PID_BYTES = 20
@@ -272,8 +275,14 @@ class Store:
             self._copy_old(version, progress)
         self._open_databases()
 
+        told = time.monotonic()
+
         def tell(done: int, total: int) -> None:
-            progress.append(f"{progress[0]}: packing the clicks of link {done:,} of {total:,}")
+            nonlocal told
+            progress.append(f"{progress[0]}: the clicks of {done:,} of {total:,} links are packed")
+            if time.monotonic() >= told + TELL_SECONDS:
+                told = time.monotonic()
+                log.info("clicks_packed", links=done, of=total)
 
         try:
             if is_packing:

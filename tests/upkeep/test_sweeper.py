@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
@@ -223,6 +226,74 @@ def test_visits_are_kept_for_as_long_as_configured(app: RunningApp) -> None:
     app.get(entry["shorturl"])
     app.drain()
     assert len(visits(app)) == 1
+
+
+@contextmanager
+def read_rows(*tables: Table[Any, Any]) -> Iterator[Counter[str]]:
+    """How many rows of these tables are read, by their names."""
+    read: Counter[str] = Counter()
+    with ExitStack() as undo:
+        for table in tables:
+
+            def counted(
+                raw: Any, name: str = table.name, decode: Callable[[Any], Any] = table.decode
+            ) -> Any:
+                read[name] += 1
+                return decode(raw)
+
+            undo.enter_context(patch.object(table, "decode", counted))
+        yield read
+
+
+def test_what_is_not_due_is_not_read(app: RunningApp) -> None:
+    """However much there is of it."""
+    guest(app, 300)
+    with app.services.store.read() as txn:
+        codes = [link.code for _, link in LINKS.scan(txn)]
+    for code in codes:
+        app.get(f"/{code}")
+    app.drain()
+    now = app.clock.now()
+
+    def put(txn: WriteTxn) -> None:
+        for number in range(300):
+            key = (f"user{number}", token_digest(str(number)))
+            TOKENS.put(txn, key, Token(key[0], 0, now + DAY * (1 + number)))
+
+    write(app, put)
+    app.clock.advance(20 * 86_400)
+    with read_rows(COUNTS, VISITS, TOKENS) as read:
+        app.sweep()
+    # Nothing but the logins that have ended by then.
+    assert read == {"tokens": 20}
+    assert len(keys(app, VISITS_DUE)) == 300
+    assert len(keys(app, TOKENS)) == 280
+
+
+def test_old_visits_are_read_and_no_others(app: RunningApp) -> None:
+    app.call("signup", email="a@example.com", password=PASSWORD)
+    login = app.call("login", username_email="a@example.com", password=PASSWORD)
+    who = {"userid": login["userid"], "token": login["token"]}
+    shorturls = []
+    for number in range(30):
+        entry = app.call("url", **who, url=f"https://example.com/{number}")["entry"]
+        shorturls.append(entry["shorturl"])
+        app.get(entry["shorturl"])
+        app.drain()
+        app.clock.advance(86_400 if number < 29 else 0)
+    app.clock.utime += 60 * DAY
+    app.sweep()
+    assert len(visits(app)) == 30
+    # One that comes later does not hide that the first is due.
+    app.get(shorturls[0])
+    app.drain()
+    app.clock.utime += 4 * DAY
+    with read_rows(COUNTS) as read:
+        app.sweep()
+    assert len(visits(app)) == 30 + 1 - 3
+    assert read["counts"] < 20
+    assert len(keys(app, VISITS_DUE)) == 28
+    assert sound(app)
 
 
 def test_any_number_of_visits_goes(app: RunningApp) -> None:
