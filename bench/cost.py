@@ -114,7 +114,7 @@ async def fill(
         start = await store.write(lambda txn: resource.getrusage(resource.RUSAGE_THREAD))
         await drain.all()
         end = await store.write(lambda txn: resource.getrusage(resource.RUSAGE_THREAD))
-        cpu += end.ru_utime - start.ru_utime
+        cpu += end.ru_utime - start.ru_utime + end.ru_stime - start.ru_stime
 
     for one in clicks(numbers):
         counter.record(one)
