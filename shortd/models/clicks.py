@@ -80,6 +80,8 @@ class Counts(msgspec.Struct, array_like=True, frozen=True):
     """Visitors who are known again; those from before this was counted are not in it."""
     undated: int = 0
     """Of `count` and `unique`, what came from elsewhere without a day."""
+    tail: list[bytes] = []
+    """Behind `newest`, the visits that came last, each an encoded `VisitRecord`."""
     due_day: int = -1
     """The day of the oldest visit that is kept, or an earlier one: where `visits_due` has the
     link. -1 without visits."""
@@ -166,6 +168,18 @@ class VisitPack(msgspec.Struct, array_like=True, frozen=True):
     languages: list[Code] = []
     countries: list[Code] = []
     """Of each visit, or of none."""
+
+
+class VisitRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A visit that waits to be packed with others; as in a `VisitPack`."""
+
+    utime: int
+    form: int
+    address: bytes
+    agent: Code
+    referrer: Code
+    language: Code
+    country: Code = 0
 
 
 class PackedDay(msgspec.Struct, array_like=True, frozen=True):

@@ -61,7 +61,7 @@ from shortd.store.schema import (
 from shortd.store.strings import stored_uses
 from shortd.store.table import Table
 from shortd.store.txn import Txn
-from shortd.store.visit_packs import codes, decode_pack, is_whole
+from shortd.store.visit_packs import codes, is_whole, newest_of
 
 
 def faults(txn: Txn, blobs: Mapping[str, int] | None = None) -> Iterator[str]:
@@ -156,8 +156,7 @@ def right_uses(txn: Txn) -> Counter[int]:
     for _, counts in COUNTS.scan(txn):
         if counts.day_stats is not None:
             uses.update(day_codes(counts.day_stats))
-        if counts.newest:
-            uses.update(codes(decode_pack(counts.newest)))
+        uses.update(codes(newest_of(counts)))
     for _, day in DAY_STATS.scan(txn):
         uses.update(day_codes(day))
     for _, block in VISITS.scan(txn):

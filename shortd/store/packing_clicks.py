@@ -207,7 +207,7 @@ def _pack_link(txn: WriteTxn, link_id: int, counts: _Counts4, old: dict[str, Any
         newest,
         counts.sightings,
         counts.undated,
-        due_day,
+        due_day=due_day,
     )
     COUNTS.put(txn, (link_id,), row)
     return 1 + days + counts.visits

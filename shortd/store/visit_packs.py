@@ -18,7 +18,7 @@ from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 import msgspec
 
-from shortd.models.clicks import Code, Counts, Visit, VisitPack
+from shortd.models.clicks import Code, Counts, Visit, VisitPack, VisitRecord
 from shortd.store.schema import VISITS
 from shortd.store.strings import Texts, given_back, taken
 from shortd.store.txn import Txn, WriteTxn
@@ -35,9 +35,15 @@ NEWEST_VISITS = 56
 NEWEST_BYTES = 990
 """Visits of a block, and of those in their link's row, and bytes of them: four rows fill a page of
 LMDB. A visit that takes more by itself is a block."""
+TAIL_VISITS = 8
+TAIL_BYTES = 512
+"""Visits that wait in their link's row to be packed, and bytes of them: one by one, it costs three
+times the work."""
 
 encode_pack = msgspec.msgpack.Encoder().encode
 decode_pack = msgspec.msgpack.Decoder(VisitPack).decode
+_encode_record = msgspec.msgpack.Encoder().encode
+_decode_record = msgspec.msgpack.Decoder(VisitRecord).decode
 
 
 def packed(txn: WriteTxn, visits: Sequence[Visit]) -> VisitPack:
@@ -47,43 +53,59 @@ def packed(txn: WriteTxn, visits: Sequence[Visit]) -> VisitPack:
 
 def extended(txn: WriteTxn, pack: VisitPack, visits: Sequence[Visit]) -> VisitPack:
     """A block with further visits behind its own. Takes over its lists."""
-    if not visits:
+    return _with_records(pack, [_record(txn, visit) for visit in visits])
+
+
+def recorded(txn: WriteTxn, visit: Visit) -> bytes:
+    """A visit by itself, for `merged`."""
+    return _encode_record(_record(txn, visit))
+
+
+def merged(pack: VisitPack, tail: Sequence[bytes]) -> VisitPack:
+    """A block with visits behind its own that were `recorded`. Takes over its lists."""
+    return _with_records(pack, [*map(_decode_record, tail)])
+
+
+def newest_of(counts: Counts) -> VisitPack:
+    """The visits in their link's row."""
+    pack = decode_pack(counts.newest) if counts.newest else VisitPack()
+    return merged(pack, counts.tail)
+
+
+def _record(txn: WriteTxn, visit: Visit) -> VisitRecord:
+    form, raw = _packed_address(visit.address)
+    form = form << _FORM_SHIFT | visit.kind & _KIND
+    return VisitRecord(
+        visit.utime,
+        form | _IS_REPEAT if visit.is_repeat else form,
+        raw,
+        taken(txn, visit.user_agent),
+        taken(txn, visit.referrer),
+        taken(txn, visit.language),
+        taken(txn, visit.country) if visit.country else 0,
+    )
+
+
+def _with_records(pack: VisitPack, records: Sequence[VisitRecord]) -> VisitPack:
+    if not records:
         return pack
-    forms = bytearray(pack.forms)
-    known, uses = txn.codes, txn.uses
-    addresses = [pack.addresses]
-    agents, referrers = pack.agents, pack.referrers
-    languages, countries = pack.languages, pack.countries
-    for visit in visits:
-        form, raw = _packed_address(visit.address)
-        form = form << _FORM_SHIFT | visit.kind & _KIND
-        forms.append(form | _IS_REPEAT if visit.is_repeat else form)
-        addresses.append(raw)
-        # `taken` of each, which does more than nine in ten without it.
-        code = known.get(visit.user_agent)
-        if code.__class__ is int:
-            uses[code] += 1
-        else:
-            code = taken(txn, visit.user_agent)
-        agents.append(code)
-        code = known.get(visit.referrer)
-        if code.__class__ is int:
-            uses[code] += 1
-        else:
-            code = taken(txn, visit.referrer)
-        referrers.append(code)
-        code = known.get(visit.language)
-        if code.__class__ is int:
-            uses[code] += 1
-        else:
-            code = taken(txn, visit.language)
-        languages.append(code)
-        if visit.country or countries:
-            countries += [0] * (len(forms) - 1 - len(countries))
-            countries.append(taken(txn, visit.country))
-    base, times = _extended_times(pack, [visit.utime for visit in visits])
+    pack.agents.extend([record.agent for record in records])
+    pack.referrers.extend([record.referrer for record in records])
+    pack.languages.extend([record.language for record in records])
+    countries = pack.countries
+    if countries or any([record.country for record in records]):
+        countries += [0] * (len(pack.forms) - len(countries))
+        countries += [record.country for record in records]
+    base, times = _extended_times(pack, [record.utime for record in records])
     return VisitPack(
-        base, times, bytes(forms), b"".join(addresses), agents, referrers, languages, countries
+        base,
+        times,
+        pack.forms + bytes([record.form for record in records]),
+        b"".join([pack.addresses, *[record.address for record in records]]),
+        pack.agents,
+        pack.referrers,
+        pack.languages,
+        countries,
     )
 
 
@@ -136,7 +158,9 @@ def oldest_of(txn: Txn, link_id: int, counts: Counts) -> int | None:
     first = next(VISITS.scan(txn, (link_id,)), None)
     if first is not None:
         return utimes(first[1])[0]
-    return utimes(decode_pack(counts.newest))[0] if counts.newest else None
+    if counts.newest:
+        return utimes(decode_pack(counts.newest))[0]
+    return _decode_record(counts.tail[0]).utime if counts.tail else None
 
 
 def cut(pack: VisitPack, start: int, stop: int | None = None) -> VisitPack:

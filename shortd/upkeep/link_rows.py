@@ -32,7 +32,9 @@ _LINK = Shape(
 )
 _RARE = Shape(RareTerms)
 _FILE = Shape(File, without=("withheld",))
-_COUNTS = Shape(Counts, without=("visits", "day", "day_stats", "newest", "sightings", "due_day"))
+_COUNTS = Shape(
+    Counts, without=("visits", "day", "day_stats", "newest", "tail", "sightings", "due_day")
+)
 _DAY = Shape(DayStats, without=("dimensions", "profiles"))
 _VISIT = Shape(Visit)
 _FILEKEY = re.compile(r"[A-Za-z0-9]{1,64}", re.ASCII)

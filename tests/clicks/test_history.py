@@ -18,7 +18,7 @@ from shortd.store import Store
 from shortd.store.check import string_faults
 from shortd.store.schema import COUNTS, DAY_STATS, LINKS, STRING_USES, STRINGS, VISITS, VISITS_DUE
 from shortd.store.txn import WriteTxn
-from shortd.store.visit_packs import NEWEST_BYTES, NEWEST_VISITS, decode_pack
+from shortd.store.visit_packs import NEWEST_BYTES, NEWEST_VISITS, TAIL_BYTES, TAIL_VISITS, newest_of
 from shortd.visitors.devices import UNKNOWN
 from tests.store.things import write
 
@@ -100,14 +100,15 @@ class Kept:
                 is_old = bool(self.visits) and self.visits[0] < before
                 assert history.has_visits_before(txn, LINK.id, counts, before) == is_old
             # What nobody would find again must not be there.
-            newest = len(decode_pack(counts.newest).forms) if counts.newest else 0
+            newest = len(newest_of(counts).forms)
             serial = first
             for (_, start), block in VISITS.scan(txn):
                 assert start == serial
                 assert 0 < len(block.forms) <= NEWEST_VISITS
                 serial += len(block.forms)
             assert serial == self.serial - newest
-            assert newest <= NEWEST_VISITS
+            assert newest <= NEWEST_VISITS + TAIL_VISITS
+            assert sum(map(len, counts.tail)) <= TAIL_BYTES
             assert len(counts.newest) <= NEWEST_BYTES
             due = [day for (day, _), _ in VISITS_DUE.scan(txn)]
             assert due == ([counts.due_day] if self.visits else [])

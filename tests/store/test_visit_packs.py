@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -81,10 +81,10 @@ days = st.builds(
 
 
 @pytest.fixture(scope="module")
-def store() -> Store:
+def store() -> Iterator[Store]:
     with tempfile.TemporaryDirectory() as folder:
         opened = Store(Path(folder))
-        yield opened  # type: ignore[misc]
+        yield opened
         opened.close()
 
 
