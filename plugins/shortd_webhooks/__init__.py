@@ -8,6 +8,7 @@ written at all, not even by the kit: see `wants`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from msgspec import structs
@@ -179,12 +180,10 @@ class Webhooks(Plugin[Settings, LinkReceivers | None]):
         self.sender.wake()
 
     async def _missed(self, receiver: Receiver) -> None:
-        try:
+        with suppress(StoreFull):
             await self.receivers.change(
                 receiver.id, lambda one: structs.replace(one, missed=one.missed + 1)
             )
-        except StoreFull:
-            pass
 
     async def _of_link(
         self, kind: Kind, link: Link, data: LinkReceivers | None, event: Event, made: Made

@@ -89,6 +89,11 @@ class Lines:
         self.count += 1
         self.size += one.size
 
+    def reserve(self, one: Waiting, times: int) -> None:
+        """Makes room for one that is being written, or gives it back."""
+        self.count += times
+        self.size += times * one.size
+
     def done(self, subject: str, one: Waiting) -> None:
         line = self.of.get(subject)
         if line is None or one not in line:
@@ -132,9 +137,9 @@ class Deliveries:
             lines = self.lines.get(receiver)
             if lines is None:
                 return []
-            waiting = sorted(
-                (one.serial, one.event) for line in lines.of.values() for one in line
-            )[:most]
+            waiting = sorted((one.serial, one.event) for line in lines.of.values() for one in line)[
+                :most
+            ]
             events = [*lines.over, *(event for _, event in waiting)]
         found = [(event, self.get(receiver, event)) for event in events]
         rows = [(event, row) for event, row in found if row is not None]
@@ -158,12 +163,16 @@ class Deliveries:
                 return False
             self._last = max(self._last + 1, self._now())
             one = Waiting(event, self._last, size, is_urgent=urgent)
+            lines.reserve(one, 1)
         try:
             row = Delivery(one.serial, kind, subject, body, self._now())
             await self._table.put(f"{receiver}/{event}", row)
+            # Who is cancelled on the way is told of the same event again, or a restart finds it.
         except StoreFull:
             return False
-        # Whoever was cancelled on the way is told of the same event again, or a restart finds it.
+        finally:
+            with self.lock:
+                lines.reserve(one, -1)
         with self.lock:
             if event not in lines.known:
                 lines.known.add(event)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import structs
 
-from shortd.plugin import Link, Store
+from shortd.plugin import Store
 from shortd_webhooks.data import MOVED, OF_SETTINGS, Kind, LinkReceivers, Receiver, Settings
 
 OF_ACCOUNT = 10
@@ -137,8 +137,9 @@ class Receivers:
     def _from_settings(self, receiver: Receiver) -> Receiver | None:
         """What is kept of one of the settings', as they have it now."""
         one = self._settings.receivers.get(receiver.name)
-        return one and structs.replace(receiver, owner=OPERATOR, url=one.url, kinds=one.events)
-
+        if one is None:
+            return None
+        return structs.replace(receiver, owner=OPERATOR, url=one.url, kinds=one.events)
 
 
 def _is_told(receiver: Receiver, kind: Kind) -> bool:

@@ -20,7 +20,7 @@ from msgspec import structs
 from shortd.plugin import Http, HttpAnswer, HttpFault, Server, StoreFull
 from shortd_webhooks.bodies import CONTENT_TYPE
 from shortd_webhooks.data import FAILING, GONE, Receiver
-from shortd_webhooks.deliveries import Deliveries, Delivery, State, Waiting
+from shortd_webhooks.deliveries import Deliveries, State, Waiting
 from shortd_webhooks.receivers import OPERATOR, Receivers
 from shortd_webhooks.signing import DAY, Keys
 
@@ -107,9 +107,7 @@ class Sender:
                 with self._deliveries.lock:
                     is_waiting = any(one.count for one in self._deliveries.lines.values())
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(
-                        self._awake.wait(), BEAT_SECONDS if is_waiting else None
-                    )
+                    await asyncio.wait_for(self._awake.wait(), BEAT_SECONDS if is_waiting else None)
         finally:
             if self._tasks:
                 # What was taken is to be written down.
@@ -166,9 +164,7 @@ class Sender:
         self._tasks.add(task)
         task.add_done_callback(partial(self._ended, receiver, subject, one))
 
-    def _ended(
-        self, receiver: str, subject: str, one: Waiting, task: asyncio.Task[None]
-    ) -> None:
+    def _ended(self, receiver: str, subject: str, one: Waiting, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         fault = None if task.cancelled() else task.exception()
         with self._deliveries.lock:
@@ -192,6 +188,7 @@ class Sender:
         if receiver is None or row is None:
             self._deliveries.lost(id, subject, one)
             return
+        began = self._server.now()
         answer, fault, took = await self._ask(receiver, one.event, row.body)
         now = self._server.now()
         self._slow.discard(id)
@@ -215,7 +212,7 @@ class Sender:
         )
         await self._deliveries.tried(id, one, tried)
         with suppress(StoreFull):
-            await self._note(receiver, answer, now, is_success=state is State.DELIVERED)
+            await self._note(id, answer, began, is_success=state is State.DELIVERED)
 
     async def _ask(
         self, receiver: Receiver, event: str, body: bytes
@@ -236,26 +233,32 @@ class Sender:
         return answer, fault, time.perf_counter() - start
 
     async def _note(
-        self, receiver: Receiver, answer: HttpAnswer | None, now: int, *, is_success: bool
+        self, id: str, answer: HttpAnswer | None, began: int, *, is_success: bool
     ) -> None:
-        """How it goes with the receiver."""
+        """How it goes with a receiver, by an attempt that began then."""
+        receiver = self._receivers.get(id)
         if is_success:
-            if receiver.failures:
-                await self._receivers.change(receiver.id, _went_well)
+            if receiver is not None and receiver.failures:
+                await self._receivers.change(id, _went_well)
             return
         asked = 0
         if answer is not None and answer.headers.get("retry-after", "").strip().isdecimal():
             asked = min(int(answer.headers["retry-after"].strip()[:6]), LONGEST_RETRY // SECOND)
-        is_gone = answer is not None and answer.status == 410
-        failed = partial(_went_wrong, now=now, asked=asked, is_gone=is_gone)
-        await self._receivers.change(receiver.id, failed)
+        failed = partial(
+            _went_wrong,
+            began=began,
+            now=self._server.now(),
+            asked=asked,
+            is_gone=answer is not None and answer.status == 410,
+        )
+        await self._receivers.change(id, failed)
 
 
 def _went_well(receiver: Receiver) -> Receiver:
     return structs.replace(receiver, failures=0, failing_since=0, failed=0, retry_after=0)
 
 
-def _went_wrong(receiver: Receiver, now: int, asked: int, is_gone: bool) -> Receiver:
+def _went_wrong(receiver: Receiver, began: int, now: int, asked: int, is_gone: bool) -> Receiver:
     since = receiver.failing_since or now
     off = receiver.off
     if not off and is_gone:
@@ -264,7 +267,8 @@ def _went_wrong(receiver: Receiver, now: int, asked: int, is_gone: bool) -> Rece
         off = FAILING
     return structs.replace(
         receiver,
-        failures=receiver.failures + 1,
+        # Those that were under way together failed once.
+        failures=receiver.failures + (not receiver.failures or began > receiver.failed),
         failing_since=since,
         failed=now,
         retry_after=asked,

@@ -22,9 +22,7 @@ class Keys:
     def __init__(self, secret: bytes, settings: Settings) -> None:
         """`secret` is what this plugin alone knows, on this server alone."""
         self._secret = secret
-        self._configured = {
-            name: key_of(one.secret) for name, one in settings.receivers.items()
-        }
+        self._configured = {name: key_of(one.secret) for name, one in settings.receivers.items()}
         self.mark = self._made("mark")[:8].hex()
         """By which a receiver knows whether its secrets are from here."""
 

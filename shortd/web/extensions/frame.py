@@ -81,9 +81,7 @@ class PluginFrame:
         body = await _within(template.generate({"caller": known, **values}))
         # As the navigation has it: in words of the catalogues, where they have them.
         title = language_of(request).gettext(str(title)) if title else self._name
-        shown = PluginPage(
-            plugin=self._name, title=title[:TITLE_CHARACTERS], body=Markup(body)
-        )
+        shown = PluginPage(plugin=self._name, title=title[:TITLE_CHARACTERS], body=Markup(body))
         answer = page(request, TEMPLATE, shown, status=status, secret=True)
         keep_policy(request.scope, answer.headers["Content-Security-Policy"])
         return permit(request.scope, answer)
