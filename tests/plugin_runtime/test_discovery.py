@@ -89,7 +89,7 @@ def test_the_list_shows_hooks_and_order(folder: Path) -> None:
     assert lines[at].split() == ["good", "ready", "Does", "something", "good."]
     assert lines[at + 1].split()[:2] == ["destination,", "link_created"]
     assert str(folder / "good.py") in lines[at + 1]
-    assert "order of destination: good, mobile, ab" in lines
+    assert "order of destination: good, rules, mobile, ab" in lines
 
 
 def test_a_disabled_plugin_is_not_imported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ def test_a_disabled_plugin_is_not_imported(folder: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("SHORTD_PLUGINS__DISABLED", "good,ab")
     output = run("plugins").output
     assert "good      disabled" in output
-    assert "order of destination: mobile" in output
+    assert "order of destination: rules, mobile" in output
     assert not marker.exists()
     monkeypatch.setenv("SHORTD_PLUGINS__GOOD__ANY", "its settings are not read")
     assert run("config", "check").exit_code == 0
@@ -150,7 +150,7 @@ def test_a_name_is_given_once_and_entry_points_come_first(folder: Path) -> None:
     write_plugin(folder, "ab", GOOD.replace('"good"', '"ab"'))
     outcome = run("config", "check")
     assert outcome.output == "shortd: plugin ab: the name is taken by shortd_ab:AB\n"
-    assert "order of destination: good, mobile, ab" in run("plugins").output
+    assert "order of destination: good, rules, mobile, ab" in run("plugins").output
 
 
 def test_a_file_whose_name_is_no_plugins_name_is_told(folder: Path) -> None:
