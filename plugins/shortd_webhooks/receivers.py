@@ -43,6 +43,7 @@ class Receivers:
             if OF_SETTINGS + name not in self._all:
                 receiver = Receiver(OF_SETTINGS + name, OPERATOR, one.url, name, one.events, 0)
                 self._take(receiver.id, receiver)
+        self._kinds = self._wanted()
 
     def __iter__(self) -> Iterator[Receiver]:
         return iter(list(self._all.values()))
@@ -60,7 +61,7 @@ class Receivers:
         anything at all. Chosen links are not looked at.
         """
         if owner is None:
-            return any(_is_told(one, kind) for one in list(self._all.values()))
+            return kind in self._kinds
         return any(_is_told(one, kind) for one in self._both(owner))
 
     def told(self, kind: Kind, owner: str, data: LinkReceivers | None) -> list[Receiver]:
@@ -99,6 +100,7 @@ class Receivers:
         await self._table.delete(id)
         with self._lock:
             self._take(id, None)
+            self._kinds = self._wanted()
 
     async def forget_strangers(self) -> None:
         """Removes rows of receivers that the settings no longer have."""
@@ -121,6 +123,11 @@ class Receivers:
         # Two who changed it in turn read it in turn.
         with self._lock:
             self._take(id, self._table.get(id))
+            self._kinds = self._wanted()
+
+    def _wanted(self) -> frozenset[Kind]:
+        """What anybody is told of at all."""
+        return frozenset(kind for one in self._all.values() if not one.off for kind in one.kinds)
 
     def _take(self, id: str, receiver: Receiver | None) -> None:
         before = self._all.pop(id, None)
