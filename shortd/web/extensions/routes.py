@@ -54,7 +54,7 @@ def plugin_routes(plugins: Plugins, render: Render) -> Iterator[Mounted]:
             # Mounted for a try, where it can spoil nothing.
             with mounting():
                 router = _router(running.name, hook, handlers, render)
-                tried = Litestar([router], openapi_config=None)
+                tried = Litestar([router], openapi_config=None, logging_config=None)
             looks = _checked(tried.routes)
         except Exception as fault:
             hook.fail(fault)
