@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @placed
 @json_option
 def plugins(place: Place, ctx: click.Context, as_json: bool) -> None:
-    """List the plugins, their hooks, and why one is paused or cannot be used.
+    """List the plugins, their hooks and how they are.
 
     Tells how they are in the running server; where none runs, what it would find.
     """
@@ -64,7 +64,7 @@ def _kept(place: Place) -> dict[str, Keeps] | None:
             record["name"]: Keeps(
                 record["rows"], record["files"], record["row_bytes"] + record["file_bytes"]
             )
-            for portion in look(place, "plugins kept")
+            for portion in look(place, "plugins kept list")
             for record in portion
         }
     except (StoreError, ShortdError, OSError):
@@ -88,10 +88,10 @@ def forget(place: Place, name: str) -> None:
 @placed
 @click.argument("name")
 def turn_on(place: Place, name: str) -> None:
-    """Have the hooks of a plugin called again that are paused, as they have failed.
+    """Call hooks of a plugin again that are paused.
 
-    They are tried again by themselves, too; this is for who has mended the cause, and need not
-    wait. What was not told to the plugin since is told now.
+    Hooks that fail are left alone for a while, and tried again by themselves; this is for who has
+    mended the cause and need not wait. What still waits to be told to the plugin is told now.
     """
     act(place, "plugins on", name=name)
 

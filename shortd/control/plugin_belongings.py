@@ -20,7 +20,7 @@ class OnePlugin(Args, frozen=True):
     plugin: str
 
 
-@look("plugins kept")
+@look("plugins kept list")
 def plugins_kept(view: View, args: NoArgs) -> Portions:
     yield all_kept(view.store, view.settings.data_dir)
 

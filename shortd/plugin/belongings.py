@@ -210,5 +210,7 @@ _NOT_HERE = "self.{} is there only while a server runs the plugin; in tests, ope
 
 def store_full(quota: int) -> StoreFull:
     """The refusal of a row that the quota has no room for."""
-    text = "A plugin has used up its %(quota)s bytes of the database."
-    return StoreFull(errors.PLUGIN_STORE_FULL, Sentence(text, {"quota": quota}))
+    refusal = errors.PLUGIN_STORE_FULL(
+        "A plugin has used up its %(quota)s bytes of the database.", quota=quota
+    )
+    return StoreFull(refusal.kind, refusal.sentence)

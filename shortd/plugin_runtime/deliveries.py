@@ -38,6 +38,8 @@ LONGEST_RETRY = HOUR
 GIVEN_UP = 3 * DAY
 """µs after which an event that is never taken is dropped."""
 BEAT_SECONDS = 1.0
+IDLE_SECONDS = 60.0
+"""How often anything is looked for where no hook is `async def`."""
 ORPHANS_AT_ONCE = 500
 
 log = structlog.get_logger(__name__)
@@ -86,7 +88,8 @@ class Deliveries:
                 self._awake.clear()
                 self._begin_due()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._awake.wait(), BEAT_SECONDS)
+                    beat = BEAT_SECONDS if self._queues else IDLE_SECONDS
+                    await asyncio.wait_for(self._awake.wait(), beat)
 
     async def settle(self, seconds: float) -> bool:
         """Brings all that is due; False if that takes longer."""

@@ -20,7 +20,7 @@ from typing import Any
 import structlog
 
 from shortd.clock import HOUR, SECOND
-from shortd.plugin.hookspecs import CHECK, DECIDE, OBSERVE
+from shortd.plugin.hookspecs import CHECK, DECIDE, JOBS, OBSERVE
 from shortd.plugin_runtime.flaws import one_line
 from shortd.plugin_runtime.workers import Worker
 
@@ -44,6 +44,7 @@ DECIDE_NANOSECONDS = 5_000_000
 SHOW_NANOSECONDS = 50_000_000
 OTHER_NANOSECONDS = 5_000_000_000
 """What any other hook may take: only its own plugin waits for it."""
+JOB_NANOSECONDS = 3_600_000_000_000
 FAR = 20
 """A call on the event loop that takes so many times as long as it may pauses its hook at once."""
 QUIET = 60 * SECOND
@@ -137,6 +138,8 @@ class GuardedCall:
             self.limit = DECIDE_NANOSECONDS
         elif hook in SHOWING:
             self.limit = SHOW_NANOSECONDS
+        elif hook in JOBS:
+            self.limit = JOB_NANOSECONDS
         self.calls = 0
         self.failures = 0
         self.overruns = 0
@@ -305,6 +308,7 @@ class GuardedCall:
 
     def _went_well(self) -> None:
         with self.guard.lock:
+            self._end_hang()
             # A call that was under way when others paused the hook proves nothing.
             if self._is_trying:
                 self._close()

@@ -204,9 +204,14 @@ class _Noting:
         backlog = self._backlogs.get(plugin)
         if backlog is None:
             backlog = PLUGIN_BACKLOGS.get(self._txn, (plugin,)) or _EMPTY
-        facts = encode(structs.replace(happening.facts, data=raw))
+        try:
+            facts = encode(structs.replace(happening.facts, data=raw))
+        except ValueError:
+            # Text that is none, which keeps nothing else from being stored.
+            facts = b""
         size = backlog.bytes + len(facts) + ROW_BYTES
-        if not self._is_roomy or backlog.rows >= MOST_ROWS or size > MOST_BYTES:
+        has_room = self._is_roomy and backlog.rows < MOST_ROWS and size <= MOST_BYTES
+        if not facts or not has_room:
             self._backlogs[plugin] = structs.replace(backlog, dropped=backlog.dropped + 1)
             return
         row = PluginEvent(happening.hook, self._new_id(), utime, facts)

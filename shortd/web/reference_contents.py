@@ -22,6 +22,8 @@ class FieldDoc(msgspec.Struct, frozen=True, kw_only=True):
 class CallDoc(msgspec.Struct, frozen=True, kw_only=True):
     """One API call in docs.html."""
 
+    api: str
+    """Its part of the anchor."""
     name: str
     topic: str = ""
     path: str
@@ -42,7 +44,7 @@ class CallDoc(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def anchor(self) -> str:
-        return "call-" + self.path.removesuffix(".{format}").strip("/").replace("/", "-")
+        return f"call-{self.api}-{self.name.replace('/', '-')}"
 
 
 class DocsSection(msgspec.Struct, frozen=True, kw_only=True):

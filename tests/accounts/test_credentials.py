@@ -165,7 +165,7 @@ OTHERS = {
         "mail_histories",
         "mail_traffic",
     ),
-    *("plugin_events", "plugin_backlogs", "plugin_days"),
+    *("plugin_events", "plugin_backlogs", "plugin_days", "plugin_rows", "plugin_uses"),
     *("grant_tokens", "teams", "members", "invitations", "campaigns", "team_trackers"),
     *("link_trackers", "domains", "links", "dead_links", "uploads", "files", "file_parts"),
     *("dead_files", "dead_blobs", "stored_bytes", "secrets", "counts", "day_stats", "visits"),

@@ -55,6 +55,7 @@ def typed(words: tuple[str, ...]) -> list[str]:
     ]
     more = {
         ("import",): ["--account", "ann"],
+        ("plugins", "forget"): ["--yes"],
         ("user", "remove"): ["--yes"],
         ("user", "delete"): ["--yes"],
         ("user", "set"): ["--verified"],

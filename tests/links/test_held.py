@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import json
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ from shortd.plugin_runtime import checking as asking
 from shortd.plugin_runtime.guard import STRIKES
 from shortd.sharing.boxes import BoxLimits
 from shortd.store.schema import LINKS, LINKS_BY_ID, LINKS_HELD
-from shortd.testing import RunningApp, open_app
+from shortd.testing import RunningApp, check_plugin, open_app
 from shortd.upkeep.importing.offers import LinkOffer, Said
 from shortd_ab import AB
 from tests.conftest import GENEROUS
@@ -478,3 +479,67 @@ def test_imports_do_without_what_is_refused_beside_it(world: World) -> None:
 def test_nothing_is_paid_where_nobody_checks(app: RunningApp) -> None:
     assert not app.services.links.links.checks.are_asked
     assert not app.services.plugin_runtime.checks.plugins
+
+
+def test_files_are_asked_about_where_they_lead_in_the_end(tmp_path: Path) -> None:
+    with open_app(tmp_path / "d", plugins=[Waiting], environ=GENEROUS) as app:
+        world = World(app)
+        for url, held in ((GOOD, None), (ODD, DOUBT)):
+            assert store_file(app, world, url)["output"]["entry"].get("held") == held
+        links, used = len(world.rows()), blobs(tmp_path)
+        error = store_file(app, world, BAD)["error"]
+        assert (error["code"], error["field"]) == ("destination_refused", "date_fallback")
+        assert len(world.rows()) == links
+        assert blobs(tmp_path) == used, "its bytes are gone"
+
+
+def blobs(folder: Path) -> list[Path]:
+    return sorted(path for path in (folder / "d" / "files").rglob("*") if path.is_file())
+
+
+def store_file(app: RunningApp, world: World, fallback: str) -> dict[str, Any]:
+    ends = app.clock.now() + 10**12
+    query = {
+        **{"userid": world.v1.userid, "token": world.v1.token, "filename": "note.txt"},
+        **{"filesize": 5, "expiration_utime": ends, "date_fallback": fallback},
+    }
+    body = (
+        f'--x\r\nContent-Disposition: form-data; name="query"\r\n\r\n{json.dumps(query)}\r\n'
+        '--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nHello\r\n--x--'
+    )
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    answer: dict[str, Any] = app.request("POST", "/v2/file", content=body, headers=headers).json()
+    return answer
+
+
+def test_all_apis_tell_of_it(world: World) -> None:
+    point(world, ODD)
+    ann = world.v1
+    [link] = [one for one in ann.ask("entity/link/list")["links"] if one["id"] == world.link_id]
+    assert (link["status"], link["held"]) == ("N", DOUBT)
+    told = ann.call("explain", shorturl=world.short_url, visitor={})
+    assert (told["outcome"], told["location"]) == ("held", "")
+    assert told["steps"][-1]["answer"] == "no"
+    page = html.unescape(world.surfer.get(f"/-/links/{world.id}/explain").text)
+    assert "This visitor is told that the link is being checked" in page
+    assert "Has it been let go?" in page
+    approve(world)
+    [link] = [one for one in ann.ask("entity/link/list")["links"] if one["id"] == world.link_id]
+    assert link["status"] == "Y"
+    assert "held" not in link
+
+
+def test_a_plugin_that_holds_everything_passes_its_own_test() -> None:
+    check_plugin(HoldsAll)
+
+
+class HoldsAll(Plugin[None, None]):
+    """Trusts nobody."""
+
+    name = "holds_all"
+
+    @hookimpl
+    def check_destination(
+        self, url: str, link: Link | None, account: Account | None
+    ) -> Refuse | Hold | None:
+        return Hold("Everything is looked at.")

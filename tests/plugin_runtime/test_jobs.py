@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from shortd.plugin_runtime import jobs
 from shortd.settings.config import ConfigError
 from shortd.testing import FakeClock
 from tests.plugin_runtime.conftest import PluginApp, Start
@@ -139,3 +141,29 @@ def test_one_that_fails_is_told_and_waits_for_the_next_day(start: Start, kind: s
     assert plugins.state("job")["failures"] == 1
     assert plugins.state("job")["state"] == "on"
     assert ran(plugins, "2026-05-02 03:00") == 2
+
+
+def test_one_that_does_not_return_shows_and_ends_with_its_return(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "DAILY_SECONDS", 0.05)
+    plugins = started(start, "2026-05-01 03:00")
+    job: Any = plugins.plugin("job")
+    may_go = threading.Event()
+
+    class Stuck(list[int]):
+        def append(self, utime: int) -> None:
+            assert may_go.wait(10)
+
+    job.ran = Stuck()
+    daily = plugins.app.services.plugin_runtime.events.jobs
+
+    async def begin() -> bool:
+        await daily.begin_due()
+        return await daily.settle(0.3)
+
+    assert not plugins.app.run(begin())
+    assert plugins.state("job")["reason"].startswith("daily has not returned")
+    may_go.set()
+    assert plugins.app.run(daily.settle(10))
+    assert plugins.state("job")["state"] == "on"

@@ -13,10 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from shortd.commands.cli import main
+from shortd.models.plugins import PluginRow
+from shortd.store.plugin_rows import put_row
 from shortd.store.schema import TABLES
 from shortd.testing import FakeClock, RunningApp, open_app
 from shortd.upkeep.row_types import TOLD
@@ -57,6 +60,7 @@ def fill(app: RunningApp) -> None:
     zoe.sign_up("zoe", email="zoe@nowhere.example")
     link = zoe.call("url", url="https://zoe.example/", code="ZoesLink1")["entry"]
     zoe.send("/-/account/look", {"theme": "dark", "language": "de"})
+    keep_something(app)
     add_passkey(zoe, Authenticator(OWN))
     set_up(zoe)
     command(app, "user link", user="zoe", proxy="zoe@proxy")
@@ -80,6 +84,16 @@ def fill(app: RunningApp) -> None:
     share_bundle(sharer(app))
     app.visit(link["shorturl"])
     app.drain()
+
+
+def keep_something(app: RunningApp) -> None:
+    """As a plugin does that is gone."""
+    store = app.services.store
+    row = PluginRow(msgspec.msgpack.encode({"text": "é"}))
+    app.run(store.write(lambda txn: put_row(txn, ("diary", "days", "mon\0day"), row)))
+    folder = store.directory / "plugins" / "diary" / "inner"
+    folder.mkdir(parents=True)
+    (folder / "note.txt").write_text("kept")
 
 
 def empty_tables(app: RunningApp) -> set[str]:

@@ -20,6 +20,7 @@ from shortd.store.check import faults
 from shortd.store.looking import looked_at
 from shortd.store.schema import API_KEYS, TABLES
 from shortd.upkeep import link_rows
+from shortd.upkeep.plugin_folders import FILE, FileRow
 from shortd.upkeep.row_types import ALONE, STAYS, TOLD
 from tests.conftest import GENEROUS
 from tests.server.conftest import running
@@ -85,6 +86,7 @@ def test_the_page_has_every_type_and_field() -> None:
     text = DOCS.read_text()
     sections = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##|\Z)", text, re.M | re.S))
     types = {**{name: one.names for name, one in ALONE.items()}, **link_rows.NAMES}
+    types[FILE] = FileRow.__struct_fields__
     assert sections.keys() == types.keys()
     for name, fields in types.items():
         told = set(re.findall(r"^\| `(\w+)` \|", sections[name], re.M))
@@ -98,7 +100,7 @@ class TestExport:
     def test_it_has_everything(self, exported: Exported) -> None:
         rows = rows_of(exported.folder)
         types = Counter(row["type"] for row in rows)
-        assert types.keys() == {*TOLD.values()}
+        assert types.keys() == {*TOLD.values(), FILE}
         manifest = manifest_of(exported.folder)
         assert manifest["counts"] == dict(types)
         for path, kept in manifest["files"].items():
@@ -106,6 +108,7 @@ class TestExport:
             assert len(content) == kept["size"]
             assert hashlib.sha256(content).hexdigest() == kept["sha256"]
         named = {part["blob"] for row in rows if row["type"] == "file" for part in row["parts"]}
+        named |= {row["blob"] for row in rows if row["type"] == FILE}
         assert {path.name for path in (exported.folder / "files").rglob("??*/*")} == named
         assert {path.name for path in exported.folder.iterdir()} == {
             *("manifest.json", "rows.jsonl", "files")
@@ -118,6 +121,7 @@ class TestExport:
 
     def test_every_type_has_all_its_fields(self, exported: Exported) -> None:
         types = {**{name: one.names for name, one in ALONE.items()}, **link_rows.NAMES}
+        types[FILE] = FileRow.__struct_fields__
         for row in rows_of(exported.folder):
             more = ("answered",) if row["type"] == "domain" else ()
             assert set(row) == {*types[row["type"]], *more}
@@ -185,10 +189,16 @@ class TestImport:
         before, after = manifest_of(exported.folder), manifest_of(tmp_path / "again")
         assert before.pop("created_utime") != after.pop("created_utime")
         assert before == after
+        kept = {
+            f"files/{row['blob'][:2]}/{row['blob']}": f"plugins/{row['plugin']}/{row['path']}"
+            for row in rows_of(exported.folder)
+            if row["type"] == FILE
+        }
         for path in before["files"]:
-            assert (tmp_path / "again" / path).read_bytes() == (empty / path).read_bytes()
+            here = empty / kept.get(path, path)
+            assert (tmp_path / "again" / path).read_bytes() == here.read_bytes()
             # What an export holds is nobody's to change by writing elsewhere.
-            assert not (empty / path).samefile(exported.folder / path)
+            assert not here.samefile(exported.folder / path)
         lines = [json.loads(line) for line in report.read_text().splitlines()]
         assert Counter(line["result"] for line in lines) == {
             result: number for result, number in done["results"].items() if number

@@ -89,6 +89,7 @@ def preview(text: str = "", **changes: object) -> PreviewPage:
 def docs(text: str = "") -> DocsPage:
     row = FieldDoc(name="url" + text, type="str" + text, description="The URL." + text)
     call = CallDoc(
+        api="v2" + text,
         name="url" + text,
         path="/v2/url" + text,
         method="POST" + text,

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from shortd import __version__
+from shortd.api.reference.of_put import of_put
 from shortd.api.reference.of_sqwish import of_sqwish
 from shortd.api.reference.of_v1 import of_v1
 from shortd.api.reference.of_v2 import of_v2
@@ -22,8 +23,8 @@ _ABOUT_NUMBERS = (
 
 @cache
 def all_apis(base_url: str) -> Sequence[ApiReference]:
-    """The three APIs of a server at this address."""
-    return [of_v2(base_url), of_v1(base_url), of_sqwish(base_url)]
+    """The APIs of a server at this address."""
+    return [of_v2(base_url), of_v1(base_url), of_sqwish(base_url), of_put(base_url)]
 
 
 @cache
@@ -62,9 +63,9 @@ def document(base_url: str, only: Api | None = None) -> dict[str, Any]:
 
 
 def _described(operation: Operation, method: str) -> Schema:
-    is_post = method == "POST"
-    parameters = [one for one in operation.parameters if not is_post or one["in"] == "path"]
+    parameters = [*operation.parameters, *(() if method == "POST" else operation.query)]
     summary, _, rest = operation.summary.partition("\n\n")
+    has_body = method != "GET"
     told = [f"Weight: {operation.weight}."]
     if rest:
         told.insert(0, rest)
@@ -73,12 +74,12 @@ def _described(operation: Operation, method: str) -> Schema:
     if operation.is_ours:
         told.append("A call of ours, which no other server of this API has.")
     described: Schema = {
-        "operationId": operation.id if is_post else f"{operation.id}_{method.lower()}",
+        "operationId": operation.id if method != "GET" else f"{operation.id}_get",
         "tags": [operation.tag],
         "summary": " ".join(summary.split()),
         "description": "\n\n".join(told),
         **({"parameters": parameters} if parameters else {}),
-        **({"requestBody": {"required": True, "content": operation.content}} if is_post else {}),
+        **({"requestBody": {"required": True, "content": operation.content}} if has_body else {}),
         "responses": operation.responses,
     }
     # What needs nothing says so, lest it be taken for forgotten.

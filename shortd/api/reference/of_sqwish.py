@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from shortd.api.caller import Keyed
 from shortd.api.reference.documents import OF_DOCUMENT
 from shortd.api.reference.examples import input_of
 from shortd.api.reference.operations import (
+    BINARY,
     Api,
     ApiReference,
     Operation,
     answers,
     topic_of,
 )
-from shortd.api.reference.refusals import ANY_CALL, SQWISH_KEY, refusals_of
+from shortd.api.reference.refusals import ANY_CALL, KEYED, SQWISH_KEY, key_parameter, refusals_of
 from shortd.api.reference.schemas import Schema, reference
 from shortd.api.reference.snippets import parameters_call
 from shortd.api.sqwish import uploads
@@ -52,12 +54,7 @@ _PARAMETERS: dict[str, Schema] = {
         "minimum": 1,
         "description": f"How many visits, at most; never more than {MOST_ADDRESSES}.",
     },
-    "file": {
-        "type": "string",
-        "format": "binary",
-        "contentMediaType": "application/octet-stream",
-        "description": "The file.",
-    },
+    "file": BINARY,
 }
 _ANSWERED: dict[str, Schema] = {
     "error": {"type": "string", "const": "false"},
@@ -150,7 +147,8 @@ def _operation(name: str, handler: Callable[..., object], base_url: str) -> Oper
     needed, _, _, cost = _CALLS[name]
     schema = _taken(name)
     is_upload = name == uploads.NAME
-    refusals = refusals_of(name, schema, SQWISH_KEY)
+    keyed = Keyed.ONCE if is_upload else CALLS[name].keyed
+    refusals = refusals_of(name, schema, [*SQWISH_KEY, *KEYED[keyed]])
     given = {"api_key": "$API_KEY", **input_of(name, _without(schema, "api_key", "file"), {})}
     example = parameters_call(f"{base_url}/{name}.{Format.JSON}", given, with_file=is_upload)
     media = "multipart/form-data" if is_upload else FORM
@@ -181,7 +179,8 @@ def _operation(name: str, handler: Callable[..., object], base_url: str) -> Oper
         example=example,
         content={media: {"schema": reference(_input(name))}},
         responses=dict(_responses(name, [*refusals, *ANY_CALL])),
-        parameters=[_FORMAT, *([] if is_upload else query)],
+        parameters=[_FORMAT, *key_parameter(keyed)],
+        query=[] if is_upload else query,
         security=[key] if "api_key" in needed else [key, {}],
     )
 

@@ -17,7 +17,7 @@ from shortd.api.reference.operations import (
     pascal,
     topic_of,
 )
-from shortd.api.reference.refusals import ANY_CALL, V1_BEARER, refusals_of
+from shortd.api.reference.refusals import ANY_CALL, KEYED, V1_BEARER, key_parameter, refusals_of
 from shortd.api.reference.schemas import Schema, components_of, reference
 from shortd.api.reference.snippets import json_call
 from shortd.api.v1.answers import HTTP_STATUSES, SUCCESS
@@ -69,7 +69,9 @@ def _operation(call: Call, components: dict[str, Schema], base_url: str) -> Oper
     name = f"{_PREFIX}{pascal(call.name)}Input"
     schema = components[name]
     is_opened = call.scope is not None or call.name in _OWN_TOKEN
-    refusals = refusals_of(call.name, schema, V1_BEARER if is_opened else ())
+    refusals = refusals_of(
+        call.name, schema, [*(V1_BEARER if is_opened else ()), *KEYED[call.keyed]]
+    )
     given = input_of(call.name, schema, components)
     url = f"{base_url}/v1/{call.name}"
     example = json_call(url, given, "ACCESS_TOKEN" if is_opened else "")
@@ -89,6 +91,7 @@ def _operation(call: Call, components: dict[str, Schema], base_url: str) -> Oper
         example=example,
         content={JSON: {"schema": reference(name), "example": example.literal}},
         responses=dict(_responses(call, [*refusals, *_ANY])),
+        parameters=key_parameter(call.keyed),
         security=[{_BEARER: []}] if is_opened else [],
     )
 

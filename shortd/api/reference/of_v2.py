@@ -8,6 +8,7 @@ from shortd import errors
 from shortd.api.reference.documents import OF_DOCUMENT
 from shortd.api.reference.examples import Example, input_of
 from shortd.api.reference.operations import (
+    BINARY,
     INT64,
     JSON,
     Api,
@@ -18,7 +19,7 @@ from shortd.api.reference.operations import (
     pascal,
     topic_of,
 )
-from shortd.api.reference.refusals import ANY_CALL, FORM, refusals_of
+from shortd.api.reference.refusals import ANY_CALL, FORM, KEYED, key_parameter, refusals_of
 from shortd.api.reference.schemas import Schema, components_of, reference
 from shortd.api.reference.snippets import form_call, json_call
 from shortd.api.v2.envelope import ErrorInfo
@@ -32,12 +33,6 @@ _INTRO = (
     " was charged. Fields that a call does not have are ignored and told in `warnings`."
 )
 _ANY = (*ANY_CALL, errors.BAD_JSON, errors.CREDENTIALS_FIRST)
-FILE: Schema = {
-    "type": "string",
-    "format": "binary",
-    "contentMediaType": "application/octet-stream",
-    "description": "The file.",
-}
 WEIGHT = {"type": "integer", "description": "Weight units charged."}
 RETRY: Schema = {
     "Retry-After": {
@@ -63,7 +58,7 @@ def of_v2(base_url: str) -> ApiReference:
             components[_form(call)] = {
                 "title": _form(call),
                 "type": "object",
-                "properties": {"query": reference(_input(call)), "file": FILE},
+                "properties": {"query": reference(_input(call)), "file": BINARY},
                 "required": ["query", "file"],
             }
     _type_multi(components)
@@ -76,7 +71,7 @@ def of_v2(base_url: str) -> ApiReference:
 def _operation(call: Call, components: dict[str, Schema], base_url: str) -> Operation:
     name = _input(call)
     schema = components[name]
-    refusals = refusals_of(call.name, schema, FORM if call.form else ())
+    refusals = refusals_of(call.name, schema, [*(FORM if call.form else ()), *KEYED[call.keyed]])
     example = _example(call, schema, components, f"{base_url}/v2/{call.name}")
     content: Schema
     if call.form:
@@ -103,6 +98,7 @@ def _operation(call: Call, components: dict[str, Schema], base_url: str) -> Oper
         refusals=refusals,
         example=example,
         content=content,
+        parameters=key_parameter(call.keyed),
         responses={
             "200": answers(reference(_answer(call)), "Done."),
             **dict(_refused([*refusals, *_ANY], reference("Refusal"))),
@@ -187,7 +183,8 @@ def _envelope(call: Call) -> Schema:
             "warnings": {
                 "type": "array",
                 "items": {"type": "string"},
-                "description": "Fields that the call does not have. Absent if there are none.",
+                "description": "Fields that the call does not have, and times that have passed."
+                " Absent if there are none.",
             },
         },
         "required": ["output", "status", "type", "utime", "weight"],

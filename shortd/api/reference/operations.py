@@ -1,6 +1,6 @@
 """What the reference says of a call, whichever API it is of: one row for page and documents.
 
-The three APIs make these of their own tables (`of_v2`, `of_v1`, `of_sqwish`).
+The APIs make these of their own tables (`of_v2`, `of_v1`, `of_sqwish`, `of_put`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,12 @@ from shortd.api.reference.schemas import Schema
 from shortd.errors import ErrorKind
 
 JSON = "application/json"
+BINARY: Schema = {
+    "type": "string",
+    "format": "binary",
+    "contentMediaType": "application/octet-stream",
+    "description": "The file.",
+}
 INT64 = {"type": "integer", "format": "int64"}
 
 
@@ -24,11 +30,20 @@ class Api(StrEnum):
     V2 = "v2"
     V1 = "v1"
     SQWISH = "sqwish"
+    PUT = "put"
 
     @property
     def called(self) -> str:
         """Its name, as people say it."""
-        return {"v2": "ww7 v2", "v1": "Shorten World v1", "sqwish": "sqwish"}[self]
+        return _CALLED[self]
+
+
+_CALLED = {
+    Api.V2: "ww7 v2",
+    Api.V1: "Shorten World v1",
+    Api.SQWISH: "sqwish",
+    Api.PUT: "Files by PUT",
+}
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +73,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     responses: Schema
     """By HTTP status."""
     parameters: Sequence[Schema] = ()
+    """In its path and headers."""
+    query: Sequence[Schema] = ()
+    """Parameters of all methods but POST, which has them in its body."""
     security: Sequence[dict[str, list[str]]] = ()
 
     @property

@@ -47,11 +47,12 @@ def _section(api: ApiReference) -> DocsSection:
 
 def _call(operation: Operation, components: Mapping[str, Schema]) -> CallDoc:
     return CallDoc(
+        api=str(operation.api),
         name=operation.name,
         topic=operation.topic.capitalize(),
         path=operation.path,
         method=" or ".join(operation.methods),
-        summary=operation.summary,
+        summary=" ".join([operation.summary, *_notes(operation)]),
         access=operation.access,
         weight=operation.weight,
         is_ours=operation.is_ours,
@@ -61,6 +62,14 @@ def _call(operation: Operation, components: Mapping[str, Schema]) -> CallDoc:
         curl=operation.example.curl,
         python=operation.example.python,
     )
+
+
+def _notes(operation: Operation) -> Iterator[str]:
+    """How it is sent, where that is not as the others are."""
+    if operation.api is Api.V2 and "multipart/form-data" in operation.content:
+        yield "It is a form: `query` is a JSON object with these fields, beside it comes the file."
+    if any(one["in"] == "header" for one in operation.parameters):
+        yield "Takes the header `Idempotency-Key`."
 
 
 def _shapes(api: ApiReference) -> Iterator[ShapeDoc]:

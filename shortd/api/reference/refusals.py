@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from shortd import errors
+from shortd.api.caller import Keyed
 from shortd.api.reference.schemas import Schema
 from shortd.errors import ErrorKind
 
@@ -52,7 +53,24 @@ FORM = (
 )
 """Of calls that take a file."""
 
-_DESTINATION = (errors.INVALID_URL, errors.URL_LOOPS, errors.DESTINATION_BLOCKED)
+KEYED: dict[Keyed, tuple[ErrorKind, ...]] = {
+    Keyed.IGNORED: (),
+    Keyed.ONCE: (
+        errors.INVALID_IDEMPOTENCY_KEY,
+        errors.IDEMPOTENCY_KEY_IN_USE,
+        errors.IDEMPOTENCY_KEY_REUSED,
+        errors.IDEMPOTENCY_KEYS_LIMITED,
+    ),
+    Keyed.REFUSED: (errors.IDEMPOTENCY_KEY_REFUSED,),
+}
+"""By what the header `Idempotency-Key` means to a call."""
+
+_DESTINATION = (
+    errors.INVALID_URL,
+    errors.URL_LOOPS,
+    errors.DESTINATION_BLOCKED,
+    errors.DESTINATION_REFUSED,
+)
 _PLACE = (errors.INVALID_CODE, errors.CODE_RESERVED, errors.CODE_TAKEN)
 _MADE = (*_DESTINATION, errors.QUOTA_EXCEEDED)
 _PASSWORD = (errors.BAD_CREDENTIALS, errors.LOGIN_LIMITED)
@@ -66,6 +84,7 @@ _LOGIN = (
 _LOOKED_UP = (
     errors.LINK_NOT_FOUND,
     errors.LINK_EXPIRED,
+    errors.LINK_HELD,
     errors.LINK_PROTECTED,
     errors.NOT_A_FILE,
 )
@@ -111,7 +130,7 @@ _BY_CALL: dict[str, tuple[ErrorKind, ...]] = {
     "url": (errors.QUOTA_EXCEEDED, errors.FORBIDDEN),
     "urls": (errors.QUOTA_EXCEEDED,),
     "change_shorturl": (*_CHANGED, *_PLACE, errors.UNKNOWN_HOST, errors.QUOTA_EXCEEDED),
-    "set_enabled": _CHANGED,
+    "set_enabled": (*_CHANGED, errors.DESTINATION_BLOCKED, errors.DESTINATION_REFUSED),
     "set_tag": _CHANGED,
     "set_expiration_count": _CHANGED,
     "set_terms": (*_CHANGED, errors.QUOTA_EXCEEDED),
@@ -131,7 +150,7 @@ _BY_CALL: dict[str, tuple[ErrorKind, ...]] = {
     "close_box": (errors.ENTRY_NOT_FOUND, errors.BOX_NOT_FOUND),
     "get_stats": (errors.ENTRY_NOT_FOUND,),
     "export_stats": (errors.ENTRY_NOT_FOUND,),
-    "set_plugin": (*_CHANGED, errors.PLUGIN_FAILED, errors.QUOTA_EXCEEDED),
+    "set_plugin": (*_CHANGED, *_DESTINATION, errors.PLUGIN_FAILED, errors.QUOTA_EXCEEDED),
     "get_plugin": (errors.ENTRY_NOT_FOUND,),
     "get_panels": (errors.ENTRY_NOT_FOUND,),
     "authen/token": (*_PASSWORD, errors.ACCOUNT_LOCKED),
@@ -185,6 +204,12 @@ _BY_CALL: dict[str, tuple[ErrorKind, ...]] = {
     "entity/link/delete-tracker": (
         *(errors.FORBIDDEN, errors.ENTRY_NOT_FOUND, errors.PLUGIN_FAILED, errors.UNKNOWN_PLUGIN),
     ),
+    "find_entry": (*_DESTINATION, errors.ENTRY_NOT_FOUND),
+    "put": (
+        *(errors.BAD_CREDENTIALS, errors.LOGIN_LIMITED, errors.ACCOUNT_LOCKED),
+        *(errors.SCOPE_REQUIRED, errors.FORBIDDEN, errors.SIGNUP_CLOSED, errors.QUOTA_EXCEEDED),
+        *(errors.FILE_TOO_LARGE, errors.BAD_FILE, *_PLACE),
+    ),
     "shorten": (*_DESTINATION, *_PLACE, errors.QUOTA_EXCEEDED),
     "upload": (*FORM, errors.INVALID_CODE, errors.CODE_RESERVED, errors.CODE_TAKEN),
     "stats": (errors.ENTRY_NOT_FOUND, *_PASSWORD),
@@ -199,6 +224,21 @@ _OTHERWISE = {
     *((name, "code") for name in ("entity/link/create-tracker", "stats", "ips")),
     ("signup", "userid"),
 }
+
+
+def key_parameter(keyed: Keyed) -> list[Schema]:
+    """The header, of calls that take it."""
+    if keyed is not Keyed.ONCE:
+        return []
+    return [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "description": "Has what is asked for done once, and the same answered for a day.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        }
+    ]
 
 
 def refusals_of(name: str, schema: Schema, more: Iterable[ErrorKind]) -> list[ErrorKind]:

@@ -11,6 +11,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import inspect
+
+from shortd.api.reference.field_words import field_words
 
 Schema = dict[str, Any]
 
@@ -41,7 +44,13 @@ def components_of(
     In an `is_input`, numbers that some languages cannot hold may be texts, too.
     """
     _, found = msgspec.json.schema_components(kinds, ref_template=f"{REF}{prefix}{{name}}")
-    return {prefix + name: _put(schema, is_input) for name, schema in found.items()}
+    components = {prefix + name: _put(schema, is_input) for name, schema in found.items()}
+    for kind in _structs(kinds):
+        for field, words in field_words(kind).items():
+            one = components[prefix + kind.__name__]["properties"][field]
+            if "description" not in one:
+                one["description"] = words
+    return components
 
 
 def within(schemas: Iterable[Schema], components: dict[str, Schema]) -> dict[str, Schema]:
@@ -65,6 +74,27 @@ def nullable(schema: Schema) -> Schema:
     options = schema.get("anyOf", [{k: v for k, v in schema.items() if k != "description"}])
     told = {"description": schema["description"]} if "description" in schema else {}
     return {**told, "anyOf": [*options, {"type": "null"}]}
+
+
+def _structs(kinds: Iterable[type[msgspec.Struct]]) -> list[type[msgspec.Struct]]:
+    """The types, and all that they are made of."""
+    met: dict[type[msgspec.Struct], None] = {}
+    waiting: list[inspect.Type] = list(inspect.multi_type_info(kinds))
+    while waiting:
+        match waiting.pop():
+            case inspect.StructType(cls=kind, fields=fields):
+                if kind not in met:
+                    met[kind] = None
+                    waiting += [field.type for field in fields]
+            case inspect.Metadata(type=inner):
+                waiting.append(inner)
+            case inspect.UnionType(types=options):
+                waiting += options
+            case inspect.ListType(item_type=item) | inspect.VarTupleType(item_type=item):
+                waiting.append(item)
+            case inspect.DictType(value_type=value):
+                waiting.append(value)
+    return list(met)
 
 
 def _names_in(value: object) -> list[str]:

@@ -60,6 +60,22 @@ def parameters_call(url: str, given: Mapping[str, Any], *, with_file: bool = Fal
     return Example(input=dict(given), curl=curl, python=_program(f"{call})"))
 
 
+def put_call(folder: str) -> Example:
+    """A PUT of a file."""
+    url = f"{folder}{_FILE_NAME}"
+    curl = (
+        f"printf {_CONTENT} > {_FILE_NAME}\n"
+        f'curl -T {_FILE_NAME} -H "Authorization: Bearer $API_KEY" {url}'
+    )
+    call = (
+        f'answer = httpx.put(\n    "{url}",\n'
+        '    headers={"Authorization": f"Bearer {os.environ[\'API_KEY\']}"},\n'
+        f'    content=b"{_CONTENT}",\n)'
+    )
+    program = _program(call).replace("answer.json()", "answer.text")
+    return Example(input={"name": _FILE_NAME}, curl=curl, python=program)
+
+
 def _for_form(value: object) -> str:
     text = str(value)
     return text if text.startswith("$") else quote(text, safe="")

@@ -47,7 +47,8 @@ class Mounted(NamedTuple):
 def plugin_routes(plugins: Plugins, render: Render) -> Iterator[Mounted]:
     """A router for each plugin with routes; `render` makes responses of exceptions."""
     for running, hook in plugins.of_hook("routes"):
-        handlers = hook()
+        with mounting():
+            handlers = hook()
         if not hook.takes(list, tuple, answer=handlers) or not handlers:
             continue
         try:
@@ -64,9 +65,10 @@ def plugin_routes(plugins: Plugins, render: Render) -> Iterator[Mounted]:
 
 @contextmanager
 def mounting() -> Iterator[None]:
-    """Around what makes handlers of Litestar's out of plugins': it would have authors mark what we
-    give them with a type of its own."""
+    """Around what makes Litestar's handlers of plugins' functions: it would have authors mark what
+    we give them with a type of its own, and say where plain functions run, which we do."""
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*Use of a synchronous callable")
         warnings.filterwarnings("ignore", ".*Inferred dependency field 'caller'")
         yield
 

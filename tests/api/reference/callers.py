@@ -38,6 +38,8 @@ class Caller:
 
     def environment(self, text: str) -> dict[str, str]:
         """The variables that an example names."""
+        if self._call == "find_entry":
+            self.need("SHORTURL")
         if self._call in ("login", "forgot_password", "reset_password"):
             self.need("TOKEN")
         names = re.findall(r"\$([A-Z_]+)", text)

@@ -29,6 +29,7 @@ OPERATIONS = {(one.api, one.name): one for api in all_apis(BASE) for one in api.
 NAMES = {
     Api.V2: {f"/v2/{name}" for name in V2_CALLS},
     Api.V1: {f"/v1/{name}" for name in V1_CALLS},
+    Api.PUT: {"/-/up/{name}"},
     Api.SQWISH: {f"/{name}.{{format}}" for name in (*SQWISH_CALLS, UPLOAD)},
 }
 

@@ -46,7 +46,7 @@ class TestTemporaryAccount:
 
     def test_a_token_beside_it_means_nothing(self, guest: Person) -> None:
         for token in (None, "x" * 32):
-            assert guest.call("get_entries", token=token) == {"entries": []}
+            assert guest.call("get_entries", token=token) == {"entries": [], "total": 0}
 
     def test_the_moment_of_its_end(self, app: RunningApp, guest: Person) -> None:
         entry = guest.shorten()
@@ -452,6 +452,9 @@ class TestGetAccountInfo:
             "link_balance_utime": now,
             "link_capacity": 129_600_000_000,
             "link_refill_rate": 50_000,
+            "max_file_bytes": 5 << 30,
+            "storage_quota": 50 << 30,
+            "storage_used": 0,
             "type": "registered",
             "username": "Member",
         }

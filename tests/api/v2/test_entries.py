@@ -158,7 +158,7 @@ class TestOwnership:
 class TestGetEntries:
     def test_none(self, guest: Person) -> None:
         answer = checked(guest.post("get_entries"), "get_entries")
-        assert answer["output"] == {"entries": []}
+        assert answer["output"] == {"entries": [], "total": 0}
         assert answer["weight"] == 1000
 
     def test_three_newest_first_by_default(self, guest: Person) -> None:

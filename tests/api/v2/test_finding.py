@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shortd.links import destination_index
+from shortd.links import destination_index, links
 from shortd.testing import RunningApp, open_app
 from tests.api.keyed import KEY, Sent, rows
 from tests.api.v2.people import Person, registered, temporary
@@ -43,6 +43,15 @@ class TestTotal:
         assert listed(guest, tag=1)[1] == 2
         assert listed(guest, tagmask_or=2)[1] == 2
         assert guest.call("get_entries", tagmask_and=1, count=1)["total"] == 3
+
+    def test_of_more_than_are_read_at_once(
+        self, guest: Person, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(7):
+            guest.shorten(tag=number % 3)
+        for most in (1, 2, 3, 6, 7, 8):
+            monkeypatch.setattr(links, "SCAN_SLICE", most)
+            assert [listed(guest, tag=tag)[1] for tag in range(4)] == [3, 2, 2, 0]
 
     def test_of_who_is_in_a_team(self, app: RunningApp) -> None:
         from tests.api.v1.people import client

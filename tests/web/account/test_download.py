@@ -112,7 +112,7 @@ TOLD = {
 }
 """Tables with something of somebody that he takes along; trackers of links are their data."""
 UNTOLD = {
-    *("plugin_events", "plugin_backlogs", "plugin_days"),
+    *("plugin_events", "plugin_backlogs", "plugin_days", "plugin_rows", "plugin_uses"),
     *("meta", "positions", "hosts", "secrets", "dead_links", "dead_files", "dead_blobs"),
     *("file_parts", "balances", "grant_tokens", "codes", "mail_traffic", "stored_bytes"),
     *("sightings", "holdings", "blocked_patterns", "report_mails", "login_links", "imported"),

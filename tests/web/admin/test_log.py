@@ -13,6 +13,7 @@ from shortd.testing import RunningApp
 from shortd.upkeep import audit, reading
 from shortd.web.admin.actions import action_words, way_words
 from tests.held import hold
+from tests.upkeep.full import keep_something
 from tests.web.admin.conftest import command, lines
 from tests.web.surfer import Surfer
 
@@ -202,6 +203,7 @@ COMMANDS: dict[str, dict[str, object]] = {
     "link unblock": {"pattern": "bad.example"},
     "clock believe": {},
     "plugins on": {"name": "ab"},
+    "plugins forget": {"plugin": "diary"},
     "import begin": {
         "user": "ben",
         "source": "yourls",
@@ -227,6 +229,8 @@ def test_every_command_that_acts_writes_a_line(app: RunningApp, ben: Surfer) -> 
             args = {"id": newest_id(app, name)}
         if name == "link refuse":
             hold(app, app.services.upkeep.moderation.at("added")[0].id)
+        if name == "plugins forget":
+            keep_something(app)
         command(app, name, **args)
         added = lines(app)[: len(lines(app)) - known]
         assert [line.way for line in added] == [Way.COMMAND], name

@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from shortd.app import App
 from shortd.models.audit import Way
 from shortd.models.blocking import Reason
+from shortd.models.links import NO_RARE_TERMS, Held, HeldDestination
+from shortd.store.schema import LINKS, LINKS_BY_ID
+from shortd.store.txn import WriteTxn
 from shortd.testing import RunningApp, open_app
 from tests.api.v2.envelopes import everything
 from tests.conftest import GENEROUS
@@ -46,6 +50,18 @@ class World:
         add = self.app.services.links.reports.add
         now = self.app.clock.now()
         self.app.run(add(int(self.places["link_id"]), Reason.SPAM, "", "192.0.2.9", now))
+
+    def hold(self) -> None:
+        """A plugin has had the link held."""
+
+        def hold(txn: WriteTxn) -> None:
+            link = LINKS_BY_ID.get(txn, (int(self.places["link_id"]),))
+            if link is not None:
+                said = HeldDestination("https://example.org/", "watch", "odd", HELD_UTIME)
+                rare = structs.replace(link.rare or NO_RARE_TERMS, held=Held((said,)))
+                LINKS.put(txn, (link.host, link.code), structs.replace(link, rare=rare))
+
+        self.app.run(self.app.services.store.write(hold))
 
     def written(self, path: str) -> str:
         """The address with something in each place. KeyError: say above what stands there."""
@@ -93,6 +109,7 @@ def addresses(app: RunningApp) -> list[tuple[str, str]]:
 DOWNLOAD = "/-/admin/backups/download"
 """Answers with what was asked for, and not with a page that shows it."""
 
+HELD_UTIME = 1_000_000
 FORMS: Mapping[str, Mapping[str, str]] = {
     "/-/admin/people/new": {"email": "new@nowhere.example", "username": "new"},
     "/-/admin/people/{person:str}/lock": {"reason": "because I say so"},
@@ -104,6 +121,8 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "/-/admin/links/{link_id:int}/on": {"reason": "because I say so"},
     "/-/admin/links/{link_id:int}/delete": {"reason": "because I say so"},
     "/-/admin/plugins/{plugin:str}/resume": {},
+    "/-/admin/held/{link_id:int}/approve": {"seen": str(HELD_UTIME)},
+    "/-/admin/held/{link_id:int}/refuse": {"seen": str(HELD_UTIME), "word": "because I say so"},
     "/-/admin/blocked": {"pattern": "bad.example", "reason": "because I say so"},
     "/-/admin/blocked/remove": {"pattern": "bad.example"},
     "/-/admin/reports/{link_id:int}/off": {"reason": "because I say so"},
@@ -147,6 +166,7 @@ def test_every_action_is_in_the_log_with_its_reason(world: World) -> None:
     for path in ordered:
         # What was done before has dealt with what was said.
         world.report()
+        world.hold()
         known = len(lines(world.app))
         form = FORMS[path]
         answer = world.olga.send(world.written(path), form)
@@ -154,7 +174,7 @@ def test_every_action_is_in_the_log_with_its_reason(world: World) -> None:
         added = lines(world.app)[: len(lines(world.app)) - known]
         assert added, path
         assert {(line.way, line.name) for line in added} == {(Way.PAGE, "olga")}, path
-        assert added[0].reason == form.get("reason", ""), path
+        assert added[0].reason == form.get("reason", form.get("word", "")), path
         assert all(line.subject for line in added), path
 
 

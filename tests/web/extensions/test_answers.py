@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
@@ -67,7 +68,7 @@ class Bad(Plugin[None, None]):
             let_go.wait(20)
             return threading.current_thread().name
 
-        @get("/quick", access=Access.PUBLIC, sync_to_thread=True)
+        @get("/quick", access=Access.PUBLIC)
         def quick() -> str:
             return threading.current_thread().name
 
@@ -240,6 +241,12 @@ def test_nothing_is_sniffed_or_kept(app: RunningApp) -> None:
     assert answer.headers["cache-control"] == "no-store"
     kept = app.get("/-/x/bad/headers?name=cache-control&value=max-age=60")
     assert kept.headers["cache-control"] == "max-age=60"
+
+
+def test_mounting_leaves_the_log_alone(shortd_app: StartApp) -> None:
+    handlers = [*logging.getLogger().handlers]
+    shortd_app(Bad, tolerant=True).get("/-/x/bad/quick")
+    assert logging.getLogger().handlers == handlers
 
 
 def test_too_many_at_once_are_told_to_wait(

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
+from shortd.links.terms import TermChanges
 from shortd.models.audit import Way
-from shortd.plugin import Account, BadData, Link, Links, NoServer, Plugin, Refused
+from shortd.plugin import Account, BadData, Link, Links, LinkTerms, NoServer, Plugin, Refused
 from shortd.plugin_runtime.facts import shown_account
 from shortd.store.schema import ACCOUNTS, LINKS
 from shortd.testing import RunningApp, open_app
@@ -221,6 +222,11 @@ def test_what_is_refused_changes_nothing(desk: Desk, case: str) -> None:
 def test_a_term_that_there_is_not_is_the_authors_mistake(desk: Desk) -> None:
     with pytest.raises(TypeError, match="colour"):
         desk.do(desk.links.make("https://x.example/", colour="red"))  # type: ignore[call-arg]
+
+
+def test_authors_know_all_terms() -> None:
+    named = {"code", "destination"}
+    assert set(LinkTerms.__annotations__) == set(TermChanges.__struct_fields__) - named
 
 
 def test_lists_go_on_behind_a_link(desk: Desk) -> None:
