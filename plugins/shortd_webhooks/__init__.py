@@ -152,7 +152,7 @@ class Webhooks(Plugin[Settings, LinkReceivers | None]):
             return ()
         found = [self.receivers.get(id) for id in data.receivers]
         rows = [
-            (one.title[:80], one.off or ("failing" if one.failures else "on"))
+            (one.title[:80], "off" if one.off else "failing" if one.failures else "on")
             for one in found
             if one is not None and one.owner == link.owner
         ]

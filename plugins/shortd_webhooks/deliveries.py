@@ -166,10 +166,10 @@ class Deliveries:
             lines.reserve(one, 1)
         try:
             row = Delivery(one.serial, kind, subject, body, self._now())
-            await self._table.put(f"{receiver}/{event}", row)
             # Who is cancelled on the way is told of the same event again, or a restart finds it.
-        except StoreFull:
-            return False
+            while not await self._put(f"{receiver}/{event}", row):
+                if not await self._make_room(receiver):
+                    return False
         finally:
             with self.lock:
                 lines.reserve(one, -1)
@@ -177,6 +177,32 @@ class Deliveries:
             if event not in lines.known:
                 lines.known.add(event)
                 lines.add(subject, one)
+        return True
+
+    async def _put(self, key: str, row: Delivery) -> bool:
+        """Whether there was room for it."""
+        try:
+            await self._table.put(key, row)
+        except StoreFull:
+            return False
+        return True
+
+    async def _make_room(self, receiver: str) -> bool:
+        """Removes half of what is only there to be looked at, of this receiver's or of who has most
+        of it; whether there was any.
+        """
+        with self.lock:
+            most = max(self.lines.items(), key=lambda one: len(one[1].over), default=None)
+            lines = self.lines.get(receiver)
+            if lines is None or not lines.over:
+                if most is None or not most[1].over:
+                    return False
+                receiver, lines = most
+            gone = [lines.over.popleft() for _ in range((len(lines.over) + 1) // 2)]
+        for event in gone:
+            await self._table.delete(f"{receiver}/{event}")
+            with self.lock:
+                lines.known.discard(event)
         return True
 
     async def again(self, receiver: str, event: str) -> bool:

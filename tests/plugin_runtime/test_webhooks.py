@@ -460,3 +460,26 @@ def test_what_belongs_to_nobody_goes(shortd_app: StartApp) -> None:
     app.daily()
     with app.services.store.read() as txn:
         assert [*PLUGIN_ROWS.scan(txn)] == []
+
+
+def test_where_the_quota_is_used_up_events_are_counted_and_others_go_on(
+    shortd_app: StartApp,
+) -> None:
+    app = shortd_app(Webhooks, config=f'{CONFIG}\n[plugins]\nquota = "2 KiB"')
+    app.network.fail(URL)
+    for _ in range(4):
+        app.new_link()
+    deliver(app)
+    olga = app.browser("olga", operator=True)
+    page = olga.get(f"{PAGE}/all/receivers/set_office").text
+    assert SECRET not in page
+    waiting = int(re.findall(r"<dt>Waiting</dt><dd>(\d+)</dd>", page)[0])
+    assert 0 < waiting < 4
+    app.network.answer(URL)
+    app.clock.advance(5)
+    deliver(app)
+    app.clock.advance(5)
+    deliver(app)
+    app.new_link()
+    deliver(app)
+    assert len({one["id"] for one in told(app)}) >= waiting + 1
