@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_http_event
+from msgspec import structs
 
 from shortd.store.schema import PLUGIN_BACKLOGS, PLUGIN_EVENTS, PLUGIN_ROWS
 from shortd.testing import Browser, ConfigError, RunningApp, StartApp, check_plugin
@@ -483,3 +484,29 @@ def test_where_the_quota_is_used_up_events_are_counted_and_others_go_on(
     app.new_link()
     deliver(app)
     assert len({one["id"] for one in told(app)}) >= waiting + 1
+
+
+def test_one_that_comes_from_another_server_is_off_until_it_has_a_new_secret(
+    shortd_app: StartApp,
+) -> None:
+    app = shortd_app(Webhooks)
+    app.network.answer(URL)
+    ann = app.browser("ann")
+    id, old = add(ann, "link.created")
+    receivers = app.plugin(Webhooks).receivers
+    app.run(receivers.change(id, lambda one: structs.replace(one, mark="of another")))
+    app = shortd_app(Webhooks, clock=app.clock)
+    app.network.answer(URL)
+    ann = app.browser("ann")
+    assert "from another server" in ann.get(f"{PAGE}/receivers/{id}").text
+    answer = ann.post(f"{PAGE}/receivers/{id}/switch", {"on": "1"})
+    assert "It needs a new secret first." in ann.get(answer.headers["location"]).text
+    own_link(app, ann)
+    deliver(app)
+    assert app.network.requests == []
+    page = ann.post(f"{PAGE}/receivers/{id}/secret").text
+    assert "from another server" not in page
+    own_link(app, ann)
+    deliver(app)
+    [request] = app.network.requests
+    assert len(request.headers["webhook-signature"].split()) == 1
