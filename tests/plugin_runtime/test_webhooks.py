@@ -492,7 +492,7 @@ def test_one_that_comes_from_another_server_is_off_until_it_has_a_new_secret(
     app = shortd_app(Webhooks)
     app.network.answer(URL)
     ann = app.browser("ann")
-    id, old = add(ann, "link.created")
+    id, _ = add(ann, "link.created")
     receivers = app.plugin(Webhooks).receivers
     app.run(receivers.change(id, lambda one: structs.replace(one, mark="of another")))
     app = shortd_app(Webhooks, clock=app.clock)
