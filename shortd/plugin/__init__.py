@@ -23,6 +23,7 @@ The hooks are in `shortd.plugin.hookspecs`, what they are given in `shortd.plugi
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -146,19 +147,28 @@ class BadData(ValueError):
 
 
 T = TypeVar("T")
+Begin = Callable[[Coroutine[Any, Any, None]], None]
+"""Has a coroutine run elsewhere, beside whatever else happens."""
 Wait = Callable[[Coroutine[Any, Any, Any], float], Any]
 """Runs a coroutine elsewhere and waits for its result, for at most so many seconds."""
 
 
-def _nowhere(coroutine: Coroutine[Any, Any, Any], _seconds: float) -> Any:
+def _nowhere(coroutine: Coroutine[Any, Any, Any], _seconds: float = 0) -> Any:
     coroutine.close()
     raise RuntimeError("this plugin is not started")
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
 
 
 class Server:
     """The server that a plugin runs in."""
 
-    __slots__ = ("_wait", "belongings", "frame", "hosts", "links", "public_url", "secret")
+    __slots__ = (
+        *("_begin", "_now", "_wait", "belongings", "frame", "hosts", "links"),
+        *("public_url", "secret"),
+    )
 
     def __init__(
         self,
@@ -167,8 +177,12 @@ class Server:
         secret: bytes,
         belongings: Belongings | None = None,
         wait: Wait = _nowhere,
+        begin: Begin = _nowhere,
+        now: Callable[[], int] = _now,
     ) -> None:
         self._wait = wait
+        self._begin = begin
+        self._now = now
         self.public_url = public_url
         """Base of the default short host, with its path if it has one, without a trailing slash.
         In pages and routes of a plugin's own, addresses of this server begin with it."""
@@ -195,6 +209,20 @@ class Server:
         """
         result: T = self._wait(coroutine, seconds)
         return result
+
+    def begin(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Runs a coroutine on the plugin's own event loop, beside its hooks, for as long as it
+        takes: what works something off. May be called in `start`, in hooks and in routes.
+
+        It is cancelled when the server stops, and has two seconds then to end what it is at, with
+        `self.store` still there. What it raises is counted and logged as a failure of the plugin;
+        nothing begins it again.
+        """
+        self._begin(coroutine)
+
+    def now(self) -> int:
+        """The time, in µs since 1970; in tests, that of `app.clock`."""
+        return self._now()
 
 
 class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
@@ -298,6 +326,17 @@ class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
 
     def stop(self) -> None:
         """Called once, after the last hook."""
+
+    def wants(self, hook: str, about: Link | Account | None) -> bool:
+        """Whether an observe hook, by its name, wants to hear of what has just happened to a link
+        (a file's, too) or an account; with None, whether it wants to hear of anything at all now.
+
+        Asked before an event is kept for it, so that what nobody wants costs next to nothing: of
+        many events at once with None first, and then of each thing. In any thread, also where all
+        of the server waits: answer from memory, within microseconds. Where it fails, the hook
+        hears of everything.
+        """
+        return True
 
     def check(self, data: DataT, link: Link) -> None:
         """What the type of `data` cannot say, asked before it is saved. Raises ValueError with

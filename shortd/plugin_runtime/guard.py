@@ -30,11 +30,12 @@ WITHIN = 60 * SECOND
 FIRST_PAUSE = 30 * SECOND
 LONGEST_PAUSE = HOUR
 """How long a hook is left alone, in µs: the pause doubles with each trial that fails."""
-BREAKING = frozenset((*DECIDE, *OBSERVE, *CHECK))
+BREAKING = frozenset((*DECIDE, *OBSERVE, *CHECK, "wants"))
 """Hooks whose failures pause them. The others are called because somebody asks for them, and a
 stranger who asks for trouble is not to switch anything off."""
-SHOWING = frozenset(("panel", "link_panels", "link_columns", "shares"))
-"""Hooks that somebody waits for who looks at a page, and the event loop with him."""
+SHOWING = frozenset(("panel", "link_panels", "link_columns", "shares", "wants"))
+"""Hooks that somebody waits for who looks at a page, or changes something, and all others with
+him."""
 CALLS_PER_OVERRUN = 10
 """Overruns rarer than this are put down to the machine: with three times as much to do as it has
 cores, a hook of 0.1 ms takes more than 5 ms once in 400 calls."""
