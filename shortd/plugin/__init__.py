@@ -55,6 +55,7 @@ from shortd.plugin.pages import (
     SignInOffer,
     Template,
 )
+from shortd.plugin.patterns import DestinationPatterns
 from shortd.plugin.refused import Refused
 from shortd.plugin.types import (
     Account,
@@ -81,6 +82,7 @@ __all__ = [
     "Caller",
     "Counts",
     "Destination",
+    "DestinationPatterns",
     "Event",
     "File",
     "Hold",
@@ -205,12 +207,14 @@ class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
     """Type of a link's data, validated when it is saved. Make it frozen and
     forbid_unknown_fields; a new field needs a default."""
     everywhere: ClassVar[bool] = False
-    """Whether it decides about links without its data, too: every redirect then pays for it."""
+    """Whether it decides about links without its data, and hears of them, too: every redirect then
+    pays for it."""
+    idle_hooks: Collection[str] = ()
+    """Hooks that its settings leave nothing to do for, by name. Set in `start`, they are never
+    called, and cost nothing."""
     pages: ClassVar[Mapping[str, str]] = {}
     """Pages of `routes` that the navigation shows to who may see them: title to path, such as
     {"Webhooks": "/"}. At most 5, titles of up to 30 characters."""
-    """Whether it decides about links without its data, and hears of them, too: every redirect then
-    pays for it."""
 
     def __init__(self, settings: SettingsT, server: Server) -> None:
         self.settings = settings
