@@ -76,13 +76,14 @@ def test_a_page_asks_its_own_server_only(
     # The style sheet has arrived, and holds.
     assert evaluate(tab, "getComputedStyle(document.body).display") == "flex"
     scripts = evaluate(tab, "document.scripts.length")
-    assert (scripts > 0) is (address == f"{site.url}/"), "a visitor's page needs none"
+    with_scripts = {f"{site.url}/", f"{site.url}/-/docs"}
+    assert (scripts > 0) is (address in with_scripts), "a visitor's page needs none"
 
 
 def test_the_watch_sees_what_a_page_must_not_do(
     tab: Page, watch: Watch, site: ServerProcess
 ) -> None:
-    tab.goto(f"{site.url}/-/docs")
+    tab.goto(f"{site.url}/nosuch")
     stranger = f"http://localhost:{site.port}/x.png"
     markup = f"<p style='color: red' onclick='x'><img src='{stranger}'>"
     expected = ("inline style violates", "inline event handler violates", stranger)
@@ -199,6 +200,42 @@ class TestReference:
         for name in CALLS:
             contents.get_by_role("link", name=name, exact=True).click()
             expect(tab.get_by_role("heading", name=name, exact=True)).to_be_in_viewport()
+
+    def test_a_search_leaves_what_has_all_the_words(self, tab: Page, site: ServerProcess) -> None:
+        tab.goto(f"{site.url}/-/docs")
+        asked: list[str] = []
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.keyboard.press("/")
+        tab.keyboard.type("Link TESTING")
+        expect(tab.get_by_role("status")).to_have_text("1 found")
+        expect(tab.get_by_role("heading", level=3)).to_have_text(["entity/link/testing"])
+        contents = tab.get_by_role("navigation", name="Contents")
+        expect(contents.get_by_role("listitem")).to_have_text(["entity/link/testing"])
+        tab.keyboard.press("Enter")
+        assert tab.url.endswith("#call-v1-entity-link-testing")
+        # A link to what is hidden shows it.
+        tab.evaluate("location.hash = '#error-code_taken'")
+        expect(tab.locator("#error-code_taken")).to_be_in_viewport()
+        expect(tab.get_by_role("heading", name="signup", exact=True)).to_be_visible()
+        assert asked == []
+
+    def test_nothing_of_it_has_to_be_scrolled_sideways(
+        self, tab: Page, site: ServerProcess
+    ) -> None:
+        tab.set_viewport_size({"width": 320, "height": 800})
+        tab.goto(f"{site.url}/-/docs")
+        wide = (
+            "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth)"
+        )
+        assert evaluate(tab, f"{wide}.map(e => e.textContent)") == []
+
+    def test_all_is_there_without_scripts(self, plain_tab: Page, site: ServerProcess) -> None:
+        plain_tab.goto(f"{site.url}/-/docs#call-sqwish-upload")
+        expect(plain_tab.get_by_role("heading", name="upload", exact=True)).to_be_in_viewport()
+        expect(plain_tab.locator("article:visible")).to_have_count(
+            plain_tab.locator("article").count()
+        )
+        expect(plain_tab.get_by_role("searchbox")).to_have_count(0)
 
     def test_every_type_is_explained(self, tab: Page, site: ServerProcess) -> None:
         tab.goto(f"{site.url}/-/docs")

@@ -146,9 +146,9 @@ class TestKeys:
         on_other = running.request("GET", f"{OTHER}/-/x/desk/account", headers=sent)
         assert (on_other.status_code, on_other.text) == (307, "")
 
-    @pytest.mark.parametrize("key", ["", "x", "z" * 64, "ä", "a b", "x" * 5000])
+    @pytest.mark.parametrize("key", ["", "x", "z" * 64, "a b", "x" * 5000])
     def test_what_is_no_key_opens_nothing(self, running: RunningApp, key: str) -> None:
-        sent = {"authorization": f"Bearer {key}".encode().decode("latin-1")}
+        sent = {"authorization": f"Bearer {key}"}
         answer = running.request("GET", "/-/x/desk/account", headers=sent)
         assert answer.status_code == 401
         assert answer.json()["error"]["code"] in ("token_required", "bad_credentials")
