@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from shortd.testing import Browser, RunningApp, StartApp, check_plugin
+from shortd.testing import Browser, RunningApp, StartApp, check_plugin, open_app
 from shortd.testing.network import Answer, Request
 from shortd_safety import Safety
 from shortd_safety.settings import read_key
@@ -59,6 +60,32 @@ def publish(app: RunningApp, content: bytes, signature: bytes | None = None) -> 
     app.network.answer(f"{URL}.sig", content=KEY.sign(content) if signature is None else signature)
 
 
+def publish_alone(app: RunningApp, content: bytes, status: int | None) -> None:
+    """Without a signature: its address answers with a status, or nobody does."""
+    publish(app, content)
+    if status is None:
+        app.network.fail(f"{URL}.sig")
+    else:
+        app.network.answer(f"{URL}.sig", status)
+
+
+def pipe(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+def folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+@pytest.fixture(scope="class")
+def signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    data = tmp_path_factory.mktemp("signed") / "data"
+    with open_app(data, plugins=[Safety], config=SIGNED, tolerant=True) as app:
+        yield app
+
+
 class TestFiles:
     def test_all_are_in_force_at_once_and_again_when_they_change(
         self, shortd_app: StartApp, tmp_path: Path
@@ -79,8 +106,8 @@ class TestFiles:
             lambda file: file.write_bytes(b"x" * 100_000),
             lambda file: file.write_text("<html>\n<body>\nnot here\n</body>\n</html>\n"),
             lambda file: file.unlink(),
-            lambda file: (file.unlink(), os.mkfifo(file)),
-            lambda file: (file.unlink(), file.mkdir()),
+            pipe,
+            folder,
             lambda file: os.truncate(file, (65 << 20)),
         ],
         ids=["binary", "no newline", "a page", "gone", "a pipe", "a folder", "too large"],
@@ -176,9 +203,9 @@ class TestFetched:
             lambda app: publish(app, b"x" * 5000),
             lambda app: app.network.fail(URL),
             lambda app: app.network.answer(URL, 500),
-            lambda app: app.network.answer(URL, 304) or app.network.answer(URL, 404),
-            lambda app: publish(app, b"new.example\n") or app.network.fail(f"{URL}.sig"),
-            lambda app: publish(app, b"new.example\n") or app.network.answer(f"{URL}.sig", 404),
+            lambda app: app.network.answer(URL, 404),
+            lambda app: publish_alone(app, b"new.example\n", None),
+            lambda app: publish_alone(app, b"new.example\n", 404),
             lambda app: app.network.answer(URL, content=b"#" * ((64 << 20) + 1)),
             lambda app: app.network.answer(URL, 302, headers={"location": "http://lists.example/"}),
             lambda app: app.network.answer(URL, 302, headers={"location": URL}),
@@ -208,9 +235,9 @@ class TestFetched:
         ],
     )
     def test_what_cannot_be_used_leaves_the_last_good_one(
-        self, shortd_app: StartApp, spoil: Act
+        self, signed: RunningApp, spoil: Act
     ) -> None:
-        app = shortd_app(Safety, config=SIGNED)
+        app = signed
         publish(app, b"bad.example\n")
         update(app)
         assert is_refused(app, "bad.example")
@@ -278,7 +305,8 @@ class TestAnswers:
         file.write_text("example\n")
         app = shortd_app(
             Safety,
-            config=f'[plugins.safety]\nfiles = ["{file}"]\nallow = ["good.example", "=one.example"]',
+            config=f'[plugins.safety]\nfiles = ["{file}"]\n'
+            'allow = ["good.example", "=one.example"]',
         )
         assert is_refused(app, "bad.example") and is_refused(app, "a.one.example")
         assert not is_refused(app, "a.good.example") and not is_refused(app, "one.example")
@@ -309,14 +337,15 @@ class TestAnswers:
         operator = olga(app)
         page = operator.get("/-/admin/held").text
         assert "The list Odd ones has it" in page
-        address, seen = page.partition('action="/-/admin/held/')[2].partition("/")[0], page
+        address = page.partition('action="/-/admin/held/')[2].partition("/")[0]
         seen = page.partition('name="seen" value="')[2].partition('"')[0]
         operator.post(f"/-/admin/held/{address}/approve", {"seen": seen})
         assert app.visit(link).status_code == 302
-        app.call("set_tag", userid=app.userid, shorturl=link, tag=1)
-        app.call("change_url", userid=app.userid, shorturl=link, url="https://odd.example/")
+        links = app.plugin(Safety).links
+        app.run(links.change(link, account=app.userid, tag=1))
+        app.run(links.change(link, account=app.userid, url="https://odd.example/", title="Odd"))
         assert app.visit(link).status_code == 302
-        app.call("change_url", userid=app.userid, shorturl=link, url="https://odd.example/other")
+        app.run(links.change(link, account=app.userid, url="https://odd.example/other"))
         assert app.visit(link).status_code == 403
 
     def test_a_list_that_refuses_goes_first(self, shortd_app: StartApp, tmp_path: Path) -> None:
@@ -343,11 +372,7 @@ class TestAnswers:
         app = shortd_app(Safety)
         assert not app.services.plugin_runtime.checks.plugins
         assert not app.services.links.links.checks.are_asked
-        assert (
-            not (app.services.store.folder / "plugins").exists()
-            if hasattr(app.services.store, "folder")
-            else True
-        )
+        assert not any(thread.name == "shortd-safety" for thread in threading.enumerate())
         app.clock.set(datetime(2026, 11, 20, 12, 0, tzinfo=UTC))
         app.daily()
         page = olga(app).get("/-/x/safety/")
@@ -388,7 +413,8 @@ class TestLinksThatAreThere:
         self, shortd_app: StartApp, tmp_path: Path, existing: str
     ) -> None:
         file, odd = tmp_path / "bad.txt", tmp_path / "odd.txt"
-        file.touch(), odd.touch()
+        file.touch()
+        odd.touch()
         config = (
             f'[plugins.safety]\nfiles = ["{file}"]\nexisting = "{existing}"\n'
             f'[[plugins.safety.lists]]\nfile = "{odd}"\nmatch = "hold"\n'
@@ -399,22 +425,23 @@ class TestLinksThatAreThere:
             url: app.new_link(url)
             for url in ("https://good.example/", "https://a.bad.example/", "https://odd.example/")
         }
-        more = [app.new_link(f"https://many.example/{number}") for number in range(250)]
+        more = [
+            app.new_link(f"https://many.example/{number}")
+            for number in range(250 if existing == "report" else 1)
+        ]
         fallback = app.new_link("https://fine.example/")
-        app.call(
-            "change_expiration_date",
-            userid=app.userid,
-            shorturl=fallback,
-            expiration_utime=2_000_000_000_000_000,
-            expired_url="https://bad.example/expired",
-        ) if False else None
+        app.run(
+            app.plugin(Safety).links.change(
+                fallback, expiration_count=7, count_fallback="https://bad.example/"
+            )
+        )
         file.write_text("bad.example\n")
         odd.write_text("odd.example\n")
         app.daily()
         page = olga(app).get("/-/x/safety/").text
         off = existing == "disable"
-        assert f"Of {len(links) + len(more) + 1} links" in page and "2 lead to" in page
-        assert ("1 was turned off." in page) == off
+        assert f"Of {len(links) + len(more) + 1} links" in page and "3 lead to" in page
+        assert ("2 were turned off." in page) == off
         assert page.count("https://a.bad.example/") == 1
         codes = [app.visit(link).status_code for link in links.values()]
         assert codes == [302, 404 if off else 302, 302]

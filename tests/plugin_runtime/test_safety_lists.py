@@ -1,4 +1,4 @@
-"""shortd_safety: what lists in all formats say of hosts in all spellings, and lists that are none."""
+"""shortd_safety: what lists in all formats say of hosts in all spellings, and what is no list."""
 
 from __future__ import annotations
 
