@@ -26,6 +26,7 @@ from shortd.plugin import (
     hookimpl,
 )
 from shortd_safety.contents import BadList
+from shortd_safety.hosts import Target
 from shortd_safety.keeper import Keeper
 from shortd_safety.lists import BlockList, now, sweep
 from shortd_safety.settings import Match, Settings
@@ -88,8 +89,8 @@ class Safety(Plugin[Settings, None]):
             self._keeper.stop()
 
     def look_up(self, url: str) -> Named | None:
-        """What is to be said against a URL, as browsers spell it; a list that refuses goes first.
-        ValueError for what is no URL."""
+        """What is to be said against a URL, by a list that refuses if there is one. ValueError for
+        what is no URL."""
         if self._allowed.find(url) is not None:
             return None
         return next(iter(self._all_of(url)), None)
@@ -150,9 +151,9 @@ class Safety(Plugin[Settings, None]):
 
     def _all_of(self, url: str) -> list[Named]:
         """What all lists say, those that refuse first."""
-        found = []
+        target, found = Target(url), []
         for one in self._lists:
-            entry = one.find(url)
+            entry = one.find(target)
             if entry is not None:
                 found.append(Named(one.source.title, one.source.match, entry))
         return sorted(found, key=lambda named: named.match is not Match.REFUSE)

@@ -23,7 +23,7 @@ from typing import BinaryIO
 import msgspec
 
 from shortd.plugin import DestinationPatterns
-from shortd_safety.hosts import domains_of, host_of, place_of
+from shortd_safety.hosts import Target
 from shortd_safety.lines import entries_of
 
 MOST_BYTES = 64 << 20
@@ -51,6 +51,9 @@ class Facts(msgspec.Struct, frozen=True):
     utime: int = 0
     """When it was read, in µs."""
     entries: int = 0
+    exceptions: int = 0
+    places: int = 0
+    """Those of single addresses."""
     passed: int = 0
     """Lines that are about no whole host."""
     unreadable: int = 0
@@ -68,15 +71,17 @@ class Contents:
         self._digests = digests
         self._patterns = DestinationPatterns(facts.patterns)
 
-    def find(self, url: str) -> str | None:
-        """The entry that a URL, as browsers spell it, leads to; None if there is none."""
-        host = host_of(url)
-        if any(map(self._has, (f"@{name}" for name in domains_of(host)))):
+    def find(self, target: Target) -> str | None:
+        """The entry that somebody who goes there meets; None if there is none."""
+        facts = self.facts
+        if facts.exceptions and any(self._has(f"@{name}") for name in target.domains):
             return None
-        for entry in _names(host, url):
+        if facts.places and self._has(target.place):
+            return target.place
+        for entry in (f"={target.host}", *target.domains):
             if self._has(entry):
                 return entry
-        return self._patterns.find(url) if self.facts.patterns else None
+        return self._patterns.find(target.url) if facts.patterns else None
 
     def dump(self) -> bytes:
         """As it is kept."""
@@ -112,19 +117,25 @@ def read_list(content: bytes, facts: Facts, *, subdomains: bool = True) -> Conte
     key = token_bytes(32)
     buckets = [array("Q") for _ in range(_BUCKETS)]
     patterns: dict[str, None] = {}
-    passed = unreadable = entries = 0
+    passed = unreadable = entries = exceptions = places = 0
     for line in _lines(BytesIO(content)):
         try:
             found = entries_of(line)
         except ValueError:
             unreadable += 1
             continue
-        passed += not found and _says_something(line)
+        if not found:
+            passed += _says_something(line)
+            continue
         for entry in found:
             if entry.startswith("/"):
                 patterns[entry] = None
                 continue
-            if not subdomains and not entry.startswith(("=", "@")) and "/" not in entry:
+            if entry.startswith("@"):
+                exceptions += 1
+            elif "/" in entry:
+                places += 1
+            elif not subdomains and not entry.startswith("="):
                 entry = f"={entry}"
             entries += 1
             digest = _digest(entry, key)
@@ -143,6 +154,8 @@ def read_list(content: bytes, facts: Facts, *, subdomains: bool = True) -> Conte
         msgspec.structs.replace(
             facts,
             entries=len(digests) + len(usable),
+            exceptions=exceptions,
+            places=places,
             passed=passed,
             unreadable=unreadable,
             key=key,
@@ -168,13 +181,6 @@ def _lines(stream: BinaryIO) -> Iterator[str]:
 
 def _says_something(line: str) -> bool:
     return bool(line.strip()) and not line.lstrip().startswith(("!", "#", ";", "["))
-
-
-def _names(host: str, url: str) -> Iterator[str]:
-    """All entries that mean a URL, the nearest first."""
-    yield place_of(url)
-    yield f"={host}"
-    yield from domains_of(host)
 
 
 def _digest(entry: str, key: bytes) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 
 import ada_url
 
@@ -49,18 +49,24 @@ def place_of(url: str) -> str:
     return f"{host}{port}{read.pathname}{read.search}"
 
 
-def is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
+class Target:
+    """Where a URL leads, by all the names that a list may have for it. ValueError for no URL."""
+
+    __slots__ = ("domains", "host", "place", "url")
+
+    def __init__(self, url: str) -> None:
+        self.url = ada_url.URL(url).href
+        """As browsers spell it."""
+        self.host = host_of(self.url)
+        self.domains = tuple(_domains_of(self.host))
+        """The host, and all that it is below."""
+        self.place = place_of(self.url)
 
 
-def domains_of(host: str) -> Iterator[str]:
-    """A host, and all that it is below."""
+def _domains_of(host: str) -> Iterator[str]:
     yield host
-    if is_address(host):
+    # Whose last part is a number is an IP address to a browser, which is below nothing.
+    if ":" in host or host.rpartition(".")[2].isdigit():
         return
     start = host.find(".")
     while start >= 0:

@@ -22,6 +22,12 @@ _WHOLE = frozenset({"all", "document", "doc", "important", "popup"})
 """Options of a rule with which it still means pages; with others it means parts of pages."""
 _OF_BLOCKERS = re.compile(r"[|^$*]|#[@?$%]*#|^@@|^\[.*\]$|^[-/&.?_:]")
 """What ad blockers understand, and what is about parts of pages."""
+_ORDINARY = re.compile(
+    r"(?:(?:0\.0\.0\.0|127\.0\.0\.1)[ \t]+|\|\|)?"
+    r"(?P<host>(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z]{2,63})\^?",
+    re.ASCII,
+)
+"""What nearly all lines are: a host that is spelled as browsers do, so that few need more."""
 _ADDRESS = re.compile(r"[0-9a-fA-F:.%]+(?:%\w+)?\Z")
 
 
@@ -30,6 +36,9 @@ def entries_of(line: str) -> Sequence[str]:
     ValueError for what no format has.
     """
     line = line.strip()
+    ordinary = _ORDINARY.fullmatch(line)
+    if ordinary is not None and ordinary["host"] not in _OF_MACHINES:
+        return (ordinary["host"],)
     if not line or line.startswith(("!", "#", ";")):
         return ()
     if line.startswith("/") and line.endswith("/") and len(line) > 2:

@@ -18,6 +18,7 @@ import msgspec
 
 from shortd_safety.contents import MOST_BYTES, BadList, Contents, Facts, read_list
 from shortd_safety.fetching import Fetched
+from shortd_safety.hosts import Target
 from shortd_safety.settings import ListSettings
 
 _KEPT = ".list"
@@ -51,10 +52,10 @@ class BlockList:
         """The name of its copy."""
         return self._kept.name
 
-    def find(self, url: str) -> str | None:
-        """The entry that a URL leads to. ValueError for what is no URL."""
+    def find(self, target: Target) -> str | None:
+        """The entry that somebody who goes there meets."""
         contents = self.contents
-        return None if contents is None else contents.find(url)
+        return None if contents is None else contents.find(target)
 
     def read_file(self, now: int) -> None:
         """Reads the file again if it has changed. BadList, OSError."""

@@ -86,6 +86,17 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
         yield app
 
 
+@pytest.fixture(scope="class")
+def watching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningApp, Path]]:
+    """An app with a list from a file."""
+    folder = tmp_path_factory.mktemp("watching")
+    file = folder / "bad.txt"
+    file.write_text("bad.example\n")
+    config = f'[plugins.safety]\nfiles = ["{file}"]'
+    with open_app(folder / "data", plugins=[Safety], config=config) as app:
+        yield app, file
+
+
 class TestFiles:
     def test_all_are_in_force_at_once_and_again_when_they_change(
         self, shortd_app: StartApp, tmp_path: Path
@@ -113,19 +124,15 @@ class TestFiles:
         ids=["binary", "no newline", "a page", "gone", "a pipe", "a folder", "too large"],
     )
     def test_what_cannot_be_used_leaves_the_last_good_one(
-        self, shortd_app: StartApp, tmp_path: Path, spoil: Callable[[Path], None]
+        self, watching: tuple[RunningApp, Path], spoil: Callable[[Path], None]
     ) -> None:
-        file = tmp_path / "bad.txt"
-        file.write_text("bad.example\n")
-        config = f'[plugins.safety]\nfiles = ["{file}"]'
-        app = shortd_app(Safety, config=config)
-        assert is_refused(app, "bad.example")
+        app, file = watching
         spoil(file)
         assert "What it said before stays in force." in update(app)
         assert is_refused(app, "bad.example")
-        app = shortd_app(Safety, config=config)  # a restart
-        assert is_refused(app, "bad.example")
-        assert "not up to date" in update(app)
+        file.rmdir() if file.is_dir() else file.unlink(missing_ok=True)
+        file.write_text("bad.example\n")
+        assert "not up to date" not in update(app)
 
     def test_a_kill_while_a_copy_is_replaced_leaves_the_one_or_the_other(
         self, shortd_app: StartApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -141,6 +148,7 @@ class TestFiles:
         file.unlink()
         app = shortd_app(Safety, config=config)
         assert is_refused(app, "bad.example")
+        assert "What it said before stays in force." in update(app)
         assert list(folder.iterdir()) == [kept]
         # A copy that is damaged is told of, and not believed.
         kept.write_bytes(kept.read_bytes()[:-3])

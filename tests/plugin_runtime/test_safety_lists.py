@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import string
 
-import ada_url
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shortd_safety.contents import MOST_LINE_BYTES, BadList, Contents, Facts, read_list
+from shortd_safety.hosts import Target
 from shortd_safety.lines import entries_of
 
 FACTS = Facts("test")
@@ -66,8 +66,7 @@ def made(*lines: str, subdomains: bool = True) -> Contents:
 
 
 def says(contents: Contents, url: str) -> str | None:
-    """As the hook is asked: as browsers spell it."""
-    return contents.find(ada_url.URL(url).href)
+    return contents.find(Target(url))
 
 
 @pytest.mark.parametrize("host", SPELLINGS)
