@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import string
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -11,6 +15,8 @@ from hypothesis import strategies as st
 from shortd_safety.contents import MOST_LINE_BYTES, BadList, Contents, Facts, read_list
 from shortd_safety.hosts import Target
 from shortd_safety.lines import entries_of
+from shortd_safety.lists import BlockList, sweep
+from shortd_safety.settings import ListSettings
 
 FACTS = Facts("test")
 FORMATS = {
@@ -208,6 +214,53 @@ def test_what_is_kept_says_the_same_and_shows_when_it_is_damaged() -> None:
     ):
         with pytest.raises(BadList):
             Contents.load(damaged)
+
+
+@pytest.mark.parametrize(
+    ("where", "call", "is_new"), [("fsync", 1, False), ("replace", 1, False), ("fsync", 2, True)]
+)
+def test_a_kill_leaves_the_old_list_or_the_new_one(
+    tmp_path: Path, where: str, call: int, is_new: bool
+) -> None:
+    """Killed in the middle of replacing it, at each of the steps."""
+    source, folder = tmp_path / "source.txt", tmp_path / "kept"
+    folder.mkdir()
+    source.write_text("old.example\n")
+    one = BlockList(ListSettings(file=str(source)), folder)
+    one.read_file(1)
+    source.write_text("new.example\nold.example\n")
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(source), str(folder), where, str(call)],
+        timeout=60,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    again = BlockList(ListSettings(file=str(source)), folder)
+    assert again.find(Target("https://old.example/")) and not again.fault
+    assert bool(again.find(Target("https://new.example/"))) == is_new
+    sweep(folder, {again.kept_in})
+    assert [path.name for path in folder.iterdir()] == [again.kept_in]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from shortd_safety.lists import BlockList
+from shortd_safety.settings import ListSettings
+
+source, folder, where, call = sys.argv[1:]
+place = os if where == "fsync" else Path
+real, calls = getattr(place, where), []
+
+def counted(*given):
+    calls.append(given)
+    if len(calls) == int(call):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*given)
+
+setattr(place, where, counted)
+BlockList(ListSettings(file=source), Path(folder)).read_file(2)
+"""
 
 
 _label = st.text(string.ascii_lowercase[:3], min_size=1, max_size=2)
