@@ -468,6 +468,7 @@ class TestLinksThatAreThere:
         ('files = [""]', "empty name"),
         ('files = ["/a", "/a"]', "named twice"),
         ('allow = ["/(/"]', "cannot be read"),
+        (f"allow = {[f'/evil{number}/' for number in range(101)]}", "too much with all others"),
         ('hold = ["kings"]', "hold"),
         ('existing = "delete"', "existing"),
         ("nonsense = 1", "nonsense"),

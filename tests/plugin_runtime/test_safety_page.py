@@ -13,9 +13,9 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 
 from shortd.testing import StartApp
-from shortd_safety import Safety, Settings
+from shortd_safety import Safety
 from shortd_safety.lines import entries_of
-from shortd_safety.settings import ListSettings, read_key
+from shortd_safety.settings import ListSettings, Settings, read_key
 
 PAGE = (Path(__file__).parents[2] / "docs/safety.md").read_text(encoding="utf-8")
 SETTINGS = (
