@@ -101,7 +101,7 @@ class Safety(Plugin[Settings, None]):
     ) -> Refuse | Hold | None:
         if self._allowed.find(url) is not None:
             return None
-        named = self.look_up(url)
+        named = next(iter(self._all_of(url)), None)
         if named is not None:
             self._note(url, named.match, f"{named.title}: {named.entry}")
             if named.match is Match.REFUSE:

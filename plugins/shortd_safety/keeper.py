@@ -9,8 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from shortd.plugin import Http, HttpFault, Server
-from shortd_safety.contents import BadList
+from shortd.plugin import Http, Server
 from shortd_safety.fetching import REDIRECTS, SECONDS, fetch
 from shortd_safety.lists import BlockList, now, said
 
@@ -89,7 +88,8 @@ class Keeper:
     def _try(self, one: BlockList, bring: Callable[[BlockList], None]) -> None:
         try:
             bring(one)
-        except (BadList, HttpFault, OSError, RuntimeError, ValueError) as fault:
+        # Whatever a server or a disk comes up with, the thread goes on.
+        except Exception as fault:
             one.fault = said(fault)
 
     def _read(self, one: BlockList) -> None:

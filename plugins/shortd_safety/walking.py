@@ -22,6 +22,8 @@ _PORTION = 200
 _REST = 10
 """How many times as long as the work a pause is."""
 _LEAST_PAUSE = 0.002
+_TOLD_SECONDS = 10
+"""Between two times that the page is told how far it is."""
 
 
 class Named(Struct, frozen=True):
@@ -72,10 +74,11 @@ class Walker:
         return [found for _, found in self._found.items(limit=MOST_FOUND)]
 
     async def walk(self, links: Links, existing: Existing, utime: int) -> None:
-        """Goes through all links. Those that are off, held or of files are left alone."""
+        """Goes through all links. Those that are off, and files, are left alone."""
         await self._walks.put("last", Walk(utime))
         for key, _ in self._found.items(limit=10 * MOST_FOUND):
             await self._found.delete(key)
+        next_told = time.monotonic() + _TOLD_SECONDS
         read = found = disabled = 0
         last: Link | None = None
         while page := await links.all(after=last, limit=_PORTION):
@@ -97,7 +100,9 @@ class Walker:
                         link.short_url, url, why.title, why.match, why.entry, utime, off
                     )
                     await self._found.put(str(link.id), row)
-            await self._walks.put("last", Walk(utime, read, found, disabled))
+            if time.monotonic() >= next_told:
+                next_told = time.monotonic() + _TOLD_SECONDS
+                await self._walks.put("last", Walk(utime, read, found, disabled))
             await asyncio.sleep(max(_LEAST_PAUSE, _REST * spent))
         await self._walks.put("last", Walk(utime, read, found, disabled, True))
 
