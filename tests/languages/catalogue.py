@@ -34,10 +34,13 @@ METHODS = [
     ("mail/templates/**.txt", "jinja2.ext:babel_extract"),
     ("languages/**.py", "python"),
 ]
-METHODS_OF_PLUGINS = [("*/templates/**.html", "jinja2.ext:babel_extract")]
+METHODS_OF_PLUGINS = [
+    ("**/templates/**.html", "jinja2.ext:babel_extract"),
+    ("**.py", "python"),
+]
 _TEMPLATES = (
     *("web/templates/**.html", "mail/templates/**.html", "mail/templates/**.txt"),
-    *(pattern for pattern, _ in METHODS_OF_PLUGINS),
+    "**/templates/**.html",
 )
 OPTIONS = {pattern: {"trimmed": "true", "silent": "false"} for pattern in _TEMPLATES}
 _FUNCTIONS = ("_", "gettext", "ngettext", "pgettext")
@@ -62,9 +65,8 @@ class Text(NamedTuple):
 def texts() -> Mapping[Text, list[str]]:
     """All texts, with the files that say them."""
     found: dict[Text, set[str]] = defaultdict(set)
-    places = [(ROOT, *one) for one in METHODS]
-    places += [(PLUGINS, *one) for one in METHODS_OF_PLUGINS]
-    for root, pattern, method in places:
+    sources = [(ROOT, *one) for one in METHODS] + [(PLUGINS, *one) for one in METHODS_OF_PLUGINS]
+    for root, pattern, method in sources:
         keywords = KEYWORDS_OF_SCRIPTS if method == "javascript" else KEYWORDS
         options = {pattern: OPTIONS.get(pattern, {})}
         for file, _, message, _, context in extract_from_dir(
