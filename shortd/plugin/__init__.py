@@ -58,6 +58,7 @@ from shortd.plugin.pages import (
     SignInOffer,
     Template,
 )
+from shortd.plugin.patterns import DestinationPatterns
 from shortd.plugin.refused import Refused
 from shortd.plugin.types import (
     Account,
@@ -87,6 +88,7 @@ __all__ = [
     "Caller",
     "Counts",
     "Destination",
+    "DestinationPatterns",
     "Event",
     "File",
     "Forwarding",
@@ -244,6 +246,9 @@ class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
     everywhere: ClassVar[bool] = False
     """Whether it decides about links without its data, and hears of them, too: every redirect then
     pays for it."""
+    idle_hooks: Collection[str] = ()
+    """Hooks that its settings leave nothing to do for, by name. Set in `start`, they are never
+    called, and cost nothing."""
     pages: ClassVar[Mapping[str, str]] = {}
     """Pages of `routes` that the navigation shows to who may see them: title to path, such as
     {"Webhooks": "/"}. At most 5, titles of up to 30 characters."""

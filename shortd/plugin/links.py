@@ -119,6 +119,10 @@ class Links(Protocol):
         """Links that an account has made, the newest first; behind `after` for the next page. At
         most 1000 at once."""
 
+    async def all(self, after: Link | None = None, limit: int = 100) -> list[Link]:
+        """Links of all accounts in the order of their addresses; behind `after`, whether or not it
+        is still there, for the next page. An empty list is the end. At most 1000 at once."""
+
     async def search(self, text: str, limit: int = 100) -> list[Link]:
         """Links of all accounts with a text in their code, destination or title, at most 1000. With
         very many links it looks through some of them alone, as the operator's pages do at once."""

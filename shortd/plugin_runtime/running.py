@@ -83,7 +83,12 @@ class Plugins:
             implementation.plugin_name: _in_order_of_spec(hook, implementation)
             for implementation in getattr(self._manager.hook, hook).get_hookimpls()
         }
-        order = decide_order({name: one.plugin for name, one in self.running.items()}, hook)
+        awake = {
+            name: one.plugin
+            for name, one in self.running.items()
+            if hook not in one.plugin.idle_hooks
+        }
+        order = decide_order(awake, hook)
         calls = []
         for name in order:
             running = self.running[name]

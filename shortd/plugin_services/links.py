@@ -38,7 +38,7 @@ from shortd.store import Store
 from shortd.store.schema import ACCOUNTS, LINKS, LINKS_BY_ID
 from shortd.upkeep.audit import Actor
 from shortd.upkeep.default_owner import default_owner
-from shortd.upkeep.moderation import LinkSearch
+from shortd.upkeep.moderation import Cursor, LinkSearch
 from shortd.upkeep.services import UpkeepServices
 
 WEIGHT = 1000
@@ -116,6 +116,9 @@ class PluginLinks:
         self, account: Owner, after: ShownLink | None = None, limit: int = 100
     ) -> list[ShownLink]:
         return await self._here(self._of(account, after, limit))
+
+    async def all(self, after: ShownLink | None = None, limit: int = 100) -> list[ShownLink]:
+        return await self._here(self._all(after, limit))
 
     async def search(self, text: str, limit: int = 100) -> list[ShownLink]:
         return await self._here(self._search(text, limit))
@@ -241,6 +244,22 @@ class PluginLinks:
             LinkSearch(owner=row), cursor, most=_limit(limit)
         )
         return [self._shown(link) for link in found.rows]
+
+    async def _all(self, after: ShownLink | None, limit: int) -> list[ShownLink]:
+        cursor: Cursor | None = None
+        if after is not None:
+            # It may be gone; where it was is behind which to go on.
+            cursor = self._rooms.links.links.address(after.short_url)
+            if cursor is None:
+                link = self._link_of(after.id)
+                cursor = (link.host, link.code)
+        while True:
+            found = await self._rooms.upkeep.moderation.page(
+                LinkSearch(), cursor, most=_limit(limit)
+            )
+            if found.rows or found.older is None:
+                return [self._shown(link) for link in found.rows]
+            cursor = found.older
 
     async def _search(self, text: str, limit: int) -> list[ShownLink]:
         found = await self._rooms.upkeep.moderation.page(

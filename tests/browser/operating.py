@@ -169,6 +169,7 @@ ADMIN_PAGES: Mapping[str, Callable[[Page, ServerProcess], None]] = {
     "admin-domains": at_admin("/-/admin/domains", open_details=True),
     "admin-plugins": at_admin("/-/admin/plugins"),
     "admin-plugin": at_admin("/-/admin/plugins/mobile"),
+    "admin-block-lists": at_admin("/-/x/safety/?url=bad.example"),
     "admin-backups": backed_up,
     "admin-settings": at_admin("/-/admin/settings"),
     "admin-settings-set": at_admin("/-/admin/settings?only=set"),

@@ -159,7 +159,7 @@ class TestShow:
         assert set(tomllib.loads(shown)) == set(Settings.__struct_fields__) - {"host"}
         Path("copy.toml").write_text(shown)
         again = load(Path("copy.toml"), environ={})
-        assert again.plugins.settings.keys() == {"trackers"}
+        assert again.plugins.settings.keys() == {"safety", "trackers", "webhooks"}
         again.plugins.settings.clear()
         assert again == load(data_dir=Path("shortd-data").absolute(), environ={})
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shortd import errors
-from shortd.plugin import BadData
+from shortd.plugin import BadData, Refuse
 
 APART = (
     "plugin/",
@@ -93,14 +93,16 @@ def wishes(root: Path, under: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_kind(call: ast.Call) -> bool:
-    """Whether it is an error kind that is called, by its name, a refusal's or one looked up; or
-    `BadData`.
+    """Whether it is an error kind that is called, by its name, a refusal's or one looked up;
+    `BadData` or `Refuse`.
     """
     called = call.func
     if isinstance(called, ast.Subscript):
         return _name(called.value) == "CATALOGUE"
     name = _name(called)
-    return name in {*_KINDS, BadData.__name__} or (name == "kind" and len(call.args) == 1)
+    return name in {*_KINDS, BadData.__name__, Refuse.__name__} or (
+        name == "kind" and len(call.args) == 1
+    )
 
 
 def _name(called: ast.expr) -> str:

@@ -142,7 +142,7 @@ class TestSetPlugin:
 def test_get_plugins_tells_schema_hooks_and_summary(plugins: PluginApp) -> None:
     answer = plugins.app.call("get_plugins", userid=plugins.userid)
     by_name = {plugin["name"]: plugin for plugin in answer["plugins"]}
-    assert list(by_name) == ["ab", "checked", "mobile", "rules", "trackers", "webhooks"]
+    assert list(by_name) == ["ab", "checked", "mobile", "rules", "safety", "trackers", "webhooks"]
     order = {"destination": ["rules", "mobile", "ab"], "interstitial": ["trackers"]}
     assert answer["order"] == order
     checked = by_name["checked"]

@@ -38,6 +38,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Making links": ("Links", "LinkTerms", "Refused"),
     "Tables": ("Store", "Table", "StoreFull", "BadRow"),
     "Requests": ("Http", "HttpAnswer", "HttpFault"),
+    "Patterns of destinations": ("DestinationPatterns",),
     "Pages": ("Access", "Caller", "Template", "Person"),
     "Without a server": ("NoServer",),
 }

@@ -244,6 +244,25 @@ def test_lists_go_on_behind_a_link(desk: Desk) -> None:
     assert len(desk.do(desk.links.search("/list/", limit=2))) == 2
 
 
+def test_all_links_are_gone_through_page_by_page(desk: Desk) -> None:
+    for number in range(7):
+        desk.do(desk.links.make(f"https://example.com/all/{number}", account=desk.account("ben")))
+    seen: list[Link] = []
+    while page := desk.do(desk.links.all(after=seen[-1] if seen else None, limit=3)):
+        assert len(page) <= 3
+        seen += page
+    assert len({link.id for link in seen}) == len(seen)
+    assert {f"https://example.com/all/{number}" for number in range(7)} <= {
+        link.url for link in seen
+    }
+    # It goes on behind one that is not there any more.
+    place = next(
+        at for at, link in enumerate(seen) if link.url.startswith("https://example.com/all")
+    )
+    desk.do(desk.app.services.upkeep.moderation.delete(seen[place].id))
+    assert desk.do(desk.links.all(after=seen[place], limit=1000)) == seen[place + 1 :]
+
+
 def test_an_account_pays_for_what_it_has_made(desk: Desk, tmp_path: Any) -> None:
     poor = {**GENEROUS, "SHORTD_LIMITS__REGISTERED__API_CAPACITY": "5000"}
     with open_app(tmp_path / "poor", plugins=[Maker], environ=poor) as app:
