@@ -19,7 +19,7 @@ from litestar.types import HTTPScope, Receive, Send
 from shortd import errors
 from shortd.accounts.api_keys import need_scope
 from shortd.api.caller import Caller
-from shortd.api.put.wishes import FOLDER, Wishes, key_in, path_of, read_wishes
+from shortd.api.put.wishes import FOLDER, HEADERS, Wishes, key_in, path_of, read_wishes
 from shortd.files.blobs import Blob, Discarded
 from shortd.files.transfers import expect_upload
 from shortd.hosts import NO_HOST, PAGES_HOST, ShortHost
@@ -50,6 +50,12 @@ _HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
     NO_STORE,
 ]
+_READ = frozenset(
+    {
+        *(b"authorization", b"content-encoding", b"content-length", b"content-range"),
+        *(b"content-type", b"transfer-encoding", *HEADERS.values()),
+    }
+)
 # What programs claim of any file that they send.
 _NO_TYPES = frozenset({"", "application/x-www-form-urlencoded", "application/octet-stream"})
 # The same on all systems.
@@ -106,7 +112,7 @@ class _Upload(Caller):
         super().__init__(
             services, client_address(services, scope), services.clock.now(), attempt=attempt
         )
-        self._headers = dict(scope["headers"])
+        self._headers, self._doubled = _headers(scope)
         self._query = scope["query_string"]
         self._path = path_of(scope)
         self._length = _length(self._headers)
@@ -116,6 +122,9 @@ class _Upload(Caller):
 
     async def run(self, name: str, receive: Receive) -> bytes:
         """Takes the file; the line that names its link. Raises ShortdError and `Answered`."""
+        if self._doubled:
+            # Whichever of them counted, the other would have been meant.
+            raise errors.BAD_REQUEST("There is a header twice.")
         for header in (b"content-range", b"content-encoding"):
             if self._headers.get(header, b"identity") != b"identity":
                 raise errors.BAD_REQUEST("A file comes whole, and as it is.")
@@ -235,6 +244,13 @@ async def _pieces(receive: Receive) -> AsyncIterator[bytes]:
         if piece := event.get("body", b""):
             yield piece
         more = event.get("more_body", False)
+
+
+def _headers(scope: HTTPScope) -> tuple[dict[bytes, bytes], bool]:
+    """The headers of a request that count here, and whether one of them comes twice."""
+    given = [(name, value) for name, value in scope["headers"] if name in _READ]
+    headers = dict(given)
+    return headers, len(headers) < len(given)
 
 
 def _length(headers: dict[bytes, bytes]) -> int:

@@ -229,6 +229,25 @@ class TestWishes:
         answer = put(ann.app, "/a.txt", ann.key, TEXT, **{header: "gzip"})
         assert (answer.status_code, answer.text.partition(":")[0]) == (400, "bad_request")
 
+    @pytest.mark.parametrize(
+        ("header", "values"),
+        [
+            ("authorization", ("Bearer @", "Bearer x")),
+            ("content-encoding", ("gzip", "identity")),
+            ("content-range", ("bytes 0-3/9", "identity")),
+            ("content-type", ("image/png", "text/html")),
+            ("shortd-days", ("1", "30")),
+            ("shortd-password", ("one", "other")),
+        ],
+    )
+    def test_no_header_comes_twice(self, ann: Client, header: str, values: tuple[str, str]) -> None:
+        before = rows(ann.app)
+        for pair in (values, values[::-1], values[:1] * 2):
+            given = [(header, value.replace("@", ann.key)) for value in pair]
+            answer = ann.app.request("PUT", "/a.txt", content=TEXT, headers=given)  # type: ignore[arg-type]
+            assert (answer.status_code, answer.text.partition(":")[0]) == (400, "bad_request")
+        assert rows(ann.app) == before
+
     @given(st.binary(max_size=80))
     def test_any_query_is_read_or_refused(self, query: bytes) -> None:
         try:
