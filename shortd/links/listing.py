@@ -7,7 +7,6 @@ kept for a minute. All reading is done some rows at a time; redirects and calls 
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import re
 from array import array
@@ -215,7 +214,7 @@ class Listing:
         merged = heapq.merge(*runs)
         while ranked := list(islice(merged, MERGED)):
             found.extend(rank & 2**_NUMBER_BITS - 1 for rank in ranked)
-            await asyncio.sleep(0)
+            await self._store.turns.next()
         return _Found(found, read >= LINKS_READ)
 
     def _rank(self, txn: Txn, link: Link, sort: Sort) -> int:
@@ -243,7 +242,7 @@ class Listing:
                 return
             left -= len(rows)
             cursor = rows[-1][0]
-            await asyncio.sleep(0)
+            await self._store.turns.next()
 
     def _fitting(self, where: _Where, rows: Sequence[_Row]) -> list[Link]:
         with self._store.read() as txn:

@@ -33,6 +33,7 @@ from shortd.store.readers import ReaderAges
 from shortd.store.room import DEFAULT_RESERVE_BYTES, Reserve, Room
 from shortd.store.schema import META, SCHEMA_VERSION, TABLES
 from shortd.store.table import Table
+from shortd.store.turns import Turns
 from shortd.store.txn import Change, Txn, WriteTxn
 from shortd.store.writer import Writer
 
@@ -154,6 +155,8 @@ class Store:
             undo.pop_all()
         self._writer = Writer(self._environment, self._databases, self._room)
         self._readers = ReaderAges(self._environment)
+        self.turns = Turns()
+        """Of those who read long on the event loop."""
 
     def read(self) -> Txn:
         """A snapshot of the last commit."""
