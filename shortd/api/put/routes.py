@@ -44,6 +44,8 @@ WEIGHT = 1000
 CALL = "put"
 """In the metrics."""
 _MEGABYTE = 1_000_000
+_AHEAD = 64 << 20
+"""Bytes that are kept free for a file of unknown size, beyond what has come of it."""
 _DIGITS = 18
 _HEADERS: Headers = [
     (b"content-type", b"text/plain; charset=utf-8"),
@@ -146,9 +148,8 @@ class _Upload(Caller):
         new = await self._new_link(wishes)
         files = self.services.sharing.files
         async with AsyncExitStack() as coming:
-            room = files.room(account)
-            coming.enter_context(files.receiving_file(account, self._length or room))
-            blob = await self._saved(receive, room)
+            coming.enter_context(files.receiving_file(account, self._length))
+            blob = await self._saved(receive, coming)
             described = msgspec.structs.replace(description, filesize=blob.size)
             link = await self.once(
                 partial(files.store, account, described, [blob], Secrecy(), new, self.now),
@@ -198,12 +199,21 @@ class _Upload(Caller):
         nowhere = Destination("", "")
         return NewLink(nowhere, self._host, code, terms, password, replaces=False)
 
-    async def _saved(self, receive: Receive, largest: int) -> Blob:
-        writer = self.services.sharing.files.blobs.create()
+    async def _saved(self, receive: Receive, coming: AsyncExitStack) -> Blob:
+        files = self.services.sharing.files
+        largest = self.services.settings.limits.of(self.account.type).max_file_bytes
+        kept_free = self._length
+        writer = files.blobs.create()
         try:
             async for piece in _pieces(receive):
-                if writer.size + len(piece) > largest:
+                size = writer.size + len(piece)
+                if size > largest:
                     raise errors.FILE_TOO_LARGE()
+                if size > kept_free:
+                    # Nobody knows how large it gets, and others of the account come as well.
+                    more = max(size - kept_free, min(_AHEAD, files.room(self.account)))
+                    coming.enter_context(files.receiving_file(self.account, more))
+                    kept_free += more
                 await writer.write(piece)
             if not self._length:
                 self.charge(FILE_MEGABYTE_WEIGHT * (writer.size // _MEGABYTE))

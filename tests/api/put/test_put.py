@@ -347,6 +347,21 @@ class TestRoom:
             made(put(app, key=ann.key, content=bytes(1000)))
             assert_sound(app)
 
+    def test_one_of_unknown_size_leaves_room_for_others(self, tmp_path: Path) -> None:
+        environ = {**GENEROUS, "SHORTD_LIMITS__REGISTERED__STORAGE_BYTES": str(1 << 30)}
+        with open_app(tmp_path / "d", environ=environ) as app:
+            ann = client(app, "ann")
+            files, account, left = app.services.sharing.files, ann.person.account, []
+
+            async def pieces() -> AsyncIterator[bytes]:
+                for _ in range(3):
+                    yield TEXT
+                    left.append(files.room(account))
+
+            made(put(app, key=ann.key, content=pieces()))
+            assert min(left) > (1 << 30) - 2 * (64 << 20)
+            assert files.room(account) == (1 << 30) - 3 * len(TEXT)
+
     def test_a_quota(self, tmp_path: Path) -> None:
         environ = {**GENEROUS, "SHORTD_LIMITS__REGISTERED__STORAGE_BYTES": "1000"}
         with open_app(tmp_path / "small", environ=environ) as app:
