@@ -25,9 +25,10 @@ A hook may leave out what it does not need of its parameters.
 
 No plugin breaks a visit: one that raises, or answers something that cannot be used, is passed over
 as if it had answered None. Five such failures in a minute pause that hook, and no other; so do five
-calls above 5 ms, if they are more than one in ten, and a single one above 100 ms. After 30 s it
-is tried once; as long as that fails, after ever longer pauses, up to an hour (`/-/health` shows
-it). What is raised is logged: keep secrets out of messages.
+calls above 5 ms, if they are more than one in ten, and a single one above 100 ms. A decision that
+fails for some visitors alone is not paused. After 30 s a paused hook is tried once; as long as that
+fails, after ever longer pauses, up to an hour (`/-/health` shows it). What is raised is logged:
+keep secrets out of messages.
 """
 
 from __future__ import annotations

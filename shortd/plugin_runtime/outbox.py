@@ -40,6 +40,10 @@ MOST_ROWS = 100_000
 MOST_BYTES = 64 << 20
 """What may wait for one plugin."""
 
+CLICKED = "click_recorded"
+CLICK_SHARE = 0.75
+"""Of that, what clicks may fill."""
+
 Key = tuple[str, str, int]
 """Plugin, subject, serial."""
 _FOLLOWED = frozenset((LINKS.name, FILES.name, ACCOUNTS.name))
@@ -67,14 +71,14 @@ class Outbox:
         self._country_of = country_of
         self.hooks = {hook: told for hook in OBSERVE if (told := plugins.awaited(hook))}
         """Who is told, by hook."""
-        self._hears_changes = bool(self.hooks.keys() - {"click_recorded", "account_signed_in"})
+        self._hears_changes = bool(self.hooks.keys() - {CLICKED, "account_signed_in"})
         if self._hears_changes:
             store.follow(self._follow)
 
     @property
     def hears_clicks(self) -> bool:
         """Whether `clicks` is to be called."""
-        return "click_recorded" in self.hooks
+        return CLICKED in self.hooks
 
     def clicks(
         self,
@@ -85,7 +89,7 @@ class Outbox:
     ) -> None:
         """Writes the events of clicks, by the ids of their links, in the drain's transaction."""
         noting = _Noting(txn, self._new_id, is_roomy=is_roomy)
-        told = self.hooks["click_recorded"]
+        told = self.hooks[CLICKED]
         for link_id, of_link in clicks.items():
             give_way()
             row = LINKS_BY_ID.get(txn, (link_id,))
@@ -95,7 +99,7 @@ class Outbox:
             for click in of_link:
                 if click.kind != QR_LOAD:
                     facts = Facts(link, visit=self._visit(click), choice=click.choice)
-                    happening = Happening("click_recorded", facts, (row,))
+                    happening = Happening(CLICKED, facts, (row,))
                     for running, _ in told:
                         if hears(running, happening):
                             raw = raw_data(running, happening)
@@ -196,7 +200,11 @@ class _Noting:
             # Text that is none, which keeps nothing else from being stored.
             facts = b""
         size = backlog.bytes + len(facts) + ROW_BYTES
-        has_room = self._is_roomy and backlog.rows < MOST_ROWS and size <= MOST_BYTES
+        # Strangers make clicks: they are not to keep anything else from being heard of.
+        share = CLICK_SHARE if happening.hook == CLICKED else 1
+        has_room = (
+            self._is_roomy and backlog.rows < MOST_ROWS * share and size <= MOST_BYTES * share
+        )
         if not facts or not has_room:
             self._backlogs[plugin] = structs.replace(backlog, dropped=backlog.dropped + 1)
             return
