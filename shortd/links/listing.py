@@ -86,6 +86,8 @@ class Listing:
     """Lists links over the store and the live counts. Times are Unix µs."""
 
     def __init__(self, store: Store, hosts: Hosts, clicks: Clicks, search: Search) -> None:
+        self.turns = store.turns
+        """Of those who read long."""
         self._store = store
         self._hosts = hosts
         self._clicks = clicks

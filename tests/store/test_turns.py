@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shortd.store import turns as turns_module
 from shortd.store.turns import Turns
 
 READERS, STRETCHES = 30, 20
@@ -55,3 +60,10 @@ def test_one_that_goes_away_leaves_its_turn_to_the_next() -> None:
         return read
 
     assert asyncio.run(reading()) == READERS // 2 * (STRETCHES + 1)
+
+
+@given(st.lists(st.integers(), max_size=60), st.integers(2, 7))
+def test_items_are_in_order_after_stretches_of_few(items: list[int], size: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(turns_module, "SORTED", size)
+        assert asyncio.run(Turns().ordered(items, key=lambda n: -n)) == sorted(items, reverse=True)
