@@ -185,6 +185,9 @@ class GuardedCall:
         self.nanoseconds += took
         if self._is_asked_again:
             self._before, self._good, self._good_call = self._good, arguments, self.calls
+        elif self._failures:
+            # What is told of visitors is nobody's fault but theirs, as long as others are heard of.
+            self._failures.clear()
         if took > self.limit:
             self.overran(took)
         elif self.reason:

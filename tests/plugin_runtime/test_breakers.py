@@ -288,6 +288,30 @@ def test_every_state_has_a_reason_but_on(start: Start) -> None:
     assert "nothing_here" not in states["named"]["reason"]
 
 
+def test_an_observer_that_stumbles_over_some_hears_of_all_others(start: Start) -> None:
+    source = STUMBLES.format(fails="pass").replace(
+        "    @hookimpl\n    def destination",
+        """    heard = 0
+
+    @hookimpl
+    def click_recorded(self, link: Link, visit: Visit) -> None:
+        if visit.user_agent == "odd":
+            raise OSError
+        self.heard += 1
+
+    @hookimpl
+    def destination""",
+    )
+    plugins = start(stumbling=source)
+    plugins.set("stumbling")
+    for _ in range(9):
+        plugins.visit(user_agent="odd")
+        plugins.visit()
+    plugins.app.observe()
+    assert plugins.plugin("stumbling").heard == 9  # type: ignore[attr-defined]
+    assert plugins.state("stumbling")["state"] == "on"
+
+
 class TestPauses:
     def call(self, hook: str = "link_created") -> tuple[Any, list[int]]:
         now = [1]
