@@ -5,6 +5,7 @@ Whatever visitors send costs a bounded time, once a visit: what many rules ask f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -16,6 +17,7 @@ QUERY = 2048
 PARAMETERS = 128
 """Characters and parameters of a query that are looked at."""
 _ASCII = "".join(map(chr, range(128)))
+_HOST = re.compile(r"[a-z0-9._-]+", re.ASCII)
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -127,6 +129,8 @@ def _in_ascii(host: str) -> str:
     if ":" in host:
         return host
     try:
-        return host.lower().encode("idna").decode("ascii")
+        found = host.lower().encode("idna").decode("ascii")
     except UnicodeError:
         return ""
+    # Such as "*.example.com", which no referrer would ever meet.
+    return found if _HOST.fullmatch(found) else ""

@@ -8,10 +8,13 @@ from typing import Any, TypeVar
 
 from shortd import errors
 from shortd.limits.repeats import Attempt, no_attempt
-from shortd.models.accounts import Account
+from shortd.models.accounts import Account, AccountType
 from shortd.services import Services
 
 T = TypeVar("T")
+
+STRANGERS = (AccountType.TEMPORARY, AccountType.ANONYMOUS)
+"""Accounts that anybody has without signing up."""
 
 
 class Keyed(Enum):
@@ -59,7 +62,8 @@ class Caller:
             caller, _ = self.services.limits.budgets.client_bucket(self.address)
         else:
             caller = self._account.userid
-        self.attempt.begin(caller, request, self.now, has_file=has_file)
+        is_stranger = self._account is None or self._account.type in STRANGERS
+        self.attempt.begin(caller, request, self.now, has_file=has_file, is_stranger=is_stranger)
 
     async def once(self, work: Callable[[], Awaitable[T]], kind: Any, content: bytes = b"") -> T:
         """What the call makes: see `Attempt.once`."""

@@ -47,6 +47,9 @@ more, however large."""
 ALL_BYTES = 256 << 20
 _SHARE = 16
 """All of them together have this part of the database at most."""
+_STRANGERS = 2
+"""Callers who have not signed up, of whom anybody can be any number, fill this part of that: who
+has signed up keeps the rest."""
 _INLINE = 64 << 10
 """Bytes that are compressed on the event loop (about 1 ms)."""
 _BUSY_SECONDS = 1.0
@@ -103,18 +106,22 @@ class Repeats:
         row = self._store.get(REPEATS, place)
         return None if row is None or row.until <= now else row
 
-    def put_made(self, txn: WriteTxn, row: Repeat, now: int) -> None:
+    def put_made(self, txn: WriteTxn, row: Repeat, now: int, *, is_stranger: bool) -> None:
         """Keeps what was made. IDEMPOTENCY_KEY_IN_USE where an earlier request has come to its end
         meanwhile; IDEMPOTENCY_KEYS_LIMITED."""
         there = REPEATS.get(txn, (row.caller, row.digest))
         if there is not None and there.until > now:
             raise errors.IDEMPOTENCY_KEY_IN_USE(retry_after=_BUSY_SECONDS)
         _put(txn, row)
-        for key, most in ((row.caller, CALLER_BYTES), (EVERYBODY, self._most)):
+        of_all = self._most_of_all(is_stranger)
+        for key, most in ((row.caller, CALLER_BYTES), (EVERYBODY, of_all)):
             if (REPEAT_BYTES.get(txn, (key,)) or 0) > most:
                 raise errors.IDEMPOTENCY_KEYS_LIMITED(retry_after=_oldest(txn, now) / SECOND)
 
-    async def put_answer(self, row: Repeat, body: bytes) -> None:
+    def _most_of_all(self, is_stranger: bool) -> int:
+        return self._most // _STRANGERS if is_stranger else self._most
+
+    async def put_answer(self, row: Repeat, body: bytes, *, is_stranger: bool) -> None:
         """Keeps an answer in the place of what was made, if there is room for it: else who asks
         again gets it made once more."""
         answered = replace(row, made=b"", answer=await _packed(body))
@@ -122,6 +129,8 @@ class Repeats:
         def put(txn: WriteTxn) -> None:
             if REPEATS.get(txn, (row.caller, row.digest)) == row:
                 _put(txn, answered)
+                if (REPEAT_BYTES.get(txn, (EVERYBODY,)) or 0) > self._most_of_all(is_stranger):
+                    _put(txn, row)
 
         try:
             await self._store.write(put)
@@ -138,6 +147,7 @@ class Attempt:
         self._values = values
         self.place: tuple[str, bytes] | None = None
         """Caller and digest of the key, once it is begun."""
+        self._is_stranger = False
         self._key = b""
         self._now = 0
         self._request = b""
@@ -159,15 +169,24 @@ class Attempt:
         if self.has_key:
             raise errors.IDEMPOTENCY_KEY_REFUSED()
 
-    def begin(self, caller: str, request: bytes, now: int, *, has_file: bool = False) -> Self:
-        """Who asks for what. `has_file`: what comes with it is told to `once`.
+    def begin(
+        self,
+        caller: str,
+        request: bytes,
+        now: int,
+        *,
+        has_file: bool = False,
+        is_stranger: bool = False,
+    ) -> Self:
+        """Who asks for what. `has_file`: what comes with it is told to `once`. `is_stranger`: the
+        caller has not signed up.
 
         INVALID_IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_IN_USE, IDEMPOTENCY_KEY_REUSED.
         """
         if self._repeats is None or not self.has_key:
             return self
         self._key = key_of(self._values).encode()
-        self._now = now
+        self._now, self._is_stranger = now, is_stranger
         place = (caller, hashlib.sha256(self._key).digest())
         self._repeats.take(place)
         self.place = place
@@ -202,7 +221,7 @@ class Attempt:
         def note(txn: WriteTxn, result: Any) -> None:
             made = msgspec.msgpack.encode(result)
             row = Repeat(caller, digest, now + KEPT, self._request, held, made)
-            repeats.put_made(txn, row, now)
+            repeats.put_made(txn, row, now, is_stranger=self._is_stranger)
             rows.append(row)
 
         with alongside_result(note):
@@ -221,7 +240,8 @@ class Attempt:
     async def keep(self, body: bytes) -> None:
         """Keeps the answer, which may be sent then. What made nothing keeps none."""
         if self._repeats is not None and self._row is not None:
-            await self._repeats.put_answer(self._row, body)
+            stranger = self._is_stranger
+            await self._repeats.put_answer(self._row, body, is_stranger=stranger)
 
     def _hash(self, text: bytes) -> bytes:
         return hmac.digest(self._key, text, "sha256")

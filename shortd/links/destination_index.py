@@ -103,7 +103,7 @@ class DestinationIndex:
             if len(read) < SLICE:
                 return
             after = read[-1][0]
-            await asyncio.sleep(0)
+            await self._store.turns.next()
 
     def _make_room(self) -> None:
         held = sum(known.held for known in self._accounts.values())

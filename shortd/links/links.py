@@ -7,7 +7,6 @@ within seconds.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice, repeat
@@ -215,7 +214,7 @@ class Links:
             if len(ids) == count or len(keys) < size:
                 break
             after, size = keys[-1], SCAN_SLICE
-            await asyncio.sleep(0)
+            await self._store.turns.next()
         with self._store.read() as txn:
             found = (LINKS_BY_ID.get(txn, (link_id,)) for link_id in ids)
             return [link for link in found if link is not None]
@@ -233,7 +232,7 @@ class Links:
             found += sum(map(tags, bits))
             if after is None:
                 return found
-            await asyncio.sleep(0)
+            await self._store.turns.next()
 
     async def change(self, account: Account, address: Address, **changes: Any) -> Link:
         """Sets fields of a link that neither move it nor change its id. DESTINATION_BLOCKED for

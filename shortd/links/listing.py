@@ -7,7 +7,6 @@ kept for a minute. All reading is done some rows at a time; redirects and calls 
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import re
 from array import array
@@ -87,6 +86,8 @@ class Listing:
     """Lists links over the store and the live counts. Times are Unix µs."""
 
     def __init__(self, store: Store, hosts: Hosts, clicks: Clicks, search: Search) -> None:
+        self.turns = store.turns
+        """Of those who read long."""
         self._store = store
         self._hosts = hosts
         self._clicks = clicks
@@ -215,7 +216,7 @@ class Listing:
         merged = heapq.merge(*runs)
         while ranked := list(islice(merged, MERGED)):
             found.extend(rank & 2**_NUMBER_BITS - 1 for rank in ranked)
-            await asyncio.sleep(0)
+            await self._store.turns.next()
         return _Found(found, read >= LINKS_READ)
 
     def _rank(self, txn: Txn, link: Link, sort: Sort) -> int:
@@ -243,7 +244,7 @@ class Listing:
                 return
             left -= len(rows)
             cursor = rows[-1][0]
-            await asyncio.sleep(0)
+            await self._store.turns.next()
 
     def _fitting(self, where: _Where, rows: Sequence[_Row]) -> list[Link]:
         with self._store.read() as txn:

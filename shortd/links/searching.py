@@ -6,7 +6,6 @@ event loop go on in between.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
@@ -107,7 +106,7 @@ class Search:
             if len(read) < SLICE:
                 return
             after = read[-1][0]
-            await asyncio.sleep(0)
+            await self._store.turns.next()
 
 
 def _of_team(txn: Txn, account: Account, team: str) -> list[Source]:

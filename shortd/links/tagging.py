@@ -50,6 +50,16 @@ class TagCounts(NamedTuple):
     bits: Counter[int]
 
 
+class CountedTags(NamedTuple):
+    """A page of an account's tags."""
+
+    texts: list[ShownTag]
+    """By name."""
+    total: int
+    """How many texts there are."""
+    bits: list[ShownTag]
+
+
 class Tagging:
     """The rules of tags. Times are Unix µs."""
 
@@ -66,21 +76,26 @@ class Tagging:
             account.userid, now, lambda: self._count(account, LinkQuery(also_hidden=True), now)
         )
         looks = self._preferences.of(account)
-        texts = sorted(
-            counts.texts.keys() | looks.tags.keys(), key=lambda name: (name.casefold(), name)
+        texts = await self._listing.turns.ordered(
+            {**counts.texts, **looks.tags}, key=lambda name: (name.casefold(), name)
         )
         bits = sorted(counts.bits.keys() | looks.bits.keys())
         shown = [shown_text(looks, name, counts.texts[name]) for name in texts]
         return shown + [shown_bit(looks, bit, counts.bits[bit]) for bit in bits], as_of
 
-    async def counted(self, account: Account, now: int) -> list[ShownTag]:
-        """The tags of the links that an account made, by name, those left out of lists among them:
-        read anew, so that they are as of now."""
+    async def counted(self, account: Account, now: int, *, start: int, count: int) -> CountedTags:
+        """The tags of the links that an account made, those left out of lists among them: read
+        anew, so that they are as of now."""
         counts = await self._count(account, LinkQuery(made=True, also_hidden=True), now)
         looks = self._preferences.of(account)
-        texts = sorted(counts.texts, key=lambda name: (name.casefold(), name))
-        shown = [shown_text(looks, name, counts.texts[name]) for name in texts]
-        return shown + [shown_bit(looks, bit, counts.bits[bit]) for bit in sorted(counts.bits)]
+        texts = await self._listing.turns.ordered(
+            counts.texts, key=lambda name: (name.casefold(), name)
+        )
+        return CountedTags(
+            [shown_text(looks, name, counts.texts[name]) for name in texts[start : start + count]],
+            len(texts),
+            [shown_bit(looks, bit, counts.bits[bit]) for bit in sorted(counts.bits)],
+        )
 
     async def set_look(
         self, account: Account, *, text: str = "", bit: int | None = None, look: TagLook

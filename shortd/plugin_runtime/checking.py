@@ -31,6 +31,9 @@ SECONDS = 10.0
 """What a check of one destination may take."""
 AT_ONCE = 16
 """Destinations of the whole server that are asked about at the same time."""
+HARMLESS = "https://example.com/"
+"""What a check is asked about that has failed again and again: those who set destinations could
+else choose ones that it fails over, to have it left alone."""
 WORDS = 300
 """Characters that are kept of what a plugin says."""
 
@@ -126,7 +129,10 @@ class Checks:
         return answer
 
     async def _answer(self, running: Running, call: GuardedCall, *arguments: Any) -> Verdict | None:
-        answer = await call.answered(partial(self._call, running, call, arguments))
+        answer = await call.answered(
+            partial(self._call, running, call, arguments),
+            partial(self._call, running, call, (HARMLESS, None, None)),
+        )
         if not call.takes(Refuse, Hold, answer=answer):
             return None
         is_final = isinstance(answer, Refuse)

@@ -153,6 +153,20 @@ class Deciders:
         """Whether links without plugin data have to be asked about, too."""
         self._own_hosts = own_hosts
         self._short_url_of = short_url_of
+        for _, call in self._destinations:
+            call.is_useful = self._is_destination
+        for _, call in self._pages:
+            call.is_useful = _is_page
+
+    def _is_destination(self, answer: object) -> bool:
+        url = answer.url if isinstance(answer, Destination) else answer
+        if not url:
+            return url is None or isinstance(url, str)
+        try:
+            parse_destination(url, self._own_hosts, is_set=False)  # type: ignore[arg-type]
+        except Exception:
+            return False
+        return True
 
     def of_link(
         self, row: link_rows.Link, location: str, steps: Steps | None = None
@@ -191,6 +205,10 @@ class Deciders:
             for running, call in implementations
             if running.name in data
         ]
+
+
+def _is_page(answer: object) -> bool:
+    return answer is None or isinstance(answer, Interstitial)
 
 
 def shown_link(row: link_rows.Link, short_url: str) -> Link:

@@ -6,6 +6,11 @@ takes another along: five failures within a minute pause the hook; so do five ov
 they are more than one call in ten (a busy machine may hold up any call now and then), and a single
 call that is far too long for whoever waits. When the pause is over one call tries: if that goes
 well the hook is on again, else the next pause is twice as long.
+
+Who fails may be the caller: a hook that stumbles over some user agents, or some addresses of links,
+is not to be switched off for everybody by whoever sends five of them. So before failures pause a
+hook that visitors or accounts can have called with what they like, it is asked once more what it
+answered well before. If it still does, nothing is paused.
 """
 
 from __future__ import annotations
@@ -126,7 +131,8 @@ class GuardedCall:
     __slots__ = (
         *("calls", "failures", "function", "guard", "hook", "limit", "nanoseconds", "overruns"),
         *("_closed_at_call", "_failures", "_is_breaking", "_is_trying", "_overruns", "_pause"),
-        *("_resumed", "_until", "is_hung", "reason"),
+        *("_before", "_good", "_good_call", "_is_asked_again", "_resumed", "_until"),
+        *("is_hung", "is_useful", "reason"),
     )
 
     def __init__(self, guard: Guard, hook: str, function: Callable[..., Any]) -> None:
@@ -140,6 +146,8 @@ class GuardedCall:
             self.limit = SHOW_NANOSECONDS
         elif hook in JOBS:
             self.limit = JOB_NANOSECONDS
+        self.is_useful: Callable[[Any], bool] = lambda answer: True
+        """Whether an answer is one that counts as good."""
         self.calls = 0
         self.failures = 0
         self.overruns = 0
@@ -157,6 +165,12 @@ class GuardedCall:
         self._is_trying = False
         self._resumed = 0
         self._closed_at_call = -1
+        self._is_asked_again = hook in DECIDE
+        # What was asked for by the last call that went well, and by the one before it: the last
+        # one's answer may turn out to be of no use.
+        self._good: Sequence[Any] | None = None
+        self._before: Sequence[Any] | None = None
+        self._good_call = -1
 
     def __call__(self, *arguments: Any) -> Any:
         if self.reason and not self.may_try():
@@ -170,6 +184,11 @@ class GuardedCall:
             return None
         took = _timer() - start
         self.nanoseconds += took
+        if self._is_asked_again:
+            self._before, self._good, self._good_call = self._good, arguments, self.calls
+        elif self._failures:
+            # What is told of visitors is nobody's fault but theirs, as long as others are heard of.
+            self._failures.clear()
         if took > self.limit:
             self.overran(took)
         elif self.reason:
@@ -204,16 +223,20 @@ class GuardedCall:
             self._failures.clear()
         return went_well
 
-    async def answered(self, work: Callable[[], Awaitable[Any]]) -> Any:
+    async def answered(
+        self, work: Callable[[], Awaitable[Any]], again: Callable[[], Awaitable[Any]] | None = None
+    ) -> Any:
         """What somebody who waits for this hook elsewhere gets; None if that fails, and while the
-        hook is paused.
+        hook is paused. `again` asks for what no caller has chosen, before failures pause it.
         """
         if self.reason and not self.may_try():
             return None
-        _, answer = await self._tried(work)
+        _, answer = await self._tried(work, again)
         return answer
 
-    async def _tried(self, work: Callable[[], Awaitable[Any]]) -> tuple[bool, Any]:
+    async def _tried(
+        self, work: Callable[[], Awaitable[Any]], again: Callable[[], Awaitable[Any]] | None = None
+    ) -> tuple[bool, Any]:
         """Waits for a call; whether it went well, and what it answered."""
         self.calls += 1
         start = _timer()
@@ -224,20 +247,30 @@ class GuardedCall:
             self._is_trying = False
             raise
         except Exception as fault:
-            self.fail(fault)
+            works = again is not None and self._is_last_strike() and await _goes_well(again)
+            self.fail(fault, works=works)
             return False, None
         self.nanoseconds += _timer() - start
         if self.reason:
             self._went_well()
         return True, answer
 
-    def fail(self, fault: Exception) -> None:
-        """Counts a failure: of the call, or of its answer."""
+    def fail(self, fault: Exception, *, works: bool = False) -> None:
+        """Counts a failure: of the call, or of its answer. `works`: it is known to answer others
+        well."""
         guard = self.guard
         guard.failed(self.hook, fault)
         with guard.lock:
             self.failures += 1
             now = guard.now()
+            if self._good_call == self.calls:
+                # It has answered, but nothing of use.
+                self._good, self._good_call = self._before, -1
+            if not self.is_hung and (works or (self._is_last_strike() and self._still_works())):
+                if self.reason:
+                    self._close()
+                self._failures.clear()
+                return
             if self.reason:
                 self._end_hang()
                 if self._is_trying:
@@ -249,6 +282,27 @@ class GuardedCall:
                     self._pause_anew(f"{self.hook} fails again")
                 elif len(self._failures) == STRIKES and now - self._failures[0] <= WITHIN:
                     self._pause_anew(f"{self.hook} failed {STRIKES} times in a minute")
+
+    def _is_last_strike(self) -> bool:
+        """Whether one more failure pauses the hook, or does so again."""
+        if not self._is_breaking:
+            return False
+        if self.reason:
+            return self._is_trying
+        return self._closed_at_call == self.calls or (
+            len(self._failures) >= STRIKES - 1
+            and self.guard.now() - self._failures[1 - STRIKES] <= WITHIN
+        )
+
+    def _still_works(self) -> bool:
+        """Whether it answers as well as before what it answered well."""
+        if self._good is None:
+            return False
+        try:
+            return self.is_useful(self.function(*self._good))
+        except Exception:
+            self._good = self._before = None
+            return False
 
     def overran(self, nanoseconds: int) -> None:
         """Takes note of a call that took too long."""
@@ -337,3 +391,11 @@ class GuardedCall:
         self._overruns.clear()
         self._resumed = self.guard.now()
         self._closed_at_call = self.calls
+
+
+async def _goes_well(work: Callable[[], Awaitable[Any]]) -> bool:
+    try:
+        await work()
+    except Exception:
+        return False
+    return True

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from shortd.plugin.types import Event
 from shortd.plugin_runtime.facts import Happening, arguments, data_of, raw_data
 from shortd.plugin_runtime.guard import GuardedCall
+from shortd.plugin_runtime.outbox import CLICK_SHARE, CLICKED
 from shortd.plugin_runtime.running import Running
 
 MOST_EVENTS = 10_000
@@ -62,7 +63,9 @@ class Listener:
         """Has a hook told of something."""
         raw, given = raw_data(self.running, happening), arguments(happening.hook, happening.facts)
         size = EVENT_BYTES + _text_size(happening) + len(raw or b"")
-        if len(self._queue) >= MOST_EVENTS or self._bytes + size > MOST_BYTES:
+        # Strangers make clicks: they are not to keep anything else from being heard of.
+        share = CLICK_SHARE if call.hook == CLICKED else 1
+        if len(self._queue) >= MOST_EVENTS * share or self._bytes + size > MOST_BYTES * share:
             self.drop(call.hook)
             return
         with self._lock:

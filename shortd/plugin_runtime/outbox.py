@@ -40,6 +40,10 @@ MOST_ROWS = 100_000
 MOST_BYTES = 64 << 20
 """What may wait for one plugin."""
 
+CLICKED = "click_recorded"
+CLICK_SHARE = 0.75
+"""Of that, what clicks may fill."""
+
 Key = tuple[str, str, int]
 """Plugin, subject, serial."""
 _FOLLOWED = frozenset((LINKS.name, FILES.name, ACCOUNTS.name))
@@ -76,7 +80,7 @@ class Outbox:
     @property
     def hears_clicks(self) -> bool:
         """Whether `clicks` is to be called."""
-        return "click_recorded" in self.hooks
+        return CLICKED in self.hooks
 
     def clicks(
         self,
@@ -86,7 +90,7 @@ class Outbox:
         give_way: Callable[[], None],
     ) -> None:
         """Writes the events of clicks, by the ids of their links, in the drain's transaction."""
-        told = [one for one, _ in self.hooks["click_recorded"] if one.wants("click_recorded")]
+        told = [one for one, _ in self.hooks[CLICKED] if one.wants(CLICKED)]
         if not told:
             return
         noting = _Noting(txn, self._new_id, is_roomy=is_roomy)
@@ -96,12 +100,12 @@ class Outbox:
             if row is None or row.owner == DELETED:
                 continue
             link = shown_link(row, self._short_url_of(row))
-            any_click = Happening("click_recorded", Facts(link), (row,))
+            any_click = Happening(CLICKED, Facts(link), (row,))
             hearing = [running for running in told if hears(running, any_click)]
             for click in of_link if hearing else ():
                 if click.kind != QR_LOAD:
                     facts = Facts(link, visit=self._visit(click), choice=click.choice)
-                    happening = Happening("click_recorded", facts, (row,))
+                    happening = Happening(CLICKED, facts, (row,))
                     for running in hearing:
                         raw = raw_data(running, happening)
                         noting.note(running.name, happening, raw, click.utime)
@@ -210,7 +214,11 @@ class _Noting:
             # Text that is none, which keeps nothing else from being stored.
             facts = b""
         size = backlog.bytes + len(facts) + ROW_BYTES
-        has_room = self._is_roomy and backlog.rows < MOST_ROWS and size <= MOST_BYTES
+        # Strangers make clicks: they are not to keep anything else from being heard of.
+        share = CLICK_SHARE if happening.hook == CLICKED else 1
+        has_room = (
+            self._is_roomy and backlog.rows < MOST_ROWS * share and size <= MOST_BYTES * share
+        )
         if not facts or not has_room:
             self._backlogs[plugin] = structs.replace(backlog, dropped=backlog.dropped + 1)
             return

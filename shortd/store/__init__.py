@@ -36,6 +36,7 @@ from shortd.store.room import DEFAULT_RESERVE_BYTES, Reserve, Room
 from shortd.store.schema import META, SCHEMA_VERSION, TABLES, stored_as
 from shortd.store.strings import settle_uses
 from shortd.store.table import Table
+from shortd.store.turns import Turns
 from shortd.store.txn import Change, Txn, WriteTxn
 from shortd.store.writer import Writer
 
@@ -159,6 +160,8 @@ class Store:
             undo.pop_all()
         self._writer = Writer(self._environment, self._databases, self._room)
         self._readers = ReaderAges(self._environment)
+        self.turns = Turns()
+        """Of those who read long on the event loop."""
 
     def read(self) -> Txn:
         """A snapshot of the last commit."""

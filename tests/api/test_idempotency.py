@@ -275,6 +275,28 @@ class TestWhatIsKept:
             total = sum(size for (key,), size in REPEAT_BYTES.scan(txn) if key != EVERYBODY)
             assert REPEAT_BYTES.get(txn, (EVERYBODY,)) == total
 
+    def test_who_has_signed_up_has_room_beside_those_who_have_not(
+        self, app: RunningApp, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        known = app.services.limits.repeats
+        monkeypatch.setattr(known, "_most", 200_000)
+        ann = registered(app, "ann")
+        told = []
+        for number in range(30):
+            # As many accounts as they like, each with one answer, however large.
+            urls = [f"https://a.example/{one}" for one in range(150)]
+            body = json.dumps({**temporary(app).credentials, "urls": urls}).encode()
+            answer = Sent("/v2/urls", body).by(app, f"key-{number}")
+            told.append(answer.status_code)
+            with app.services.store.read() as txn:
+                assert (REPEAT_BYTES.get(txn, (EVERYBODY,)) or 0) <= 100_000
+        assert told[0] == 200 and told[-1] == 429
+        assert told.count(200) >= 2
+        body = json.dumps({**ann.credentials, "url": "https://a.example/"}).encode()
+        first = Sent("/v2/url", body).by(app)
+        assert first.status_code == 200
+        assert Sent("/v2/url", body).by(app).content == first.content
+
     def test_it_ends_with_its_account(self, app: RunningApp) -> None:
         guest = temporary(app)
         body = json.dumps({**guest.credentials, "url": "https://a.example/"}).encode()

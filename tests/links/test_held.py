@@ -357,17 +357,38 @@ def test_a_check_that_fails_has_said_nothing(
             ANSWERS["hangs"].set()
 
 
+class Always(dict[str, Any]):
+    """One answer to everything."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self["all"]
+
+
 def test_a_check_that_fails_again_and_again_is_not_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fault = RuntimeError("no network")
-    monkeypatch.setattr(Scripted, "answers", {BAD: fault})
+    monkeypatch.setattr(Scripted, "answers", Always(all=RuntimeError("no network")))
     with open_app(tmp_path / "d", plugins=[Scripted], environ=GENEROUS, tolerant=True) as app:
         world = World(app)
         for _ in range(STRIKES):
             world.v1.call("url", url=BAD)
         monkeypatch.setattr(Scripted, "answers", {BAD: Refuse(SAID)})
         world.v1.call("url", url=BAD)
+
+
+@pytest.mark.parametrize("kind", [Scripted, ScriptedWaiting])
+def test_nobody_has_a_check_left_alone_by_addresses_that_it_fails_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Scripted]
+) -> None:
+    odd = "https://odd.example/"
+    answers = {odd: RuntimeError("cannot read this"), BAD: Refuse(SAID)}
+    monkeypatch.setattr(Scripted, "answers", answers)
+    with open_app(tmp_path / "d", plugins=[kind], environ=GENEROUS, tolerant=True) as app:
+        world = World(app)
+        for _ in range(3 * STRIKES):
+            world.v1.call("url", url=odd)
+            assert world.v1.refused("url", url=BAD)["code"] == "destination_refused"
+        assert app.get("/-/health").json()["status"] == "ok"
 
 
 class Slow(Plugin[None, None]):

@@ -211,6 +211,53 @@ def test_one_call_of_200_ms_is_the_last(start: Start) -> None:
     assert plugins.state("flaky")["reason"] == "destination was far too slow"
 
 
+STUMBLES = """
+class Stumbling(Plugin[None, Data]):
+    name = "stumbling"
+    Data = Data
+
+    @hookimpl
+    def destination(self, link: Link, visit: Visit, data: Data) -> object:
+        if visit.user_agent == "odd":
+            {fails}
+        return data.url
+"""
+
+
+@pytest.mark.parametrize("fails", ["raise OSError", "return 5", "return 'ftp://x'", "return 1 / 0"])
+@pytest.mark.parametrize("has_worked", [True, False])
+def test_no_visitor_has_a_hook_paused_for_others(
+    start: Start, fails: str, has_worked: bool
+) -> None:
+    clock = FakeClock()
+    plugins = start(clock=clock, stumbling=STUMBLES.format(fails=fails))
+    plugins.set("stumbling")
+    if has_worked:
+        assert plugins.visit() == THEIRS
+    for _ in range(23):
+        assert plugins.visit(user_agent="odd") == OWN
+    clock.advance(30)
+    assert plugins.visit() == THEIRS
+    for _ in range(23):
+        assert plugins.visit(user_agent="odd") == OWN
+        assert plugins.visit() == THEIRS
+    state = plugins.state("stumbling")
+    assert state["state"] == "on"
+    assert state["failures"] == 46 - (not has_worked) * 18
+
+
+def test_one_that_worked_and_works_no_longer_is_paused(start: Start) -> None:
+    plugins = start(flaky=FLAKY.format(fails="raise OSError"))
+    plugins.set("flaky")
+    plugin: Any = plugins.plugin("flaky")
+    plugin.fails = False
+    assert plugins.visit() == THEIRS
+    plugin.fails = True
+    for _ in range(5):
+        assert plugins.visit() == OWN
+    assert plugins.state("flaky")["state"] == "paused"
+
+
 def test_the_operator_turns_it_on_again(start: Start) -> None:
     plugins, plugin, _ = flaky(start)
     plugin.fails = False
@@ -239,6 +286,30 @@ def test_every_state_has_a_reason_but_on(start: Start) -> None:
         "reason": "does not start; see shortd plugins",
     }
     assert "nothing_here" not in states["named"]["reason"]
+
+
+def test_an_observer_that_stumbles_over_some_hears_of_all_others(start: Start) -> None:
+    source = STUMBLES.format(fails="pass").replace(
+        "    @hookimpl\n    def destination",
+        """    heard = 0
+
+    @hookimpl
+    def click_recorded(self, link: Link, visit: Visit) -> None:
+        if visit.user_agent == "odd":
+            raise OSError
+        self.heard += 1
+
+    @hookimpl
+    def destination""",
+    )
+    plugins = start(stumbling=source)
+    plugins.set("stumbling")
+    for _ in range(9):
+        plugins.visit(user_agent="odd")
+        plugins.visit()
+    plugins.app.observe()
+    assert plugins.plugin("stumbling").heard == 9  # type: ignore[attr-defined]
+    assert plugins.state("stumbling")["state"] == "on"
 
 
 class TestPauses:

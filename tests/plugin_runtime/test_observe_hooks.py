@@ -250,6 +250,35 @@ def test_a_slow_observer_delays_nobody_and_what_does_not_fit_is_counted(
     assert len(watch.heard) == 4
 
 
+def test_clicks_leave_room_for_what_else_happens(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugins = start(watch=WATCH)
+    plugins.visit()
+    plugins.app.observe()
+    watch: Any = plugins.plugin("watch")
+    entered, may_go = threading.Event(), threading.Event()
+
+    class Slow(list[Any]):
+        def append(self, event: Any) -> None:
+            entered.set()
+            assert may_go.wait(10)
+            super().append(event)
+
+    watch.heard = Slow()
+    monkeypatch.setattr(listeners, "MOST_EVENTS", 8)
+    plugins.visit()
+    assert not plugins.app.run(plugins.app.services.plugin_runtime.events.settle(0.1))
+    assert entered.wait(10)
+    for _ in range(20):
+        plugins.visit()
+    plugins.make()
+    may_go.set()
+    plugins.app.observe()
+    assert [event[0] for event in watch.heard].count("link_created") == 1
+    assert [event[0] for event in watch.heard].count("click_recorded") == 7
+
+
 def test_what_was_acknowledged_is_heard_of_before_the_server_stops(start: Start) -> None:
     plugins = start(watch=WATCH)
     watch: Any = plugins.plugin("watch")

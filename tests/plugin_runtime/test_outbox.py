@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -292,6 +292,27 @@ def test_beyond_the_bounds_events_are_dropped_and_links_are_made(
         emptied = PLUGIN_BACKLOGS.get(txn, ("ear",))
     assert emptied is not None
     assert (emptied.rows, emptied.bytes, emptied.dropped) == (0, 0, 14 - backlog.rows)
+
+
+def test_clicks_leave_room_for_what_else_happens(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FakeClock()
+    plugins = start(clock=clock, ear=EAR)
+    ear: Any = plugins.plugin("ear")
+    short_url = plugins.make()
+    plugins.app.observe()
+    ear.heard.clear()
+    ear.fails = True
+    monkeypatch.setattr(outbox, "MOST_ROWS", 8)
+    for _ in range(20):
+        plugins.visit(short_url)
+    plugins.app.drain()
+    plugins.make()
+    ear.fails = False
+    clock.advance(3600)
+    plugins.app.observe()
+    assert Counter(names(ear)) == {"click_recorded": 6, "link_created": 1}
 
 
 def test_a_write_that_is_undone_leaves_no_event(start: Start) -> None:

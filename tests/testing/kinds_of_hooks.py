@@ -49,7 +49,8 @@ def text() -> str:
             "Observes, `async def`",
             f"On an event loop of the plugin's own: up to {deliveries.AT_ONCE} links at once, the"
             f" events of one in their order. {outbox.MOST_ROWS:,} events and"
-            f" {outbox.MOST_BYTES >> 20} MiB wait in the database, also while the server is down.",
+            f" {outbox.MOST_BYTES >> 20} MiB wait in the database, also while the server is down;"
+            f" clicks fill {outbox.CLICK_SHARE:.0%} of that, as of what waits in memory.",
             "The same.",
             f"{deliveries.TIMEOUT_SECONDS:.0f} s",
             f"It is told again {deliveries.FIRST_RETRY // SECOND} s later, then ever more seldom,"
@@ -104,7 +105,9 @@ def _bounds() -> str:
     shown = guard.SHOW_NANOSECONDS * guard.FAR // 1_000_000_000
     return (
         f"{guard.STRIKES} failures within {guard.WITHIN // SECOND} s pause a hook that decides,"
-        " observes or checks (an `async def` observer: as many in a row), and no other. So do"
+        " observes or checks (an observer: as many in a row), and no other. One that decides or"
+        " checks is first asked again what it answered well, or something harmless: if it answers,"
+        " the failures are those of some visitors or accounts, and pause nothing. So do"
         f" {guard.STRIKES} calls that took too long, if they are more than one in"
         f" {guard.CALLS_PER_OVERRUN}; those that show are paused by these alone. One call above"
         f" {far} ms (to decide) or {shown} s (to show) does so at once, and a plain observer that"

@@ -19,7 +19,7 @@ from litestar.types import HTTPScope, Receive, Send
 from shortd import errors
 from shortd.accounts.api_keys import need_scope
 from shortd.api.caller import Caller
-from shortd.api.put.wishes import FOLDER, Wishes, key_in, path_of, read_wishes
+from shortd.api.put.wishes import FOLDER, HEADERS, Wishes, key_in, path_of, read_wishes
 from shortd.files.blobs import Blob, Discarded
 from shortd.files.transfers import expect_upload
 from shortd.hosts import NO_HOST, PAGES_HOST, ShortHost
@@ -44,12 +44,20 @@ WEIGHT = 1000
 CALL = "put"
 """In the metrics."""
 _MEGABYTE = 1_000_000
+_AHEAD = 64 << 20
+"""Bytes that are kept free for a file of unknown size, beyond what has come of it."""
 _DIGITS = 18
 _HEADERS: Headers = [
     (b"content-type", b"text/plain; charset=utf-8"),
     (b"x-content-type-options", b"nosniff"),
     NO_STORE,
 ]
+_READ = frozenset(
+    {
+        *(b"authorization", b"content-encoding", b"content-length", b"content-range"),
+        *(b"content-type", b"transfer-encoding", *HEADERS.values()),
+    }
+)
 # What programs claim of any file that they send.
 _NO_TYPES = frozenset({"", "application/x-www-form-urlencoded", "application/octet-stream"})
 # The same on all systems.
@@ -106,7 +114,7 @@ class _Upload(Caller):
         super().__init__(
             services, client_address(services, scope), services.clock.now(), attempt=attempt
         )
-        self._headers = dict(scope["headers"])
+        self._headers, self._doubled = _headers(scope)
         self._query = scope["query_string"]
         self._path = path_of(scope)
         self._length = _length(self._headers)
@@ -116,6 +124,9 @@ class _Upload(Caller):
 
     async def run(self, name: str, receive: Receive) -> bytes:
         """Takes the file; the line that names its link. Raises ShortdError and `Answered`."""
+        if self._doubled:
+            # Whichever of them counted, the other would have been meant.
+            raise errors.BAD_REQUEST("There is a header twice.")
         for header in (b"content-range", b"content-encoding"):
             if self._headers.get(header, b"identity") != b"identity":
                 raise errors.BAD_REQUEST("A file comes whole, and as it is.")
@@ -137,9 +148,8 @@ class _Upload(Caller):
         new = await self._new_link(wishes)
         files = self.services.sharing.files
         async with AsyncExitStack() as coming:
-            room = files.room(account)
-            coming.enter_context(files.receiving_file(account, self._length or room))
-            blob = await self._saved(receive, room)
+            coming.enter_context(files.receiving_file(account, self._length))
+            blob = await self._saved(receive, coming)
             described = msgspec.structs.replace(description, filesize=blob.size)
             link = await self.once(
                 partial(files.store, account, described, [blob], Secrecy(), new, self.now),
@@ -189,12 +199,21 @@ class _Upload(Caller):
         nowhere = Destination("", "")
         return NewLink(nowhere, self._host, code, terms, password, replaces=False)
 
-    async def _saved(self, receive: Receive, largest: int) -> Blob:
-        writer = self.services.sharing.files.blobs.create()
+    async def _saved(self, receive: Receive, coming: AsyncExitStack) -> Blob:
+        files = self.services.sharing.files
+        largest = self.services.settings.limits.of(self.account.type).max_file_bytes
+        kept_free = self._length
+        writer = files.blobs.create()
         try:
             async for piece in _pieces(receive):
-                if writer.size + len(piece) > largest:
+                size = writer.size + len(piece)
+                if size > largest:
                     raise errors.FILE_TOO_LARGE()
+                if size > kept_free:
+                    # Nobody knows how large it gets, and others of the account come as well.
+                    more = max(size - kept_free, min(_AHEAD, files.room(self.account)))
+                    coming.enter_context(files.receiving_file(self.account, more))
+                    kept_free += more
                 await writer.write(piece)
             if not self._length:
                 self.charge(FILE_MEGABYTE_WEIGHT * (writer.size // _MEGABYTE))
@@ -235,6 +254,13 @@ async def _pieces(receive: Receive) -> AsyncIterator[bytes]:
         if piece := event.get("body", b""):
             yield piece
         more = event.get("more_body", False)
+
+
+def _headers(scope: HTTPScope) -> tuple[dict[bytes, bytes], bool]:
+    """The headers of a request that count here, and whether one of them comes twice."""
+    given = [(name, value) for name, value in scope["headers"] if name in _READ]
+    headers = dict(given)
+    return headers, len(headers) < len(given)
 
 
 def _length(headers: dict[bytes, bytes]) -> int:

@@ -51,15 +51,15 @@ class TagsOutput(Output, frozen=True, kw_only=True):
 async def get_tags(ctx: Context, args: GetTags) -> TagsOutput:
     """Lists the tags of your entries, with how many entries have each."""
     await charge_reading(ctx)
-    found = await ctx.services.links.tagging.counted(ctx.account, ctx.now)
-    names = [tag for tag in found if tag.bit is None]
-    chosen = names[args.start : args.start + args.count]
+    found = await ctx.services.links.tagging.counted(
+        ctx.account, ctx.now, start=args.start, count=args.count
+    )
     return TagsOutput(
-        tags=[NamedTag(name=tag.name, count=tag.links) for tag in chosen],
-        total=len(names),
+        tags=[NamedTag(name=tag.name, count=tag.links) for tag in found.texts],
+        total=found.total,
         bits=[
             TagBit(bit=tag.bit, name=tag.name, count=tag.links)
-            for tag in found
+            for tag in found.bits
             if tag.bit is not None
         ],
     )

@@ -229,6 +229,25 @@ class TestWishes:
         answer = put(ann.app, "/a.txt", ann.key, TEXT, **{header: "gzip"})
         assert (answer.status_code, answer.text.partition(":")[0]) == (400, "bad_request")
 
+    @pytest.mark.parametrize(
+        ("header", "values"),
+        [
+            ("authorization", ("Bearer @", "Bearer x")),
+            ("content-encoding", ("gzip", "identity")),
+            ("content-range", ("bytes 0-3/9", "identity")),
+            ("content-type", ("image/png", "text/html")),
+            ("shortd-days", ("1", "30")),
+            ("shortd-password", ("one", "other")),
+        ],
+    )
+    def test_no_header_comes_twice(self, ann: Client, header: str, values: tuple[str, str]) -> None:
+        before = rows(ann.app)
+        for pair in (values, values[::-1], values[:1] * 2):
+            given = [(header, value.replace("@", ann.key)) for value in pair]
+            answer = ann.app.request("PUT", "/a.txt", content=TEXT, headers=given)  # type: ignore[arg-type]
+            assert (answer.status_code, answer.text.partition(":")[0]) == (400, "bad_request")
+        assert rows(ann.app) == before
+
     @given(st.binary(max_size=80))
     def test_any_query_is_read_or_refused(self, query: bytes) -> None:
         try:
@@ -327,6 +346,21 @@ class TestRoom:
             assert rows(app) == before
             made(put(app, key=ann.key, content=bytes(1000)))
             assert_sound(app)
+
+    def test_one_of_unknown_size_leaves_room_for_others(self, tmp_path: Path) -> None:
+        environ = {**GENEROUS, "SHORTD_LIMITS__REGISTERED__STORAGE_BYTES": str(1 << 30)}
+        with open_app(tmp_path / "d", environ=environ) as app:
+            ann = client(app, "ann")
+            files, account, left = app.services.sharing.files, ann.person.account, []
+
+            async def pieces() -> AsyncIterator[bytes]:
+                for _ in range(3):
+                    yield TEXT
+                    left.append(files.room(account))
+
+            made(put(app, key=ann.key, content=pieces()))
+            assert min(left) > (1 << 30) - 2 * (64 << 20)
+            assert files.room(account) == (1 << 30) - 3 * len(TEXT)
 
     def test_a_quota(self, tmp_path: Path) -> None:
         environ = {**GENEROUS, "SHORTD_LIMITS__REGISTERED__STORAGE_BYTES": "1000"}

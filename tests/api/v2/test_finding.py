@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shortd.links import destination_index, links
+from shortd.store.turns import Turns
 from shortd.testing import RunningApp, open_app
 from tests.api.keyed import KEY, Sent, rows
 from tests.api.v2.people import Person, registered, temporary
@@ -413,3 +414,29 @@ def test_room(app: RunningApp) -> None:
     assert before["max_file_bytes"] == limits.max_file_bytes
     app.new_file(b"x" * 1000)
     assert app.call("get_account_info", userid=app.userid)["storage_used"] == 1000
+
+
+@pytest.mark.parametrize(
+    ("call", "inputs"),
+    [
+        ("find_entry", {"url": "https://nowhere.example/"}),
+        ("get_entries", {"search": "nowhere"}),
+        ("get_entries", {"sort": "clicks"}),
+        ("get_tags", {}),
+    ],
+)
+def test_long_reads_take_turns(
+    app: RunningApp, monkeypatch: pytest.MonkeyPatch, call: str, inputs: dict[str, Any]
+) -> None:
+    guest = temporary(app)
+    guest.call("urls", urls=[f"https://example.com/{number}" for number in range(450)])
+    turns = 0
+
+    async def ended(self: Turns) -> None:
+        nonlocal turns
+        turns += 1
+
+    monkeypatch.setattr(Turns, "next", ended)
+    answer = app.post(call, {**guest.credentials, **inputs})
+    assert answer.status_code in (200, 404)
+    assert turns >= 2
