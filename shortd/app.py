@@ -12,6 +12,7 @@ from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import State
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException, NotFoundException
+from litestar.plugins import PluginProtocol
 from litestar.types import HTTPScope, Receive, Scope, Send
 from litestar.utils import normalize_path
 
@@ -267,10 +268,19 @@ def _kind(path: str) -> str:
     return "api" if path.startswith(_OWN) or sqwish.format_of(path) is not None else "link"
 
 
+class _Routed(Litestar):
+    """Litestar without plugins: its own are for models of pydantic and attrs, which it imports
+    wherever they are installed, 7 MB of a server that has no such models."""
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        return plugins
+
+
 def _routed(*routers: Router) -> Litestar:
     """The server's own addresses, and those of plugins. Handlers find what they work with in the
     app's state, so that they are the same ones for all services."""
-    return Litestar(
+    return _Routed(
         route_handlers=[
             *sqwish.HANDLERS,
             *v1.HANDLERS,
