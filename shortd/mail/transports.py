@@ -11,15 +11,16 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC
-from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8, EmailPolicy
-from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from shortd.settings import Settings
 
-Send = Callable[[EmailMessage], Awaitable[str]]
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+    from email.policy import EmailPolicy
+
+Send = Callable[["EmailMessage"], Awaitable[str]]
 """Hands one message over and says where it went. Raises DeliveryFailure."""
 
 
@@ -69,6 +70,8 @@ class FolderTransport:
 
     def _write(self, message: EmailMessage) -> Path:
         """The file of a message: the same for the same message, whole or not there."""
+        from email.utils import parsedate_to_datetime
+
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         time = parsedate_to_datetime(message["Date"]).astimezone(UTC)
         name = f"{time:%Y%m%dT%H%M%SZ}-{_local_part(message)}"
@@ -99,5 +102,7 @@ def _local_part(message: EmailMessage) -> str:
 
 def _policy(message: EmailMessage) -> EmailPolicy[EmailMessage]:
     """UTF-8 in headers (RFC 6532) only where an address cannot do without."""
+    from email.policy import SMTP, SMTPUTF8
+
     addresses = [*message["From"].addresses, *message["To"].addresses]
     return SMTP if all(address.addr_spec.isascii() for address in addresses) else SMTPUTF8
