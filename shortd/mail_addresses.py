@@ -42,8 +42,8 @@ def sender_of(text: str) -> Address:
     problem = ValueError("expected one e-mail address, or a name and <address>")
     try:
         header = policy.default.header_factory("From", text)
-    except IndexError:
-        # How the parser of Python 3.11 meets "name@".
+    except (AttributeError, IndexError):
+        # How the parser of Python 3.11 meets "name@" and some routes.
         raise problem from None
     flaws = [one for one in header.defects if not isinstance(one, NonASCIILocalPartDefect)]
     if flaws or len(header.addresses) != 1 or not text.isprintable():
