@@ -64,14 +64,14 @@ asyncio.run(main())
 _WATCH = """
 import threading
 def _watch(asked, told):
-    import functools, gc, json, pathlib, sys, time, types
+    import gc, json, pathlib, sys, time, types
     from collections import Counter
     code = (type, types.FunctionType, types.ModuleType, types.BuiltinFunctionType, types.MethodType)
     def size(thing, seen):
         total, waiting = 0, [thing]
         while waiting:
             one = waiting.pop()
-            if id(one) in seen or isinstance(one, code):
+            if id(one) in seen or issubclass(type(one), code):
                 continue
             seen.add(id(one))
             total += sys.getsizeof(one)
@@ -91,16 +91,13 @@ def _watch(asked, told):
         gc.unfreeze()
         seen, found = set(), Counter()
         for one in gc.get_objects():
-            if isinstance(one, Resolver):
+            if type(one) is Resolver:
                 found["redirects that are remembered"] += size(one._settled.__dict__, seen)
                 found["which links were asked for once"] += size(one._door.__dict__, seen)
-            elif isinstance(one, (Lane, RequestHeads)):
+            elif type(one) in (Lane, RequestHeads):
                 found["heads of requests"] += size(one._known.__dict__, seen)
-            elif isinstance(one, OwnerCache):
+            elif type(one) is OwnerCache:
                 found["owners"] += size(one._owners, seen)
-            elif isinstance(one, functools._lru_cache_wrapper):
-                held = sum(sys.getsizeof(e) + 200 for e in gc.get_referents(one)[:1])
-                found["agents, referrers, languages"] += one.cache_info().currsize * 400
         pathlib.Path(told).write_text(json.dumps(found))
 threading.Thread(target=_watch, args=({asked!r}, {told!r}), daemon=True).start()
 """
