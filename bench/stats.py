@@ -27,6 +27,7 @@ from shortd.models.clicks import VISIT, Click, Position
 from shortd.models.links import Link
 from shortd.settings import ClickSettings
 from shortd.store import Store
+from shortd.store.day_packs import packed_day
 from shortd.store.schema import DAY_STATS, LINKS
 from shortd.store.txn import WriteTxn
 
@@ -66,7 +67,7 @@ def fill(txn: WriteTxn, clicks: int, kinds: int) -> int:
             )
             for _ in range(clicks // DAYS)
         )
-        row = rollup.row()
+        row = packed_day(txn, rollup.row())
         DAY_STATS.put(txn, (LINK.id, day), row)
         size += len(msgspec.msgpack.encode(row))
     return size

@@ -174,7 +174,7 @@ class App:
                 if answer is not None:
                     return answer.send(send)
             if scope["method"] == put.METHOD and (name := self._file_at(scope)) is not None:
-                return put.serve(self._services, name, scope, receive, send)
+                return self._put(name, scope, receive, send)
             path = LINK_PATH.fullmatch(scope["path"])
             # What ends like an image or a preview may be a code as well.
             if path is not None and path.end("code") == path.end():
@@ -207,6 +207,10 @@ class App:
             # For other methods.
             return True
         return True
+
+    async def _put(self, name: str, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        if not await put.serve(self._services, name, scope, receive, send):
+            await self._perhaps_link(scope, receive, send)
 
     def _file_at(self, scope: HTTPScope) -> str | None:
         """The name of the file that a PUT of this path is; None if it is none."""

@@ -74,14 +74,19 @@ class Counts(msgspec.Struct, array_like=True, frozen=True):
     """Visits that were no repeats."""
     day: int = 0
     """The latest day that was clicked, in days since 1970-01-01 UTC."""
-    day_stats: DayStats | None = None
+    day_stats: PackedDay | None = None
     """Of that day; None if it has a row of its own."""
-    newest: list[bytes] = []
-    """The newest visits, encoded, oldest first; the others have rows of their own."""
+    newest: bytes = b""
+    """The newest visits, an encoded `VisitPack`; the others are in blocks of their own."""
     sightings: int = 0
     """Visitors who are known again; those from before this was counted are not in it."""
     undated: int = 0
     """Of `count` and `unique`, what came from elsewhere without a day."""
+    tail: list[bytes] = []
+    """Behind `newest`, the visits that came last, each an encoded `VisitRecord`."""
+    due_day: int = -1
+    """The day of the oldest visit that is kept, or an earlier one: where `visits_due` has the
+    link. -1 without visits."""
 
 
 class DayTotal(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -131,10 +136,10 @@ class PastSum(msgspec.Struct, frozen=True, gc=False):
 class DayStats(msgspec.Struct, array_like=True, frozen=True):
     """One link's rollup of one UTC day; `rollups` knows how to read and how to add to it.
 
-    `dimensions` maps a dimension ("source", "device", "os", …) to counts by value; a value
-    with a part of its own (a version, a model) is spelled "value\\x1fpart". A day with few
-    different clicks has none, and counts by `profiles` instead: the values of all dimensions in
-    one string.
+    It is stored as a `PackedDay`. `dimensions` maps a dimension ("source", "device", "os", …) to
+    counts by value; a value with a part of its own (a version, a model) is spelled
+    "value\\x1fpart". A day with few different clicks has none, and counts by `profiles` instead:
+    the values of all dimensions in one string.
     """
 
     total: int = 0
@@ -142,6 +147,51 @@ class DayStats(msgspec.Struct, array_like=True, frozen=True):
     qr_loads: int = 0
     dimensions: dict[str, dict[str, int]] = {}
     profiles: dict[str, int] = {}
+
+
+Code = int | str
+"""A text in a row that is packed: a number of the table of strings, 0 for the empty text, or the
+text itself."""
+
+
+class VisitPack(msgspec.Struct, array_like=True, frozen=True):
+    """Visits of a link in the order in which they came, column by column: see
+    `store.visit_packs`."""
+
+    base: int = 0
+    """A time in µs, none of the visits' being before it."""
+    times: bytes = b""
+    """µs behind `base`, each in as many bytes as the largest takes, big-endian."""
+    forms: bytes = b""
+    """A byte each: kind, whether it is a repeat, and the form of the address."""
+    addresses: bytes = b""
+    agents: list[Code] = []
+    referrers: list[Code] = []
+    languages: list[Code] = []
+    countries: list[Code] = []
+    """Of each visit, or of none."""
+
+
+class VisitRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A visit that waits to be packed with others; as in a `VisitPack`."""
+
+    utime: int
+    form: int
+    address: bytes
+    agent: Code
+    referrer: Code
+    language: Code
+    country: Code = 0
+
+
+class PackedDay(msgspec.Struct, array_like=True, frozen=True):
+    """A `DayStats` as it is stored, with codes for its texts: see `store.day_packs`."""
+
+    total: int = 0
+    qr_loads: int = 0
+    dimensions: dict[Code, dict[Code, int]] = {}
+    profiles: dict[bytes, int] = {}
+    """By the encoded codes of their parts."""
 
 
 class Position(msgspec.Struct, array_like=True, frozen=True, order=True):

@@ -100,7 +100,8 @@ class StagedSource(Source):
         if not self._is_loaded:
             loaded = self.loaded
             return None if loaded is None else loaded / 2
-        return 0.5 + 0.5 * self._told / max(self.stage.rows, 1)
+        rows = self.stage.rows
+        return 0.5 + 0.5 * self._told / rows if rows else 1.0
 
     def close(self) -> None:
         self.stage.close()

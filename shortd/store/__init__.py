@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
@@ -29,9 +30,11 @@ from shortd.store.alongside import waiting
 from shortd.store.copies import BEFORE_SCHEMA, check_room, keep_copy, used_bytes
 from shortd.store.data_directory import StoreError as StoreError
 from shortd.store.data_directory import check_not_emptied, check_there, in_use, reason_of
+from shortd.store.packing_clicks import PACKED_FROM, Packing
 from shortd.store.readers import ReaderAges
 from shortd.store.room import DEFAULT_RESERVE_BYTES, Reserve, Room
-from shortd.store.schema import META, SCHEMA_VERSION, TABLES
+from shortd.store.schema import META, SCHEMA_VERSION, TABLES, stored_as
+from shortd.store.strings import settle_uses
 from shortd.store.table import Table
 from shortd.store.txn import Change, Txn, WriteTxn
 from shortd.store.writer import Writer
@@ -46,6 +49,8 @@ MAX_READERS = 1024
 _SLOT_BYTES = 64
 HEAR_SECONDS = 0.2
 """How long a signal may wait while a database is copied."""
+TELL_SECONDS = 5.0
+"""How often the log has how far an upgrade is."""
 VERSION_KEY = ("schema_version",)
 _TRIED = ("writes_tried",)
 _PID_BYTES = 20
@@ -262,23 +267,40 @@ class Store:
         # In one transaction: a new directory's databases cost one fsync, not one each.
         with self._environment.begin(write=True) as txn:
             self._databases |= {
-                name: self._environment.open_db(name.encode(), txn=txn)
+                name: self._environment.open_db(stored_as(name), txn=txn)
                 for table in TABLES
                 for name in table.databases
             }
 
     def _upgrade(self, version: int, progress: list[str]) -> None:
         """Brings the database up to date. Raises StoreError; then it is as it was."""
-        self._copy_old(version, progress)
+        copy = self.directory / f"{BEFORE_SCHEMA}{SCHEMA_VERSION}"
+        packing = Packing(self._environment, self._databases[META.name])
+        is_packing = version <= PACKED_FROM
+        # Of what was begun before the copy there must be none in it.
+        if not (is_packing and copy.is_dir() and packing.is_begun()):
+            packing.forget()
+            self._copy_old(version, progress)
         self._open_databases()
+
+        told = time.monotonic()
+
+        def tell(done: int, total: int) -> None:
+            nonlocal told
+            progress.append(f"{progress[0]}: the clicks of {done:,} of {total:,} links are packed")
+            if time.monotonic() >= told + TELL_SECONDS:
+                told = time.monotonic()
+                log.info("clicks_packed", links=done, of=total)
+
         try:
-            self._migrate(version, migrations.STEPS, progress)
+            if is_packing:
+                packing.run(self._databases, tell)
+            self._migrate(version, migrations.STEPS, progress, packing.end if is_packing else None)
         except (msgspec.MsgspecError, ValueError, LookupError) as fault:
             raise StoreError(
                 f"the database in {self.directory} cannot be made schema {SCHEMA_VERSION}"
                 f" ({type(fault).__name__}: {fault}): it is as it was; start the older version"
             ) from fault
-        copy = self.directory / f"{BEFORE_SCHEMA}{SCHEMA_VERSION}"
         log.info(
             "schema_migrated",
             found=version,
@@ -319,12 +341,16 @@ class Store:
         version: int,
         steps: Mapping[int, Callable[[WriteTxn], None]],
         progress: list[str],
+        end: Callable[[WriteTxn], None] | None = None,
     ) -> None:
         with self._environment.begin(write=True) as raw:
             txn = WriteTxn(raw, self._databases)
             for step in range(version, SCHEMA_VERSION):
                 progress.append(f"{progress[0]}: from schema {step}")
                 steps[step](txn)
+            if end is not None:
+                end(txn)
+            settle_uses(txn)
             META.put(txn, VERSION_KEY, SCHEMA_VERSION)
 
 

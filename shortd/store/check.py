@@ -14,11 +14,13 @@ import msgspec
 
 from shortd.ids import own_team_id
 from shortd.models.accounts import DELETED
+from shortd.models.clicks import Code
 from shortd.models.limits import Holding
 from shortd.models.links import Link, RareTerms
 from shortd.models.teams import Role
+from shortd.store.day_packs import day_codes
 from shortd.store.index import Count, UniqueIndex
-from shortd.store.plugin_rows import right_uses
+from shortd.store.plugin_rows import right_plugin_uses
 from shortd.store.ranges import pairs
 from shortd.store.schema import (
     ACCOUNTS,
@@ -51,13 +53,17 @@ from shortd.store.schema import (
     REPORTS,
     SECOND_FACTORS,
     STORED_BYTES,
+    STRINGS,
     TABLES,
     TEAMS,
     UPLOADS,
     VISITS,
+    VISITS_DUE,
 )
+from shortd.store.strings import stored_uses
 from shortd.store.table import Table
 from shortd.store.txn import Txn
+from shortd.store.visit_packs import codes, is_whole, newest_of
 
 
 def faults(txn: Txn, blobs: Mapping[str, int] | None = None) -> Iterator[str]:
@@ -90,6 +96,8 @@ def faults(txn: Txn, blobs: Mapping[str, int] | None = None) -> Iterator[str]:
     for (link_id, _), _ in REPORTS.scan(txn):
         if not LINKS_BY_ID.has(txn, (link_id,)):
             yield f"a report is of link {link_id}, which does not exist"
+    yield from _visit_faults(txn)
+    yield from string_faults(txn)
     yield from _team_faults(txn)
     yield from _file_faults(txn)
     yield from _box_faults(txn)
@@ -115,6 +123,48 @@ def unreadable(txn: Txn) -> Iterator[str]:
                 rows += 1
         if rows:
             yield f"{table.name} has {rows} rows that cannot be read"
+
+
+def _visit_faults(txn: Txn) -> Iterator[str]:
+    """Whether old visits would be found, and blocks are whole."""
+    due = {link_id: day for (day, link_id), _ in VISITS_DUE.scan(txn)}
+    for (link_id,), counts in COUNTS.scan(txn):
+        if due.pop(link_id, -1) != counts.due_day:
+            yield f"visits of link {link_id} are filed under another day than it says"
+        elif counts.visits and counts.due_day < 0:
+            yield f"visits of link {link_id} are filed under no day"
+    for link_id in due:
+        yield f"visits of link {link_id} are filed, which has none"
+    for (link_id, serial), block in VISITS.scan(txn):
+        if not is_whole(block):
+            yield f"visits of link {link_id} from number {serial} are not whole"
+
+
+def string_faults(txn: Txn) -> Iterator[str]:
+    """Texts that rows share: each is there, and used as often as it says."""
+    right, stored = right_uses(txn), stored_uses(txn)
+    every = right.keys() | stored.keys()
+    if wrong := sum(right[number] != stored.get(number, 0) for number in every):
+        yield f"{wrong} strings are used more or less often than they say"
+    texts = {number for (number,), _ in STRINGS.scan(txn)}
+    if lost := len(right.keys() - texts):
+        yield f"{lost} strings are used that are not there"
+    if unused := len(texts - right.keys()):
+        yield f"{unused} strings are there that nothing uses"
+
+
+def right_uses(txn: Txn) -> Counter[int]:
+    """How often rows have each string, by its number."""
+    uses: Counter[Code] = Counter()
+    for _, counts in COUNTS.scan(txn):
+        if counts.day_stats is not None:
+            uses.update(day_codes(counts.day_stats))
+        uses.update(codes(newest_of(counts)))
+    for _, day in DAY_STATS.scan(txn):
+        uses.update(day_codes(day))
+    for _, block in VISITS.scan(txn):
+        uses.update(codes(block))
+    return Counter({code: number for code, number in uses.items() if code and type(code) is int})
 
 
 def _team_faults(txn: Txn) -> Iterator[str]:
@@ -270,7 +320,7 @@ def _holding_faults(txn: Txn) -> Iterator[str]:
 
 def _plugin_faults(txn: Txn) -> Iterator[str]:
     """What plugins are counted to have used, against their rows."""
-    right, counted = right_uses(txn), dict(PLUGIN_USES.scan(txn))
+    right, counted = right_plugin_uses(txn), dict(PLUGIN_USES.scan(txn))
     for plugin, table in sorted(right.keys() | counted.keys()):
         if right.get((plugin, table)) != counted.get((plugin, table)):
             what = f"its table {table!r}" if table else "all its tables"

@@ -138,6 +138,36 @@ class Index(UniqueIndex[I, V]):
         return pairs(txn, self.name, self.key.prefix(prefix), start, reverse=reverse)
 
 
+class SharedIndex(UniqueIndex[I, V]):
+    """An index over a field that repeats: its entries end with the keys of their rows."""
+
+    def entry(self, raw_key: bytes, row: V) -> bytes | None:
+        key = self.of(row)
+        return None if key is None else self.key.prefix(key) + raw_key
+
+    def is_taken(self, txn: Txn, raw_key: bytes, row: V) -> bool:
+        return False
+
+    def entries_of(
+        self, txn: Txn, raw_keys: Sequence[bytes], rows: Sequence[V]
+    ) -> list[tuple[bytes, bytes]] | None:
+        entries = zip(map(self.entry, raw_keys, rows), raw_keys, strict=True)
+        return [(entry, raw_key) for entry, raw_key in entries if entry is not None]
+
+    def found(self, txn: Txn, prefix: Sequence[Any]) -> Iterator[bytes]:
+        """Encoded keys of the rows under a prefix of the index's key."""
+        for _, raw_key in pairs(txn, self.name, self.key.prefix(prefix), None, reverse=False):
+            yield raw_key
+
+    def up_to(self, txn: Txn, last: I) -> Iterator[bytes]:
+        """Encoded keys of the rows up to a key of the index, which has one size, in order."""
+        end = self.key.encode(last)
+        for entry, raw_key in pairs(txn, self.name, b"", None, reverse=False):
+            if entry[: len(end)] > end:
+                return
+            yield raw_key
+
+
 class ImpliedIndex(UniqueIndex[I, V]):
     """An index whose key mostly says where the row is: one that is there needs no entry.
 

@@ -17,7 +17,7 @@ import lmdb
 from shortd.store import SchemaTooOld, Store
 from shortd.store.data_directory import StoreError, check_there, unused
 from shortd.store.room import Reserve
-from shortd.store.schema import META, SCHEMA_VERSION, TABLES
+from shortd.store.schema import META, SCHEMA_VERSION, TABLES, stored_as
 from shortd.store.txn import WriteTxn
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ class _LookingStore(Store):
         if self.found_schema != SCHEMA_VERSION:
             raise SchemaTooOld
         self._databases |= {
-            name: environment.open_db(name.encode(), create=False)
+            name: environment.open_db(stored_as(name), create=False)
             for table in TABLES
             for name in table.databases
         }

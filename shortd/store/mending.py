@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from shortd.clock import DAY
 from shortd.models.limits import Holding
-from shortd.store.check import right_counts, right_entries
-from shortd.store.plugin_rows import right_uses
+from shortd.store.check import right_counts, right_entries, right_uses
+from shortd.store.plugin_rows import right_plugin_uses
 from shortd.store.schema import (
     ACCOUNTS,
     API_KEYS,
@@ -40,13 +41,17 @@ from shortd.store.schema import (
     REPORTS,
     SECOND_FACTORS,
     STORED_BYTES,
+    STRINGS,
     TABLES,
     TEAMS,
     UPLOADS,
     VISITS,
+    VISITS_DUE,
 )
+from shortd.store.strings import settle_uses, stored_uses
 from shortd.store.table import Table
 from shortd.store.txn import WriteTxn
+from shortd.store.visit_packs import oldest_of
 
 K = TypeVar("K", bound=tuple[Any, ...])
 V = TypeVar("V")
@@ -58,6 +63,8 @@ def mend(txn: WriteTxn) -> None:
     for table in TABLES:
         _make_indexes(txn, table)
     _drop_orphans(txn)
+    _file_visits(txn)
+    _count_strings(txn)
     _add_up_files(txn)
     _add_up_boxes(txn)
     _add_up_holdings(txn)
@@ -112,6 +119,37 @@ def _drop_orphans(txn: WriteTxn) -> None:
     for table in credentials:
         _drop(txn, table, lambda key, _: not has_account(key[0]))
     _drop(txn, BUNDLES, lambda key, _: FILES.get(txn, key) is None)
+
+
+def _file_visits(txn: WriteTxn) -> None:
+    """Has old visits found again."""
+    right = set()
+    for (link_id,), counts in list(COUNTS.scan(txn)):
+        oldest = oldest_of(txn, link_id, counts)
+        day = -1 if oldest is None else oldest // DAY
+        if day != counts.due_day:
+            COUNTS.put(txn, (link_id,), replace(counts, due_day=day))
+        if day >= 0:
+            right.add((day, link_id))
+    stored = {key for key, _ in VISITS_DUE.scan(txn)}
+    for key in stored - right:
+        VISITS_DUE.delete(txn, key)
+    for key in right - stored:
+        VISITS_DUE.put(txn, key, True)
+
+
+def _count_strings(txn: WriteTxn) -> None:
+    """Counts uses of texts anew; what is lost is empty from now on."""
+    right, stored = right_uses(txn), stored_uses(txn)
+    for number in right.keys() | stored.keys():
+        if change := right[number] - stored.get(number, 0):
+            txn.uses[number] += change
+    texts = {number for (number,), _ in STRINGS.scan(txn)}
+    for number in texts - right.keys():
+        STRINGS.delete(txn, (number,))
+    for number in right.keys() - texts:
+        STRINGS.put(txn, (number,), "")
+    settle_uses(txn)
 
 
 def _drop(txn: WriteTxn, table: Table[K, V], lost: Callable[[K, V], bool]) -> None:
@@ -172,7 +210,7 @@ def _add_up_holdings(txn: WriteTxn) -> None:
 
 
 def _add_up_plugins(txn: WriteTxn) -> None:
-    right, counted = right_uses(txn), dict(PLUGIN_USES.scan(txn))
+    right, counted = right_plugin_uses(txn), dict(PLUGIN_USES.scan(txn))
     for key in counted.keys() - right.keys():
         PLUGIN_USES.delete(txn, key)
     for key, use in right.items():

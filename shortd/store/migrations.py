@@ -1,12 +1,14 @@
 """The way from an older schema to this one: one function a version, after a backup.
 
 A step runs in a single write transaction together with all the others that are due, so a
-migration happens wholly or not at all.
+migration happens wholly or not at all. What takes longer than one transaction can is done before,
+in tables that the older version does not know (`packing_clicks`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from msgspec import structs
@@ -14,17 +16,37 @@ from msgspec import structs
 from shortd.models.accounts import Account
 from shortd.models.mail import MailHistory
 from shortd.names import folded, mailbox_of
+from shortd.store.index import SharedIndex
 from shortd.store.schema import (
     ACCOUNTS,
     ACCOUNTS_BY_USERNAME,
     BALANCES,
+    CODES,
+    GRANT_TOKENS,
+    GRANTS,
+    INVITATIONS,
+    KNOWN_CLIENTS,
     LINKS,
     LINKS_BY_FOLD,
     LINKS_BY_ID,
     MAIL_HISTORIES,
+    OUTBOX,
+    TOKENS,
     spelled_address,
 )
+from shortd.store.table import Table
 from shortd.store.txn import WriteTxn
+
+_ENDING: tuple[Table[Any, Any], ...] = (
+    TOKENS,
+    KNOWN_CLIENTS,
+    CODES,
+    OUTBOX,
+    MAIL_HISTORIES,
+    GRANTS,
+    GRANT_TOKENS,
+    INVITATIONS,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -98,5 +120,25 @@ def _index_folds(txn: WriteTxn) -> None:
             txn.raw.put(entry, raw_key, db=database)
 
 
-STEPS: dict[int, Callable[[WriteTxn], None]] = {1: _drop_implied_ids, 2: _from_2, 3: _index_folds}
+def _index_ends(txn: WriteTxn) -> None:
+    """Puts what ends by itself under its time."""
+    for table in _ENDING:
+        for index in table.indexes:
+            if not isinstance(index, SharedIndex):
+                continue
+            database = txn.databases[index.name]
+            txn.raw.drop(database, delete=False)
+            for key, row in table.scan(txn):
+                raw_key = table.key.encode(key)
+                entry = index.entry(raw_key, row)
+                if entry is not None:
+                    txn.raw.put(entry, raw_key, db=database)
+
+
+STEPS: dict[int, Callable[[WriteTxn], None]] = {
+    1: _drop_implied_ids,
+    2: _from_2,
+    3: _index_folds,
+    4: _index_ends,
+}
 """`STEPS[n]` turns a database of version n into one of version n + 1."""

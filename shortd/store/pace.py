@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from itertools import islice
+from itertools import islice, takewhile
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -79,14 +79,19 @@ async def matching_keys(
     table: Table[K, V],
     matches: Callable[[Txn, K, V], bool],
     *,
+    before: K | None = None,
     stretch: int = STRETCH_ROWS,
 ) -> AsyncIterator[list[K]]:
-    """Looks through a whole table, in key order: the keys that match, stretch by stretch."""
+    """Looks through a table, in key order, up to before a key if one is given: the keys that match,
+    stretch by stretch."""
     pace = Pace()
     after: K | None = None
     while True:
         with pace, store.read() as txn:
-            rows = list(islice(table.scan(txn, after=after), stretch))
+            scan = table.scan(txn, after=after)
+            if before is not None:
+                scan = takewhile(lambda row: row[0] < before, scan)
+            rows = list(islice(scan, stretch))
             found = [key for key, row in rows if matches(txn, key, row)]
         if found:
             yield found

@@ -55,7 +55,7 @@ def plugins_with_rows(txn: Txn) -> Iterator[tuple[str, PluginUse]]:
             yield plugin, use
 
 
-def right_uses(txn: Txn) -> dict[tuple[str, str], PluginUse]:
+def right_plugin_uses(txn: Txn) -> dict[tuple[str, str], PluginUse]:
     """What PLUGIN_USES has to hold by the rows there are."""
     rows: Counter[tuple[str, str]] = Counter()
     sizes: Counter[tuple[str, str]] = Counter()

@@ -6,6 +6,7 @@ that old rows cannot be read with raises SCHEMA_VERSION and adds a step to `migr
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Any
 
 from shortd.blocks import HASH_BYTES
@@ -30,11 +31,11 @@ from shortd.models.clicks import (
     VISITOR_BYTES,
     Counts,
     CountsHead,
-    DayStats,
     DayTotal,
+    PackedDay,
     Position,
     Sighting,
-    Visit,
+    VisitPack,
 )
 from shortd.models.files import Box, BoxItem, Bundle, File, FilePart, Upload
 from shortd.models.importing import ORIGIN_BYTES, Imported
@@ -53,13 +54,30 @@ from shortd.models.teams import (
     TeamTracker,
 )
 from shortd.names import folded
-from shortd.store.index import Count, ImpliedIndex, Index
+from shortd.store.index import Count, ImpliedIndex, Index, SharedIndex
 from shortd.store.keys import ANY_TEXT, I64, TEXT, U32, U64, Fixed, Key
 from shortd.store.sizes import Sizes
 from shortd.store.table import Table
 from shortd.store.txn import WriteTxn
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
+
+_STORED_AS = {"counts": "counts_5", "day_stats": "day_stats_5", "visits": "visits_5"}
+
+
+def stored_as(name: str) -> bytes:
+    """What LMDB knows a table or an index by: those of clicks have stood beside their older selves
+    (`packing_clicks`)."""
+    return _STORED_AS.get(name, name).encode()
+
+
+STRING_DIGEST_BYTES = 8
+
+
+def string_digest(text: str) -> bytes:
+    """By what a string is found. Several may share one."""
+    return blake2b(text.encode(), digest_size=STRING_DIGEST_BYTES).digest()
+
 
 META: Table[tuple[str], int] = Table("meta", Key(TEXT), int)
 """`("schema_version",)`."""
@@ -117,7 +135,12 @@ def change_holding(txn: WriteTxn, key: str, rows: int, files: int) -> None:
     txn.held[key] = Holding(noted.rows + rows, noted.files + files)
 
 
-TOKENS: Table[tuple[str, bytes], Token] = Table("tokens", Key(TEXT, Fixed(32)), Token)
+TOKENS_BY_END: SharedIndex[tuple[int], Token] = SharedIndex(
+    "tokens_by_end", Key(U64), lambda row: (row.expiration_utime,)
+)
+TOKENS: Table[tuple[str, bytes], Token] = Table(
+    "tokens", Key(TEXT, Fixed(32)), Token, (TOKENS_BY_END,)
+)
 """By (userid, SHA-256 of the token): one prefix holds all logins of an account."""
 
 IDENTITIES_BY_DIGEST: Index[tuple[bytes], Identity] = Index(
@@ -145,12 +168,20 @@ SECOND_FACTORS: Table[tuple[str], SecondFactor] = Table("second_factors", Key(TE
 PREFERENCES: Table[tuple[str], Preferences] = Table("preferences", Key(TEXT), Preferences)
 """By userid; none for an account that never chose anything."""
 
+KNOWN_CLIENTS_BY_TIME: SharedIndex[tuple[int], KnownClient] = SharedIndex(
+    "known_clients_by_time", Key(U64), lambda row: (row.utime,)
+)
 KNOWN_CLIENTS: Table[tuple[str, bytes], KnownClient] = Table(
-    "known_clients", Key(TEXT, Fixed(HASH_BYTES)), KnownClient
+    "known_clients", Key(TEXT, Fixed(HASH_BYTES)), KnownClient, (KNOWN_CLIENTS_BY_TIME,)
 )
 """From where each account was logged in to, by (userid, hash of the address's block)."""
 
-CODES: Table[tuple[str, str], MailedCode] = Table("codes", Key(TEXT, TEXT), MailedCode)
+CODES_BY_END: SharedIndex[tuple[int], MailedCode] = SharedIndex(
+    "codes_by_end", Key(U64), lambda row: (row.expiration_utime,)
+)
+CODES: Table[tuple[str, str], MailedCode] = Table(
+    "codes", Key(TEXT, TEXT), MailedCode, (CODES_BY_END,)
+)
 """Codes that were mailed, by (userid, purpose)."""
 
 OUTBOX_BY_NEXT: Index[tuple[int, str, str], Mail] = Index(
@@ -163,14 +194,24 @@ OUTBOX_BY_CREATION: Index[tuple[int, str, str], Mail] = Index(
     Key(U64, TEXT, TEXT),
     lambda row: None if row.given_up_utime else (row.create_utime, row.userid, row.purpose),
 )
-OUTBOX: Table[tuple[str, str], Mail] = Table(
-    "outbox", Key(TEXT, TEXT), Mail, (OUTBOX_BY_NEXT, OUTBOX_BY_CREATION)
+OUTBOX_BY_END: SharedIndex[tuple[int], Mail] = SharedIndex(
+    "outbox_by_end",
+    Key(U64),
+    lambda row: (row.given_up_utime,) if row.given_up_utime else None,
 )
-"""Mails that wait to be sent, and those that were given up, by (userid, purpose). The indexes
-hold the waiting ones alone."""
+OUTBOX: Table[tuple[str, str], Mail] = Table(
+    "outbox", Key(TEXT, TEXT), Mail, (OUTBOX_BY_NEXT, OUTBOX_BY_CREATION, OUTBOX_BY_END)
+)
+"""Mails that wait to be sent, and those that were given up, by (userid, purpose). The first two
+indexes hold the waiting ones alone, the third the others."""
 
+MAIL_HISTORIES_BY_TIME: SharedIndex[tuple[int], MailHistory] = SharedIndex(
+    "mail_histories_by_time",
+    Key(U64),
+    lambda row: (row.utimes[-1],) if row.utimes else None,
+)
 MAIL_HISTORIES: Table[tuple[str, str], MailHistory] = Table(
-    "mail_histories", Key(TEXT, TEXT), MailHistory
+    "mail_histories", Key(TEXT, TEXT), MailHistory, (MAIL_HISTORIES_BY_TIME,)
 )
 """By (mailbox, purpose)."""
 
@@ -185,10 +226,18 @@ API_KEYS: Table[tuple[str, str], ApiKey] = Table(
 )
 """By (userid, id)."""
 
-GRANTS: Table[tuple[str, str], Grant] = Table("grants", Key(TEXT, TEXT), Grant)
+GRANTS_BY_END: SharedIndex[tuple[int], Grant] = SharedIndex(
+    "grants_by_end", Key(U64), lambda row: (max(row.access_utime, row.refresh_utime),)
+)
+GRANTS: Table[tuple[str, str], Grant] = Table("grants", Key(TEXT, TEXT), Grant, (GRANTS_BY_END,))
 """Logins of v1, by (userid, id of the grant)."""
 
-GRANT_TOKENS: Table[tuple[bytes], GrantToken] = Table("grant_tokens", Key(Fixed(32)), GrantToken)
+GRANT_TOKENS_BY_END: SharedIndex[tuple[int], GrantToken] = SharedIndex(
+    "grant_tokens_by_end", Key(U64), lambda row: (row.expiration_utime,)
+)
+GRANT_TOKENS: Table[tuple[bytes], GrantToken] = Table(
+    "grant_tokens", Key(Fixed(32)), GrantToken, (GRANT_TOKENS_BY_END,)
+)
 """By the SHA-256 of the token. One that is no longer its grant's was used before: see `Grant`."""
 
 TEAMS_BY_CODE: Index[tuple[str], Team] = Index("teams_by_code", Key(TEXT), lambda row: (row.code,))
@@ -213,8 +262,14 @@ INVITATIONS_BY_GUEST: Index[tuple[str, str], Invitation] = Index(
     "invitations_by_guest", Key(TEXT, TEXT), lambda row: (row.userid or row.email, row.id)
 )
 """By userid or e-mail address."""
+INVITATIONS_BY_END: SharedIndex[tuple[int], Invitation] = SharedIndex(
+    "invitations_by_end", Key(U64), lambda row: (row.expiration_utime,)
+)
 INVITATIONS: Table[tuple[str], Invitation] = Table(
-    "invitations", Key(TEXT), Invitation, (INVITATIONS_BY_TEAM, INVITATIONS_BY_GUEST)
+    "invitations",
+    Key(TEXT),
+    Invitation,
+    (INVITATIONS_BY_TEAM, INVITATIONS_BY_GUEST, INVITATIONS_BY_END),
 )
 """By id."""
 
@@ -462,17 +517,31 @@ issuers."""
 COUNTS: Table[tuple[int], Counts] = Table("counts", Key(U64), Counts)
 """By link id. Has a link's latest day and newest visits as well, as `clicks.history` keeps them."""
 
-COUNTS_HEADS: Table[tuple[int], CountsHead] = Table("counts", Key(U64), CountsHead)
+COUNTS_HEADS: Table[tuple[int], CountsHead] = Table(COUNTS.name, Key(U64), CountsHead)
 """The same rows, of which the beginning alone is read."""
 
-DAY_STATS: Table[tuple[int, int], DayStats] = Table("day_stats", Key(U64, U32), DayStats)
+DAY_STATS: Table[tuple[int, int], PackedDay] = Table("day_stats", Key(U64, U32), PackedDay)
 """By (link id, days since 1970-01-01 UTC). `clicks.history` reads and writes it, nobody else."""
 
-DAY_TOTALS: Table[tuple[int, int], DayTotal] = Table("day_stats", Key(U64, U32), DayTotal)
+DAY_TOTALS: Table[tuple[int, int], DayTotal] = Table(DAY_STATS.name, Key(U64, U32), DayTotal)
 """The same rows, of which the total alone is read."""
 
-VISITS: Table[tuple[int, int], Visit] = Table("visits", Key(U64, U64), Visit)
-"""By (link id, serial): oldest first. `clicks.history` reads and writes it, nobody else."""
+VISITS: Table[tuple[int, int], VisitPack] = Table("visits", Key(U64, U64), VisitPack)
+"""Blocks of visits, by (link id, serial of the first): oldest first. `clicks.history` reads and
+writes it, nobody else."""
+
+VISITS_DUE: Table[tuple[int, int], bool] = Table("visits_due", Key(U32, U64), bool)
+"""Where old visits are, by (day, link id): the day of the oldest that is kept of the link, or an
+earlier one. `clicks.history` keeps it."""
+
+STRINGS_BY_DIGEST: SharedIndex[tuple[bytes], str] = SharedIndex(
+    "strings_by_digest", Key(Fixed(STRING_DIGEST_BYTES)), lambda text: (string_digest(text),)
+)
+STRINGS: Table[tuple[int], str] = Table("strings", Key(U64), str, (STRINGS_BY_DIGEST,))
+"""Texts that visits and days repeat, by number. `strings` reads and writes it, nobody else."""
+
+STRING_USES: Table[tuple[int], list[int]] = Table("string_uses", Key(U64), list[int])
+"""How often each is in rows, many numbers in a row: what is in none is gone."""
 
 SIGHTINGS_BY_END: Index[tuple[int, int, bytes], Sighting] = Index(
     "sightings_by_end",
@@ -594,6 +663,9 @@ TABLES: tuple[Table[Any, Any], ...] = (
     COUNTS,
     DAY_STATS,
     VISITS,
+    VISITS_DUE,
+    STRINGS,
+    STRING_USES,
     SIGHTINGS,
     DEAD_LINKS,
     BALANCES,

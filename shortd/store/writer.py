@@ -21,7 +21,8 @@ import structlog
 from shortd import errors
 from shortd.store.room import Reserve, Room
 from shortd.store.shortage import NoRoom, Shortage, shortage_in
-from shortd.store.txn import Change, WriteTxn
+from shortd.store.strings import settle_uses
+from shortd.store.txn import Change, KnownStrings, WriteTxn
 
 T = TypeVar("T")
 BATCH_LIMIT = 256
@@ -101,6 +102,7 @@ class Writer:
         self._room = room
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._owed: list[_Job] = []
+        self._strings = KnownStrings()
         self._closed = False
         self.shortage = Shortage("database")
         self.watchers: list[Callable[[Sequence[Change]], None]] = []
@@ -225,6 +227,7 @@ class Writer:
         except Exception as fault:
             if shortage_in(fault) is None:
                 log.error("commit_failed", error=str(fault))
+            self._strings.forget_numbers()
             for job in jobs:
                 if job.error is None:
                     job.fail(fault)
@@ -241,7 +244,7 @@ class Writer:
     def _run_in_child(self, job: _Job, parent: lmdb.Transaction) -> None:
         try:
             with self._environment.begin(write=True, parent=parent) as child:
-                txn = WriteTxn(child, self._databases)
+                txn = WriteTxn(child, self._databases, self._strings)
                 job.result = job.function(txn)
                 if txn.changes and self.followers:
                     is_roomy = (
@@ -249,6 +252,8 @@ class Writer:
                     )
                     for follow in self.followers:
                         follow(txn, is_roomy)
+                if txn.uses:
+                    settle_uses(txn)
                 for guard in self.guards if txn.held else ():
                     guard(txn)
                 if self._room is not None:
@@ -256,6 +261,7 @@ class Writer:
             job.changes = txn.changes
         except BaseException as fault:
             # Whatever it is, the thread goes on: everybody's writes depend on it.
+            self._strings.forget_numbers()
             job.fail(fault)
 
     def _resolve(self, batch: list[_Job]) -> None:

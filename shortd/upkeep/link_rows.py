@@ -14,13 +14,14 @@ from typing import Any
 import msgspec
 
 from shortd.clicks import history
-from shortd.clicks.rollups import DIMENSIONS, FIELD, counts_of
+from shortd.clicks.rollups import DIMENSIONS, counts_of
 from shortd.clicks.statistics import day_text
 from shortd.files.manifests import parts_of
 from shortd.hosts import ShortHost
-from shortd.models.clicks import Counts, DayStats, Visit
+from shortd.models.clicks import QR_VISIT, VISIT, Counts, DayStats, Visit
 from shortd.models.files import File, FilePart
 from shortd.models.links import NO_RARE_TERMS, Link, RareTerms
+from shortd.store.day_packs import FIELD
 from shortd.store.schema import BUNDLES, COUNTS, FILES
 from shortd.store.txn import Txn
 from shortd.upkeep.plain_rows import BadRow, Row, Shape, nothing_more
@@ -31,7 +32,9 @@ _LINK = Shape(
 )
 _RARE = Shape(RareTerms)
 _FILE = Shape(File, without=("withheld",))
-_COUNTS = Shape(Counts, without=("visits", "day", "day_stats", "newest", "sightings"))
+_COUNTS = Shape(
+    Counts, without=("visits", "day", "day_stats", "newest", "tail", "sightings", "due_day")
+)
 _DAY = Shape(DayStats, without=("dimensions", "profiles"))
 _VISIT = Shape(Visit)
 _FILEKEY = re.compile(r"[A-Za-z0-9]{1,64}", re.ASCII)
@@ -199,6 +202,8 @@ def read_visit(given: Row) -> Visit:
     nothing_more(given)
     if visit.utime < 0:
         raise BadRow("utime is less than nothing")
+    if visit.kind not in (VISIT, QR_VISIT):
+        raise BadRow("kind is none of a visit")
     return visit
 
 

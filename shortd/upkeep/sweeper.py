@@ -8,15 +8,15 @@ anything that a caller could still reach. It must never go by a clock that is no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
 from shortd.accounts.credentials import end_credentials
-from shortd.accounts.known_clients import is_over
+from shortd.accounts.known_clients import KNOWN_FOR
 from shortd.clicks import history
 from shortd.clock import DAY, SECOND
 from shortd.files.manifests import drop_file
@@ -28,31 +28,38 @@ from shortd.links import Links, delete_links
 from shortd.links.reports import Reports
 from shortd.links.undoing import finish_all
 from shortd.models.accounts import Account
-from shortd.models.clicks import Counts
 from shortd.settings import ClickSettings, StorageSettings
 from shortd.store import Store
 from shortd.store.copies import forget_old_schemas
+from shortd.store.index import SharedIndex
 from shortd.store.pace import matching_keys
 from shortd.store.portions import in_portions
-from shortd.store.room import Reserve
 from shortd.store.schema import (
     ACCOUNTS,
     ACCOUNTS_BY_EXPIRATION,
     BALANCES,
     CODES,
-    COUNTS,
+    CODES_BY_END,
     GRANT_TOKENS,
+    GRANT_TOKENS_BY_END,
     GRANTS,
+    GRANTS_BY_END,
     INVITATIONS,
+    INVITATIONS_BY_END,
     KNOWN_CLIENTS,
+    KNOWN_CLIENTS_BY_TIME,
     LINKS_BY_OWNER,
     MAIL_HISTORIES,
+    MAIL_HISTORIES_BY_TIME,
     OUTBOX,
+    OUTBOX_BY_END,
     PREFERENCES,
     SECOND_FACTORS,
     SIGHTINGS_BY_END,
     TOKENS,
+    TOKENS_BY_END,
     UPLOADS_BY_OWNER,
+    VISITS_DUE,
 )
 from shortd.store.table import Table
 from shortd.store.timeline import Timeline
@@ -62,14 +69,12 @@ from shortd.upkeep.audit import AuditLog
 
 SWEEP_SECONDS = 600
 ROUNDS_OF_VISITS = 36
-"""Rounds in which old visits are swept once: it takes a look at every link that was visited."""
+"""Rounds in which old visits are swept once: it takes a look at each link that has visits of the
+day that ends."""
 SHOWN = 7 * DAY
 """µs for which a mail that never came is shown."""
 
 _REPEATS_AT_ONCE = 1000
-
-K = TypeVar("K", bound=tuple[Any, ...])
-V = TypeVar("V")
 
 log = structlog.get_logger(__name__)
 
@@ -121,14 +126,18 @@ class Sweeper:
         if now is None:
             return
         await self._sweep_accounts(now)
-        await self._sweep_rows(TOKENS, lambda row: row.expiration_utime <= now)
-        await self._sweep_rows(KNOWN_CLIENTS, lambda row: is_over(row, now))
-        await self._sweep_rows(GRANT_TOKENS, lambda row: row.expiration_utime <= now)
-        await self._sweep_rows(GRANTS, lambda row: max(row.access_utime, row.refresh_utime) <= now)
-        await self._sweep_rows(INVITATIONS, lambda row: row.expiration_utime <= now)
-        await self._sweep_rows(CODES, lambda row: row.expiration_utime <= now)
-        await self._sweep_rows(OUTBOX, lambda row: 0 < row.given_up_utime <= now - SHOWN)
-        await self._sweep_rows(MAIL_HISTORIES, lambda row: row.utimes[-1] <= now - DAY)
+        ends: tuple[tuple[Table[Any, Any], SharedIndex[tuple[int], Any], int], ...] = (
+            (TOKENS, TOKENS_BY_END, now),
+            (KNOWN_CLIENTS, KNOWN_CLIENTS_BY_TIME, now - KNOWN_FOR),
+            (GRANT_TOKENS, GRANT_TOKENS_BY_END, now),
+            (GRANTS, GRANTS_BY_END, now),
+            (INVITATIONS, INVITATIONS_BY_END, now),
+            (CODES, CODES_BY_END, now),
+            (OUTBOX, OUTBOX_BY_END, now - SHOWN),
+            (MAIL_HISTORIES, MAIL_HISTORIES_BY_TIME, now - DAY),
+        )
+        for table, index, last in ends:
+            await self._sweep_ended(table, index, last)
         await self._sweep_sightings(now)
         await self._reports.sweep(now)
         await self._audit.sweep(now)
@@ -145,11 +154,12 @@ class Sweeper:
             return
         before = now - self._clicks.visit_days * DAY
 
-        def has_old(txn: Txn, key: tuple[int], counts: Counts) -> bool:
-            return history.has_visits_before(txn, *key, counts, before)
+        def is_due(txn: Txn, key: tuple[int, int], _: bool) -> bool:
+            return history.is_due(txn, key[1], key[0], before)
 
-        async for keys in matching_keys(self._store, COUNTS, has_old):
-            for (link_id,) in keys:
+        last = (max(0, before // DAY) + 1, 0)
+        async for keys in matching_keys(self._store, VISITS_DUE, is_due, before=last):
+            for _, link_id in keys:
                 await in_portions(
                     self._store,
                     partial(_forget_visits, link_id=link_id, before=before),
@@ -171,10 +181,17 @@ class Sweeper:
         await in_portions(self._store, partial(_clear, userid=userid, now=now))
         self._owners.forget(userid)
 
-    async def _sweep_rows(self, table: Table[K, V], has_ended: Callable[[V], bool]) -> None:
-        async for keys in matching_keys(self._store, table, lambda txn, key, row: has_ended(row)):
-            delete = partial(_delete, table=table, ended=has_ended, keys=keys)
-            await self._store.write(delete, Reserve.ALL)
+    async def _sweep_ended(
+        self, table: Table[Any, Any], index: SharedIndex[tuple[int], Any], last: int
+    ) -> None:
+        """Removes the rows whose time, in µs, was `last` at the latest."""
+        if last < 0:
+            return
+        with self._store.read() as txn:
+            is_due = next(index.up_to(txn, (last,)), None) is not None
+        if is_due:
+            work = partial(_delete_ended, table=table, index=index, last=last)
+            await in_portions(self._store, work)
 
     async def _sweep_sightings(self, now: int) -> None:
         await in_portions(self._store, partial(_forget_sightings, now=now))
@@ -236,11 +253,15 @@ def drop_account(txn: WriteTxn, userid: str) -> None:
     ACCOUNTS.delete(txn, (userid,))
 
 
-def _delete(
-    txn: WriteTxn, table: Table[K, V], ended: Callable[[V], bool], keys: Sequence[K]
-) -> None:
-    for key in keys:
-        row = table.get(txn, key)
-        # Another may have taken its place since.
-        if row is not None and ended(row):
-            table.delete(txn, key)
+def _delete_ended(
+    txn: WriteTxn,
+    rows: int,
+    table: Table[Any, Any],
+    index: SharedIndex[tuple[int], Any],
+    last: int,
+) -> bool:
+    """Removes so many of the rows whose time is over; False if there may be more."""
+    ended = list(islice(index.up_to(txn, (last,)), rows))
+    for raw_key in ended:
+        table.delete(txn, table.key.decode(raw_key))
+    return len(ended) < rows

@@ -169,6 +169,7 @@ OTHERS = {
     *("grant_tokens", "teams", "members", "invitations", "campaigns", "team_trackers"),
     *("link_trackers", "domains", "links", "dead_links", "uploads", "files", "file_parts"),
     *("dead_files", "dead_blobs", "stored_bytes", "secrets", "counts", "day_stats", "visits"),
+    *("visits_due", "strings", "string_uses"),
     *("sightings", "balances", "preferences", "former_links", "audit", "second_factors"),
     *("blocked_patterns", "reports", "report_mails"),
     *("boxes", "box_items", "bundles", "imported", "repeats", "repeat_bytes"),

@@ -10,19 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shortd.clicks import history
-from shortd.clicks.history import NEWEST_BYTES, NEWEST_VISITS, SMALL_DAY
+from shortd.clicks.history import SMALL_DAY
 from shortd.clock import DAY
 from shortd.models.clicks import QR_LOAD, VISIT, Click, Counts, DayStats
 from shortd.models.links import Link
 from shortd.store import Store
-from shortd.store.schema import COUNTS, DAY_STATS, LINKS, VISITS
+from shortd.store.check import string_faults
+from shortd.store.schema import COUNTS, DAY_STATS, LINKS, STRING_USES, STRINGS, VISITS, VISITS_DUE
 from shortd.store.txn import WriteTxn
+from shortd.store.visit_packs import NEWEST_BYTES, NEWEST_VISITS, TAIL_BYTES, TAIL_VISITS, newest_of
 from shortd.visitors.devices import UNKNOWN
 from tests.store.things import write
 
 TODAY = 19_675
 LINK = Link(7, "owner", 0, "abcdef", "https://example.com/", 1)
-AGENTS = ["", "curl/8.1", "x" * 200]
+AGENTS = ["", "curl/8.1", "x" * 200, *(f"agent {number}" for number in range(5))]
 
 clicks = st.lists(
     st.builds(
@@ -33,7 +35,7 @@ clicks = st.lists(
         user_agent=st.sampled_from(AGENTS),
         referrer=st.sampled_from(["", *(f"https://{n}.example/" for n in range(SMALL_DAY))]),
     ),
-    max_size=2 * NEWEST_VISITS,
+    max_size=80,
 )
 forgetting = st.tuples(st.integers(TODAY * DAY, (TODAY + 3) * DAY), st.integers(1, 40))
 put_day = st.tuples(st.sampled_from([TODAY, TODAY + 1, TODAY + 2]), st.booleans())
@@ -98,10 +100,20 @@ class Kept:
                 is_old = bool(self.visits) and self.visits[0] < before
                 assert history.has_visits_before(txn, LINK.id, counts, before) == is_old
             # What nobody would find again must not be there.
-            rows = [serial for (_, serial), _ in VISITS.scan(txn)]
-            assert rows == list(range(first, self.serial - len(counts.newest)))
-            assert len(counts.newest) <= NEWEST_VISITS
-            assert sum(map(len, counts.newest)) <= NEWEST_BYTES
+            newest = len(newest_of(counts).forms)
+            serial = first
+            for (_, start), block in VISITS.scan(txn):
+                assert start == serial
+                assert 0 < len(block.forms) <= NEWEST_VISITS
+                serial += len(block.forms)
+            assert serial == self.serial - newest
+            assert newest <= NEWEST_VISITS + TAIL_VISITS
+            assert sum(map(len, counts.tail)) <= TAIL_BYTES
+            assert len(counts.newest) <= NEWEST_BYTES
+            due = [day for (day, _), _ in VISITS_DUE.scan(txn)]
+            assert due == ([counts.due_day] if self.visits else [])
+            assert all(day <= self.visits[0] // DAY for day in due)
+            assert list(string_faults(txn)) == []
             if counts.day_stats is not None:
                 assert len(counts.day_stats.profiles) <= SMALL_DAY
                 assert DAY_STATS.get(txn, (LINK.id, counts.day)) is None
@@ -130,27 +142,6 @@ def test_a_history_says_the_same_wherever_it_is_kept(
             kept.check()
         write(kept.store, lambda txn: history.delete(txn, LINK.id))
         with kept.store.read() as txn:
-            for table in (COUNTS, DAY_STATS, VISITS):
+            for table in (COUNTS, DAY_STATS, VISITS, VISITS_DUE, STRINGS, STRING_USES):
                 assert list(table.scan(txn)) == []
         kept.store.close()
-
-
-def test_rows_from_before_newest_visits_had_a_place_are_read_on(tmp_path: Path) -> None:
-    kept = Kept(str(tmp_path))
-    clicks = [Click(LINK.id, TODAY * DAY + n, VISIT) for n in range(3)]
-    kept.add(clicks, 100)
-
-    def move_out(txn: WriteTxn) -> None:
-        counts = COUNTS.get(txn, (LINK.id,))
-        assert counts is not None
-        assert counts.day_stats is not None
-        for serial, raw in enumerate(counts.newest):
-            VISITS.put_encoded(txn, (LINK.id, serial), raw)
-        DAY_STATS.put(txn, (LINK.id, counts.day), counts.day_stats)
-        COUNTS.put(txn, (LINK.id,), Counts(counts.count, 0, 3, 3, counts.last_utime, None, 3))
-
-    write(kept.store, move_out)
-    kept.check()
-    kept.add([Click(LINK.id, TODAY * DAY + 5, VISIT)], 100)
-    kept.check()
-    kept.store.close()

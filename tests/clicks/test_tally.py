@@ -76,7 +76,7 @@ def totals(store: Store) -> Counts:
     """The counts of a link without its latest day and its newest visits."""
     stored = counts(store)
     assert stored is not None
-    return msgspec.structs.replace(stored, day=0, day_stats=None, newest=[])
+    return msgspec.structs.replace(stored, day=0, day_stats=None, newest=b"", tail=[], due_day=-1)
 
 
 def days(store: Store, link_id: int = 7) -> dict[int, DayStats]:

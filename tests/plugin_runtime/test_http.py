@@ -297,7 +297,7 @@ def test_nobody_there_is_a_fault() -> None:
         {"allow": ["nonsense"]},
         {"allow": "192.168.0.0/16"},
     ],
-    ids=str,
+    ids="-".join,
 )
 def test_arguments_that_are_none(options: dict[str, Any]) -> None:
     async def ask(http: PluginHttp, site: Site) -> None:

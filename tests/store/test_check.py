@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from shortd.ids import base62_encode, own_team_id
 from shortd.models.accounts import Account, AccountType, ApiKey, Passkey, SecondFactor
-from shortd.models.clicks import Counts, DayStats, Visit
+from shortd.models.clicks import Counts, PackedDay, Visit, VisitPack
 from shortd.models.files import File, FilePart, Upload
 from shortd.models.links import Link, LinkTracker, RareTerms
 from shortd.models.teams import Campaign, Host, Member, Role, Team
@@ -34,11 +34,16 @@ from shortd.store.schema import (
     PASSKEYS,
     SECOND_FACTORS,
     STORED_BYTES,
+    STRING_USES,
+    STRINGS,
     TEAMS,
     UPLOADS,
     VISITS,
+    VISITS_DUE,
 )
+from shortd.store.strings import USES_PER_ROW
 from shortd.store.txn import WriteTxn
+from shortd.store.visit_packs import packed
 from tests.store.things import write
 
 BLOB = "b" * 32
@@ -67,9 +72,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
         HOSTS.put(txn, ("s.example",), Host(0, "http://s.example"))
         for link in (LINK, OTHER):
             LINKS.put(txn, (link.host, link.code), link)
-        COUNTS.put(txn, (7,), Counts(1, 0, 1, 1))
-        DAY_STATS.put(txn, (7, 0), DayStats(1))
-        VISITS.put(txn, (7, 0), Visit(5, 0, "", "", "", ""))
+        COUNTS.put(txn, (7,), Counts(1, 0, 1, 1, due_day=0))
+        VISITS_DUE.put(txn, (0, 7), True)
+        DAY_STATS.put(txn, (7, 0), PackedDay(1))
+        # An agent that was seen before has a number.
+        seen = [Visit(5, 0, "", "agent", "", "")]
+        assert packed(txn, seen).agents == ["agent"]
+        VISITS.put(txn, (7, 0), packed(txn, seen))
         LINKS.put(txn, (SHARE.host, SHARE.code), SHARE)
         FILES.put(txn, ("file",), File("owner", "name", 5, "", 5))
         FILE_PARTS.put(txn, ("file", 0), FilePart(BLOB, 5, b""))
@@ -282,12 +291,37 @@ def lose_account(txn: WriteTxn) -> None:
             ["counts holds a row of link 1234, which does not exist"],
         ),
         (
-            lambda txn: DAY_STATS.put(txn, (1234, 5), DayStats()),
+            lambda txn: DAY_STATS.put(txn, (1234, 5), PackedDay()),
             ["day_stats holds a row of link 1234, which does not exist"],
         ),
         (
-            lambda txn: VISITS.put(txn, (1234, 5), Visit(0, 0, "", "", "", "")),
+            lambda txn: VISITS.put(txn, (1234, 5), VisitPack()),
             ["visits holds a row of link 1234, which does not exist"],
+        ),
+        (
+            lambda txn: VISITS_DUE.delete(txn, (0, 7)),
+            ["visits of link 7 are filed under another day than it says"],
+        ),
+        (
+            lambda txn: VISITS_DUE.put(txn, (9, 1234), True),
+            ["visits of link 1234 are filed, which has none"],
+        ),
+        (
+            lambda txn: COUNTS.put(txn, (8,), Counts(1, 0, 1, 1)),
+            ["visits of link 8 are filed under no day"],
+        ),
+        (
+            lambda txn: VISITS.put(txn, (7, 0), VisitPack(5, b"", b"\0\0", b"", [1], [0], [0])),
+            ["visits of link 7 from number 0 are not whole"],
+        ),
+        (
+            lambda txn: STRING_USES.put(txn, (0,), [0, 5, *[0] * (USES_PER_ROW - 2)]),
+            ["1 strings are used more or less often than they say"],
+        ),
+        (lambda txn: STRINGS.delete(txn, (1,)), ["1 strings are used that are not there"]),
+        (
+            lambda txn: STRINGS.put(txn, (77,), "nobody's"),
+            ["1 strings are there that nothing uses"],
         ),
     ],
 )

@@ -26,10 +26,14 @@ from shortd.store.schema import (
     LINKS,
     MEMBERS,
     STORED_BYTES,
+    STRING_USES,
+    STRINGS,
     TABLES,
     TEAMS,
     VISITS,
+    VISITS_DUE,
 )
+from shortd.store.strings import USES_PER_ROW
 from shortd.store.txn import Txn, WriteTxn
 from tests.store.test_check import (
     KEY,
@@ -72,6 +76,15 @@ def hold_wrongly(txn: WriteTxn) -> None:
     HOLDINGS.put(txn, ("client:y",), Holding(1, 1))
 
 
+def lose_visits(txn: WriteTxn) -> None:
+    VISITS_DUE.delete(txn, (0, 7))
+
+
+def misfile_visits(txn: WriteTxn) -> None:
+    VISITS_DUE.put(txn, (5, 7), True)
+    VISITS_DUE.put(txn, (3, 1234), True)
+
+
 def fill_box_wrongly(txn: WriteTxn) -> None:
     BOXES.put(txn, ("box",), Box("owner", "", 10, 10, 100, files=9, held=99))
     LINKS.put(
@@ -91,6 +104,11 @@ def fill_box_wrongly(txn: WriteTxn) -> None:
         miscount,
         hold_wrongly,
         fill_box_wrongly,
+        lose_visits,
+        misfile_visits,
+        lambda txn: STRING_USES.put(txn, (0,), [0, 5, 3, *[0] * (USES_PER_ROW - 3)]),
+        lambda txn: STRING_USES.delete(txn, (0,)),
+        lambda txn: STRINGS.put(txn, (77,), "nobody's"),
         lambda txn: STORED_BYTES.delete(txn, ("owner",)),
         lambda txn: STORED_BYTES.put(txn, ("nobody",), 4),
         lambda txn: API_KEYS.put(txn, ("gone", "k"), KEY),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 
 from shortd.clicks import history
-from shortd.clicks.history import NEWEST_VISITS
 from shortd.clock import DAY, SECOND
 from shortd.ids import token_digest
 from shortd.models.accounts import Account, AccountType, Token
@@ -22,11 +24,14 @@ from shortd.store.schema import (
     COUNTS,
     DAY_STATS,
     LINKS,
+    STRINGS,
     TOKENS,
     VISITS,
+    VISITS_DUE,
 )
 from shortd.store.table import Table
 from shortd.store.txn import WriteTxn
+from shortd.store.visit_packs import NEWEST_VISITS
 from shortd.testing import RunningApp
 from shortd.upkeep.sweeper import SWEEP_SECONDS
 from tests.kept_visits import kept_visits
@@ -58,7 +63,9 @@ def guest(app: RunningApp, links: int = 1) -> str:
     for entry in entries:
         # So many, and so different ones, that days and visits get rows of their own.
         for number in range(NEWEST_VISITS + 1):
-            app.get(entry["shorturl"], headers={"accept-language": "abcdefgh"[number % 8] * 2})
+            app.get(
+                entry["shorturl"], headers={"accept-language": "abcdefghijklmn"[number % 14] * 2}
+            )
     app.drain()
     app.run(app.services.limits.budgets.save())
     return userid
@@ -80,9 +87,9 @@ def test_a_temporary_account_goes_with_everything_that_was_its(app: RunningApp) 
     app.sweep()
     assert keys(app, ACCOUNTS) == [(staying,)]
     assert owners(app) == {staying}
-    for table in (LINKS, COUNTS, DAY_STATS):
+    for table in (LINKS, COUNTS, DAY_STATS, VISITS, VISITS_DUE):
         assert len(keys(app, table)) == 1, table.name
-    assert len(keys(app, VISITS)) == NEWEST_VISITS + 1
+    assert len(visits(app)) == NEWEST_VISITS + 1
     assert not [key for (key,) in keys(app, BALANCES) if ended in key]
     assert sound(app)
 
@@ -92,7 +99,7 @@ def test_an_account_of_many_links_goes_in_several_steps(app: RunningApp, links: 
     guest(app, links)
     app.clock.advance(31 * 86_400)
     app.sweep()
-    for table in (ACCOUNTS, LINKS, COUNTS, DAY_STATS, VISITS):
+    for table in (ACCOUNTS, LINKS, COUNTS, DAY_STATS, VISITS, VISITS_DUE, STRINGS):
         assert keys(app, table) == [], table.name
     assert sound(app)
 
@@ -219,6 +226,74 @@ def test_visits_are_kept_for_as_long_as_configured(app: RunningApp) -> None:
     app.get(entry["shorturl"])
     app.drain()
     assert len(visits(app)) == 1
+
+
+@contextmanager
+def read_rows(*tables: Table[Any, Any]) -> Iterator[Counter[str]]:
+    """How many rows of these tables are read, by their names."""
+    read: Counter[str] = Counter()
+    with ExitStack() as undo:
+        for table in tables:
+
+            def counted(
+                raw: Any, name: str = table.name, decode: Callable[[Any], Any] = table.decode
+            ) -> Any:
+                read[name] += 1
+                return decode(raw)
+
+            undo.enter_context(patch.object(table, "decode", counted))
+        yield read
+
+
+def test_what_is_not_due_is_not_read(app: RunningApp) -> None:
+    """However much there is of it."""
+    guest(app, 300)
+    with app.services.store.read() as txn:
+        codes = [link.code for _, link in LINKS.scan(txn)]
+    for code in codes:
+        app.get(f"/{code}")
+    app.drain()
+    now = app.clock.now()
+
+    def put(txn: WriteTxn) -> None:
+        for number in range(300):
+            key = (f"user{number}", token_digest(str(number)))
+            TOKENS.put(txn, key, Token(key[0], 0, now + DAY * (1 + number)))
+
+    write(app, put)
+    app.clock.advance(20 * 86_400)
+    with read_rows(COUNTS, VISITS, TOKENS) as read:
+        app.sweep()
+    # Nothing but the logins that have ended by then.
+    assert read == {"tokens": 20}
+    assert len(keys(app, VISITS_DUE)) == 300
+    assert len(keys(app, TOKENS)) == 280
+
+
+def test_old_visits_are_read_and_no_others(app: RunningApp) -> None:
+    app.call("signup", email="a@example.com", password=PASSWORD)
+    login = app.call("login", username_email="a@example.com", password=PASSWORD)
+    who = {"userid": login["userid"], "token": login["token"]}
+    shorturls = []
+    for number in range(30):
+        entry = app.call("url", **who, url=f"https://example.com/{number}")["entry"]
+        shorturls.append(entry["shorturl"])
+        app.get(entry["shorturl"])
+        app.drain()
+        app.clock.advance(86_400 if number < 29 else 0)
+    app.clock.utime += 60 * DAY
+    app.sweep()
+    assert len(visits(app)) == 30
+    # One that comes later does not hide that the first is due.
+    app.get(shorturls[0])
+    app.drain()
+    app.clock.utime += 4 * DAY
+    with read_rows(COUNTS) as read:
+        app.sweep()
+    assert len(visits(app)) == 30 + 1 - 3
+    assert read["counts"] < 20
+    assert len(keys(app, VISITS_DUE)) == 28
+    assert sound(app)
 
 
 def test_any_number_of_visits_goes(app: RunningApp) -> None:

@@ -60,8 +60,9 @@ log = structlog.get_logger(__name__)
 
 async def serve(
     services: Services, name: str, scope: HTTPScope, receive: Receive, send: Send
-) -> None:
-    """Takes a file of this name, empty for none, as an ASGI application."""
+) -> bool:
+    """Takes a file of this name, empty for none, as an ASGI application; False, with nothing sent,
+    where its path is the address of a link, which answers for itself."""
     expect_upload(scope)
     with services.limits.repeats.asked(keys_of(scope)) as attempt:
         try:
@@ -71,12 +72,15 @@ async def serve(
         except Answered as before:
             answer = _made(before.body)
         except errors.ShortdError as error:
+            if error.kind is errors.METHOD_NOT_ALLOWED:
+                return False
             answer = refusal(error)
         except Exception as fault:
             log.error("request_failed", path=scope["path"], exc_info=fault)
             answer = refusal(errors.INTERNAL())
     services.metrics.calls[CALL, answer.status] += 1
     await answer.send(send)
+    return True
 
 
 def refusal(error: errors.ShortdError) -> Answer:
@@ -85,8 +89,6 @@ def refusal(error: errors.ShortdError) -> Answer:
     extra: Headers = []
     if error.retry_after is not None:
         extra.append(retry_after_header(error.retry_after))
-    if error.kind is errors.METHOD_NOT_ALLOWED:
-        extra.append((b"allow", b"GET, HEAD"))
     if error.status == 401:
         extra.append((b"www-authenticate", b'Basic realm="API key"'))
     text = f"{error.code}: {field}{error.message}\n"
@@ -173,7 +175,7 @@ class _Upload(Caller):
         if self._path.startswith(FOLDER) or not name:
             return
         if asked_for(services.store, services.hosts, self._host.number, name) is not None:
-            raise errors.METHOD_NOT_ALLOWED("There is a link here; put files into /-/up/.")
+            raise errors.METHOD_NOT_ALLOWED()
 
     async def _new_link(self, wishes: Wishes) -> NewLink:
         links, code = self.services.links, None

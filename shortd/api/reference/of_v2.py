@@ -183,7 +183,8 @@ def _envelope(call: Call) -> Schema:
             "warnings": {
                 "type": "array",
                 "items": {"type": "string"},
-                "description": "Fields that the call does not have. Absent if there are none.",
+                "description": "Fields that the call does not have, and times that have passed."
+                " Absent if there are none.",
             },
         },
         "required": ["output", "status", "type", "utime", "weight"],

@@ -52,7 +52,7 @@ def _call(operation: Operation, components: Mapping[str, Schema]) -> CallDoc:
         topic=operation.topic.capitalize(),
         path=operation.path,
         method=" or ".join(operation.methods),
-        summary=operation.summary,
+        summary=" ".join([operation.summary, *_notes(operation)]),
         access=operation.access,
         weight=operation.weight,
         is_ours=operation.is_ours,
@@ -62,6 +62,14 @@ def _call(operation: Operation, components: Mapping[str, Schema]) -> CallDoc:
         curl=operation.example.curl,
         python=operation.example.python,
     )
+
+
+def _notes(operation: Operation) -> Iterator[str]:
+    """How it is sent, where that is not as the others are."""
+    if operation.api is Api.V2 and "multipart/form-data" in operation.content:
+        yield "It is a form: `query` is a JSON object with these fields, beside it comes the file."
+    if any(one["in"] == "header" for one in operation.parameters):
+        yield "Takes the header `Idempotency-Key`."
 
 
 def _shapes(api: ApiReference) -> Iterator[ShapeDoc]:

@@ -130,7 +130,7 @@ _BY_CALL: dict[str, tuple[ErrorKind, ...]] = {
     "url": (errors.QUOTA_EXCEEDED, errors.FORBIDDEN),
     "urls": (errors.QUOTA_EXCEEDED,),
     "change_shorturl": (*_CHANGED, *_PLACE, errors.UNKNOWN_HOST, errors.QUOTA_EXCEEDED),
-    "set_enabled": _CHANGED,
+    "set_enabled": (*_CHANGED, errors.DESTINATION_BLOCKED, errors.DESTINATION_REFUSED),
     "set_tag": _CHANGED,
     "set_expiration_count": _CHANGED,
     "set_terms": (*_CHANGED, errors.QUOTA_EXCEEDED),

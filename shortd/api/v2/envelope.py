@@ -194,6 +194,7 @@ async def run(
             type=call_name,
             utime=ctx.now,
             weight=ctx.charged,
-            warnings=[f"unknown field: {name}" for name in unknown] or msgspec.UNSET,
+            warnings=[*(f"unknown field: {name}" for name in unknown), *ctx.warnings]
+            or msgspec.UNSET,
         )
     )

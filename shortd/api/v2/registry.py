@@ -83,6 +83,8 @@ class Context(Caller):
         super().__init__(services, address, now, user_agent, attempt)
         self._form = form
         self.disconnected = disconnected
+        self.warnings: list[str] = []
+        """What the caller hardly means, though it is done."""
 
     @property
     def form(self) -> Form:

@@ -151,6 +151,8 @@ async def terms_of_new(ctx: Context, args: NewTerms) -> TermsOfNew:
     if given:
         new = await ctx.services.links.terms.of_new(TermChanges(**given))
     # The document lets an entry have ended at any time, however long before 1970.
+    if args.expiration_utime <= ctx.now:
+        ctx.warnings.append("expiration_utime has passed: this is ended from the first moment on")
     terms = msgspec.structs.replace(
         new.terms,
         tag=args.tag,

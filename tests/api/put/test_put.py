@@ -141,7 +141,8 @@ def test_no_file_takes_the_place_of_a_link(ann: Client, suffix: str) -> None:
     ann.person.call("url", url="https://example.org/", code="abcdef")
     before = rows(ann.app)
     for key in (ann.key, ""):
-        answer = put(ann.app, f"/abcdef{suffix}", key)
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        answer = ann.app.request("PUT", f"/abcdef{suffix}", content=TEXT, headers=headers)
         assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
     assert rows(ann.app) == before
     made(put(ann.app, f"/-/up/abcdef{suffix}", ann.key))

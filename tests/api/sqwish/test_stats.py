@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from socket import inet_aton
 from unittest.mock import patch
 
 import pytest
@@ -148,14 +149,14 @@ class TestPrivacy:
         app.clock.advance(1)
         # From this moment on, though the sweeper has not come yet.
         assert told() == ["198.51.100.2"]
-        assert b"198.51.100.1" in stored(app)
+        assert inet_aton("198.51.100.1") in stored(app)
         app.sweep()
         assert told() == ["198.51.100.2"]
-        assert b"198.51.100.1" not in stored(app)
+        assert inet_aton("198.51.100.1") not in stored(app)
         app.clock.advance(30 * DAY)
         app.sweep()
         assert told() == []
-        assert b"198.51.100.2" not in stored(app)
+        assert inet_aton("198.51.100.2") not in stored(app)
         assert ann.call("stats", written, code=code)["hits"] == "2"
 
     def test_no_more_visits_are_kept_than_may_be(self, tmp_path: Path) -> None:

@@ -50,6 +50,16 @@ def test_who_cannot_log_in_is_not_told_why(app: RunningApp) -> None:
         assert (error["code"], error["field"]) == ("bad_credentials", None)
 
 
+def test_what_has_ended_already_is_made_with_a_warning(app: RunningApp) -> None:
+    userid = app.call("temporary_account")["userid"]
+    for utime in (-1, 1, app.clock.now()):
+        inputs = {"userid": userid, "url": "https://a.example/", "expiration_utime": utime}
+        [warning] = app.post("url", inputs).json()["warnings"]
+        assert warning.startswith("expiration_utime has passed")
+    inputs["expiration_utime"] = app.clock.now() + 1
+    assert "warnings" not in app.post("url", inputs).json()
+
+
 def test_the_limit_of_a_file_is_told(tmp_path: Path) -> None:
     environ = {"SHORTD_LIMITS__TEMPORARY__MAX_FILE_BYTES": "1000"}
     with open_app(tmp_path / "data", environ=environ) as app:

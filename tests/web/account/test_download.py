@@ -117,6 +117,7 @@ UNTOLD = {
     *("file_parts", "balances", "grant_tokens", "codes", "mail_traffic", "stored_bytes"),
     *("sightings", "holdings", "blocked_patterns", "report_mails", "login_links", "imported"),
     *("repeats", "repeat_bytes"),
+    *("visits_due", "strings", "string_uses"),
 }
 """The server's own, what opens accounts, what passes, and what others do."""
 
