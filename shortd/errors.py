@@ -52,12 +52,13 @@ class ShortdError(Exception):
         retry_after: float | None,
         english: str | None,
     ) -> None:
-        self.message = english or str(sentence)
+        self.message: str = english or str(sentence)
         """In English."""
         super().__init__(self.message)
         self.kind = kind
         self.sentence = sentence
         self.field = field
+        """The input that it is about; None if it is about no one input."""
         self.retry_after = retry_after
         """Seconds until the same call may succeed, for 429 and 503."""
 
@@ -68,10 +69,12 @@ class ShortdError(Exception):
 
     @property
     def code(self) -> str:
+        """As the catalogue (docs/api.md) has it."""
         return self.kind.code
 
     @property
     def status(self) -> int:
+        """The HTTP status that goes with it."""
         return self.kind.status
 
 

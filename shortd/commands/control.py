@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from shortd.commands.options import PARTLY, Place, fail
 from shortd.commands.tables import Column, Record, print_list, printable, show_rows
 from shortd.commands.working import working
+
+if TYPE_CHECKING:
+    from shortd.control.asking import Came
 
 USER_HELP = "USER is a username, an e-mail address or a userid."
 TEAM_HELP = "TEAM is a team's id or code; the name of an account means its own team."
@@ -57,12 +60,16 @@ def listing(
 
 def act(place: Place, command: str, **args: Any) -> None:
     """Runs any other command wherever the data are, and prints what it answers."""
+    end(place, *answered(place, command, **args))
+
+
+def answered(place: Place, command: str, **args: Any) -> Came:
+    """The same for who prints it himself: rows, and what was refused."""
     from shortd.control import asking
 
     place.check()
     with working(command) if command in LONG else nullcontext():
-        came = asking.act(place.settings, command, args)
-    end(place, *came)
+        return asking.act(place.settings, command, args)
 
 
 def end(place: Place, rows: list[list[str]], refused: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ import click
 
 from shortd.commands.ages import age
 from shortd.commands.blocking import link_block, link_blocked, link_unblock
-from shortd.commands.control import act, end, json_option, look
+from shortd.commands.control import answered, end, json_option, look
 from shortd.commands.options import PARTLY, Place, fail, placed, show
 from shortd.commands.tables import (
     Column,
@@ -252,7 +252,12 @@ def link_add(
     URL is where it leads.
     """
     terms = changes_of(options)
-    act(place, "link add", url=url, code=code, host=host, owner=owner, terms=terms)
+    args = {"url": url, "code": code, "host": host, "owner": owner, "terms": terms}
+    rows, refused = answered(place, "link add", **args)
+    end(place, [row[:1] for row in rows], refused)
+    for word in (word for row in rows for word in row[1:]):
+        # Who keeps the short URL in a variable reads it all the same.
+        click.echo(f"shortd: {printable(word)}", err=True)
 
 
 @link.command("set", epilog=f"{LINK_HELP} {WHEN_HELP}")

@@ -123,7 +123,7 @@ async def link_unblock(services: Services, args: OnePattern) -> Rows:
 
 @act("link add")
 async def link_add(services: Services, args: AddLink) -> Rows:
-    """Says its short URL, and nothing more."""
+    """Says its short URL, and beside it what keeps visitors from it."""
     now = services.clock.now()
     host = services.hosts.default
     if args.host is not None:
@@ -142,7 +142,15 @@ async def link_add(services: Services, args: AddLink) -> Rows:
     detail = "" if code is None else destination.url
     async with noted(services, Action.ADD_LINK, subject, about=owner, detail=detail):
         [link] = await services.links.links.create(owner, [new], now)
-    return [[services.hosts.short_url(link)]]
+    return [[services.hosts.short_url(link), *_held(link)]]
+
+
+def _held(link: Link) -> list[str]:
+    """That a link is held, and why, if it is."""
+    if not link.waits or link.held is None:
+        return []
+    why = "; ".join(one.reason for one in link.held.destinations if one.reason)
+    return [f"It is held for a check, until shortd link approve{f': {why}' if why else ''}"]
 
 
 async def _owner(services: Services, name: str | None, now: int) -> Account:
@@ -163,7 +171,7 @@ async def link_set(services: Services, args: SetLinks) -> Rows:
 
     async def change(link: Link, owner: Account) -> str:
         link = await services.links.terms.change(owner, link.id, args.terms, wide=True)
-        return f"{services.hosts.short_url(link)}: changed {detail}."
+        return " ".join((f"{services.hosts.short_url(link)}: changed {detail}.", *_held(link)))
 
     return await _each(services, args, Action.CHANGE_LINK, change, detail)
 

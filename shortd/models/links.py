@@ -31,6 +31,7 @@ class Forwarding(IntEnum):
     SERVER = 0
     """As `[links] forward_query` has it."""
     NO = 1
+    """It does not."""
     VISITOR = 2
     """The visitor's takes the place of the link's own."""
     LINK = 3
@@ -45,13 +46,15 @@ class Terms(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What a link does when it is visited, and how its owner tells it from others.
 
     The APIs set terms, importers bring them along, and plugins are shown them. None of them is a
-    secret, and none says where a link leads or whose it is. A new one goes here and, last, into
-    `RareTerms`.
+    secret, and none says where a link leads or whose it is.
     """
+
+    # A new one goes here and, last, into `RareTerms`.
 
     tag: int = 0
     """64 bits, each a mark of the owner's own."""
     enabled: bool = True
+    """False: visits find no link."""
     valid_since: int = 0
     """Unix time in µs; before it, visits find no link."""
     expiration_utime: int = NEVER
@@ -70,11 +73,13 @@ class Terms(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     utm: Utm | None = None
     """Campaign parameters that go on its destinations."""
     title: str = ""
+    """What lists call it."""
     tags: tuple[str, ...] = ()
     """Names, each once."""
     hidden: bool = False
     """Left out of lists unless they ask for it."""
     forwarding: Forwarding = Forwarding.SERVER
+    """Whether a visitor's query goes on to the destination."""
     robots: bool | None = None
     """Whether search engines may list what it answers; None: as `[links] robots` has it."""
     note: str = ""

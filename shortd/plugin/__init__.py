@@ -23,6 +23,7 @@ The hooks are in `shortd.plugin.hookspecs`, what they are given in `shortd.plugi
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +33,8 @@ from msgspec import Struct
 
 from shortd.errors import Sentence, ShortdError
 from shortd.hosts.destinations import parse_destination
+from shortd.models.common import NEVER
+from shortd.models.links import Forwarding, Terms, Utm
 from shortd.plugin.belongings import (
     BadRow,
     Belongings,
@@ -72,10 +75,13 @@ from shortd.plugin.types import (
     Sources,
     Visit,
 )
+from shortd.visitors.visitors import Agent
 
 __all__ = [
+    "NEVER",
     "Access",
     "Account",
+    "Agent",
     "BadData",
     "BadRow",
     "Caller",
@@ -83,6 +89,7 @@ __all__ = [
     "Destination",
     "Event",
     "File",
+    "Forwarding",
     "Hold",
     "Http",
     "HttpAnswer",
@@ -106,6 +113,8 @@ __all__ = [
     "StoreFull",
     "Table",
     "Template",
+    "Terms",
+    "Utm",
     "Visit",
     "hookimpl",
 ]
@@ -118,16 +127,17 @@ SettingsT = TypeVar("SettingsT")
 
 
 class BadData(ValueError):
-    """A link's data cannot be used; `field` is the path below it: `variants[1].url`.
-
-    Pages say the message in their reader's language, if a catalogue has it. So what changes in it
-    is better a value of `places`: `BadData("At most %(most)s.", "count", most=5)`.
-    """
+    """A link's data cannot be used (`Plugin.check`)."""
 
     def __init__(self, message: str, field: str = "", /, **places: object) -> None:
+        """`field` is the path below the data: `variants[1].url`. Pages say the message in their
+        reader's language, if a catalogue has it. So what changes in it is better a value of
+        `places`: `BadData("At most %(most)s.", "count", most=5)`.
+        """
         self.sentence = Sentence(message, places)
         super().__init__(str(self.sentence))
         self.field = field
+        """Empty if it is about all of the data."""
 
     def below(self, place: str) -> BadData:
         """The same of a field below another: "zone" is `time.zone`, and "[1]" is `time[1]`."""
@@ -137,19 +147,28 @@ class BadData(ValueError):
 
 
 T = TypeVar("T")
+Begin = Callable[[Coroutine[Any, Any, None]], None]
+"""Has a coroutine run elsewhere, beside whatever else happens."""
 Wait = Callable[[Coroutine[Any, Any, Any], float], Any]
 """Runs a coroutine elsewhere and waits for its result, for at most so many seconds."""
 
 
-def _nowhere(coroutine: Coroutine[Any, Any, Any], _seconds: float) -> Any:
+def _nowhere(coroutine: Coroutine[Any, Any, Any], _seconds: float = 0) -> Any:
     coroutine.close()
     raise RuntimeError("this plugin is not started")
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
 
 
 class Server:
     """The server that a plugin runs in."""
 
-    __slots__ = ("_wait", "belongings", "frame", "hosts", "links", "public_url", "secret")
+    __slots__ = (
+        *("_begin", "_now", "_wait", "belongings", "frame", "hosts", "links"),
+        *("public_url", "secret"),
+    )
 
     def __init__(
         self,
@@ -158,8 +177,12 @@ class Server:
         secret: bytes,
         belongings: Belongings | None = None,
         wait: Wait = _nowhere,
+        begin: Begin = _nowhere,
+        now: Callable[[], int] = _now,
     ) -> None:
         self._wait = wait
+        self._begin = begin
+        self._now = now
         self.public_url = public_url
         """Base of the default short host, with its path if it has one, without a trailing slash.
         In pages and routes of a plugin's own, addresses of this server begin with it."""
@@ -187,6 +210,20 @@ class Server:
         result: T = self._wait(coroutine, seconds)
         return result
 
+    def begin(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Runs a coroutine on the plugin's own event loop, beside its hooks, for as long as it
+        takes: what works something off. May be called in `start`, in hooks and in routes.
+
+        It is cancelled when the server stops, and has two seconds then to end what it is at, with
+        `self.store` still there. What it raises is counted and logged as a failure of the plugin;
+        nothing begins it again.
+        """
+        self._begin(coroutine)
+
+    def now(self) -> int:
+        """The time, in µs since 1970; in tests, that of `app.clock`."""
+        return self._now()
+
 
 class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
     """A plugin: one subclass, one instance per server.
@@ -197,7 +234,7 @@ class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
     """
 
     name: ClassVar[str]
-    """[a-z][a-z0-9_]*; what it goes by in settings, calls and commands. An entry point and a
+    """`[a-z][a-z0-9_]*`; what it goes by in settings, calls and commands. An entry point and a
     dropped file have this name, too."""
     Settings: ClassVar[type[Struct] | None] = None
     """Type of [plugins.NAME]; `self.settings` holds it. Make it frozen; unknown keys are errors."""
@@ -205,16 +242,17 @@ class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
     """Type of a link's data, validated when it is saved. Make it frozen and
     forbid_unknown_fields; a new field needs a default."""
     everywhere: ClassVar[bool] = False
-    """Whether it decides about links without its data, too: every redirect then pays for it."""
+    """Whether it decides about links without its data, and hears of them, too: every redirect then
+    pays for it."""
     pages: ClassVar[Mapping[str, str]] = {}
     """Pages of `routes` that the navigation shows to who may see them: title to path, such as
     {"Webhooks": "/"}. At most 5, titles of up to 30 characters."""
-    """Whether it decides about links without its data, and hears of them, too: every redirect then
-    pays for it."""
 
     def __init__(self, settings: SettingsT, server: Server) -> None:
         self.settings = settings
+        """`[plugins.NAME]` as a `Settings`; None if it has none."""
         self.server = server
+        """The server that it runs in."""
 
     def __deepcopy__(self, memo: object) -> Self:
         # Litestar copies its handlers, with what methods of the plugin belong to.
@@ -288,6 +326,17 @@ class Plugin(Hookspecs[DataT], Generic[SettingsT, DataT]):
 
     def stop(self) -> None:
         """Called once, after the last hook."""
+
+    def wants(self, hook: str, about: Link | Account | None) -> bool:
+        """Whether an observe hook, by its name, wants to hear of what has just happened to a link
+        (a file's, too) or an account; with None, whether it wants to hear of anything at all now.
+
+        Asked before an event is kept for it, so that what nobody wants costs next to nothing: of
+        many events at once with None first, and then of each thing. In any thread, also where all
+        of the server waits: answer from memory, within microseconds. Where it fails, the hook
+        hears of everything.
+        """
+        return True
 
     def check(self, data: DataT, link: Link) -> None:
         """What the type of `data` cannot say, asked before it is saved. Raises ValueError with

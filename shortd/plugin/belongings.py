@@ -12,7 +12,6 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 from msgspec import Struct
 
-from shortd import errors
 from shortd.errors import ErrorKind, Sentence, ShortdError
 
 T = TypeVar("T")
@@ -34,7 +33,9 @@ class BadRow(ValueError):
     def __init__(self, table: str, key: str, reason: str) -> None:
         super().__init__(f"the row {key!r} of {table} cannot be read: {reason}")
         self.table = table
+        """The name of its table."""
         self.key = key
+        """Where it stands there."""
 
 
 class NoServer(RuntimeError):
@@ -77,7 +78,7 @@ class Store(Protocol):
     """A plugin's own tables in the server's database. No other plugin sees them."""
 
     def table(self, name: str, kind: type[T]) -> Table[T]:
-        """The table of that name, [a-z][a-z0-9_]* of up to 32, with rows of a type that msgspec
+        """The table of that name, `[a-z][a-z0-9_]*` of up to 32, with rows of a type that msgspec
         can write. Nothing is made before there is a row, so it may be called at any time.
         """
 
@@ -99,9 +100,11 @@ class HttpAnswer(Struct, frozen=True):
     """What another server answered, whatever its status."""
 
     status: int
+    """Such as 200."""
     headers: Mapping[str, str]
     """By their names in small letters; several of one name are joined by `, `."""
     content: bytes
+    """The body; it is asked for uncompressed."""
     url: str = ""
     """What was asked in the end, behind redirects that were followed."""
 
@@ -206,11 +209,3 @@ class NoBelongings:
 
 
 _NOT_HERE = "self.{} is there only while a server runs the plugin; in tests, open a shortd_app"
-
-
-def store_full(quota: int) -> StoreFull:
-    """The refusal of a row that the quota has no room for."""
-    refusal = errors.PLUGIN_STORE_FULL(
-        "A plugin has used up its %(quota)s bytes of the database.", quota=quota
-    )
-    return StoreFull(refusal.kind, refusal.sentence)

@@ -5,17 +5,10 @@ Five kinds:
 - *Decide* hooks (`destination`, `interstitial`) answer a visit. They run on the event loop
   between request and response: no waiting, no I/O, well below a millisecond. They are asked in
   order, and the first answer counts: `@hookimpl(tryfirst=True)` before plain before `trylast=True`,
-  within these by the plugins' names. `shortd plugins` shows the order. They are called for
-  links that carry the plugin's data, or for all if the plugin is `everywhere`, may be called more
-  than once for one request, and also for a look that is no click (`visit.counts`).
+  within these by the plugins' names. `shortd plugins` shows the order.
 - *Observe* hooks (`click_recorded` to `account_signed_in`) hear of what has happened, after it is
-  on disk or answered, beside the server: they may wait. A plugin that has `Data` hears of the
-  links that carry it, or of all if it is `everywhere`, and is given the link's `data`; one
-  without hears of all. A plain one is called one event at a time, in a thread of the plugin's own,
-  and hears of each at most once: what it is too slow for is dropped and counted. An `async def`
-  one hears of each at least once: events wait on the disk, also while the server is down, are
-  told again when the hook fails (5 s later, then ever more seldom, for three days), and those
-  of one link in their order.
+  on disk or answered, beside the server: they may wait. A plain one hears of each event at most
+  once, an `async def` one at least once, across restarts.
 - The *check* hook (`check_destination`) is asked before a destination is kept, away from the event
   loop: it may wait, and may be `async def`.
 - *Jobs* (`daily`) are called by the server's clock. They may wait, plain or `async def`.
@@ -24,10 +17,10 @@ Five kinds:
 A hook may leave out what it does not need of its parameters.
 
 No plugin breaks a visit: one that raises, or answers something that cannot be used, is passed over
-as if it had answered None. Five such failures in a minute pause that hook, and no other; so do five
-calls above 5 ms, if they are more than one in ten, and a single one above 100 ms. After 30 s it
-is tried once; as long as that fails, after ever longer pauses, up to an hour (`/-/health` shows
-it). What is raised is logged: keep secrets out of messages.
+as if it had answered None. One that fails again and again, or takes too long, is paused, and no
+other hook with it. What is raised is logged: keep secrets out of messages.
+
+docs/plugin-reference.md has what each is asked about, what it may take, and all bounds.
 """
 
 from __future__ import annotations

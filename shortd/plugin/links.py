@@ -28,6 +28,7 @@ class LinkTerms(TypedDict, total=False):
     tag: int
     """64 bits, each a mark of the owner's own."""
     enabled: bool
+    """False: visits find no link."""
     valid_since: int
     """Unix time in µs; before it, visits find no link. 0 removes it."""
     expiration_utime: int
@@ -43,12 +44,19 @@ class LinkTerms(TypedDict, total=False):
     unique_minutes: int
     """A visitor's clicks within so many minutes count as one; 0: all count."""
     utm_source: str
+    """A campaign parameter that goes on its destinations, as the next four."""
     utm_medium: str
+    """The same."""
     utm_campaign: str
+    """The same."""
     utm_term: str
+    """The same."""
     utm_content: str
+    """The same."""
     title: str
+    """What lists call it."""
     tags: Sequence[str]
+    """Names, each once; they replace those that are there."""
     hidden: bool
     """Left out of lists unless they ask for it."""
     forwarding: Forwarding

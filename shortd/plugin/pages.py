@@ -40,6 +40,7 @@ class Caller(Struct, frozen=True):
     """Who has signed in. None for strangers, for a public route on a host that is not that of the
     server's pages, and before a demanded second factor is set up."""
     is_operator: bool = False
+    """Whether the account is an operator's."""
     language: str = "en"
     """Code of the language that he reads."""
     address: str = ""
@@ -53,9 +54,11 @@ class Person(Struct, frozen=True):
     """By which the plugin knows him for good: 1 to 255 characters, and never somebody else's. His
     account is found by it alone."""
     email: str = ""
+    """Needed where an account is to be made for him (`create`)."""
     email_is_verified: bool = False
     """Whether the plugin is sure that the address is his."""
     username: str = ""
+    """What an account that is made is called, if it can be and nobody else is."""
 
 
 class SignInOffer(Struct, frozen=True):
@@ -73,6 +76,7 @@ class Template(Struct, frozen=True):
     module (`self.template`)."""
 
     name: str
+    """Such as "list.html"."""
 
 
 class Frame(Protocol):

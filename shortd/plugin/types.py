@@ -46,6 +46,7 @@ class Link(Terms, frozen=True, gc=False):
     utime: int
     """When it was made."""
     is_file: bool = False
+    """It shares a file: no plugin decides where it leads."""
 
 
 class Visit(Struct, frozen=True, gc=False):
@@ -55,16 +56,21 @@ class Visit(Struct, frozen=True, gc=False):
     """
 
     utime: int
+    """When it came."""
     is_get: bool = True
     """False for HEAD, and for a look that is no visit (a preview page)."""
     is_prefetch: bool = False
+    """A browser or a cache fetches ahead, before anybody has asked for it."""
     is_qr: bool = False
     """Comes from a tracked QR code."""
     address: str = ""
     """The visitor's IP address, as far as it can be believed; empty if there is none."""
     user_agent: str = ""
+    """The header `User-Agent` as it came."""
     referrer: str = ""
+    """The same of `Referer`: the page that the link stands on, as far as its browser tells."""
     accept_language: str = ""
+    """The same of `Accept-Language`; `language` and `languages` read it."""
     do_not_track: bool = False
     """The visitor sent `DNT: 1` or `Sec-GPC: 1`."""
     query: str = ""
@@ -165,11 +171,13 @@ class Sources(Struct, frozen=True):
     """Origins that a page may load from: `https://host` or `https://host:port`, `*.` allowed."""
 
     img: tuple[str, ...] = ()
+    """Pictures."""
     script: tuple[str, ...] = ()
     """Besides the scripts with the page's own nonce."""
     connect: tuple[str, ...] = ()
     """fetch, XMLHttpRequest, sendBeacon."""
     frame: tuple[str, ...] = ()
+    """Frames within it."""
 
 
 class Interstitial(Struct, frozen=True):
@@ -183,6 +191,7 @@ class Interstitial(Struct, frozen=True):
     html: str
     """A whole document. Whatever comes from a link or a visitor must be escaped in it."""
     sources: Sources = Sources()
+    """What it may load from elsewhere; nothing, as a rule."""
     tracking: bool = True
     """Whether it tells somebody about the visitor; then who sends DNT or Sec-GPC never gets it."""
     referrer_policy: str = "no-referrer"
@@ -197,24 +206,31 @@ class File(Struct, frozen=True):
     link: Link
     """The link that shares it."""
     owner: str
+    """The userid of the account that sent it."""
     filename: str
+    """As it was named by whoever sent it, without folders."""
     filesize: int
     """Plain size in bytes."""
     filetype: str
+    """The media type that was said, such as "text/plain"."""
     encrypted: bool
+    """By whoever sent it: its content is not known to the server."""
 
 
 class Account(Struct, frozen=True):
     """An account."""
 
     userid: str
+    """Permanent."""
     type: str
     """temporary, registered, verified, custom or anonymous (the one account whose links were made
     without one). A temporary one's userid is its credential."""
     utime: int
     """When it was made."""
     username: str = ""
+    """Empty if it has none, as a temporary one."""
     email: str = ""
+    """The same."""
 
 
 class SignIn(Struct, frozen=True):
@@ -226,6 +242,7 @@ class SignIn(Struct, frozen=True):
     address: str = ""
     """As far as it can be believed; of one that is kept, what `[clicks] ip` keeps."""
     user_agent: str = ""
+    """The header `User-Agent` as it came."""
 
 
 class Event(Struct, frozen=True):
@@ -244,7 +261,9 @@ class Counts(Struct, frozen=True):
     """What a link's clicks come to at this moment."""
 
     count: int = 0
+    """All clicks."""
     count_qr: int = 0
+    """Those that came by a tracked QR code."""
     last_utime: int = 0
     """Time of the last visit; 0 if there was none."""
     choices: dict[str, int] = {}
@@ -255,15 +274,18 @@ class Panel(Struct, frozen=True):
     """A small table about a link, for its owner."""
 
     title: str
+    """What stands above it."""
     rows: tuple[tuple[str, str | int], ...] = ()
     """Label and value. Plain text: it is escaped wherever it is shown."""
 
 
 class ImportedLink(Terms, frozen=True):
-    """A link that an importer has read, with its terms. Empty `code`: one is drawn."""
+    """A link that an importer has read, with its terms."""
 
     url: str
+    """Where it is to lead."""
     code: str = ""
+    """Where it is to stand; empty: one is drawn."""
     utime: int = 0
     """When it was made; 0 is now."""
     line: int = 0

@@ -135,7 +135,7 @@ class Checks:
         if not isinstance(words, str):
             call.fail(TypeError(f"the words of {call.hook} are of {type(words).__name__}"))
             return None
-        return Verdict(running.name, one_line(words), is_final, self._clock.now())
+        return Verdict(running.name, shown_words(words), is_final, self._clock.now())
 
 
 async def _in_thread(worker: Worker, function: Callable[[], Any]) -> Any:
@@ -163,7 +163,7 @@ async def _awaited(answer: Awaitable[Any]) -> Any:
     return await answer
 
 
-def one_line(words: str) -> str:
+def shown_words(words: str) -> str:
     """A text as a line that anybody may be shown, cut to `WORDS` characters."""
     shown = (one if one.isprintable() or one in _JOINERS else " " for one in words[:_READ])
     line = " ".join("".join(shown).split())

@@ -31,6 +31,8 @@ from shortd.visitors.visitors import kept_address
 
 STOP_SECONDS = 5.0
 """How long a stopping server waits for hooks that are still at work."""
+BEGUN_SECONDS = 2.0
+"""How long what plugins have begun may take to end."""
 LOOK_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
@@ -52,6 +54,7 @@ class Events:
         address_mode: str = "full",
     ) -> None:
         """`address_mode` is `[clicks] ip`."""
+        self._workers = [running.worker for running in plugins.running.values()]
         self.outbox = outbox
         self.deliveries = deliveries
         self.jobs = jobs
@@ -174,7 +177,7 @@ class Events:
             await asyncio.wait(self._telling, timeout=1)
         listeners = self._listeners.values()
         _, *settled = await asyncio.gather(
-            self.deliveries.end(STOP_SECONDS / 2),
+            self._end_all(),
             *(listener.settle(STOP_SECONDS) for listener in listeners),
         )
         for listener, is_settled in zip(listeners, settled, strict=True):
@@ -184,6 +187,11 @@ class Events:
                     plugin=listener.running.name,
                     events=listener.waiting,
                 )
+
+    async def _end_all(self) -> None:
+        """What is under way ends in its order: hooks may hand on to what was begun beside them."""
+        await self.deliveries.end(STOP_SECONDS / 2)
+        await asyncio.gather(*(worker.end_begun(BEGUN_SECONDS) for worker in self._workers))
 
     async def _watch(self) -> None:
         while self._listeners:

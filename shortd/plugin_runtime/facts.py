@@ -63,6 +63,12 @@ class Happening(NamedTuple):
         account = self.facts.account
         return "" if account is None else f"account {account.userid}"
 
+    @property
+    def about(self) -> Link | Account | None:
+        """The same, as plugins see it."""
+        facts = self.facts
+        return facts.link or (facts.file.link if facts.file is not None else facts.account)
+
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Facts).decode
@@ -81,11 +87,15 @@ def data_of(running: Running, hook: str, raw: bytes | None) -> tuple[Any, ...]:
 
 
 def hears(running: Running, happening: Happening) -> bool:
-    """Whether a plugin is told: of links without its data only one that wants all."""
+    """Whether a plugin is told: of links without its data only one that wants all, and of nothing
+    that it does not want to hear of.
+    """
     plugin = running.plugin
-    if plugin.Data is None or plugin.everywhere or not happening.rows:
-        return True
-    return any(row.plugins and running.name in row.plugins for row in happening.rows)
+    if not (plugin.Data is None or plugin.everywhere or not happening.rows) and not any(
+        row.plugins and running.name in row.plugins for row in happening.rows
+    ):
+        return False
+    return running.wants(happening.hook, happening.about)
 
 
 def raw_data(running: Running, happening: Happening) -> bytes | None:

@@ -30,11 +30,12 @@ WITHIN = 60 * SECOND
 FIRST_PAUSE = 30 * SECOND
 LONGEST_PAUSE = HOUR
 """How long a hook is left alone, in µs: the pause doubles with each trial that fails."""
-BREAKING = frozenset((*DECIDE, *OBSERVE, *CHECK))
+BREAKING = frozenset((*DECIDE, *OBSERVE, *CHECK, "wants"))
 """Hooks whose failures pause them. The others are called because somebody asks for them, and a
 stranger who asks for trouble is not to switch anything off."""
-SHOWING = frozenset(("panel", "link_panels", "link_columns", "shares"))
-"""Hooks that somebody waits for who looks at a page, and the event loop with him."""
+SHOWING = frozenset(("panel", "link_panels", "link_columns", "shares", "wants"))
+"""Hooks that somebody waits for who looks at a page, or changes something, and all others with
+him."""
 CALLS_PER_OVERRUN = 10
 """Overruns rarer than this are put down to the machine: with three times as much to do as it has
 cores, a hook of 0.1 ms takes more than 5 ms once in 400 calls."""
@@ -198,22 +199,10 @@ class GuardedCall:
         """Calls an `async def` hook on its plugin's worker; whether it went well. Such a hook is
         called again where it fails, so that only failures in a row pause it.
         """
-        self.calls += 1
-        start = _timer()
-        try:
-            await worker.run(self.function(*arguments), seconds)
-        except asyncio.CancelledError:
-            # Nobody knows how it would have gone.
-            self._is_trying = False
-            raise
-        except Exception as fault:
-            self.fail(fault)
-            return False
-        self.nanoseconds += _timer() - start
-        self._failures.clear()
-        if self.reason:
-            self._went_well()
-        return True
+        went_well, _ = await self._tried(lambda: worker.run(self.function(*arguments), seconds))
+        if went_well:
+            self._failures.clear()
+        return went_well
 
     async def answered(self, work: Callable[[], Awaitable[Any]]) -> Any:
         """What somebody who waits for this hook elsewhere gets; None if that fails, and while the
@@ -221,6 +210,11 @@ class GuardedCall:
         """
         if self.reason and not self.may_try():
             return None
+        _, answer = await self._tried(work)
+        return answer
+
+    async def _tried(self, work: Callable[[], Awaitable[Any]]) -> tuple[bool, Any]:
+        """Waits for a call; whether it went well, and what it answered."""
         self.calls += 1
         start = _timer()
         try:
@@ -231,11 +225,11 @@ class GuardedCall:
             raise
         except Exception as fault:
             self.fail(fault)
-            return None
+            return False, None
         self.nanoseconds += _timer() - start
         if self.reason:
             self._went_well()
-        return answer
+        return True, answer
 
     def fail(self, fault: Exception) -> None:
         """Counts a failure: of the call, or of its answer."""

@@ -43,6 +43,8 @@ MOST_BYTES = 64 << 20
 Key = tuple[str, str, int]
 """Plugin, subject, serial."""
 _FOLLOWED = frozenset((LINKS.name, FILES.name, ACCOUNTS.name))
+_NO_CHANGES = frozenset(("click_recorded", "account_signed_in"))
+"""Hooks that hear of what is no change of a row."""
 _EMPTY = PluginBacklog()
 
 log = structlog.get_logger(__name__)
@@ -67,7 +69,7 @@ class Outbox:
         self._country_of = country_of
         self.hooks = {hook: told for hook in OBSERVE if (told := plugins.awaited(hook))}
         """Who is told, by hook."""
-        self._hears_changes = bool(self.hooks.keys() - {"click_recorded", "account_signed_in"})
+        self._hears_changes = bool(self.hooks.keys() - _NO_CHANGES)
         if self._hears_changes:
             store.follow(self._follow)
 
@@ -84,27 +86,30 @@ class Outbox:
         give_way: Callable[[], None],
     ) -> None:
         """Writes the events of clicks, by the ids of their links, in the drain's transaction."""
+        told = [one for one, _ in self.hooks["click_recorded"] if one.wants("click_recorded")]
+        if not told:
+            return
         noting = _Noting(txn, self._new_id, is_roomy=is_roomy)
-        told = self.hooks["click_recorded"]
         for link_id, of_link in clicks.items():
             give_way()
             row = LINKS_BY_ID.get(txn, (link_id,))
             if row is None or row.owner == DELETED:
                 continue
             link = shown_link(row, self._short_url_of(row))
-            for click in of_link:
+            any_click = Happening("click_recorded", Facts(link), (row,))
+            hearing = [running for running in told if hears(running, any_click)]
+            for click in of_link if hearing else ():
                 if click.kind != QR_LOAD:
                     facts = Facts(link, visit=self._visit(click), choice=click.choice)
                     happening = Happening("click_recorded", facts, (row,))
-                    for running, _ in told:
-                        if hears(running, happening):
-                            raw = raw_data(running, happening)
-                            noting.note(running.name, happening, raw, click.utime)
+                    for running in hearing:
+                        raw = raw_data(running, happening)
+                        noting.note(running.name, happening, raw, click.utime)
         noting.end()
 
     async def tell(self, happening: Happening) -> None:
         """Writes an event that no row tells of."""
-        if happening.hook in self.hooks:
+        if any(hears(running, happening) for running, _ in self.hooks.get(happening.hook, ())):
             with suppress(errors.ShortdError):
                 await self._store.write(
                     lambda txn: self._note_all(txn, [happening], is_roomy=True), is_quiet=True
@@ -137,7 +142,7 @@ class Outbox:
     def _follow(self, txn: WriteTxn, is_roomy: bool) -> None:
         """Behind each transaction, on the writer thread: whatever a row can be like, what it
         belongs to is not to fail by what it cannot be told as."""
-        if not any(change.table in _FOLLOWED for change in txn.changes):
+        if not any(change.table in _FOLLOWED for change in txn.changes) or not self._is_wanted():
             return
         try:
             told = [
@@ -148,6 +153,15 @@ class Outbox:
             return
         if told:
             self._note_all(txn, told, is_roomy=is_roomy)
+
+    def _is_wanted(self) -> bool:
+        """Whether anybody wants to hear of any change."""
+        return any(
+            running.wants(hook)
+            for hook, told in self.hooks.items()
+            if hook not in _NO_CHANGES
+            for running, _ in told
+        )
 
     def _note_all(self, txn: WriteTxn, told: Iterable[Happening], *, is_roomy: bool) -> None:
         noting = _Noting(txn, self._new_id, is_roomy=is_roomy)

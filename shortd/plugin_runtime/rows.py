@@ -19,9 +19,9 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from shortd import errors
+from shortd.errors import Sentence
 from shortd.models.plugins import PluginRow
 from shortd.plugin import BadRow, NoServer, StoreFull, Table
-from shortd.plugin.belongings import store_full
 from shortd.plugin_runtime.flaws import one_line
 from shortd.plugin_runtime.home import at_home
 from shortd.store import Store
@@ -188,7 +188,10 @@ class PluginTable(Generic[T]):
         quota = self._store.quota_bytes
         # What gets smaller may always be written: a quota may have been larger.
         if put_row(txn, key, row) > 0 and used(txn, self._store.plugin).size > quota:
-            raise store_full(quota)
+            said = Sentence(
+                "A plugin has used up its %(quota)s bytes of the database.", {"quota": quota}
+            )
+            raise StoreFull(errors.PLUGIN_STORE_FULL, said)
 
     def _replace(
         self, txn: WriteTxn, key: RowKey, before: PluginRow | None, row: PluginRow | None

@@ -6,6 +6,7 @@ import hmac
 import inspect
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,7 +14,7 @@ import pluggy
 import structlog
 
 from shortd.clock import Clock
-from shortd.plugin import Server
+from shortd.plugin import Account, Link, Plugin, Server
 from shortd.plugin.hookspecs import Hookspecs
 from shortd.plugin_runtime.belongings import Grounds, PluginBelongings
 from shortd.plugin_runtime.discovery import (
@@ -47,10 +48,20 @@ class Running:
         """Counts what `check` raises besides refusals; it is called by itself."""
         self.shares = guard.call("shares", plugin.shares)
         self.explain = guard.call("explain", plugin.explain)
+        self._wants: GuardedCall | None = None
+        if type(plugin).wants is not Plugin.wants:
+            self._wants = guard.call("wants", plugin.wants)
         data = plugin.Data
         self.decode: Callable[[bytes], Any] | None = None
         if data is not None:
             self.decode = msgspec.msgpack.Decoder(data).decode
+
+    def wants(self, hook: str, about: Link | Account | None = None) -> bool:
+        """Whether it wants to hear of something by a hook; with None, of anything at all. Where it
+        cannot say, it does.
+        """
+        answer = True if self._wants is None else self._wants(hook, about)
+        return answer is None or bool(answer)
 
 
 class Plugins:
@@ -143,7 +154,10 @@ def start_plugins(
             own_secret = hmac.digest(secret, one.name.encode(), "sha256")
             guard, worker = Guard(one.name, clock.now), Worker(one.name)
             belongings = PluginBelongings(one.name, grounds, guard.cannot_read)
-            server = Server(public_url, hosts, own_secret, belongings, worker.wait)
+            begin = partial(worker.begin, failed=partial(guard.failed, "begin"))
+            server = Server(
+                public_url, hosts, own_secret, belongings, worker.wait, begin, clock.now
+            )
             try:
                 plugin = one.kind(prepared.settings[one.name], server)
                 plugin.start()

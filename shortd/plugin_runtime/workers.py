@@ -37,6 +37,8 @@ class Worker:
         self._call_thread: threading.Thread | None = None
         self._closed = False
         self._running = 0
+        self._begun: dict[Future[None], Future[None]] = {}
+        """What runs beside the hooks, and what says that it has ended."""
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -87,6 +89,34 @@ class Worker:
             future.cancel()
             raise TimeoutError(f"has not returned in {seconds:g} s")
         return _result(future)
+
+    def begin(
+        self, coroutine: Coroutine[Any, Any, None], failed: Callable[[Exception], None]
+    ) -> None:
+        """Runs a coroutine on the worker's loop for as long as it takes; `failed` hears, there, of
+        what it raises. RuntimeError once the worker is closed.
+        """
+        ended: Future[None] = Future()
+
+        async def run() -> None:
+            try:
+                await coroutine
+            except Exception as fault:
+                failed(fault)
+            finally:
+                ended.set_result(None)
+
+        begun = self._submit(run())
+        self._begun[begun] = ended
+        ended.add_done_callback(lambda _: self._begun.pop(begun, None))
+
+    async def end_begun(self, seconds: float) -> None:
+        """Cancels what was begun, and waits for it to end."""
+        begun = dict(self._begun)
+        for running in begun:
+            running.cancel()
+        if begun:
+            await asyncio.wait([*map(asyncio.wrap_future, begun.values())], timeout=seconds)
 
     def call(self, function: Callable[[], None]) -> None:
         """Has the other thread call a function, which must not raise, behind those before it."""

@@ -20,6 +20,7 @@ from shortd.models.links import Link, RareTerms
 from shortd.models.teams import Role
 from shortd.store.day_packs import day_codes
 from shortd.store.index import Count, UniqueIndex
+from shortd.store.plugin_events import wrong_backlogs
 from shortd.store.plugin_rows import right_plugin_uses
 from shortd.store.ranges import pairs
 from shortd.store.schema import (
@@ -319,12 +320,14 @@ def _holding_faults(txn: Txn) -> Iterator[str]:
 
 
 def _plugin_faults(txn: Txn) -> Iterator[str]:
-    """What plugins are counted to have used, against their rows."""
+    """What plugins are counted to have used, and to be still to hear of, against their rows."""
     right, counted = right_plugin_uses(txn), dict(PLUGIN_USES.scan(txn))
     for plugin, table in sorted(right.keys() | counted.keys()):
         if right.get((plugin, table)) != counted.get((plugin, table)):
             what = f"its table {table!r}" if table else "all its tables"
             yield f"plugin {plugin} is counted with other rows or bytes than are in {what}"
+    for plugin, _ in wrong_backlogs(txn):
+        yield f"plugin {plugin} is counted with other events than wait for it"
 
 
 def _index_faults(txn: Txn, table: Table[Any, Any]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from shortd.clock import DAY
 from shortd.models.limits import Holding
 from shortd.store.check import right_counts, right_entries, right_uses
+from shortd.store.plugin_events import wrong_backlogs
 from shortd.store.plugin_rows import right_plugin_uses
 from shortd.store.schema import (
     ACCOUNTS,
@@ -37,6 +38,7 @@ from shortd.store.schema import (
     LOGIN_LINKS,
     MEMBERS,
     PASSKEYS,
+    PLUGIN_BACKLOGS,
     PLUGIN_USES,
     REPORTS,
     SECOND_FACTORS,
@@ -216,3 +218,5 @@ def _add_up_plugins(txn: WriteTxn) -> None:
     for key, use in right.items():
         if counted.get(key) != use:
             PLUGIN_USES.put(txn, key, use)
+    for plugin, backlog in list(wrong_backlogs(txn)):
+        PLUGIN_BACKLOGS.put(txn, (plugin,), backlog)

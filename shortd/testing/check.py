@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 
 from shortd.models.links import Link as LinkRow
 from shortd.plugin.hookspecs import DECIDE, OBSERVE
-from shortd.plugin.types import Event, Visit
+from shortd.plugin.types import Account, Event, File, Link, Visit
 from shortd.plugin_runtime.deciding import shown_link
 from shortd.plugin_runtime.flaws import AnyPlugin, flaw_of, one_line
 from shortd.plugin_runtime.guard import GuardedCall
@@ -238,6 +238,9 @@ class _Check:
         shown = shown_link(row, short_url)
         told: Counter[str] = Counter()
         for number, telling in enumerate(tellings(shown, data, visits)):
+            running.wants(telling.hook, None)
+            running.wants(telling.hook, _about(telling.given[0]))
+            self.no_fault(_cut(repr(telling.given[0])))
             for call in calls[telling.hook]:
                 said = _cut(repr(telling.given[0]))
                 if telling.visit is not None:
@@ -322,6 +325,13 @@ async def _lag(worker: Worker, hook: Coroutine[Any, Any, None]) -> float:
         return most
 
     return await worker.run(run(), OBSERVE_SECONDS)
+
+
+def _about(thing: object) -> Link | Account | None:
+    """What `wants` is asked about."""
+    if isinstance(thing, File):
+        return thing.link
+    return thing if isinstance(thing, Link | Account) else None
 
 
 def _outcome(decision: Decision) -> tuple[str, str, str]:

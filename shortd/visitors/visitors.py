@@ -39,13 +39,21 @@ class Agent(msgspec.Struct, frozen=True):
     device: str
     """Desktop, Mobile, Tablet, Bot or Unknown."""
     system: str
+    """The operating system, such as "Windows" or "iOS"."""
     system_version: str
+    """Such as "10"."""
     browser: str
+    """Such as "Firefox" or "Mobile Safari"."""
     browser_version: str
+    """Such as "120.0"."""
     brand: str
+    """Of the device, such as "Samsung"."""
     model: str
+    """Of the device, such as "iPhone"."""
     bot: bool
+    """Whether it is a robot's."""
     bot_name: str = ""
+    """Of a robot, such as "Googlebot"."""
 
 
 async def parser_ready() -> None:

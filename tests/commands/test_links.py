@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from shortd.store import Store
 from shortd.testing import open_app
 from tests.commands.shell import Shell
 
@@ -53,3 +54,26 @@ def test_a_destination_is_blocked_listed_and_free_again(shell: Shell) -> None:
 def test_what_is_no_pattern_is_told_in_a_line(shell: Shell, pattern: str, said: str) -> None:
     assert shell.refused("link", "block", pattern).startswith(said)
     assert len(shell.did("link", "blocked").splitlines()) == 1
+
+
+def test_a_link_that_is_held_says_so(bare: Shell) -> None:
+    """To whoever reads: what a program takes is the short URL alone."""
+    Path("plugins").mkdir()
+    Path("plugins/doubts.py").write_text(
+        "from shortd.plugin import Hold, Plugin, hookimpl\n\n\n"
+        "class Doubts(Plugin[None, None]):\n"
+        '    name = "doubts"\n\n'
+        "    @hookimpl\n"
+        "    def check_destination(self, url, link, account):\n"
+        '        return Hold("It is odd.") if "odd" in url else None\n'
+    )
+    environ = {"SHORTD_PLUGINS__DIR": "plugins", "SHORTD_DATA": "data"}
+    Path("data").mkdir()
+    Store(Path("data")).close()
+    said = bare.run("link", "add", "https://odd.example/", "--code", "odd", **environ)
+    assert said.stdout == "http://127.0.0.1:8080/odd\n"
+    assert "held for a check, until shortd link approve: It is odd." in said.stderr
+    said = bare.run("link", "add", "https://fine.example/", "--code", "fine", **environ)
+    assert "held for" not in said.output
+    changed = bare.did("link", "set", "fine", "--url", "https://odd.example/er", **environ)
+    assert "It is held for a check" in changed

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from shortd.models.plugins import ROW_BYTES, PluginBacklog, PluginEvent
 from shortd.plugin import Plugin
 from shortd.store import Store
 from shortd.store.plugin_rows import used
-from shortd.store.schema import PLUGIN_USES
+from shortd.store.schema import PLUGIN_BACKLOGS, PLUGIN_EVENTS, PLUGIN_USES
+from shortd.store.txn import WriteTxn
 from shortd.testing import FakeClock, open_app
 from tests.commands.shell import Shell
 
@@ -192,6 +194,31 @@ def test_doctor_counts_anew(kept: Shell) -> None:
     kept.did("doctor", "--fix")
     kept.did("doctor")
     assert rows() == 2
+
+
+def test_doctor_counts_what_waits_anew(kept: Shell) -> None:
+    store = Store(DATA.absolute(), make=False)
+
+    def spoil(txn: WriteTxn) -> None:
+        event = PluginEvent("link_created", "x" * 22, 1, b"facts")
+        PLUGIN_EVENTS.insert(txn, ("diary", "link", 7), event)
+        PLUGIN_BACKLOGS.put(txn, ("diary",), PluginBacklog(rows=3, bytes=1, serial=2, dropped=5))
+        PLUGIN_BACKLOGS.put(txn, ("gone",), PluginBacklog(rows=1, bytes=200, serial=9))
+
+    asyncio.run(store.write(spoil))
+    store.close()
+    told = kept.run("doctor").stderr
+    for name in ("diary", "gone"):
+        assert f"plugin {name} is counted with other events than wait for it" in told
+    kept.did("doctor", "--fix")
+    kept.did("doctor")
+    store = Store(DATA.absolute(), make=False)
+    with store.read() as txn:
+        diary = PLUGIN_BACKLOGS.get(txn, ("diary",))
+        gone = PLUGIN_BACKLOGS.get(txn, ("gone",))
+    store.close()
+    assert diary == PluginBacklog(rows=1, bytes=5 + ROW_BYTES, serial=8, dropped=5)
+    assert gone == PluginBacklog(serial=9)
 
 
 def test_compacting_keeps_it(kept: Shell) -> None:

@@ -34,7 +34,14 @@ METHODS = [
     ("mail/templates/**.txt", "jinja2.ext:babel_extract"),
     ("languages/**.py", "python"),
 ]
-_TEMPLATES = ("web/templates/**.html", "mail/templates/**.html", "mail/templates/**.txt")
+METHODS_OF_PLUGINS = [
+    ("**/templates/**.html", "jinja2.ext:babel_extract"),
+    ("**.py", "python"),
+]
+_TEMPLATES = (
+    *("web/templates/**.html", "mail/templates/**.html", "mail/templates/**.txt"),
+    "**/templates/**.html",
+)
 OPTIONS = {pattern: {"trimmed": "true", "silent": "false"} for pattern in _TEMPLATES}
 _FUNCTIONS = ("_", "gettext", "ngettext", "pgettext")
 KEYWORDS: dict[str, Any] = {
@@ -58,11 +65,12 @@ class Text(NamedTuple):
 def texts() -> Mapping[Text, list[str]]:
     """All texts, with the files that say them."""
     found: dict[Text, set[str]] = defaultdict(set)
-    for pattern, method in METHODS:
+    sources = [(ROOT, *one) for one in METHODS] + [(PLUGINS, *one) for one in METHODS_OF_PLUGINS]
+    for root, pattern, method in sources:
         keywords = KEYWORDS_OF_SCRIPTS if method == "javascript" else KEYWORDS
         options = {pattern: OPTIONS.get(pattern, {})}
         for file, _, message, _, context in extract_from_dir(
-            ROOT, [(pattern, method)], options_map=options, keywords=keywords
+            root, [(pattern, method)], options_map=options, keywords=keywords
         ):
             one, many = message if isinstance(message, tuple) else (message, "")
             found[Text(context, one, many or "")].add(Path(file).as_posix())

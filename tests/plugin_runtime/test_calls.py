@@ -142,11 +142,9 @@ class TestSetPlugin:
 def test_get_plugins_tells_schema_hooks_and_summary(plugins: PluginApp) -> None:
     answer = plugins.app.call("get_plugins", userid=plugins.userid)
     by_name = {plugin["name"]: plugin for plugin in answer["plugins"]}
-    assert list(by_name) == ["ab", "checked", "mobile", "rules", "trackers"]
-    assert answer["order"] == {
-        "destination": ["rules", "mobile", "ab"],
-        "interstitial": ["trackers"],
-    }
+    assert list(by_name) == ["ab", "checked", "mobile", "rules", "trackers", "webhooks"]
+    order = {"destination": ["rules", "mobile", "ab"], "interstitial": ["trackers"]}
+    assert answer["order"] == order
     checked = by_name["checked"]
     assert checked["summary"] == "Checks its data."
     assert (checked["state"], checked["hooks"]) == ("on", [])

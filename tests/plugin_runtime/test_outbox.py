@@ -437,3 +437,29 @@ def test_a_job_of_the_testing_kit_moves_retries_on(shortd_app: StartApp) -> None
     app.observe()
     assert Once.told == [1, 2]
     assert app.visit(app.new_link(), user_agent=AGENTS["curl"]).status_code == 302
+
+
+class Unsure(Plugin[None, None]):
+    """Cannot say what it wants."""
+
+    name = "unsure"
+
+    def start(self) -> None:
+        self.heard: list[str] = []
+
+    def wants(self, hook: str, about: object) -> bool:
+        raise RuntimeError("who knows")
+
+    @hookimpl
+    async def link_created(self, link: Link, data: None, event: Event) -> None:
+        self.heard.append(link.code)
+
+
+def test_a_plugin_that_cannot_say_what_it_wants_hears_of_everything(
+    shortd_app: StartApp,
+) -> None:
+    app = shortd_app(Unsure, tolerant=True)
+    links = [app.new_link() for _ in range(8)]
+    app.observe()
+    assert sorted(app.plugin(Unsure).heard) == sorted(link.rpartition("/")[2] for link in links)
+    assert "wants failed 5 times" in app.get("/-/health").json()["plugins"]["fault"]

@@ -154,3 +154,28 @@ def test_a_thread_that_hangs_is_left_behind(worker: Worker) -> None:
     assert entered.wait(10)
     assert not worker.close(0.05)
     may_go.set()
+
+
+@on_a_loop
+async def test_what_was_begun_is_given_time_to_end(worker: Worker) -> None:
+    began, ended, faults = threading.Event(), list[str](), list[Exception]()
+
+    async def works() -> None:
+        began.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.05)
+            ended.append("in its own time")
+
+    async def fails() -> None:
+        raise ValueError("tired")
+
+    worker.begin(works(), faults.append)
+    worker.begin(fails(), faults.append)
+    await asyncio.to_thread(began.wait, 10)
+    await worker.end_begun(10)
+    assert ended == ["in its own time"]
+    assert [str(fault) for fault in faults] == ["tired"]
+    # There is nothing left to wait for.
+    await worker.end_begun(0.01)

@@ -1,4 +1,4 @@
-"""docs/plugins.md: every example is run as it stands, and every hook has one."""
+"""docs/plugins.md and plugin-hooks.md: every example runs as it stands, every hook has one."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from shortd.plugin_runtime.flaws import implemented
 from tests.testing.documents import blocks
 from tests.testing.environment import Environment
 
-PAGE = "docs/plugins.md"
+PAGES = ("docs/plugins.md", "docs/plugin-hooks.md")
 EXAMPLES = {
     section: "".join(block.text for block in group if block.language == "python")
-    for section, group in groupby(blocks(PAGE), key=lambda block: block.section)
+    for page in PAGES
+    for section, group in groupby(blocks(page), key=lambda block: block.section)
 }
 SECTIONS = [section for section, source in EXAMPLES.items() if source]
 

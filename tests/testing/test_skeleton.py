@@ -49,7 +49,8 @@ def test_the_skeleton_works_in_an_environment_of_its_own(
     assert "17 passed" in environment.run(everything, tmp_path)
     listed = " ".join(environment.run("shortd plugins", tmp_path).split())
     assert "hours ready Leads visitors of one language elsewhere." in listed
-    environment.run("pip uninstall -q -y shortd-hours", folder)
+    others = " ".join(f"shortd-a-{kind}" for kind in KINDS[1:])
+    environment.run(f"pip uninstall -q -y shortd-hours {others}", folder)
     assert "hours" not in environment.run("shortd plugins", tmp_path)
 
 

@@ -151,7 +151,7 @@ _BY_CALL: dict[str, tuple[ErrorKind, ...]] = {
     "get_stats": (errors.ENTRY_NOT_FOUND,),
     "export_stats": (errors.ENTRY_NOT_FOUND,),
     "set_plugin": (*_CHANGED, *_DESTINATION, errors.PLUGIN_FAILED, errors.QUOTA_EXCEEDED),
-    "get_plugin": (errors.ENTRY_NOT_FOUND,),
+    "get_plugin": (errors.ENTRY_NOT_FOUND, errors.PLUGIN_FAILED),
     "get_panels": (errors.ENTRY_NOT_FOUND,),
     "authen/token": (*_PASSWORD, errors.ACCOUNT_LOCKED),
     "authen/refresh-token": (errors.BAD_CREDENTIALS, errors.ACCOUNT_LOCKED),

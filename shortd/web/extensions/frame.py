@@ -79,9 +79,9 @@ class PluginFrame:
         # Not the request, by which a template would get hold of everything.
         known = msgspec.structs.replace(caller, request=None)
         body = await _within(template.generate({"caller": known, **values}))
-        shown = PluginPage(
-            plugin=self._name, title=str(title)[:TITLE_CHARACTERS] or self._name, body=Markup(body)
-        )
+        # As the navigation has it: in words of the catalogues, where they have them.
+        title = language_of(request).gettext(str(title)) if title else self._name
+        shown = PluginPage(plugin=self._name, title=title[:TITLE_CHARACTERS], body=Markup(body))
         answer = page(request, TEMPLATE, shown, status=status, secret=True)
         keep_policy(request.scope, answer.headers["Content-Security-Policy"])
         return permit(request.scope, answer)
