@@ -12,7 +12,6 @@ from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import State
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException, NotFoundException
-from litestar.plugins import PluginProtocol
 from litestar.types import HTTPScope, Receive, Scope, Send
 from litestar.utils import normalize_path
 
@@ -56,7 +55,7 @@ from shortd.web.links.jobs import Jobs
 from shortd.web.pages import Pages, open_pages
 from shortd.web.proxied import Proxied
 from shortd.web.render import see
-from shortd.web.routing import GONE, client_address, response
+from shortd.web.routing import GONE, Routed, client_address, response
 from shortd.web.session import SignInFirst
 from shortd.web.share.pages import HANDLERS as SHARE_HANDLERS
 from shortd.web.site import HANDLERS as SITE_HANDLERS
@@ -272,19 +271,10 @@ def _kind(path: str) -> str:
     return "api" if path.startswith(_OWN) or sqwish.format_of(path) is not None else "link"
 
 
-class _Routed(Litestar):
-    """Litestar without plugins: its own are for models of pydantic and attrs, which it imports
-    wherever they are installed, 7 MB of a server that has no such models."""
-
-    @staticmethod
-    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
-        return plugins
-
-
 def _routed(*routers: Router) -> Litestar:
     """The server's own addresses, and those of plugins. Handlers find what they work with in the
     app's state, so that they are the same ones for all services."""
-    return _Routed(
+    return Routed(
         route_handlers=[
             *sqwish.HANDLERS,
             *v1.HANDLERS,
