@@ -25,6 +25,10 @@ UNLIMITED = {
     f"SHORTD_LIMITS__{kind}__{bucket}_CAPACITY": "9000000000000"
     for kind in ("CLIENT", "TEMPORARY", "REGISTERED")
     for bucket in ("API", "LINK")
+} | {
+    # All links come from one address.
+    "SHORTD_ACCOUNTS__TEMPORARY_CLIENT_BYTES": "100000000000",
+    "SHORTD_ACCOUNTS__TEMPORARY_SHARE": "1",
 }
 
 _NGINX = """

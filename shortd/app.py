@@ -55,7 +55,7 @@ from shortd.web.links.jobs import Jobs
 from shortd.web.pages import Pages, open_pages
 from shortd.web.proxied import Proxied
 from shortd.web.render import see
-from shortd.web.routing import GONE, client_address, response
+from shortd.web.routing import GONE, Routed, client_address, response
 from shortd.web.session import SignInFirst
 from shortd.web.share.pages import HANDLERS as SHARE_HANDLERS
 from shortd.web.site import HANDLERS as SITE_HANDLERS
@@ -274,7 +274,7 @@ def _kind(path: str) -> str:
 def _routed(*routers: Router) -> Litestar:
     """The server's own addresses, and those of plugins. Handlers find what they work with in the
     app's state, so that they are the same ones for all services."""
-    return Litestar(
+    return Routed(
         route_handlers=[
             *sqwish.HANDLERS,
             *v1.HANDLERS,

@@ -2,18 +2,17 @@
 
 Accounts, settings and mail all ask here, so that none of them takes what another refuses. Names of
 a home network, such as ann@nas.local, are as good as any; whether a domain takes mail is never
-asked.
+asked. What reads and makes headers is imported with the first address that needs it.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from email import policy
-from email.errors import NonASCIILocalPartDefect
-from email.headerregistry import Address
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from email.headerregistry import Address
+
     from email_validator import ValidatedEmail
 
 
@@ -24,6 +23,8 @@ def normalized(text: str) -> str:
 
 def mailbox_of(text: str) -> Address:
     """The mailbox of an address, its domain in ASCII. ValueError if it is none."""
+    from email.headerregistry import Address
+
     valid = _valid(text)
     return Address(username=valid.local_part, domain=valid.ascii_domain)
 
@@ -34,11 +35,15 @@ def sender_of(text: str) -> Address:
     The operator knows what his mail server takes: an ASCII domain may be any, and an address in
     brackets, too.
     """
+    from email import policy
+    from email.errors import NonASCIILocalPartDefect
+    from email.headerregistry import Address
+
     problem = ValueError("expected one e-mail address, or a name and <address>")
     try:
         header = policy.default.header_factory("From", text)
-    except IndexError:
-        # How the parser of Python 3.11 meets "name@".
+    except (AttributeError, IndexError):
+        # How the parser of Python 3.11 meets "name@" and some routes.
         raise problem from None
     flaws = [one for one in header.defects if not isinstance(one, NonASCIILocalPartDefect)]
     if flaws or len(header.addresses) != 1 or not text.isprintable():

@@ -225,7 +225,7 @@ async def _wire(
     hashes = BlockHashes(await secret(store, "clients"))
     security = open_security(hasher, partial(kept_address, mode=settings.log.addresses), clock)
     limits = open_limits(store, settings, hashes, security.log.limited)
-    visitors = open_visitors(settings, countries)
+    visitors = open_visitors(settings, countries, may_parse=not prepared.are_all_bundled)
     mail = open_mail(store, settings, clock, timeline)
     flows = Flows(await secret(store, "flows"), random)
     issuers = open_issuers(settings.auth.oidc.issuers, settings.pages_url, flows, clock)

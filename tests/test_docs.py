@@ -24,7 +24,7 @@ from shortd.errors import CATALOGUE
 from shortd.links.sheets import Result
 from shortd.models.clicks import Visit
 from shortd.moving import Reason
-from shortd.moving.sources import FORMATS
+from shortd.moving.formats import FORMATS
 from shortd.store import Store
 from tests.conftest import GENEROUS
 from tests.console import CUT, Drift, compare, read_session, run_session

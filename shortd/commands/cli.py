@@ -14,43 +14,10 @@ import click
 
 from shortd import __version__
 from shortd.client.failures import ClientFailure, Interrupted
-from shortd.client.fetch_command import fetch
-from shortd.client.send_command import send
-from shortd.client.texts import print_anything, take_text_alone
-from shortd.commands.audit import audit
-from shortd.commands.backup import backup, restore
-from shortd.commands.campaigns import campaign
-from shortd.commands.clock import clock
-from shortd.commands.completion import complete_names
-from shortd.commands.config import config
-from shortd.commands.doctor import compact, doctor
-from shortd.commands.domains import domain
-from shortd.commands.export import export
-from shortd.commands.health import health
-from shortd.commands.importing import OTHERS, import_links
-from shortd.commands.init import init
-from shortd.commands.leaving import OF_A_USER
-from shortd.commands.links import link
-from shortd.commands.mail import mail
+from shortd.client.texts import print_anything
+from shortd.commands.index import Index
 from shortd.commands.options import fail
-from shortd.commands.plugins import plugins, x
-from shortd.commands.restoring import import_export
-from shortd.commands.serve import serve
-from shortd.commands.stats import stats
-from shortd.commands.status import status
-from shortd.commands.teams import team
-from shortd.commands.trackers import tracker
-from shortd.commands.users import user
 from shortd.settings.config import ConfigError
-
-OF_THE_SERVER = (
-    *(serve, init, config, status, health, mail, doctor, compact, backup, restore, export),
-    *(user, team, domain, campaign, tracker, link, clock, audit),
-    *(stats, plugins, x, import_links),
-)
-OF_THE_CLIENT = (send, fetch)
-"""Settings and data directory are the server's own affair."""
-
 
 INTERRUPTED = 130
 """As shells have it for what Ctrl-C has ended."""
@@ -126,17 +93,11 @@ STATUSES = (
 
 
 @click.group(
-    cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=STATUSES
+    cls=Commands,
+    commands=Index(),
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=STATUSES,
 )
 @click.version_option(__version__, message="shortd %(version)s")
 def main() -> None:
     """A self-hosted URL shortener and file-sharing server."""
-
-
-OTHERS["shortd"] = import_export
-for command in OF_A_USER:
-    user.add_command(command)
-for command in (*OF_THE_SERVER, *OF_THE_CLIENT):
-    main.add_command(command)
-take_text_alone(main)
-complete_names(main)

@@ -21,6 +21,7 @@ import click
 import msgspec
 
 from shortd.commands.options import HomePath, Place, fail, located, placed, the_place
+from shortd.commands.restoring import import_export
 from shortd.commands.tables import printable
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Wanted(NamedTuple):
 
 
 Other = Callable[[Place, Wanted, "Callable[[ReportRow], None]"], "Summary"]
-OTHERS: dict[str, Other] = {}
+OTHERS: dict[str, Other] = {"shortd": import_export}
 """Formats that bring more than an account's links, by name: each runs by itself."""
 
 
@@ -243,7 +244,8 @@ async def _here(
 
 def _opener(place: Place, format_name: str) -> Callable[[str, Options], Source]:
     """What opens a source of a format. Ends the command where there is none."""
-    from shortd.moving.sources import FORMATS, open_source
+    from shortd.moving.formats import FORMATS
+    from shortd.moving.sources import open_source
     from shortd.upkeep.importing.plugin_sources import PluginSource
 
     if format_name in FORMATS:
@@ -273,7 +275,7 @@ def _formats(ctx: click.Context) -> str:
 
 def _listed(of_plugins: Iterable[str]) -> str:
     """Which formats there are, in a sentence."""
-    from shortd.moving.sources import FORMATS
+    from shortd.moving.formats import FORMATS
 
     return f"Formats: {', '.join(sorted({*FORMATS, *OTHERS, *of_plugins}))}."
 

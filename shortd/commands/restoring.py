@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shortd.commands.export import opened_copy
-from shortd.commands.importing import Wanted
 from shortd.commands.options import Place, fail
 
 if TYPE_CHECKING:
+    from shortd.commands.importing import Wanted
     from shortd.upkeep.export_reader import Export
     from shortd.upkeep.importing.runs import ReportRow, Summary
     from shortd.upkeep.restoring_rows import Restored

@@ -12,6 +12,7 @@ from shortd.commands.control import (
     look,
     look_at_one,
 )
+from shortd.commands.leaving import OF_A_USER
 from shortd.commands.options import Place, placed, show
 from shortd.commands.tables import (
     Column,
@@ -311,3 +312,7 @@ def _new_password() -> list[str]:
     if len(composed(password)) < PASSWORD_CHARACTERS:
         raise ClientFailure(f"A password has at least {PASSWORD_CHARACTERS} characters.")
     return derivations(password)
+
+
+for command in OF_A_USER:
+    user.add_command(command)

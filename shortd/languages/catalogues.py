@@ -89,11 +89,16 @@ class Languages:
         return self.default
 
 
-@cache
 def open_languages(default: str = SOURCE, folder: str = "") -> Languages:
-    """English, the catalogues that come with shortd, and those of `folder`, which come first.
-    CatalogueError.
+    """English, the catalogues that come with shortd, and those of `folder`, which come first; read
+    once a process. CatalogueError.
     """
+    return _opened(default, folder)
+
+
+# Behind it, since a cache takes arguments that are left out for others than the same ones given.
+@cache
+def _opened(default: str, folder: str) -> Languages:
     files = {file.stem: file for file in sorted(_HERE.glob("*.po"))}
     if folder:
         files |= {file.stem: file for file in sorted(Path(folder).glob("*.po"))}

@@ -2,7 +2,8 @@
 
 Drawing one takes about 3 ms, so finished images are kept, least recently used ones going
 first, within `CACHE_BYTES` of memory. This module must never make more of a request than
-its options say: the text is encoded as it stands, at exactly the level asked for.
+its options say: the text is encoded as it stands, at exactly the level asked for. What draws is
+imported with the first image.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from collections import OrderedDict
 from typing import Annotated, Literal, TypedDict
 
 import msgspec
-import segno
 
 PIXELS_PER_MODULE = 10
 CACHE_BYTES = 8 * 1024 * 1024
@@ -83,6 +83,8 @@ _cache = _ImageCache(CACHE_BYTES)
 
 def modules_of(text: str, options: QrOptions) -> int:
     """How many modules wide the image of `text` is, its border included. Raises as `render`."""
+    import segno
+
     code = segno.make(text, error=options.level.upper(), micro=False, boost_error=False)
     width, _ = code.symbol_size(border=options.border)
     return int(width)
@@ -117,6 +119,8 @@ def qrcode_output(shorturl: str, options: QrOptions) -> QrOutput:
 
 
 def _draw(text: str, looks: QrOptions) -> bytes:
+    import segno
+
     code = segno.make(text, error=looks.level, micro=False, boost_error=False)
     file = io.BytesIO()
     if looks.format == "png":

@@ -2,7 +2,7 @@
 
 outbox      the rows: what waits, what was given up, what an address may still get
 messages    the text, from templates
-transports  one way out: an SMTP server, or files in a folder
+transports  one way out: files in a folder, or an SMTP server (`smtp`)
 delivery    takes what is due from the first to the last
 
 It must never decide who may be sent a mail; `accounts.mailboxes` does.

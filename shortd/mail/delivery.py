@@ -11,7 +11,7 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Sequence
-from email.message import EmailMessage
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -23,6 +23,9 @@ from shortd.mail.transports import DeliveryFailure, Send, Transport
 from shortd.models.mail import Mail
 from shortd.security.mailed_codes import LIFETIME
 from shortd.store.timeline import Timeline
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
 
 POLL_SECONDS = 1.0
 TROUBLED_SECONDS = 15.0

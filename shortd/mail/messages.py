@@ -2,30 +2,31 @@
 address and, in its link, the code.
 
 Links are built from `public_url` alone, never from what a request claimed. Headers are made by
-`email`, whose policy refuses line breaks in them.
+`email`, whose policy refuses line breaks in them; it is imported with the first mail.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTPUTF8
-from email.utils import format_datetime
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from ipaddress import ip_address
 from pathlib import Path
 from textwrap import fill
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from shortd.clock import SECOND
 from shortd.errors import Sentence
 from shortd.languages import Language, Languages, open_languages
 from shortd.mail_addresses import mailbox_of, sender_of
 from shortd.models.mail import FactorChange, Mail, MailPurpose
+
+if TYPE_CHECKING:
+    from email.headerregistry import Address
+    from email.message import EmailMessage
+
+    from jinja2 import Environment
 
 _SUBJECTS = {
     MailPurpose.VERIFY.value: Sentence("Verify your e-mail address"),
@@ -74,7 +75,11 @@ class Messages:
         self._public_url = public_url
         self._pages_url = pages_url or public_url
         self._languages = languages or open_languages()
-        self._sender = sender_of(sender or f"shortd@{self.domain}")
+        self._sender = sender or f"shortd@{self.domain}"
+
+    @cached_property
+    def _from(self) -> Address:
+        return sender_of(self._sender)
 
     def compose(self, mail: Mail) -> EmailMessage:
         """The message of a row of the outbox; the same for each attempt.
@@ -113,12 +118,16 @@ class Messages:
         language: Language,
         changes: Sequence[Sentence] = (),
     ) -> EmailMessage:
+        from email.message import EmailMessage
+        from email.policy import SMTPUTF8
+        from email.utils import format_datetime
+
         site = self._public_url.partition("://")[2]
         context: dict[str, object] = {"site": site, "link": link, "language": language}
         context["changes"] = [change.said(language.gettext) for change in changes]
         message = EmailMessage(SMTPUTF8)
         message["Subject"] = f"{_SUBJECTS[kind].said(language.gettext)} ({site})"
-        message["From"] = self._sender
+        message["From"] = self._from
         message["To"] = recipient
         message["Date"] = format_datetime(datetime.fromtimestamp(utime // SECOND, UTC))
         message["Message-ID"] = f"<{mail_id}@{self.domain}>"
@@ -146,6 +155,8 @@ def mail_domain(public_url: str) -> str:
 
 @cache
 def _templates(language: Language) -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
     environment = Environment(
         extensions=["jinja2.ext.i18n"],
         loader=FileSystemLoader(Path(__file__).parent / "templates"),

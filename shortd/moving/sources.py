@@ -15,9 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from shortd import errors
+from shortd.moving.formats import FORMATS, Format
 from shortd.moving.inputs import Input, form_of, open_path, open_standard_input, pages_of
 from shortd.moving.options import Options
 from shortd.moving.peers.bitly import BitlyAnswers
@@ -37,45 +36,6 @@ if TYPE_CHECKING:
     import httpx
 
     from shortd.moving.staged import StagedSource
-
-
-class Format(msgspec.Struct, frozen=True):
-    """One of the formats, for those who choose."""
-
-    name: str
-    """As in `import NAME`."""
-    title: str
-    forms: tuple[str, ...]
-    """What a source of it can be, in words."""
-
-
-FORMATS: dict[str, Format] = {
-    kind.name: kind
-    for kind in (
-        Format(
-            "yourls",
-            "YOURLS",
-            ("SQL dump", "answer of its API (JSON)", "CSV of the plugin Import-Export"),
-        ),
-        Format(
-            "shlink",
-            "Shlink",
-            (
-                "address of its REST API, with a key",
-                "SQLite file",
-                "SQL dump (MySQL, MariaDB, PostgreSQL)",
-                "CSV of the web client",
-            ),
-        ),
-        Format("kutt", "Kutt", ("SQLite file", "answers of its API (JSON)")),
-        Format("chhoto", "chhoto-url", ("SQLite file", "answer of its API (JSON)")),
-        Format("polr", "Polr", ("SQL dump",)),
-        Format("dub", "Dub", ("answers of its API (JSON)", "CSV")),
-        Format("bitly", "Bitly", ("answers of its API (JSON)", "CSV")),
-        Format("csv", "CSV", ("table with a line of names",)),
-        Format("bookmarks", "bookmarks", ("HTML file of a browser",)),
-    )
-}
 
 
 _TABLES: dict[str, type[TableSource]] = {

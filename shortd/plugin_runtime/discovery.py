@@ -24,6 +24,15 @@ from shortd.plugin_runtime.loading import load
 from shortd.settings.config import ConfigError, Settings, plugin_settings
 from shortd.store.data_directory import PLUGIN_FOLDERS
 
+BUNDLED = frozenset(
+    {
+        *("shortd_ab:AB", "shortd_mobile:Mobile", "shortd_rules:RuleList"),
+        *("shortd_trackers:TrackerPage", "shortd_webhooks:Webhooks"),
+    }
+)
+"""Origins of the plugins that come with shortd; none of them has user agents parsed on the way to a
+redirect."""
+
 
 class Found(msgspec.Struct, frozen=True):
     """A plugin that was found, usable or not."""

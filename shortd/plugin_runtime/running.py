@@ -18,6 +18,7 @@ from shortd.plugin import Account, Link, Plugin, Server
 from shortd.plugin.hookspecs import Hookspecs
 from shortd.plugin_runtime.belongings import Grounds, PluginBelongings
 from shortd.plugin_runtime.discovery import (
+    BUNDLED,
     Found,
     discover,
     new_manager,
@@ -127,6 +128,11 @@ class Prepared(NamedTuple):
     settings: dict[str, Any]
     ownerless: list[str]
     """Tables of settings that are no plugin's, in words."""
+
+    @property
+    def are_all_bundled(self) -> bool:
+        """Whether all that can be used came with shortd."""
+        return all(one.origin in BUNDLED for one in self.found if one.kind is not None)
 
 
 def prepare(settings: Settings, given: Sequence[type[AnyPlugin]] | None = None) -> Prepared:

@@ -10,9 +10,10 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import ExitStack
 from functools import partial
+from importlib import import_module
 from socket import socket
 from typing import Any
 
@@ -22,8 +23,8 @@ import uvloop
 
 from shortd import __version__
 from shortd.app import App
-from shortd.control import commands as admin_commands
 from shortd.control import socket as admin
+from shortd.control.wire import Reply
 from shortd.hosts.ways import option_problems
 from shortd.server import logs, socket_files
 from shortd.server.activation import inherited
@@ -156,12 +157,20 @@ async def _serve_with(
             server.serve(sockets=listeners),
             services.work(),
             server.watch(),
-            admin.listen(services, admin_commands.answer),
+            admin.listen(services, _command),
             _report(server, services, supervisor, status),
         )
     finally:
         await services.close()
     return server.cut_off
+
+
+async def _command(services: Services, name: str, args: dict[str, Any]) -> AsyncIterator[Reply]:
+    """Runs one of the operator's commands. All of them are imported for the first: it takes a
+    moment, which the event loop does not wait for."""
+    commands = await asyncio.to_thread(import_module, "shortd.control.commands")
+    async for reply in commands.answer(services, name, args):
+        yield reply
 
 
 async def _report(server: Server, services: Services, supervisor: Supervisor, status: str) -> None:

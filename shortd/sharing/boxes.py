@@ -14,7 +14,6 @@ from random import Random
 from typing import NamedTuple
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 
 from shortd import errors
 from shortd.files.boxes import drop_item, drop_uploads, items_of
@@ -303,6 +302,8 @@ def check_note(note: str) -> str:
 
 def check_point(point: bytes, field: str) -> None:
     """INVALID_FIELD unless this is an uncompressed point of P-256."""
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+
     with suppress(ValueError):
         if len(point) == POINT_BYTES:
             EllipticCurvePublicKey.from_encoded_point(SECP256R1(), point)

@@ -15,7 +15,6 @@ import fcntl
 import os
 import re
 import shutil
-import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
@@ -109,6 +108,8 @@ def stream(directory: Path, out: BinaryIO, told: Told = lambda _: None) -> Manif
     """Writes a backup as tar, one at a time. Until that is done, its copy of the database takes
     room in the data directory. Raises StoreError, OSError.
     """
+    import tarfile
+
     with _alone(directory), _folder_in(directory) as folder:
         backup = Path(folder, name_of(time.time()))
         manifest = _make(directory, backup, None, told)

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import io
 import os
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import msgspec
 
@@ -30,6 +29,9 @@ from shortd.upkeep.export import FORMAT, FORMAT_VERSION, ROWS, ExportManifest, R
 from shortd.upkeep.plain_rows import Row
 from shortd.upkeep.takeout import Takeout
 from shortd.zips import zip_paths
+
+if TYPE_CHECKING:
+    from tarfile import TarInfo
 
 _PARTIAL = ".partial"
 _PIECE = 1 << 20
@@ -89,6 +91,8 @@ async def write_belongings(
         dict(sorted(rows.counts.items())),
         rows.finish(),
     )
+    import tarfile
+
     missing: list[str] = []
     with _new_file(target) as out:
         with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tar:
@@ -174,8 +178,10 @@ class _Parts(io.RawIOBase):
         super().close()
 
 
-def _member(name: str, size: int, now: int) -> tarfile.TarInfo:
-    member = tarfile.TarInfo(name)
+def _member(name: str, size: int, now: int) -> TarInfo:
+    from tarfile import TarInfo
+
+    member = TarInfo(name)
     member.size = size
     member.mode = 0o600
     member.mtime = now // 1_000_000

@@ -29,8 +29,12 @@ class VisitorServices:
         return None if self.countries is None else self.countries.city_of
 
 
-def open_visitors(settings: Settings, countries: Countries | None) -> VisitorServices:
-    """Wires them."""
-    # The first parse compiles thousands of patterns (0.1 s); visitors should not wait for it.
-    parse_agent("")
+def open_visitors(
+    settings: Settings, countries: Countries | None, *, may_parse: bool
+) -> VisitorServices:
+    """Wires them. `may_parse` tells whether a plugin may ask for a parsed agent on the way to a
+    redirect, which must not wait for the parser; else the drain makes it, when there is a visit.
+    """
+    if may_parse:
+        parse_agent("")
     return VisitorServices(countries, Proxies(settings.server.trusted_proxies))

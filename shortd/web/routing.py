@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from litestar import Request, Response, route
+from litestar import Litestar, Request, Response, route
 from litestar.datastructures import State
 from litestar.enums import HttpMethod
+from litestar.plugins import PluginProtocol
 from litestar.types import HTTPScope
 
 from shortd.limits import repeats
@@ -78,3 +79,12 @@ def client_address(services: Services, scope: HTTPScope) -> str:
     """The client's address, as far as it can be believed."""
     client = scope["client"]
     return services.visitors.proxies.of_headers(client[0] if client else "", scope["headers"])
+
+
+class Routed(Litestar):
+    """Litestar without plugins: its own are for models of pydantic and attrs, which it imports
+    wherever they are installed, 7 MB of a server that has no such models."""
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        return plugins

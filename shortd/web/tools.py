@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 from urllib.parse import quote
-from xml.etree.ElementTree import Element, SubElement, tostring
 
 import msgspec
 from litestar import Response
@@ -110,6 +109,8 @@ async def sharex_with_key(request: AnyRequest) -> Response[bytes]:
 async def opensearch(request: AnyRequest) -> Response[bytes]:
     """What a browser takes for a search engine, whose only result is the form here (OpenSearch
     1.1)."""
+    from xml.etree.ElementTree import Element, SubElement, tostring
+
     pages, url = pages_of(request), services_of(request).settings.pages_url
     words = language_of(request).gettext
     root = Element("OpenSearchDescription", xmlns="http://a9.com/-/spec/opensearch/1.1/")

@@ -9,7 +9,7 @@ import pytest
 
 from shortd.commands.cli import main
 from shortd.commands.importing import OTHERS
-from shortd.moving.sources import FORMATS
+from shortd.moving.formats import FORMATS
 from tests.commands.shell import Shell, all_commands
 
 IMPORTER = """

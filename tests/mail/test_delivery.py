@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from shortd import errors
 from shortd.clock import SECOND
-from shortd.mail import outbox, transports
+from shortd.mail import outbox, smtp
 from shortd.mail.outbox import OutboxStatus
 from shortd.mail.transports import Send
 from shortd.testing import RunningApp, open_app
@@ -320,7 +320,7 @@ class TestFailures:
     def test_a_server_that_hangs_costs_no_more_than_its_time(
         self, app_with: AppWith, monkeypatch: pytest.MonkeyPatch, silent: str
     ) -> None:
-        monkeypatch.setattr(transports, "STEP_SECONDS", 0.2)
+        monkeypatch.setattr(smtp, "STEP_SECONDS", 0.2)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             if silent == "answers":
                 threading.Thread(target=_greet, args=(listener,), daemon=True).start()

@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shortd import errors
+from shortd.moving.formats import FORMATS
 from shortd.moving.inputs import SMALL
 from shortd.moving.json_objects import DEPTH, HELD
 from shortd.moving.options import Options
 from shortd.moving.records import Reason
-from shortd.moving.sources import FORMATS
 from tests.moving.reading import SAMPLES, Reading, read
 
 JUNK: dict[str, bytes] = {

@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 
 from shortd.commands.cli import main
 from shortd.plugin import Link, Plugin, Visit, hookimpl
+from shortd.plugin_runtime.discovery import BUNDLED
 from shortd.testing import open_app
 from tests.plugin_runtime.conftest import PluginApp, Start, write_plugin
 
@@ -360,3 +361,8 @@ class TestFolder:
             if str(one["fault"]).startswith(reason)
         ]
         assert (fact["state"], fact["origin"]) == ("passed over", str(place))
+
+
+def test_bundled_plugins_are_known_by_their_origins() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    assert set(project["project"]["entry-points"]["shortd"].values()) == BUNDLED

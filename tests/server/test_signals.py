@@ -201,7 +201,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (signal.SIGTERM, "server.process", "listen"),
         (signal.SIGINT, "services", "Store"),
         (signal.SIGINT, "clicks.services", "Journal"),
-        (signal.SIGQUIT, "visitors.services", "parse_agent"),
+        (signal.SIGQUIT, "visitors.services", "Proxies"),
         (signal.SIGTERM, "plugin_runtime.services", "start_plugins"),
         (signal.SIGTERM, "server.process", "most_connections"),
     ],

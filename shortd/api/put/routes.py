@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from functools import partial
-from mimetypes import MimeTypes
-from typing import Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
@@ -38,6 +37,9 @@ from shortd.web.home.pages import is_open
 from shortd.web.routing import client_address, keys_of
 from shortd.web.share.making import of_upload
 
+if TYPE_CHECKING:
+    from mimetypes import MimeTypes
+
 METHOD = "PUT"
 WEIGHT = 1000
 """Weight units of an upload, beside those of its megabytes."""
@@ -60,8 +62,6 @@ _READ = frozenset(
 )
 # What programs claim of any file that they send.
 _NO_TYPES = frozenset({"", "application/x-www-form-urlencoded", "application/octet-stream"})
-# The same on all systems.
-_types = MimeTypes()
 
 log = structlog.get_logger(__name__)
 
@@ -237,11 +237,19 @@ class _Upload(Caller):
         given = self._headers.get(b"content-type", b"").decode("latin-1")
         if given.partition(";")[0].strip().lower() not in _NO_TYPES:
             return given
-        guessed, packed = _types.guess_type(name)
+        guessed, packed = _types().guess_type(name)
         return "" if guessed is None or packed else guessed
 
     def _line(self, link: Link) -> bytes:
         return f"{self.services.hosts.short_url(link)}\n".encode()
+
+
+@cache
+def _types() -> MimeTypes:
+    """Python's own, the same on all systems; made for the first file that comes without one."""
+    from mimetypes import MimeTypes
+
+    return MimeTypes()
 
 
 async def _pieces(receive: Receive) -> AsyncIterator[bytes]:

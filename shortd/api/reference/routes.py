@@ -1,6 +1,7 @@
 """Where the reference is: `/-/docs` for people, documents of OpenAPI below it for programs.
 
-Everything is made once, since that takes as long as thousands of redirects and anybody may ask.
+Everything is made once, since that takes as long as thousands of redirects and anybody may ask;
+what makes it is imported then.
 """
 
 from __future__ import annotations
@@ -12,9 +13,7 @@ import msgspec
 from litestar import Response
 
 from shortd import errors
-from shortd.api.reference.document import document
 from shortd.api.reference.operations import Api
-from shortd.api.reference.page import contents
 from shortd.web.answers import JSON_HEADERS, NO_STORE, Answer, page_headers
 from shortd.web.pages import Pages
 from shortd.web.policies import fitting, origin_of, script_headers
@@ -59,6 +58,8 @@ def _sent(request: AnyRequest, answer: Answer, packed: bytes) -> Response[bytes]
 @cache
 def _page(base_url: str) -> tuple[bytes, bytes]:
     """As it is, and packed."""
+    from shortd.api.reference.page import contents
+
     pages = Pages(base_url)
     plain = pages.render("docs.html", None, page=contents(base_url), scripts=(SCRIPT,)).encode()
     return plain, gzip.compress(plain, 9, mtime=0)
@@ -66,6 +67,8 @@ def _page(base_url: str) -> tuple[bytes, bytes]:
 
 @cache
 def _document(base_url: str, name: str) -> tuple[bytes, bytes]:
+    from shortd.api.reference.document import document
+
     plain = msgspec.json.encode(document(base_url, None if name == _ALL else Api(name)))
     return plain, gzip.compress(plain, 9, mtime=0)
 

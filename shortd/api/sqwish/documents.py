@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias, Union
 from urllib.parse import quote
-from xml.etree.ElementTree import Element, SubElement, tostring
 
 from shortd import errors
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 Document: TypeAlias = Mapping[str, Union[str, "Document", Sequence["Document"]]]
 """Names and what they hold; a sequence holds what comes several times under its name."""
@@ -50,12 +52,16 @@ def render(document: Document, written: Format) -> bytes:
     if written is Format.JSON:
         # Slashes as the document has them; with ASCII alone, no reader can guess the charset wrong.
         return json.dumps(document, separators=(",", ":")).replace("/", "\\/").encode("ascii")
+    from xml.etree.ElementTree import Element, tostring
+
     root = Element("sqwish")
     _fill(root, document)
     return (_DECLARATION + tostring(root, "unicode", short_empty_elements=False)).encode()
 
 
 def _fill(element: Element, document: Document) -> None:
+    from xml.etree.ElementTree import SubElement
+
     for name, value in document.items():
         if isinstance(value, str):
             SubElement(element, name).text = _NO_XML.sub(lambda found: quote(found[0]), value)

@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from msgspec import structs
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from shortd import errors
 from shortd.clicks import history
@@ -202,6 +201,8 @@ class Imports:
             return _known(txn, account, source, one) is not None
 
     async def _hash(self, password: str) -> PasswordHash | None:
+        from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_fixed
+
         patient = AsyncRetrying(
             retry=retry_if_exception(
                 lambda fault: isinstance(fault, errors.ShortdError) and fault.kind is errors.BUSY

@@ -28,7 +28,6 @@ from shortd import errors
 from shortd.clock import HOUR, SECOND, Clock
 from shortd.limits.budgets import Budgets
 from shortd.moving.options import Options
-from shortd.moving.sources import open_file
 from shortd.upkeep.importing.imports import Imports
 from shortd.upkeep.importing.offers import ClickOffer, LinkOffer, Said
 from shortd.upkeep.importing.runs import Run, Summary
@@ -224,6 +223,9 @@ class WaitingImports:
             self._turns.release()
 
     async def _run(self, one: SentImport, loop: asyncio.AbstractEventLoop) -> Summary:
+        # All formats, with what reads them: on this thread, and for whoever sends a file.
+        from shortd.moving.sources import open_file
+
         wish = one.wish
         options: Options = structs.replace(wish.options, workdir=one.folder)
         target = _OnLoop(self._imports, self._budgets, self._clock, one, loop)

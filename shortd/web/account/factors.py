@@ -12,7 +12,6 @@ import io
 from typing import Annotated, Any
 
 import msgspec
-import segno
 from litestar import Response
 from msgspec import Meta
 
@@ -242,6 +241,8 @@ async def _content(
 
 def _drawn(text: str) -> str:
     """A QR image as a data URI. Not one of those that are kept: it holds a secret."""
+    import segno
+
     image = io.BytesIO()
     segno.make(text, error="m", boost_error=False).save(image, kind="svg", border=3, light="#fff")
     return f"data:image/svg+xml;base64,{base64.b64encode(image.getvalue()).decode()}"

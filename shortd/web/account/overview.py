@@ -30,7 +30,7 @@ from shortd.services import Services
 from shortd.store.schema import LINKS_PER_TEAM
 from shortd.upkeep.administration import Changes
 from shortd.visitors.devices import UNKNOWN
-from shortd.visitors.visitors import parse_agent
+from shortd.visitors.visitors import parse_agent, parser_ready
 from shortd.web import forms, session
 from shortd.web.account.contents import AccountPage, Meter, SignedInRow, WayRow
 from shortd.web.account.passwords import BothPasswords, Password, checked, derivations
@@ -82,6 +82,7 @@ class Deletion(Password, frozen=True, kw_only=True):
 
 @show(PATH)
 async def show_account(request: AnyRequest) -> Response[bytes]:
+    await parser_ready()
     return page(request, TEMPLATE, _content(request, session.registered(request)))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, cast
 
-from litestar import Litestar, Request, Response, Router
+from litestar import Request, Response, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -24,7 +24,7 @@ from shortd.plugin_runtime.guard import GuardedCall
 from shortd.plugin_runtime.running import Plugins, Running
 from shortd.web.extensions.access import Sent, access_of, admit, caller_of
 from shortd.web.extensions.answers import Bounded, permit_all
-from shortd.web.routing import GONE
+from shortd.web.routing import GONE, Routed
 from shortd.web.session import SignInFirst
 
 PREFIX = "/-/x"
@@ -55,7 +55,7 @@ def plugin_routes(plugins: Plugins, render: Render) -> Iterator[Mounted]:
             # Mounted for a try, where it can spoil nothing.
             with mounting():
                 router = _router(running.name, hook, handlers, render)
-                tried = Litestar([router], openapi_config=None, logging_config=None)
+                tried = Routed([router], openapi_config=None, logging_config=None)
             looks = _checked(tried.routes)
         except Exception as fault:
             hook.fail(fault)

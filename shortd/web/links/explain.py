@@ -15,7 +15,7 @@ from msgspec import Meta
 from shortd.clock import SECOND
 from shortd.models.links import Link
 from shortd.plugin_runtime.steps import Step
-from shortd.visitors.visitors import parse_agent
+from shortd.visitors.visitors import parse_agent, parser_ready
 from shortd.visits.decisions import Decision, Outcome
 from shortd.visits.pretending import Header, PretendedVisitor
 from shortd.visits.questions import LeadsElsewhere
@@ -143,6 +143,7 @@ async def explain(request: AnyRequest) -> Response[bytes]:
         pretended = msgspec.structs.replace(pretended, address="")
         visit = pretended.visit(now, own)
     decision, steps = services.visits.visits.explain(link.host, link.code, visit)
+    await parser_ready()
     content = ExplainPage(
         head=head_of(request, link),
         form=form,

@@ -28,9 +28,8 @@ from shortd.limits.budgets import FILE_MEGABYTE_WEIGHT
 from shortd.links.access import check_host
 from shortd.models.accounts import Account
 from shortd.models.audit import Action
-from shortd.moving.guesses import guess
+from shortd.moving.formats import FORMATS
 from shortd.moving.options import Options
-from shortd.moving.sources import FORMATS
 from shortd.services import Services
 from shortd.spreadsheets import harmless
 from shortd.upkeep.audit import called, on_page
@@ -267,7 +266,7 @@ async def _wish(
             options = msgspec.structs.replace(options, **{field: zone})
     kind: str | None = given.format
     if not kind:
-        kind = await asyncio.to_thread(guess, folder / FILE, name)
+        kind = await asyncio.to_thread(_guessed, folder / FILE, name)
     if kind not in FORMATS:
         said = words("What this file is cannot be told from it. Choose what wrote it.")
         return form.wrong("format", said), None
@@ -304,6 +303,12 @@ def _domains(
                 return {}, words("You have no host %(host)s here.") % {"host": ours[:100]}
         domains[theirs] = ours
     return domains, ""
+
+
+def _guessed(file: Path, name: str) -> str | None:
+    from shortd.moving.guesses import guess
+
+    return guess(file, name)
 
 
 def _zone(text: str) -> ZoneInfo | None:

@@ -13,7 +13,7 @@ from shortd.clock import utc_text
 from shortd.models.clicks import QR_VISIT, Visit
 from shortd.spreadsheets import harmless
 from shortd.visitors.devices import UNKNOWN
-from shortd.visitors.visitors import parse_agent, primary_language
+from shortd.visitors.visitors import parse_agent, parser_ready, primary_language
 from shortd.web import forms, guard, render
 from shortd.web.links.head import LinkHead, asked_link, head_of
 from shortd.web.routing import AnyRequest, attachment, services_of
@@ -72,6 +72,7 @@ async def visits(request: AnyRequest) -> Response[bytes]:
     now = services.clock.now()
     most = MOST if is_without else SHOWN + 1
     found = await services.clicks.recent_visits.of_link(link.id, most, now)
+    await parser_ready()
     rows: list[VisitRow] = []
     for visit in found:
         row = _row(request, visit)
@@ -98,6 +99,7 @@ async def visits_file(request: AnyRequest) -> Response[bytes]:
     forms.charge(request, "export_stats")
     services = services_of(request)
     found = await services.clicks.recent_visits.of_link(link.id, MOST, services.clock.now())
+    await parser_ready()
     text = _csv(_row(request, visit) for visit in found)
     return attachment(text.encode(), "text/csv; charset=utf-8", f"visits-{link.id}.csv")
 

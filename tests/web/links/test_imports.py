@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from shortd.moving.sources import FORMATS
+from shortd.moving.formats import FORMATS
 from shortd.testing import RunningApp
 from shortd.upkeep.administration import Changes
 from tests.moving.reading import SAMPLES
