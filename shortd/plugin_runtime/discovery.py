@@ -27,7 +27,7 @@ from shortd.store.data_directory import PLUGIN_FOLDERS
 BUNDLED = frozenset(
     {
         *("shortd_ab:AB", "shortd_mobile:Mobile", "shortd_rules:RuleList"),
-        *("shortd_trackers:TrackerPage", "shortd_webhooks:Webhooks"),
+        *("shortd_safety:Safety", "shortd_trackers:TrackerPage", "shortd_webhooks:Webhooks"),
     }
 )
 """Origins of the plugins that come with shortd; none of them has user agents parsed on the way to a
