@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,13 @@ def flaw_of(name: str, kind: object) -> str:
     """Why a class cannot be used as a plugin of that name; empty if it can."""
     if not isinstance(kind, type) or not issubclass(kind, Plugin):
         return "is no subclass of shortd.plugin.Plugin"
-    if problem := name_flaw(name):
-        return problem
+    plugin: Any = kind
+    return name_flaw(name) or _flaw_of_class(name, plugin)
+
+
+# Looking through a class takes a millisecond, and tests start servers by the thousand.
+@lru_cache(maxsize=32)
+def _flaw_of_class(name: str, kind: Any) -> str:
     if getattr(kind, "name", None) != name:
         return f"calls itself {getattr(kind, 'name', None)!r}, which must be the same"
     for field in ("Settings", "Data"):

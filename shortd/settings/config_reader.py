@@ -70,8 +70,8 @@ class Reader:
         self._file = file
         self._checks = checks or {}
         self._problems: list[str] = []
-        self._names: Sequence[str] = ()
-        """Dotted names of all settings of what is read."""
+        self._read: tuple[type[msgspec.Struct], str] | None = None
+        """What is read, and below which path."""
 
     def read(self, kind: type[StructType], table: object, path: str = "") -> StructType:
         """The table as a `kind`. A field named "*" takes the tables that have no field, read as
@@ -79,7 +79,7 @@ class Reader:
 
         Raises ConfigError with everything reported so far.
         """
-        self._names = [f"{path}.{name}" if path else name for name in _names(kind)]
+        self._read = (kind, path)
         value = self._section(kind, None, table, path)
         self.stop_at_problems()
         assert value is not None, "a section without problems has a value"
@@ -94,6 +94,14 @@ class Reader:
         """Raises ConfigError if there are any."""
         if self._problems:
             raise ConfigError(self._problems)
+
+    @property
+    def _names(self) -> Sequence[str]:
+        """Dotted names of all settings of what is read."""
+        if self._read is None:
+            return ()
+        kind, path = self._read
+        return [f"{path}.{name}" if path else name for name in _names(kind)]
 
     def _report_unknown(self, path: str, key: str, fields: Iterable[str], value: object) -> None:
         variables = {text.source for text in _texts(value) if text.source.startswith(PREFIX)}
