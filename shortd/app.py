@@ -8,7 +8,7 @@ from functools import cache, partial
 from typing import Any
 
 import structlog
-from litestar import Litestar, Request, Response, Router
+from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException, NotFoundException
@@ -46,7 +46,7 @@ from shortd.web.bodies import IncomingBody
 from shortd.web.boxes.pages import HANDLERS as BOXES_HANDLERS
 from shortd.web.cors import Cors, answer_preflight
 from shortd.web.downloads import HANDLERS as DOWNLOAD_HANDLERS
-from shortd.web.extensions import mounting, open_extensions, seen_of_plugins
+from shortd.web.extensions import PREFIX, open_extensions, seen_of_plugins
 from shortd.web.figures import FaultFigures, RequestFigures
 from shortd.web.frame import HANDLERS as FRAME_HANDLERS
 from shortd.web.home.pages import HANDLERS as HOME_HANDLERS
@@ -104,23 +104,25 @@ class App:
         origins = services.settings.server.cors_origins
         self._cors = Cors(origins, self._methods_at) if origins else None
         self._proxied = Proxied(services) if services.settings.auth.proxy.peers else None
-        routers, navigation = open_extensions(services.plugin_runtime.plugins, _render_exception)
+        extensions = open_extensions(services.plugin_runtime.plugins, _render_exception)
+        self._extensions = extensions.apps
         # A copy has the same routes, and a state of its own.
-        with mounting():
-            self._litestar = _routed(*routers) if routers else copy(_routed_without_plugins())
+        self._litestar = copy(_routed())
         services.links.codes.is_own = self.is_own
-        self._litestar.state = State(
+        state = State(
             {
                 "services": services,
                 "pages": self._pages,
                 "follow": self._follow,
                 "jobs": Jobs(),
-                "navigation": navigation,
+                "navigation": extensions.navigation,
                 "tables": {},
                 "since": services.clock.now(),
                 "weights": {name: call.weight for name, call in CALLS.items()},
             }
         )
+        for app in (self._litestar, *self._extensions.values()):
+            app.state = state
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         if self._below is not None and scope["type"] == ScopeType.HTTP:
@@ -182,7 +184,16 @@ class App:
                 return v2.serve(self._services, call, scope, receive, send)
             if path is not None or not self.is_own(scope["path"]):
                 return self._perhaps_link(scope, receive, send)
+            return self._routed_to(scope["path"])(scope, receive, send)
         return self._litestar(scope, receive, send)
+
+    def _routed_to(self, path: str) -> Litestar:
+        """What has the handlers of an address that is the server's own."""
+        routed = normalize_path(path)
+        if not routed.startswith(f"{PREFIX}/"):
+            return self._litestar
+        name = routed.removeprefix(f"{PREFIX}/").partition("/")[0]
+        return self._extensions.get(name, self._litestar)
 
     def _begun(self, scope: HTTPScope, since: int, status: int) -> None:
         """An answer goes out."""
@@ -271,9 +282,11 @@ def _kind(path: str) -> str:
     return "api" if path.startswith(_OWN) or sqwish.format_of(path) is not None else "link"
 
 
-def _routed(*routers: Router) -> Litestar:
-    """The server's own addresses, and those of plugins. Handlers find what they work with in the
-    app's state, so that they are the same ones for all services."""
+@cache
+def _routed() -> Litestar:
+    """The server's own addresses. Handlers find what they work with in the app's state, so that
+    they are the same ones for all services: of Apps in one process, each would spend as long on it
+    as on a thousand redirects."""
     return Routed(
         route_handlers=[
             *sqwish.HANDLERS,
@@ -304,16 +317,11 @@ def _routed(*routers: Router) -> Litestar:
             *TEAM_HANDLERS,
             *TOOLS_HANDLERS,
             *UNLOCK_HANDLERS,
-            *routers,
         ],
         exception_handlers={Exception: _render_exception},
         openapi_config=None,
         logging_config=None,
     )
-
-
-_routed_without_plugins = cache(_routed)
-"""Kept: of Apps in one process, each would spend as long on it as on a thousand redirects."""
 
 
 def _render_exception(request: Request[Any, Any, State], fault: Exception) -> Response[bytes]:

@@ -10,6 +10,6 @@ cost more than its own answer.
 from __future__ import annotations
 
 from shortd.web.extensions.offers import Extensions, open_extensions
-from shortd.web.extensions.routes import mounting, seen_of_plugins
+from shortd.web.extensions.routes import PREFIX, seen_of_plugins
 
-__all__ = ["Extensions", "mounting", "open_extensions", "seen_of_plugins"]
+__all__ = ["PREFIX", "Extensions", "open_extensions", "seen_of_plugins"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from litestar import Router
+from litestar import Litestar
 
 from shortd.plugin import Access, SignInOffer
 from shortd.plugin_runtime.running import Plugins, Running
@@ -27,7 +27,8 @@ LABEL_CHARACTERS = 40
 class Extensions(NamedTuple):
     """What the app is composed with."""
 
-    routers: Sequence[Router]
+    apps: Mapping[str, Litestar]
+    """What answers below `/-/x/NAME/`, by name."""
     navigation: Navigation
 
 
@@ -51,7 +52,7 @@ def open_extensions(plugins: Plugins, render: Render) -> Extensions:
         running.plugin.server.frame = PluginFrame(running.plugin, begins)
     entries = [entry for one in mounted for entry in _entries(one)]
     return Extensions(
-        [one.router for one in mounted],
+        {one.running.name: one.app for one in mounted},
         Navigation(entries, [offer for found in offers.values() for offer in found]),
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, cast
 
-from litestar import Request, Response, Router
+from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -39,28 +39,34 @@ class Mounted(NamedTuple):
 
     running: Running
     hook: GuardedCall
-    router: Router
+    app: Litestar
+    """Answers all that is below its name. One for each: the routes of plugins belong to one server,
+    and the server's own, which all servers of a process share, take a third of a second to make."""
     looks: Mapping[str, Access]
     """Who may look at what, by paths."""
 
 
 def plugin_routes(plugins: Plugins, render: Render) -> Iterator[Mounted]:
-    """A router for each plugin with routes; `render` makes responses of exceptions."""
+    """What answers for each plugin with routes; `render` makes responses of exceptions."""
     for running, hook in plugins.of_hook("routes"):
         with mounting():
             handlers = hook()
         if not hook.takes(list, tuple, answer=handlers) or not handlers:
             continue
         try:
-            # Mounted for a try, where it can spoil nothing.
             with mounting():
                 router = _router(running.name, hook, handlers, render)
-                tried = Routed([router], openapi_config=None, logging_config=None)
-            looks = _checked(tried.routes)
+                app = Routed(
+                    [router],
+                    exception_handlers={Exception: render},
+                    openapi_config=None,
+                    logging_config=None,
+                )
+            looks = _checked(app.routes)
         except Exception as fault:
             hook.fail(fault)
             continue
-        yield Mounted(running, hook, _router(running.name, hook, handlers, render), looks)
+        yield Mounted(running, hook, app, looks)
 
 
 @contextmanager
