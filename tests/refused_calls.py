@@ -12,7 +12,11 @@ from shortd.api.reference.document import all_apis
 from shortd.api.reference.operations import Api, Operation
 from shortd.api.reference.refusals import ANY_CALL
 
-_ANY = {kind.code for kind in (*ANY_CALL, errors.BAD_JSON, errors.CREDENTIALS_FIRST)}
+# The last is for whoever comes with the session of the pages, which programs have not.
+_ANY = {
+    kind.code
+    for kind in (*ANY_CALL, errors.BAD_JSON, errors.CREDENTIALS_FIRST, errors.FOREIGN_FORM)
+}
 _OPERATIONS = {
     one.path.removesuffix(".{format}"): one
     for api in all_apis("http://127.0.0.1:8080")
