@@ -76,7 +76,7 @@ def _kept(place: Place) -> dict[str, Keeps] | None:
 @click.argument("name")
 @click.confirmation_option(prompt="Delete the rows and files of this plugin, for good?")
 def forget(place: Place, name: str) -> None:
-    """Delete what a plugin keeps: its rows in the database, its folder, and events that wait.
+    """Delete what a plugin keeps: rows, folder, waiting events.
 
     A plugin that was removed leaves both behind, as it may come back. What links have of a plugin
     stays with them.

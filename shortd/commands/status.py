@@ -88,8 +88,8 @@ def _backup(backup: Record | None, now: int) -> str:
 
 
 def _plugins(plugins: list[Record]) -> str:
-    said = []
+    named: dict[str, list[str]] = {}
     for one in plugins:
         reason = f" ({one['reason']})" if one["reason"] else ""
-        said.append(f"{one['name']} {one['state']}{reason}")
-    return ", ".join(said) or "none"
+        named.setdefault(f"{one['state']}{reason}", []).append(one["name"])
+    return "; ".join(f"{', '.join(names)} {said}" for said, names in named.items()) or "none"

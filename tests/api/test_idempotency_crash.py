@@ -17,7 +17,7 @@ KILLED = """
 import os, signal
 from shortd.limits.repeats import Repeats
 
-async def put_answer(self, row, body):
+async def put_answer(self, *given, **more):
     os.kill(os.getpid(), signal.SIGKILL)
 
 Repeats.put_answer = put_answer

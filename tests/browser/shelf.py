@@ -148,7 +148,7 @@ def filled_team(site: ServerProcess) -> tuple[Shelf, Shelf, str]:
         owner.send(f"{path}/campaigns", name=name, code="")
     domain = f"go{number}.example.org"
     owner.send(f"{path}/domains", domain=domain)
-    owner.send(f"{path}/trackers", name="flyer", provider="quora", code="0123456789abcdef" * 4)
+    owner.send(f"{path}/trackers", name="flyer", provider="quora", code="0123456789abcdef" * 2)
     team = path.rpartition("/")[2]
     for url in ("https://example.org/handbook", "https://example.org/docs"):
         member.send("/-/new", url=url, team=team)

@@ -47,7 +47,7 @@ def test_a_day(tab: Page, site: ServerProcess) -> None:
     assert size is not None
     tab.set_viewport_size({"width": 360, "height": 740})
     tab.get_by_role("link", name="Log", exact=True).click()
-    expect(tab.get_by_role("link", name="Log", exact=True)).to_be_in_viewport(ratio=1)
+    expect(tab.get_by_role("link", name="Log", exact=True)).to_be_in_viewport(ratio=0.9)
     tab.set_viewport_size(size)
     tab.get_by_role("link", name="People").click()
     expect(tab.get_by_role("heading", level=1)).to_have_text("People")

@@ -9,6 +9,8 @@ from shortd.testing import open_app
 from tests.api.v2.people import PASSWORD, double_sha256
 from tests.commands.shell import Shell
 
+QUORA = "0123456789abcdef" * 2
+
 
 def test_accounts_are_looked_after(shell: Shell) -> None:
     added = shell.did("user", "add", "ann@nowhere.example", "--username", "Ann")
@@ -60,8 +62,8 @@ def test_teams_and_their_things_are_looked_after(shell: Shell) -> None:
     assert shell.did("campaign", "remove", campaign) == (
         "Removed campaign new-year; its links stay.\n"
     )
-    tracker = shell.did("tracker", "add", "my-shop", "quora", "abc", "Ours").split()[-1].rstrip(".")
-    assert "quora     abc" in shell.did("tracker", "list", "my-shop")
+    tracker = shell.did("tracker", "add", "my-shop", "quora", QUORA, "Ours").split()[-1].rstrip(".")
+    assert f"quora     {QUORA}" in shell.did("tracker", "list", "my-shop")
     assert shell.did("tracker", "remove", tracker).startswith("Removed tracker Ours;")
     refusal = shell.refused("tracker", "add", "my-shop", "myspace", "abc", "Ours")
     assert "no such provider" in refusal

@@ -124,7 +124,7 @@ _BY_CALL: dict[str, tuple[ErrorKind, ...]] = {
     "verify_email": (errors.NOT_REGISTERED, errors.ALREADY_VERIFIED, errors.MAIL_LIMITED),
     "forgot_password": (errors.MAIL_LIMITED, errors.PASSWORD_OFF),
     "reset_password": (*_LOGIN, errors.WRONG_CODE),
-    "change_password": (errors.NOT_REGISTERED, *_LOGIN),
+    "change_password": (errors.NOT_REGISTERED, errors.PROOF_REQUIRED, *_LOGIN),
     "create_api_key": (errors.NOT_REGISTERED, errors.QUOTA_EXCEEDED),
     "delete_api_key": (errors.KEY_NOT_FOUND,),
     "url": (errors.QUOTA_EXCEEDED, errors.FORBIDDEN),

@@ -187,7 +187,12 @@ COMMANDS: dict[str, dict[str, object]] = {
     "domain remove": {"id": "go.example.org"},
     "campaign add": {"team": "ours", "name": "Spring"},
     "campaign remove": {"id": ""},
-    "tracker add": {"team": "ours", "provider": "quora", "code": "abc", "name": "Ours"},
+    "tracker add": {
+        "team": "ours",
+        "provider": "quora",
+        "code": "0123456789abcdef" * 2,
+        "name": "Ours",
+    },
     "tracker remove": {"id": ""},
     "team remove": {"team": "ours"},
     "link add": {"url": "https://example.org/", "code": "added", "owner": "ben"},

@@ -42,9 +42,9 @@ ACTIONS = {
     "look for a record": Action("/domains/look", {"domain": "#"}),
     "change what a domain does": Action("/domains/ways", {"domain": "#", "ignore_case": "on"}),
     "give a domain up": Action("/domains/end", {"domain": "#", "name": DOMAIN}),
-    "keep a tracker": Action("/trackers", {"provider": "twitter", "code": "1", "name": "T"}),
+    "keep a tracker": Action("/trackers", {"provider": "twitter", "code": "o1abc", "name": "T"}),
     "change a tracker": Action(
-        "/trackers/change", {"tracker": "#", "provider": "twitter", "code": "1", "name": "T"}
+        "/trackers/change", {"tracker": "#", "provider": "twitter", "code": "o1abc", "name": "T"}
     ),
     "forget a tracker": Action("/trackers/end", {"tracker": "#"}),
     "delete": Action("/delete", {"name": "Shop"}, (OWNER,), elsewhere=True),
