@@ -38,7 +38,7 @@ def crowded(site: ServerProcess) -> tuple[Shelf, dict[str, str]]:
     shelf.send(f"{path}/invite", guest=guest, role="admin")
     for name in ("W" * 64, HEBREW[:64], MARKUP):
         shelf.send(f"{path}/campaigns", name=name, code="")
-        shelf.send(f"{path}/trackers", name=name, provider="google_tag_manager", code="W" * 64)
+        shelf.send(f"{path}/trackers", name=name, provider="segment", code="W" * 64)
     shelf.send(f"{path}/domains", domain=f"{'w' * 60}.{'long-label-of-a-name.' * 8}example.org")
     team = path.rpartition("/")[2]
     shelf.send("/-/new", url=URL[:8190], team=team)
