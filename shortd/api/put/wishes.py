@@ -9,12 +9,13 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from litestar.types import HTTPScope
 
 from shortd import errors
+from shortd.api.pairs import pairs_of
 from shortd.clock import DAY
 from shortd.links.terms import TermChanges
 
@@ -72,7 +73,7 @@ def path_of(scope: HTTPScope) -> bytes:
 def read_wishes(query: bytes, headers: Mapping[bytes, bytes]) -> Wishes:
     """What a query and headers wish for. INVALID_FIELD, BAD_REQUEST."""
     given: dict[str, str] = {}
-    for name, value in _pairs(query):
+    for name, value in pairs_of(query, _MOST_FIELDS):
         if name not in HEADERS:
             shown = "".join(filter(str.isprintable, name))[:_SHOWN]
             raise errors.INVALID_FIELD("There is no parameter of this name.", field=shown)
@@ -111,15 +112,3 @@ def _take(given: dict[str, str], name: str, value: str) -> None:
     if not value:
         raise errors.INVALID_FIELD("This parameter is empty.", field=name)
     given[name] = value
-
-
-def _pairs(query: bytes) -> list[tuple[str, str]]:
-    try:
-        return parse_qsl(
-            query.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
-        )
-    except UnicodeDecodeError:
-        message = "The parameters have to be percent-encoded UTF-8."
-        raise errors.BAD_REQUEST(message) from None
-    except ValueError:
-        raise errors.BAD_REQUEST("These are too many parameters.") from None

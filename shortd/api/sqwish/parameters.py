@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
 
 from shortd import errors
+from shortd.api.pairs import pairs_of
 
 NAMES = ("api_key", "url", "custom", "password", "code", "limit")
 FORM = "application/x-www-form-urlencoded"
@@ -60,18 +60,6 @@ def read(query: bytes, form: bytes, content_type: str) -> Parameters:
         raise errors.BAD_REQUEST(f"Send the parameters in the query, or as {FORM}.")
     given = Parameters({})
     for part in (query, form):
-        for name, value in _pairs(part):
+        for name, value in pairs_of(part, MOST_FIELDS):
             given = given.and_one(name, value)
     return given
-
-
-def _pairs(part: bytes) -> list[tuple[str, str]]:
-    try:
-        return parse_qsl(
-            part.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS
-        )
-    except UnicodeDecodeError:
-        message = "The parameters have to be percent-encoded UTF-8."
-        raise errors.BAD_REQUEST(message) from None
-    except ValueError:
-        raise errors.BAD_REQUEST("These are too many parameters.") from None
