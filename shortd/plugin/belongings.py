@@ -43,6 +43,13 @@ class NoServer(RuntimeError):
     not in a plugin that a test has made by itself, and not once the server has stopped."""
 
 
+def not_here(name: str) -> NoServer:
+    """What `self.NAME` of a plugin raises that no server runs."""
+    return NoServer(
+        f"self.{name} is there only while a server runs the plugin; in tests, open a shortd_app"
+    )
+
+
 class Table(Protocol[T]):
     """Rows of one type, by keys that are any text of up to 200 bytes in UTF-8.
 
@@ -197,15 +204,12 @@ class NoBelongings:
 
     @property
     def store(self) -> Store:
-        raise NoServer(_NOT_HERE.format("store"))
+        raise not_here("store")
 
     @property
     def folder(self) -> Path:
-        raise NoServer(_NOT_HERE.format("folder"))
+        raise not_here("folder")
 
     @property
     def http(self) -> Http:
-        raise NoServer(_NOT_HERE.format("http"))
-
-
-_NOT_HERE = "self.{} is there only while a server runs the plugin; in tests, open a shortd_app"
+        raise not_here("http")

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, TypedDict, Unpack
 from msgspec import Struct
 
 from shortd.models.links import Forwarding
-from shortd.plugin.belongings import NoServer
+from shortd.plugin.belongings import not_here
 from shortd.plugin.types import Account, Link
 
 Owner = Account | str
@@ -142,9 +142,7 @@ class NoLinks:
     """Of a plugin that no server runs."""
 
     def __getattr__(self, name: str) -> Any:
-        raise NoServer(
-            "self.links is there only while a server runs the plugin; in tests, open a shortd_app"
-        )
+        raise not_here("links")
 
 
 class LiveLinks:

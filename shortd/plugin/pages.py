@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
-from shortd.plugin.belongings import NoServer
+from shortd.plugin.belongings import not_here
 from shortd.plugin.types import Account
 
 if TYPE_CHECKING:
@@ -107,10 +107,7 @@ class NoFrame:
     """Of a plugin that no server runs."""
 
     async def page(self, *given: object) -> Response[bytes]:
-        raise NoServer(_NOT_HERE.format("page"))
+        raise not_here("page")
 
     async def sign_in(self, *given: object) -> Response[bytes]:
-        raise NoServer(_NOT_HERE.format("sign_in"))
-
-
-_NOT_HERE = "self.{} is there only while a server runs the plugin; in tests, open a shortd_app"
+        raise not_here("sign_in")
