@@ -291,21 +291,25 @@ def link_set(
     _each(place, "link set", links, host=host, terms=terms)
 
 
-def _acting(command: CommandFunction) -> CommandFunction:
-    """What is done to links for a reason."""
+def _acting(reader: str = "For shortd audit.") -> Callable[[CommandFunction], CommandFunction]:
+    """What is done to links for a reason, and who reads that."""
     options = (
         click.argument("links", nargs=-1, required=True, metavar="LINK..."),
         click.option("--host", metavar="HOST", help="On which host, where a code is on several."),
-        click.option("--reason", metavar="TEXT", default="", help="For shortd audit."),
+        click.option("--reason", metavar="TEXT", default="", help=reader),
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+
+    def decorated(command: CommandFunction) -> CommandFunction:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorated
 
 
 @link.command("enable", epilog=LINK_HELP)
 @placed
-@_acting
+@_acting()
 def link_enable(place: Place, links: tuple[str, ...], host: str | None, reason: str) -> None:
     """Switch links on again, whoever has switched them off."""
     _each(place, "link enable", links, host=host, reason=reason)
@@ -313,7 +317,7 @@ def link_enable(place: Place, links: tuple[str, ...], host: str | None, reason: 
 
 @link.command("disable", epilog=LINK_HELP)
 @placed
-@_acting
+@_acting()
 def link_disable(place: Place, links: tuple[str, ...], host: str | None, reason: str) -> None:
     """Switch links off; their owners cannot switch them on.
 
@@ -336,7 +340,7 @@ def link_held(place: Place, as_json: bool) -> None:
 
 @link.command("approve", epilog=LINK_HELP)
 @placed
-@_acting
+@_acting()
 def link_approve(place: Place, links: tuple[str, ...], host: str | None, reason: str) -> None:
     """Let links go that are held, or that were refused."""
     _each(place, "link approve", links, host=host, reason=reason)
@@ -344,9 +348,7 @@ def link_approve(place: Place, links: tuple[str, ...], host: str | None, reason:
 
 @link.command("refuse", epilog=LINK_HELP)
 @placed
-@click.argument("links", nargs=-1, required=True, metavar="LINK...")
-@click.option("--host", metavar="HOST", help="On which host, where a code is on several.")
-@click.option("--reason", metavar="TEXT", default="", help="For the owner, and for shortd audit.")
+@_acting("For the owner, and for shortd audit.")
 def link_refuse(place: Place, links: tuple[str, ...], host: str | None, reason: str) -> None:
     """Refuse links that are held.
 
@@ -359,7 +361,7 @@ def link_refuse(place: Place, links: tuple[str, ...], host: str | None, reason: 
 
 @link.command("delete", epilog=LINK_HELP)
 @placed
-@_acting
+@_acting()
 @click.option("--yes", is_flag=True, help="Do not ask; without a terminal nothing is asked.")
 def link_delete(
     place: Place, links: tuple[str, ...], host: str | None, reason: str, yes: bool
