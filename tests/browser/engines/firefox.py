@@ -79,7 +79,7 @@ class Firefox(Engine):
             processes.end(self._process)
             raise
 
-    def open(self, url: str) -> None:
+    def go(self, url: str) -> None:
         self._marionette.navigate(url)
 
     @property

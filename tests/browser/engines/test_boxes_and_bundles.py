@@ -24,9 +24,7 @@ def sign_up(engine: Engine, site: ServerProcess) -> None:
     engine.fill("Password", PASSWORD)
     engine.fill("Once more", PASSWORD)
     engine.press("Sign up")
-    # Whoever leaves a page before it is there is told that its scripts failed.
-    is_there = "return location.pathname !== '/-/signup' && document.readyState === 'complete'"
-    engine.wait(lambda: engine.run(is_there), "the account")
+    engine.wait(lambda: engine.run("return location.pathname !== '/-/signup'"), "the account")
 
 
 def contents(engine: Engine, name: str) -> dict[str, bytes]:

@@ -98,7 +98,7 @@ class WebKit(Engine):
             self._end_processes()
             raise
 
-    def open(self, url: str) -> None:
+    def go(self, url: str) -> None:
         self._driver.get(url)
         self.run(LISTEN)
 
