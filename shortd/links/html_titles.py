@@ -153,8 +153,8 @@ def _read(body: bytes, encoding: webencodings.Encoding, deadline: float) -> _Rea
             reader.feed(decoder.decode(body[start : start + PIECE]))
             if reader.is_done or time.thread_time() > deadline:
                 break
-    # The parser asserts that markup makes sense.
-    except AssertionError:
+    # The parser asserts that markup makes sense, and that no character's number is endless.
+    except (AssertionError, ValueError):
         pass
     return reader
 
@@ -185,7 +185,7 @@ class _Reader(HTMLParser):
     def title(self) -> str:
         """The title, or what has come of it."""
         if not self._is_in_title:
-            return unescape(self._text)
+            return unescape(self._text[: 16 * TITLE_CHARACTERS])
         return unescape(_CUT_END.sub("", (self._text + self.rawdata)[: 16 * TITLE_CHARACTERS]))
 
     @property

@@ -53,11 +53,15 @@ _COPY = re.compile(
     rb"COPY\s+" + _QUALIFIED + rb"\s*(?:\((?P<columns>[^()]*)\)\s*)?FROM\s+stdin\b[^;]*;[ \t\r]*\n",
     re.IGNORECASE,
 )
-_ZONE = re.compile(rb"\bTIME_?\s?ZONE\s*(?:=|TO)?\s*['\"]([^'\"]{1,64})['\"]", re.IGNORECASE)
+_ZONE = re.compile(rb"\bTIME_?\s?ZONE\s*+(?:(?:=|TO)\s*+)?['\"]([^'\"]{1,64})['\"]", re.IGNORECASE)
 _WORD = re.compile(rb"[A-Za-z]+")
 _NO_COLUMN = re.compile(
     rb"\s*(?:PRIMARY|UNIQUE|KEY|INDEX|FULLTEXT|SPATIAL|CONSTRAINT|FOREIGN|CHECK|EXCLUDE|PERIOD|LIKE)\b",
     re.IGNORECASE,
+)
+# A text that was cut goes to the end: not found, it would be looked for from each quote in it.
+_OF_DEFINITION = re.compile(
+    rb"[(),]|" + _STRING + rb"|" + _DOUBLE + rb"|" + _BACKTICKS + rb"|['\"`].*", re.DOTALL
 )
 _FIRST_NAME = re.compile(rb"\s*(" + _NAME + rb")")
 _ESCAPES = {b"0": b"\0", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"Z": b"\x1a"}
@@ -276,7 +280,9 @@ class SqlDump:
                 return b"".join(kept)
             elif comment := _COMMENT.match(self._buffer, self._at):
                 self._at = comment.end()
-                kept.append(b" ")
+                if size < most:
+                    kept.append(b" ")
+                    size += 1
             elif _OPENS.match(self._buffer, self._at):
                 if self._waiting() > TABLE:
                     self._cut_comment()
@@ -497,9 +503,7 @@ def _unquoted(name: bytes) -> str:
 def _split(body: bytes) -> Iterator[bytes]:
     """The definitions of a table's columns: at commas outside brackets and strings."""
     depth, start = 0, 0
-    for found in re.finditer(
-        rb"[(),]|" + _STRING + rb"|" + _DOUBLE + rb"|" + _BACKTICKS, body, re.DOTALL
-    ):
+    for found in _OF_DEFINITION.finditer(body):
         if found[0] == b"(":
             depth += 1
         elif found[0] == b")":

@@ -12,7 +12,7 @@ from shortd.moving.texts import decoded
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _WEB = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
-_HOST_FIRST = re.compile(r"(?:[^\s/?#@:]+\.)+[^\s/?#@:.]+\.?(?::\d{1,5})?(?:[/?#]|\Z)")
+_HOST_FIRST = re.compile(r"[^\s/?#@:]+\.[^\s/?#@:.]+\.?(?::\d{1,5})?(?:[/?#]|\Z)")
 """Something like a host, where a URL has no scheme."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import pytest
@@ -247,3 +248,16 @@ def test_hostile_refreshes_cost_little(content: str) -> None:
     start = time.thread_time()
     read_head(f"<meta http-equiv=refresh content='{content}'>".encode(), URL, None, SECONDS)
     assert time.thread_time() - start < SECONDS + 1
+
+
+@pytest.mark.parametrize("element", ["<b>%s</b>", "<b a='%s'>", "<title>%s</title>"])
+def test_a_character_without_bound_ends_nothing(element: str) -> None:
+    body = "<title>first</title>" + element % ("&#" + "1" * 5000)
+    # As Python has it, and a server: tools of tests take it away.
+    most = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(4300)
+    try:
+        assert read_head(body.encode(), "https://example.com/", None, 1).title == "first"
+        read_head(body.partition("</title>")[2].encode(), "https://example.com/", None, 1)
+    finally:
+        sys.set_int_max_str_digits(most)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from collections.abc import Sequence
 
 import pytest
@@ -275,3 +276,14 @@ def test_the_time_zone_is_seen_in_comments() -> None:
     assert zone(b"/*!40103 SET TIME_ZONE='+00:00' */;\n") == "+00:00"
     assert zone(b'SET time_zone = "+00:00";\n') == "+00:00"
     assert zone(b"/*!40103 SET TIME_ZONE=@OLD_TIME_ZONE */;\n") is None
+
+
+def test_what_is_passed_over_is_not_kept() -> None:
+    dump = b"INSERT INTO x SELECT " + b"a/**/" * 50_000 + b";"
+    tracemalloc.start()
+    try:
+        assert rows_of(dump) == []
+        # What waits is as long as the dump; a word for each of its comments would be more.
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    finally:
+        tracemalloc.stop()

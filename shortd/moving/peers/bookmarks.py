@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -16,7 +17,7 @@ from shortd.moving.texts import IN_CP1252, clean
 
 FOLDERS = 100
 """Folders in one another."""
-TAG = 1 << 20
+TAG = 1 << 18
 """Characters of one tag: a bookmark has its icon in it."""
 TEXT = 4096
 """Characters of a title that are looked at."""
@@ -80,7 +81,8 @@ class _Parser(HTMLParser):
             self._size += len(data)
 
     def close(self) -> None:
-        super().close()
+        # A tag that never ended is none. The library would try again at each "<" that is in it.
+        self.handle_data(unescape(self.rawdata[:TEXT].partition("<")[0]))
         self._end_anchor()
 
     def _begin(self) -> None:
@@ -124,8 +126,8 @@ class Bookmarks(StagedSource):
     def _feed(self, parser: _Parser, text: str) -> None:
         try:
             parser.feed(text)
-        except AssertionError:
-            # What the library says of markup that it cannot read.
+        except (AssertionError, ValueError):
+            # What the library says of markup, and of a character's number, that it cannot read.
             raise errors.SOURCE_UNREADABLE(
                 "%(name)s is no file of bookmarks.", name=self._source.name
             ) from None

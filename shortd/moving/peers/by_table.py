@@ -18,6 +18,8 @@ from shortd.moving.tables import DumpTables, Faulty, Row, Wanted
 from shortd.moving.texts import decoded
 from shortd.moving.times import shifted_back
 
+_COLLATE = re.compile(r"\bCOLLATE[ =](\w+)", re.IGNORECASE)
+
 
 class TableSource(StagedSource):
     """A dump or a file of SQLite with a peer's tables."""
@@ -79,10 +81,7 @@ class TableSource(StagedSource):
     def case_of(self, table: str, column: str) -> Iterator[Found]:
         """A remark where the peer took codes of either case for one."""
         definition = decoded(self.tables.definitions.get(table, b"")[:100_000])
-        own = re.search(rf"[`\"]{column}[`\"][^,\n]*COLLATE[ =](\w+)", definition, re.IGNORECASE)
-        whole = re.search(r"\)[^)]*COLLATE[ =](\w+)[^)]*\Z", definition, re.IGNORECASE)
-        found = own or whole
-        if found is not None and found[1].lower().endswith("_ci"):
+        if _collation(definition, column).lower().endswith("_ci"):
             yield Remark(
                 "ignores_case",
                 f"{self.title} took codes in capitals and small letters for one here: set"
@@ -98,3 +97,17 @@ class TableSource(StagedSource):
             self.tables.close()  # type: ignore[union-attr]
         self._source.close()
         super().close()
+
+
+def _collation(definition: str, column: str) -> str:
+    """How texts of a column are compared, by its own words or else by those behind the table's
+    columns; empty where neither tells. What stands there is anybody's, and is looked at once."""
+    named = (
+        part.partition(quote)[2]
+        for part in re.split(r"[,\n]", definition)
+        for quote in (f"`{column}`", f'"{column}"')
+    )
+    for words in (*named, definition.rpartition(")")[2]):
+        if found := _COLLATE.findall(words):
+            return str(found[-1])
+    return ""
