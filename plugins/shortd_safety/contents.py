@@ -30,6 +30,8 @@ MOST_BYTES = 64 << 20
 """Of a list as it is written."""
 MOST_ENTRIES = 2_000_000
 MOST_LINE_BYTES = 4096
+MOST_EXPRESSIONS = 1000
+"""Of those a hundred can be used; to find out which takes longer than a line of any other kind."""
 _MAGIC = b"shortd safety 1\n"
 _CHECK_BYTES = 32
 _BUCKETS = 256
@@ -129,7 +131,10 @@ def read_list(content: bytes, facts: Facts, *, subdomains: bool = True) -> Conte
             continue
         for entry in found:
             if entry.startswith("/"):
-                patterns[entry] = None
+                if entry not in patterns and len(patterns) == MOST_EXPRESSIONS:
+                    unreadable += 1
+                else:
+                    patterns[entry] = None
                 continue
             if entry.startswith("@"):
                 exceptions += 1

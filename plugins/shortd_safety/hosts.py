@@ -68,7 +68,8 @@ def _domains_of(host: str) -> Iterator[str]:
     # Whose last part is a number is an IP address to a browser, which is below nothing.
     if ":" in host or host.rpartition(".")[2].isdigit():
         return
-    start = host.find(".")
+    # Nothing on a list is longer.
+    start = host.find(".", max(0, len(host) - _MOST_CHARACTERS - 1))
     while start >= 0:
         yield host[start + 1 :]
         start = host.find(".", start + 1)

@@ -215,9 +215,9 @@ def _joined(patterns: Iterable[Pattern]) -> Any:
 
 
 def _domains_of(host: str) -> Iterator[str]:
-    """A host, and everything that it is below."""
+    """A host, and everything that it is below, but for what no pattern can be as long as."""
     yield host
-    start = host.find(".")
+    start = host.find(".", max(0, len(host) - MOST_BYTES - 1))
     while start >= 0:
         yield host[start + 1 :]
         start = host.find(".", start + 1)

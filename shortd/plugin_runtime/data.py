@@ -19,6 +19,8 @@ from shortd.plugin_runtime.running import Plugins
 
 MAX_DATA_BYTES = 16 * 1024
 """Most bytes of one plugin's data in a link's row, as msgpack."""
+DEPTH = 64
+"""Most lists and objects in one another: whoever reads a row later may have less of the stack."""
 
 CheckData = Callable[[Link, str, dict[str, Any]], bytes]
 """Data of a link for the plugin of that name, as JSON has them; as the row keeps them."""
@@ -41,6 +43,10 @@ def checks(plugins: Plugins, hosts: Hosts) -> CheckData:
         kind = running.plugin.Data
         if kind is None:
             raise errors.INVALID_FIELD("This plugin keeps no data of a link.", field="plugin")
+        if _is_deeper(given, DEPTH):
+            raise errors.INVALID_FIELD(
+                "Data can be nested %(most)s levels deep.", field="data", most=DEPTH
+            )
         try:
             # Through JSON, so that a plugin's field may be of any type that JSON can spell.
             data = msgspec.json.decode(msgspec.json.encode(given), type=kind)
@@ -56,7 +62,10 @@ def checks(plugins: Plugins, hosts: Hosts) -> CheckData:
         except Exception as fault:
             running.check.fail(fault)
             raise errors.PLUGIN_FAILED(field="plugin") from None
-        raw = msgspec.msgpack.encode(data)
+        try:
+            raw = msgspec.msgpack.encode(data)
+        except OverflowError:
+            raise errors.INVALID_FIELD("A number is too large.", field="data") from None
         if len(raw) > MAX_DATA_BYTES:
             raise errors.INVALID_FIELD(
                 "A link keeps at most %(most)s bytes of a plugin's data.",
@@ -78,6 +87,19 @@ def _check_blocked(raw: bytes, before: bytes | None, hosts: Hosts) -> None:
     for place, url in urls_in(_decode(raw)):
         if url not in known:
             refuse_blocked(url, hosts.names, field=f"data{place}")
+
+
+def _is_deeper(data: object, most: int) -> bool:
+    """Whether more lists and objects than that are in one another."""
+    level: list[object] = [data]
+    for _ in range(most):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, (dict, list))
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+    return any(isinstance(value, (dict, list)) for value in level)
 
 
 def urls_in(data: object) -> Iterator[tuple[str, str]]:

@@ -474,7 +474,9 @@ def test_bookmarks_are_bounded(tmp_path: Path) -> None:
 
 def test_a_character_without_bound_is_refused(tmp_path: Path) -> None:
     source = tmp_path / "bookmarks.html"
-    source.write_text("<DL>" + " " * 5000 + '<DT><A HREF="https://example.com/">&#' + "1" * 5000 + "</A>")
+    source.write_text(
+        "<DL>" + " " * 5000 + '<DT><A HREF="https://example.com/">&#' + "1" * 5000 + "</A>"
+    )
     # As Python has it, and a server: Hypothesis takes it away.
     most = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(4300)

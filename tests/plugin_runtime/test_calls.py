@@ -39,6 +39,14 @@ class Checked(Plugin[None, Where]):
 AB = {"variants": [{"url": "https://b.example/", "weight": 50}]}
 
 
+def nested(levels: int) -> Any:
+    """With the object that it stands in."""
+    data: Any = {}
+    for _ in range(levels - 2):
+        data = [data]
+    return data
+
+
 @pytest.fixture
 def plugins(start: Start) -> PluginApp:
     return start(checked=CHECKED)
@@ -81,6 +89,15 @@ class TestSetPlugin:
             ),
             ({"number": 5}, "invalid_field", "data.number", "At most 3."),
             ({"number": 6}, "invalid_field", "data.number", "Never 100 %."),
+            ({"number": 2**64}, "invalid_field", "data", "A number is too large."),
+            ({"number": -(2**63) - 1}, "invalid_field", "data", "A number is too large."),
+            ({"number": nested(65)}, "invalid_field", "data", "Data can be nested 64 levels deep."),
+            (
+                {"number": nested(64)},
+                "invalid_field",
+                "data.number",
+                "Expected `int`, got `array`.",
+            ),
             (
                 {"urls": ["https://a.example/" + "a" * 4000] * 5},
                 "invalid_field",

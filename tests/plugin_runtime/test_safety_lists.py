@@ -6,13 +6,22 @@ import signal
 import string
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shortd_safety.contents import MOST_LINE_BYTES, BadList, Contents, Facts, read_list
+from shortd.plugin import DestinationPatterns
+from shortd_safety.contents import (
+    MOST_EXPRESSIONS,
+    MOST_LINE_BYTES,
+    BadList,
+    Contents,
+    Facts,
+    read_list,
+)
 from shortd_safety.hosts import Target
 from shortd_safety.lines import entries_of
 from shortd_safety.lists import BlockList, sweep
@@ -132,6 +141,23 @@ def test_expressions() -> None:
     assert says(contents, "https://b.example/casino") is None
     # One cannot be read, and one would fit every address.
     assert (contents.facts.entries, contents.facts.unreadable) == (2, 2)
+
+
+def test_expressions_beyond_all_bounds_are_passed_over() -> None:
+    hosts = [f"host{number}.example" for number in range(3 * MOST_EXPRESSIONS)]
+    contents = made(*(f"/x{number}/" for number in range(2 * MOST_EXPRESSIONS)), *hosts)
+    assert contents.facts.unreadable == 2 * MOST_EXPRESSIONS - 100
+    assert says(contents, "https://b.example/x99") and says(contents, f"https://{hosts[-1]}/")
+
+
+def test_a_host_of_thousands_of_parts_costs_little() -> None:
+    contents = made("blocked.example", "@@||let.blocked.example^")
+    together = DestinationPatterns(["blocked.example"])
+    url = f"https://{'a.' * 4_000}blocked.example/"
+    begun = time.process_time()
+    for _ in range(20):
+        assert says(contents, url) == "blocked.example" == together.find(url)
+    assert time.process_time() - begun < 0.5
 
 
 @pytest.mark.parametrize(

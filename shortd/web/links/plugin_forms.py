@@ -121,7 +121,7 @@ def _value(
     if kind == "json":
         try:
             return msgspec.json.decode(text)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             raise ValueError(path) from None
     if kind in ("whole", "number"):
         try:
