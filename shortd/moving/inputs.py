@@ -82,8 +82,14 @@ class Input:
     """One file being read. Raises SOURCE_UNREADABLE for all that goes wrong with it."""
 
     def __init__(
-        self, stream: BinaryIO, name: str, size: int | None, most: int | None = None
+        self,
+        stream: BinaryIO,
+        name: str,
+        size: int | None,
+        most: int | None = None,
+        pause: Callable[[], None] | None = None,
     ) -> None:
+        self._pause = pause
         self.name = name
         """For messages."""
         self._most = most
@@ -127,6 +133,8 @@ class Input:
         if self._ahead:
             data, self._ahead = self._ahead[:size], self._ahead[size:]
             return data
+        if self._pause is not None:
+            self._pause()
         with _told(self.name):
             data = self._stream.read1(size)
         self._read += len(data)
@@ -181,9 +189,14 @@ class _told:
             ) from None
 
 
-def open_path(path: Path, name: str = "", most: int | None = None) -> Input:
+def open_path(
+    path: Path,
+    name: str = "",
+    most: int | None = None,
+    pause: Callable[[], None] | None = None,
+) -> Input:
     """A file; a pipe, too. `name` is what messages call it, if not by its path; `most` bytes are
-    read of it, unpacked.
+    read of it, unpacked. `pause` is called before each piece.
     """
     name = name or str(path)
     with _told(name):
@@ -191,7 +204,7 @@ def open_path(path: Path, name: str = "", most: int | None = None) -> Input:
         if not (stat.S_ISREG(info.st_mode) or stat.S_ISFIFO(info.st_mode)):
             raise errors.SOURCE_UNREADABLE("%(name)s is no file.", name=name)
         stream = path.open("rb", buffering=0)
-    return Input(stream, name, info.st_size if stat.S_ISREG(info.st_mode) else None, most)
+    return Input(stream, name, info.st_size if stat.S_ISREG(info.st_mode) else None, most, pause)
 
 
 def open_standard_input() -> Input:

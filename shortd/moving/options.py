@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -31,3 +32,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     workdir: Path = Path(tempfile.gettempdir())
     """Where the rows of a source are kept in order while it is open: about as much as the source
     itself, unpacked, and as much again for a copy of a database."""
+    most_staged: int | None = None
+    """Bytes of these rows; None: as many as the disk has room for."""
+    pause: Callable[[], None] | None = None
+    """Called again and again while a source is read, before anything is told of it. What it raises
+    ends that."""

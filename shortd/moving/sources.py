@@ -85,7 +85,9 @@ def open_source(
 def open_file(format_name: str, path: Path, name: str, most: int, options: Options) -> Source:
     """The same of a file alone, which messages call by a `name` of its own, and of which no more
     than so many bytes are read, unpacked."""
-    return _opened(FORMATS[format_name], open_path(path, name, most), path, [], options)
+    return _opened(
+        FORMATS[format_name], open_path(path, name, most, options.pause), path, [], options
+    )
 
 
 def _opened(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -82,7 +82,11 @@ class Counted(NamedTuple):
 class Stage:
     """Rows of one source. First they are added, then it is sealed, then they are told."""
 
-    def __init__(self, workdir: Path) -> None:
+    def __init__(
+        self, workdir: Path, most: int | None = None, pause: Callable[[], None] | None = None
+    ) -> None:
+        self._most = most
+        self._pause = pause
         try:
             self._folder = TemporaryDirectory(prefix="shortd-import-", dir=workdir)
         except OSError as fault:
@@ -153,6 +157,12 @@ class Stage:
 
     def _flush(self, table: str) -> None:
         waiting = self._waiting[table]
+        if self._pause is not None:
+            self._pause()
+        if self._most is not None and (self.folder / "rows").stat().st_size > self._most:
+            raise errors.SOURCE_UNREADABLE(
+                "Its rows have more than %(most)s million bytes.", most=self._most // 1_000_000
+            )
         if shutil.disk_usage(self.folder).free < ROOM:
             raise errors.SOURCE_UNREADABLE(
                 "The disk of %(folder)s has no room for the source's rows.",

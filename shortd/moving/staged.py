@@ -36,7 +36,7 @@ class StagedSource(Source):
         self.form = form
         self.options = options
         self.times = Times(options)
-        self.stage = Stage(options.workdir)
+        self.stage = Stage(options.workdir, options.most_staged, options.pause)
         self._told = 0
         self._is_loaded = False
 

@@ -15,7 +15,7 @@ import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import TimeoutError as NotYet
 from pathlib import Path
 from secrets import token_hex
@@ -39,6 +39,8 @@ FILE_BYTES = 64_000_000
 """Of a file that is sent."""
 UNPACKED_BYTES = 256_000_000
 """Of it, once it is unpacked."""
+STAGED_BYTES = 512_000_000
+"""Of its rows, as they are kept on the disk meanwhile: a few bytes of a file can be a row."""
 AT_ONCE = 2
 """Imports that are read at the same time; the others wait for their turn."""
 MOST_BYTES = 1_000_000_000
@@ -227,7 +229,12 @@ class WaitingImports:
         from shortd.moving.sources import open_file
 
         wish = one.wish
-        options: Options = structs.replace(wish.options, workdir=one.folder)
+        options: Options = structs.replace(
+            wish.options,
+            workdir=one.folder,
+            most_staged=STAGED_BYTES,
+            pause=_resting(one.stopped),
+        )
         target = _OnLoop(self._imports, self._budgets, self._clock, one, loop)
 
         def told(progress: float | None) -> None:
@@ -332,6 +339,20 @@ class _OnLoop:
                     raise _Stopped from None
         self._one.stopped.wait(min(LONGEST_REST, REST * (time.perf_counter() - start)))
         return answer
+
+
+def _resting(stopped: threading.Event) -> Callable[[], None]:
+    """What a thread does between two pieces of what it reads: it lets others have a turn, for a
+    part of the time that it took, and ends where nobody wants it any more."""
+    since = time.perf_counter()
+
+    def rest() -> None:
+        nonlocal since
+        if stopped.wait(min(LONGEST_REST, REST * (time.perf_counter() - since))):
+            raise _Stopped
+        since = time.perf_counter()
+
+    return rest
 
 
 def _not_ahead(offer: LinkOffer, now: int) -> LinkOffer:

@@ -7,6 +7,8 @@ import gzip
 import io
 import json
 import re
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -309,6 +311,31 @@ def test_it_waits_for_an_hour_and_one_restart_it_does_not(ann: Surfer, app: Runn
     looked(ann, b"url\nhttps://a.example/\n")
     app.services.upkeep.waiting.clear()
     assert left(app) == []
+
+
+def threads() -> list[threading.Thread]:
+    return [one for one in threading.enumerate() if one.name.startswith("import-")]
+
+
+def test_what_is_read_ends_when_nobody_wants_it_any_more(ann: Surfer, app: RunningApp) -> None:
+    """A file of 2 kB can be a million rows, of which nothing is told before all have been read."""
+    answer = send(ann, gzip.compress(b"url\n" + b"a\n" * 3_000_000))
+    path = answer.headers["location"]
+    begun = time.process_time()
+    assert ann.send(f"{path}/stop").status_code == 303
+    for thread in threads():
+        thread.join(60)
+    assert time.process_time() - begun < 4
+    assert threads() == []
+    assert left(app) == []
+
+
+def test_rows_are_bounded_however_small_they_are(
+    ann: Surfer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shortd.upkeep.importing.waiting.STAGED_BYTES", 1_000_000)
+    path = looked(ann, gzip.compress(b"url\n" + b"a\n" * 100_000))
+    assert "more than 1 million bytes" in settled(ann, path)
 
 
 def test_those_that_are_done_make_room_and_those_that_wait_do_not(
