@@ -26,15 +26,16 @@ def read_host(text: str) -> str:
         return text
     if text.count(":") > 1 and not text.startswith("["):
         text = f"[{text}]"
-    if not _HOST.fullmatch(text):
+    if text.startswith(".") or not _HOST.fullmatch(text):
         raise ValueError("this is no host")
     return host_of(f"http://{text}/")
 
 
 def host_of(url: str) -> str:
     """The host of a URL, as it is compared. ValueError for what is no URL."""
-    name = ada_url.URL(url).hostname.rstrip(".")
-    if not name or name.startswith("."):
+    # A name that begins with a dot is a host to browsers: what follows is what it is below.
+    name = ada_url.URL(url).hostname.strip(".")
+    if not name:
         raise ValueError("there is no host")
     if name.startswith("["):
         address = IPv6Address(name[1:-1])

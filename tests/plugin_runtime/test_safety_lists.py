@@ -150,6 +150,12 @@ def test_expressions_beyond_all_bounds_are_passed_over() -> None:
     assert says(contents, "https://b.example/x99") and says(contents, f"https://{hosts[-1]}/")
 
 
+@pytest.mark.parametrize("host", [".bad.example", "..bad.example", ".x.bad.example.", ".a"])
+def test_a_dot_in_front_is_no_way_around(host: str) -> None:
+    contents = made("bad.example", "a")
+    assert says(contents, f"https://{host}/") in ("bad.example", "a")
+
+
 def test_a_host_of_thousands_of_parts_costs_little() -> None:
     contents = made("blocked.example", "@@||let.blocked.example^")
     together = DestinationPatterns(["blocked.example"])
