@@ -11,8 +11,9 @@ import shutil
 import sqlite3
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -199,6 +200,34 @@ def test_pages_in_a_folder_are_read_in_their_order(tmp_path: Path) -> None:
     assert [link.code for link in links] == ["n1", "a", "n9", "n10"]
     (tmp_path / "page-11.json").write_text("[{")
     assert "page-11.json" in refusal("chhoto", tmp_path)
+
+
+VALUES: list[object] = [
+    *(None, True, -1, 2**63, 10**30, 1e308, "", "\0", "\ud800x", "a" * 5000, "9" * 64),
+    *("javascript:alert(1)", "//x", "http://[", "2026-13-45", "9999-12-31T23:59:59Z", "٣"),
+    *([], {}, [[]], [None], {"a": {"b": None}}, ["x"] * 2000, [{}] * 50, "1.*.*.*", "::/999"),
+]
+ANSWERS = [path for _, path in SOURCES if path.endswith(".json")]
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """All there is in it: what has it, and its key there."""
+    if isinstance(value, (dict, list)):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield value, key
+            yield from places(value[key])
+
+
+@pytest.mark.parametrize("sample", ANSWERS)
+def test_anything_may_stand_anywhere(sample: str, tmp_path: Path) -> None:
+    chance = random.Random(sample)
+    whole = (SAMPLES / sample).read_text(encoding="utf-8")
+    for _ in range(60):
+        answer = json.loads(whole)
+        for _ in range(chance.choice([1, 1, 4])):
+            held, key = chance.choice(list(places(answer)))
+            held[key] = chance.choice(VALUES)
+        outcome(sample.partition("/")[0], json_source(tmp_path, json.dumps(answer)))
 
 
 # Values
