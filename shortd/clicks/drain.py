@@ -15,8 +15,10 @@ import msgspec
 import structlog
 
 from shortd import errors
-from shortd.clicks.clicks import BESIDE, JOURNAL, Clicks
+from shortd.clicks.clicks import BESIDE, JOURNAL, Clicks, counted_in
 from shortd.clicks.tally import Tally
+from shortd.clicks.waiting import Batch, Waiting
+from shortd.journal.frames import HEADER
 from shortd.models.clicks import Click, Position
 from shortd.settings import ClickSettings
 from shortd.store import Store
@@ -32,6 +34,9 @@ LONG_TRANSACTION_CLICKS = 4096
 """The most clicks in one; the fewest are `GENERATION_CLICKS`. The more, the less each costs, and
 the longer other writes wait (10 ms, and 160), as do redirects on the same core for the commit
 (2 ms, and 20)."""
+LONG_TRANSACTION_LINKS = 2048
+"""The most links: each is on another page where there are many, and LMDB keeps the memory for as
+many pages as its largest transaction has changed."""
 CATCH_UP_CLICKS = 4096
 """Clicks that a reader of the tables waits for."""
 STRETCH_SECONDS = 0.0004
@@ -173,7 +178,7 @@ class Drain:
         until = self._journal.end()
         while position < until:
             payloads, position = self._journal.read(position, until, REPLAY_BYTES)
-            size = sum(map(len, payloads))
+            size = _size(payloads)
             self._clicks.replayed(self._readable(payloads, position), size, position)
             await asyncio.sleep(0)
         sealed = self._clicks.sealed
@@ -212,7 +217,8 @@ class Drain:
                 taken += 1
             beside = [one for n in range(taken) for one in sealed[n].beside]
             await self._write_until(sealed[taken - 1].until, beside)
-            self._clicks.drained(taken)
+            with self._store.read() as txn:
+                self._clicks.drained(counted_in(txn))
             return True
 
     async def _write_until(
@@ -250,28 +256,42 @@ class Drain:
         # `committed` is on disk: nobody will read that part again. `position` may be further, by
         # a drain in this same commit, which can still fail: count from there, release no more.
         self._release(committed)
-        position = POSITIONS.get(txn, JOURNAL) or _START
+        since = position, counted = counted_in(txn)
+        gone = Waiting(most_choices=2 * LONG_TRANSACTION_CLICKS)
+        size = 0
         tally = Tally(
             self._settings.visits_per_link,
             self._place_of,
             self._settings.sightings_per_link,
             is_lean=is_lean,
         )
-        while position < until:
+        while (
+            position < until
+            and tally.clicks < LONG_TRANSACTION_CLICKS
+            and len(tally.links) < LONG_TRANSACTION_LINKS
+        ):
             payloads, position = self._journal.read(position, until, REPLAY_BYTES)
+            size += _size(payloads)
             for click in self._readable(payloads, position):
                 self._give_way()
                 tally.add(click)
-        counted = (POSITIONS.get(txn, BESIDE) or _START).offset
+                gone.add(click)
+        if position < until:
+            # They follow what is left of the journal.
+            beside = ()
         for serial, payloads in beside:
-            for click in self._readable(payloads if serial > counted else (), position):
-                tally.add(click)
+            if serial > counted:
+                counted = serial
+                for click in self._readable(payloads, position):
+                    tally.add(click)
+                    gone.add(click)
         tally.write(txn, self._give_way)
         if self.told is not None:
             self.told(txn, tally.links, not is_lean, self._give_way)
         POSITIONS.put(txn, JOURNAL, position)
         if beside:
-            POSITIONS.put(txn, BESIDE, Position(0, max(counted, beside[-1][0])))
+            POSITIONS.put(txn, BESIDE, Position(0, counted))
+        self._clicks.counting(since, Batch((position, counted), gone, tally.clicks, size))
 
     def _readable(self, payloads: Sequence[bytes], before: Position) -> Iterator[Click]:
         unreadable = 0
@@ -282,6 +302,11 @@ class Drain:
                 unreadable += 1
         if unreadable:
             log.error("clicks_unreadable", count=unreadable, before=before)
+
+
+def _size(payloads: Sequence[bytes]) -> int:
+    """What payloads take of the journal, in bytes."""
+    return sum(map(len, payloads)) + len(payloads) * HEADER.size
 
 
 def _duty(backlog: int) -> float:
