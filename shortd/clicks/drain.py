@@ -17,7 +17,7 @@ import structlog
 from shortd import errors
 from shortd.clicks.clicks import BESIDE, JOURNAL, Clicks, counted_in
 from shortd.clicks.tally import Tally
-from shortd.clicks.waiting import Batch, Waiting
+from shortd.clicks.waiting import Batch, Mark, Waiting
 from shortd.journal.frames import HEADER
 from shortd.models.clicks import Click, Position
 from shortd.settings import ClickSettings
@@ -216,28 +216,30 @@ class Drain:
                     break
                 taken += 1
             beside = [one for n in range(taken) for one in sealed[n].beside]
-            await self._write_until(sealed[taken - 1].until, beside)
-            with self._store.read() as txn:
-                self._clicks.drained(counted_in(txn))
+            self._clicks.drained(await self._write_until(sealed[taken - 1].until, beside))
             return True
 
     async def _write_until(
         self, until: Position, beside: Sequence[tuple[int, list[bytes]]]
-    ) -> None:
-        """Drains up to a position. Where there is no room for visits, clicks are counted still."""
+    ) -> Mark:
+        """Drains up to a position, or less if that is much: how far. Where there is no room for
+        visits, clicks are counted still."""
         write = partial(self._write, committed=self._committed(), until=until, beside=beside)
         now = asyncio.get_running_loop().time()
         for way in range(self._way if now < self._way_until else 0, len(_WAYS)):
             reserve, is_lean = _WAYS[way]
             try:
-                await self._store.write(partial(write, is_lean=is_lean), reserve, is_quiet=True)
+                counted = await self._store.write(
+                    partial(write, is_lean=is_lean), reserve, is_quiet=True
+                )
             except errors.ShortdError as refusal:
                 if refusal.kind is not errors.STORAGE_FULL or way == len(_WAYS) - 1:
                     raise
             else:
                 if now >= self._way_until:
                     self._way, self._way_until = way, now + SHORT_SECONDS
-                return
+                return counted
+        raise AssertionError("the last way raises")
 
     def _write(
         self,
@@ -247,9 +249,9 @@ class Drain:
         beside: Sequence[tuple[int, list[bytes]]],
         *,
         is_lean: bool = False,
-    ) -> None:
+    ) -> Mark:
         """The drain's transaction: adds up what the journal holds, and what it could not take, and
-        moves its position.
+        moves its position: to where.
         """
         # A position must not outlive the records it stands behind.
         self._journal.sync()
@@ -291,7 +293,9 @@ class Drain:
         POSITIONS.put(txn, JOURNAL, position)
         if beside:
             POSITIONS.put(txn, BESIDE, Position(0, counted))
-        self._clicks.counting(since, Batch((position, counted), gone, tally.clicks, size))
+        mark = position, counted
+        self._clicks.counting(since, Batch(mark, gone, tally.clicks, size))
+        return mark
 
     def _readable(self, payloads: Sequence[bytes], before: Position) -> Iterator[Click]:
         unreadable = 0

@@ -56,9 +56,11 @@ def copy_unless_gone(source: str, target: str) -> None:
 
 @contextmanager
 def portions(clicks: int) -> Iterator[None]:
-    """So many clicks are kept together, and drained in one transaction."""
+    """So many clicks are kept together, and drained in one transaction; few such portions are kept
+    apart."""
     with (
         patch("shortd.clicks.clicks.GENERATION_CLICKS", clicks),
+        patch("shortd.clicks.clicks.SEALED_GENERATIONS", 3),
         patch("shortd.clicks.drain.LONG_TRANSACTION_CLICKS", clicks),
     ):
         yield
@@ -454,6 +456,45 @@ def test_a_drain_reads_a_long_journal_whole(world: World) -> None:
     with patch("shortd.clicks.drain.REPLAY_BYTES", 1):
         world.drain()
     assert world.stored(link).count == 50
+
+
+@pytest.mark.parametrize("end", ["crash", "reopen", "drain"])
+def test_a_long_backlog_is_drained_in_short_transactions(world: World, end: str) -> None:
+    """Whatever has come meanwhile, and wherever in it the process ends: counts are exact."""
+    links = [world.link(code) for code in ("abcdef", "ghijkl", "mnopqr")]
+    made: Counter[int] = Counter()
+
+    def visit(visits: int) -> None:
+        for number in range(visits):
+            link = links[number % 3]
+            world.visit(link, user_agent="x" * 500, is_qr=number % 5 == 0)
+            made[link.id] += 1
+            if number % 4 == 0:
+                world.load_qr(link)
+
+    with (
+        patch("shortd.clicks.clicks.SEALED_GENERATIONS", 2),
+        patch("shortd.clicks.clicks.GENERATION_CLICKS", 8),
+        patch("shortd.clicks.drain.REPLAY_BYTES", 1),
+        patch("shortd.clicks.drain.LONG_TRANSACTION_LINKS", 1),
+    ):
+        visit(200)
+        drain = world.services.clicks.drain
+        rounds = 0
+        while rounds < 5:
+            assert world.runner.run(drain._drain_oldest())
+            rounds += 1
+            visit(rounds)
+            assert {link.id: world.live(link)[0] for link in links} == made
+        stored = sum(world.stored(link).count for link in links)
+        assert 0 < stored < sum(made.values())
+        assert world.services.clicks.clicks.backlog >= sum(made.values()) - stored
+        getattr(world, end)()
+        assert {link.id: world.live(link)[0] for link in links} == made
+        world.drain()
+    assert {link.id: world.stored(link).count for link in links} == made
+    assert world.services.clicks.clicks.backlog == 0
+    assert world.services.clicks.clicks.backlog_bytes == 0
 
 
 def test_an_unreadable_record_does_not_stop_those_behind_it(world: World) -> None:
