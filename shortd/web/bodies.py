@@ -76,15 +76,21 @@ class IncomingBody:
         # Its start is kept twice, until it was looked at.
         counted = len(self._start)
         copied = 0 if self._is_tried or is_last else len(piece)
-        if not self._is_tried:
+        # What comes in one piece, as nearly all do, is only kept a second time if it is refused.
+        is_whole = is_last and not self._start
+        if not (self._is_tried or is_whole):
             self._start += piece
         try:
             self._held.take(len(piece) + copied, self._userid)
         except errors.ShortdError:
             if self._is_tried:
                 raise
+            if is_whole:
+                self._start += piece
             self._find(counted)
             self._held.take(len(piece), self._userid)
+            return
+        if is_whole:
             return
         if is_last:
             self._held.give_back(counted)
