@@ -1,7 +1,8 @@
 """Bytes a second up and down beside nginx on the same core: `python -m bench.files`.
 
 nginx takes uploads by WebDAV PUT and serves static files with sendfile; shortd takes forms
-(`file`), hashes and fsyncs them, and serves signed addresses. Clients run on the other core.
+(`file`) and PUT, hashes and fsyncs what comes, and serves signed addresses. Clients run on the
+other core.
 Everything is done twice: in memory, which compares the programs, and on the disk, where an
 upload that is safe cannot be faster than the disk; its own speed is measured, too. All servers
 run all the time and are loaded in turn; ratios are taken round by round, and their median counts.
@@ -9,6 +10,7 @@ run all the time and are loaded in turn; ratios are taken round by round, and th
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -16,7 +18,7 @@ import socket
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -34,9 +36,11 @@ MEMORY = Path("/dev/shm")
 MEGABYTE = 10**6
 RECEIVE_BYTES = 1 << 20
 BOUNDARY = "a-boundary-of-usual-length"
+EMAIL = "someone@example.com"
+PASSWORD = hashlib.sha256(hashlib.sha256(b"a password").digest()).hexdigest()
 NO_LIMITS = {
-    "SHORTD_LIMITS__TEMPORARY__MAX_FILE_BYTES": str(2**40),
-    "SHORTD_LIMITS__TEMPORARY__STORAGE_BYTES": str(2**40),
+    "SHORTD_LIMITS__REGISTERED__MAX_FILE_BYTES": str(2**40),
+    "SHORTD_LIMITS__REGISTERED__STORAGE_BYTES": str(2**40),
 }
 
 
@@ -58,6 +62,8 @@ class Site(NamedTuple):
     """The path of the file that is downloaded."""
     clear: Callable[[], None]
     """Removes what was uploaded."""
+    others: Mapping[str, Callable[[str], Request]] = {}
+    """Other ways to upload, by what they are called."""
 
 
 @click.command()
@@ -96,10 +102,11 @@ def measure(
         for _ in range(rounds):
             for title, site in sites.items():
                 down = run(partial(download, site.port, site.address(), size), connections, times)
-                up = run(partial(upload, site, payload), connections, times)
                 speeds.setdefault(f"{title} down", []).append(down * size)
-                speeds.setdefault(f"{title} up", []).append(up * size)
-                site.clear()
+                for way, make in ((f"{title} up", site.upload), *site.others.items()):
+                    up = run(partial(upload, site.port, make, payload), connections, times)
+                    speeds.setdefault(way, []).append(up * size)
+                    site.clear()
             speeds.setdefault("write + fsync", []).append(plain_write(directory, payload))
     finally:
         nginx.stop()
@@ -110,7 +117,7 @@ def measure(
 def show(name: str, speeds: dict[str, list[float]]) -> None:
     table = Table("", "MB/s", "x nginx", title=f"files in {name}")
     for title, runs in speeds.items():
-        peer = speeds.get(f"nginx {title.rpartition(' ')[2]}", speeds["nginx up"])
+        peer = speeds["nginx down" if title.endswith("down") else "nginx up"]
         ratios = [speed / other for speed, other in zip(runs, peer, strict=True)]
         table.add_row(
             title,
@@ -132,17 +139,24 @@ def nginx_site(nginx: Nginx, public: Path) -> Site:
 
 
 def shortd_site(server: ServerProcess, payload: Path) -> Site:
-    userid = server.call("temporary_account")["userid"]
+    server.call("signup", email=EMAIL, password=PASSWORD)
+    login = server.call("login", username_email=EMAIL, password=PASSWORD)
+    own = {"userid": login["userid"], "token": login["token"]}
     size = payload.stat().st_size
 
     def request(name: str) -> Request:
-        query = json.dumps({"userid": userid, "filename": name, "filesize": size})
+        query = json.dumps({**own, "filename": name, "filesize": size})
         part = f"--{BOUNDARY}\r\nContent-Disposition: form-data; name="
         return Request(
             f"POST /v2/file HTTP/1.1\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n",
             f'{part}"query"\r\n\r\n{query}\r\n{part}"file"; filename="{name}"\r\n\r\n',
             f"\r\n--{BOUNDARY}--\r\n",
         )
+
+    key = server.call("create_api_key", **own, name="bench")["api_key"]
+
+    def put(name: str) -> Request:
+        return Request(f"PUT /up-{name} HTTP/1.1\r\nAuthorization: Bearer {key}\r\n")
 
     answer = send(server.port, payload, request("down"))
     shorturl = json.loads(answer)["output"]["entry"]["shorturl"]
@@ -152,13 +166,13 @@ def shortd_site(server: ServerProcess, payload: Path) -> Site:
         return httpx.get(f"{server.url}/{code}").headers["location"]
 
     def clear() -> None:
-        for entry in server.call("get_entries", userid=userid, count=1000)["entries"]:
+        for entry in server.call("get_entries", **own, count=1000)["entries"]:
             if entry["shorturl"] != shorturl:
-                server.call("delete", userid=userid, shorturl=entry["shorturl"])
+                server.call("delete", **own, shorturl=entry["shorturl"])
         while sum(1 for _ in (server.data_dir / "files").glob("??/*")) > 1:
             time.sleep(0.1)
 
-    return Site(server.port, request, address, clear)
+    return Site(server.port, request, address, clear, {"shortd up by PUT": put})
 
 
 def run(transfer: Callable[[str], None], connections: int, times: int) -> float:
@@ -175,8 +189,8 @@ def run(transfer: Callable[[str], None], connections: int, times: int) -> float:
     return connections * times / seconds
 
 
-def upload(site: Site, payload: Path, name: str) -> None:
-    send(site.port, payload, site.upload(name))
+def upload(port: int, make: Callable[[str], Request], payload: Path, name: str) -> None:
+    send(port, payload, make(name))
 
 
 def send(port: int, payload: Path, request: Request) -> bytes:
