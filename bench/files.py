@@ -29,7 +29,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from bench.servers import LOAD_CORE, Nginx, start_shortd
+from bench.servers import LOAD_CORE, Nginx, cpu_seconds, start_shortd
 from tests.server_process import ServerProcess
 
 MEMORY = Path("/dev/shm")
@@ -52,9 +52,19 @@ class Request(NamedTuple):
     after: str = ""
 
 
+class Run(NamedTuple):
+    """What some transfers came to."""
+
+    speed: float
+    """Bytes a second."""
+    cpu: float
+    """Seconds of processor that the server took for a byte."""
+
+
 class Site(NamedTuple):
     """What a run needs of a server."""
 
+    pid: int
     port: int
     upload: Callable[[str], Request]
     """The upload of a file of some name."""
@@ -98,31 +108,36 @@ def measure(
     server = start_shortd(directory / "shortd", NO_LIMITS)
     try:
         sites = {"nginx": nginx_site(nginx, public), "shortd": shortd_site(server, payload)}
-        speeds: dict[str, list[float]] = {}
+        runs: dict[str, list[Run]] = {}
         for _ in range(rounds):
             for title, site in sites.items():
-                down = run(partial(download, site.port, site.address(), size), connections, times)
-                speeds.setdefault(f"{title} down", []).append(down * size)
+                fetch = partial(download, site.port, site.address(), size)
+                down = run(fetch, site.pid, connections, times, size)
+                runs.setdefault(f"{title} down", []).append(down)
                 for way, make in ((f"{title} up", site.upload), *site.others.items()):
-                    up = run(partial(upload, site.port, make, payload), connections, times)
-                    speeds.setdefault(way, []).append(up * size)
+                    send_one = partial(upload, site.port, make, payload)
+                    up = run(send_one, site.pid, connections, times, size)
+                    runs.setdefault(way, []).append(up)
                     site.clear()
-            speeds.setdefault("write + fsync", []).append(plain_write(directory, payload))
+            runs.setdefault("write + fsync", []).append(plain_write(directory, payload))
     finally:
         nginx.stop()
         server.stop()
-    show(name, speeds)
+    show(name, runs)
 
 
-def show(name: str, speeds: dict[str, list[float]]) -> None:
-    table = Table("", "MB/s", "x nginx", title=f"files in {name}")
-    for title, runs in speeds.items():
-        peer = speeds["nginx down" if title.endswith("down") else "nginx up"]
-        ratios = [speed / other for speed, other in zip(runs, peer, strict=True)]
+def show(name: str, runs: dict[str, list[Run]]) -> None:
+    """Medians; of ratios round by round, by which more is better."""
+    table = Table("", "MB/s", "x nginx", "CPU µs/MB", "x nginx", title=f"files in {name}")
+    for title, own in runs.items():
+        peer = runs["nginx down" if title.endswith("down") else "nginx up"]
+        pairs = list(zip(own, peer, strict=True))
         table.add_row(
             title,
-            f"{statistics.median(runs) / MEGABYTE:,.0f}",
-            f"{statistics.median(ratios):.2f}",
+            f"{statistics.median(run.speed for run in own) / MEGABYTE:,.0f}",
+            f"{statistics.median(run.speed / other.speed for run, other in pairs):.2f}",
+            f"{statistics.median(run.cpu for run in own) * MEGABYTE * 1e6:,.0f}",
+            f"{statistics.median(other.cpu / run.cpu for run, other in pairs):.2f}",
         )
     Console().print(table)
 
@@ -135,7 +150,7 @@ def nginx_site(nginx: Nginx, public: Path) -> Site:
         for file in public.glob("up-*"):
             file.unlink()
 
-    return Site(nginx.port, request, lambda: "/down", clear)
+    return Site(nginx.pid, nginx.port, request, lambda: "/down", clear)
 
 
 def shortd_site(server: ServerProcess, payload: Path) -> Site:
@@ -172,21 +187,22 @@ def shortd_site(server: ServerProcess, payload: Path) -> Site:
         while sum(1 for _ in (server.data_dir / "files").glob("??/*")) > 1:
             time.sleep(0.1)
 
-    return Site(server.port, request, address, clear, {"shortd up by PUT": put})
+    return Site(server.pid, server.port, request, address, clear, {"shortd up by PUT": put})
 
 
-def run(transfer: Callable[[str], None], connections: int, times: int) -> float:
-    """Files a second, over all connections; each transfer gets a name of its own."""
+def run(transfer: Callable[[str], None], pid: int, connections: int, times: int, size: int) -> Run:
+    """Files of so many bytes over all connections; each transfer gets a name of its own."""
 
     def several(connection: int) -> None:
         for number in range(times):
             transfer(f"{connection}-{number}")
 
     with ThreadPoolExecutor(connections) as threads:
-        start = time.perf_counter()
+        start, before = time.perf_counter(), cpu_seconds(pid)
         list(threads.map(several, range(connections)))
-        seconds = time.perf_counter() - start
-    return connections * times / seconds
+        seconds, cpu = time.perf_counter() - start, cpu_seconds(pid) - before
+    moved = connections * times * size
+    return Run(moved / seconds, cpu / moved)
 
 
 def upload(port: int, make: Callable[[str], Request], payload: Path, name: str) -> None:
@@ -222,16 +238,16 @@ def download(port: int, path: str, size: int, _name: str) -> None:
         raise SystemExit(f"a download is short: {received} bytes")
 
 
-def plain_write(directory: Path, payload: Path) -> float:
-    """Bytes a second of one file written and fsynced, by nobody's server."""
+def plain_write(directory: Path, payload: Path) -> Run:
+    """One file written and fsynced, by nobody's server."""
     data = payload.read_bytes()
-    start = time.perf_counter()
+    start, before = time.perf_counter(), time.process_time()
     with (directory / "plain").open("wb", buffering=0) as file:
         file.write(data)
         os.fsync(file.fileno())
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, time.process_time() - before
     (directory / "plain").unlink()
-    return len(data) / seconds
+    return Run(len(data) / seconds, cpu / len(data))
 
 
 if __name__ == "__main__":

@@ -120,7 +120,11 @@ def show(results: dict[str, list[Result]], what: str, peer_name: str) -> None:
             title,
             f"{statistics.median(run.per_second for run in runs):,.0f}",
             f"{statistics.median(ratios):.2f}",
-            *([f"{statistics.median(cpu):.1f}", f"{statistics.median(costs):.2f}"] if costs else []),
+            *(
+                [f"{statistics.median(cpu):.1f}", f"{statistics.median(costs):.2f}"]
+                if costs
+                else []
+            ),
             f"{statistics.median(run.p50 for run in runs):,.0f}",
             f"{statistics.median(run.p99 for run in runs):,.0f}",
             str(sum(run.errors for run in runs)),
