@@ -15,7 +15,6 @@ from shortd.links.qr import QrOptions, qrcode_output
 from shortd.models.files import Encryption, File
 from shortd.models.links import Link
 
-
 NO_CLICKS = LiveCounts()
 
 
