@@ -12,7 +12,7 @@ from collections.abc import Callable
 from litestar.types import HTTPReceiveMessage, HTTPScope, Receive
 
 from shortd import errors
-from shortd.files.transfers import offer_body
+from shortd.files.transfers import offer_body, withdraw_body
 from shortd.limits.bodies import BodyPool, HeldBody
 from shortd.limits.budgets import body_weight
 from shortd.services import Services
@@ -100,6 +100,7 @@ class IncomingBody:
 
     def close(self) -> None:
         """The request is answered: nothing of it is kept."""
+        withdraw_body(self._scope)
         if self._held is not None:
             self._held.close()
 
