@@ -115,16 +115,13 @@ def show(results: dict[str, list[Result]], what: str, peer_name: str) -> None:
     for title, runs in results.items():
         cpu = [run.cpu_us for run in runs]
         costs = [other.cpu_us / one for one, other in zip(cpu, peer, strict=True) if one]
+        told = [f"{statistics.median(cpu):.1f}", f"{statistics.median(costs):.2f}"] if costs else []
         ratios = [run.per_second / other.per_second for run, other in zip(runs, peer, strict=True)]
         table.add_row(
             title,
             f"{statistics.median(run.per_second for run in runs):,.0f}",
             f"{statistics.median(ratios):.2f}",
-            *(
-                [f"{statistics.median(cpu):.1f}", f"{statistics.median(costs):.2f}"]
-                if costs
-                else []
-            ),
+            *told,
             f"{statistics.median(run.p50 for run in runs):,.0f}",
             f"{statistics.median(run.p99 for run in runs):,.0f}",
             str(sum(run.errors for run in runs)),
