@@ -57,7 +57,7 @@ LIBRARIES = {
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled() -> Iterator[None]:
-    """Where everybody keeps what that Python has compiled: else each process does all of it anew."""
+    """Where all keep what that Python has compiled: else each process does it all anew."""
     with TemporaryDirectory(prefix="shortd-test-") as name, pytest.MonkeyPatch.context() as patch:
         Path(name).chmod(0o777)
         patch.setitem(LIBRARIES, "PYTHONPYCACHEPREFIX", name)
