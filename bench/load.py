@@ -56,6 +56,8 @@ class Result(NamedTuple):
     errors: int
     refused: int
     """Answers of 400 and above."""
+    cpu_us: float = 0.0
+    """Processor time of the server for a request, in µs, where that was looked at."""
 
 
 def load(
@@ -105,15 +107,21 @@ def load(
 
 
 def show(results: dict[str, list[Result]], what: str, peer_name: str) -> None:
-    """A table of medians; ratios round by round against the first row. `what` the rows are."""
-    table = Table(what, "requests/s", f"x {peer_name}", "p50 µs", "p99 µs", "errors")
+    """A table of medians; ratios round by round against the first row. `what` the rows are.
+    A ratio of processor time is of what the first row took, so that more is better, too."""
     peer = next(iter(results.values()))
+    by_cpu = ["CPU µs", f"x {peer_name}"] if peer[0].cpu_us else []
+    table = Table(what, "requests/s", f"x {peer_name}", *by_cpu, "p50 µs", "p99 µs", "errors")
     for title, runs in results.items():
+        cpu = [run.cpu_us for run in runs]
+        costs = [other.cpu_us / one for one, other in zip(cpu, peer, strict=True) if one]
+        told = [f"{statistics.median(cpu):.1f}", f"{statistics.median(costs):.2f}"] if costs else []
         ratios = [run.per_second / other.per_second for run, other in zip(runs, peer, strict=True)]
         table.add_row(
             title,
             f"{statistics.median(run.per_second for run in runs):,.0f}",
             f"{statistics.median(ratios):.2f}",
+            *told,
             f"{statistics.median(run.p50 for run in runs):,.0f}",
             f"{statistics.median(run.p99 for run in runs):,.0f}",
             str(sum(run.errors for run in runs)),

@@ -78,6 +78,11 @@ class Nginx:
         )
         httpx.Client(transport=httpx.HTTPTransport(retries=20)).get(self.url)
 
+    @property
+    def pid(self) -> int:
+        """Of the process whose one child answers."""
+        return self._process.pid
+
     def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
         self._process.wait()
@@ -96,6 +101,15 @@ def pin(pid: int, core: int = SERVER_CORE) -> None:
     """Pins every thread of a process to one core."""
     for task in Path(f"/proc/{pid}/task").iterdir():
         os.sched_setaffinity(int(task.name), {core})
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process and its children have used of all processors, with what the kernel did."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    # Behind the name of the program, which may have blanks in it.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    ticks = int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK") + sum(map(cpu_seconds, map(int, children)))
 
 
 def fill(server: ServerProcess, count: int) -> tuple[str, list[str]]:

@@ -25,6 +25,7 @@ from shortd.api.v2 import routes as v2
 from shortd.api.v2.registry import CALLS
 from shortd.clock import SECOND
 from shortd.files.transfers import is_upload
+from shortd.limits.answers import SMALL_BYTES
 from shortd.links.addresses import LINK_PATH, Named, named_by, read_path, unescaped_path
 from shortd.security.summed_log import UPLOAD_REFUSED
 from shortd.services import Services
@@ -170,17 +171,20 @@ class App:
 
     def _serve(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         if scope["type"] == ScopeType.HTTP:
-            begun = partial(self._begun, scope, self._services.clock.elapsed())
-            send = paced(self._services.limits.answers, send, begun)
+            since = self._services.clock.elapsed()
+            path = LINK_PATH.fullmatch(scope["path"])
+            # What ends like an image or a preview may be a code as well.
+            is_code = path is not None and path.end("code") == path.end()
+            if path is not None and is_code and scope["method"] in _WITHOUT_BODY:
+                return self._plain_link(scope, Named(path["code"]), send, since)
+            send = paced(self._services.limits.answers, send, partial(self._begun, scope, since))
             if scope["path"] == "/" and scope["method"] in _WITHOUT_BODY:
                 answer = self._follow.root(scope)
                 if answer is not None:
                     return answer.send(send)
             if scope["method"] == put.METHOD and (name := self._file_at(scope)) is not None:
                 return self._put(name, scope, receive, send)
-            path = LINK_PATH.fullmatch(scope["path"])
-            # What ends like an image or a preview may be a code as well.
-            if path is not None and path.end("code") == path.end():
+            if path is not None and is_code:
                 return self._link(scope, Named(path["code"]), send)
             if call := v2.call_of(scope):
                 return v2.serve(self._services, call, scope, receive, send)
@@ -259,6 +263,19 @@ class App:
                 await self._litestar(scope, receive, send)
             else:
                 await self._link(scope, named, send)
+
+    async def _plain_link(self, scope: HTTPScope, named: Named, send: Send, since: int) -> None:
+        """`_link` for who only wants to go there, without what other answers need on their way."""
+        try:
+            answer = self._follow.answer(scope, named)
+        except Exception as fault:
+            answer = self._refusal(scope, fault)
+        await self._services.clicks.clicks.flushed()
+        if len(answer.body) > SMALL_BYTES:
+            send = paced(self._services.limits.answers, send, partial(self._begun, scope, since))
+        else:
+            self._figures.observe("link", (self._services.clock.elapsed() - since) / SECOND)
+        await answer.send(send)
 
     async def _link(self, scope: HTTPScope, named: Named, send: Send) -> None:
         try:

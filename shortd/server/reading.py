@@ -112,7 +112,8 @@ class ReadingProtocol(HttpToolsProtocol):
             self.is_ready = False
             return
         # What comes behind the end is dropped: a client that leaves is noticed.
-        self.flow.let_in()
+        if self.flow.read_paused:
+            self.flow.let_in()
         self.is_ready = not (
             self.in_message
             or self.ended
@@ -148,6 +149,8 @@ class ReadingProtocol(HttpToolsProtocol):
         if self.ended:
             self.intake.drop()
         held = self.intake.held + self._unanswered
+        if held == self._held:
+            return
         self.shared.held += held - self._held
         is_more, self._held = held > self._held, held
         if is_more and self.shared.held > self.bounds.buffer_bytes and not self.ended:

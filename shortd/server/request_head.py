@@ -39,11 +39,15 @@ def check(method: bytes, version: str, line: bytes, headers: list[Header]) -> No
         raise unreadable("There are no tunnels here.", "tunnel")
     if version not in ("1.0", "1.1") or not names_http(line):
         raise unreadable("This server speaks HTTP/1.1 and HTTP/1.0.", "version")
-    hosts = [value for name, value in headers if name == b"host"]
+    hosts, codings = [], []
+    for name, value in headers:
+        if name == b"host":
+            hosts.append(value)
+        elif name == b"transfer-encoding":
+            codings.append(value)
     # RFC 9112 3.2
     if len(hosts) > 1 or (version == "1.1" and not hosts) or not all(map(host_name, hosts)):
         raise unreadable("A request has to have one Host header that names a host.", "host")
-    codings = [value for name, value in headers if name == b"transfer-encoding"]
     # RFC 9112 6.1 and 7: what it does not know ends where the sender says and nobody else.
     if codings and (version == "1.0" or len(codings) > 1 or codings[0].lower() != b"chunked"):
         raise unreadable("The one transfer coding that is understood here is chunked.", "coding")

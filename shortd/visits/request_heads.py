@@ -72,6 +72,8 @@ class RequestHead(msgspec.Struct, frozen=True, gc=False):
     """Some header says that somebody else asks."""
     cookie: str
     """The Cookie header; empty unless it may say how pages are to look."""
+    range: str
+    """The Range header; empty if there is none."""
 
 
 class RequestHeads:
@@ -118,6 +120,7 @@ class RequestHeads:
             forwarded,
             not FORWARDING.isdisjoint(fields),
             _of_pages(get(b"cookie", b"")),
+            get(b"range", b"").decode("latin-1"),
         )
 
     def who_pays(self, head: RequestHead, peer: str, client: str, *, is_head: bool) -> str:

@@ -186,7 +186,12 @@ def _router(name: str, hook: GuardedCall, handlers: Sequence[Any], render: Rende
         include_in_schema=False,
     )
     for route in router.routes:
-        for handler in route.route_handlers if isinstance(route, HTTPRoute) else ():
+        handlers = route.route_handlers if isinstance(route, HTTPRoute) else []
+        has_head = any("HEAD" in handler.http_methods for handler in handlers)
+        for handler in handlers:
+            if "GET" in handler.http_methods and not has_head:
+                # As with our own addresses; whoever sends the answer leaves its body out.
+                handler.http_methods = {*handler.http_methods, "HEAD"}
             # Where the author says nothing, a plain function does not hold up the event loop.
             if handler.sync_to_thread is None and not is_async_callable(handler.fn):
                 handler.sync_to_thread = True

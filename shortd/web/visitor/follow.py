@@ -66,6 +66,8 @@ class LinkRequest(msgspec.Struct, frozen=True, gc=False):
     visitor: Visitor
     payer: str
     """The address that a miss is charged to; empty if nobody's."""
+    range: str
+    """What of a file is asked for, if not all of it, as the Range header says it."""
 
 
 class Follow:
@@ -138,9 +140,9 @@ class Follow:
 
     def _visit(self, request: LinkRequest, host: int, code: str, visitor: Visitor) -> Decision:
         """A visit decided and applied; or a download that goes on, which is none."""
-        if request.method == "GET" and any(name == b"range" for name, _ in request.headers):
-            asked = dict(request.headers).get(b"range", b"").decode("latin-1")
-            rest = self._continuations.of((host, code), visitor, partial(goes_on, asked))
+        if request.range and request.method == "GET":
+            is_rest = partial(goes_on, request.range)
+            rest = self._continuations.of((host, code), visitor, is_rest)
             if rest is not None:
                 return rest
         return self._visits.answer(host, code, visitor)
@@ -152,11 +154,12 @@ class Follow:
         who has named too many that are not there.
         """
         visitor = request.visitor
-        if refusal := self._lookups.refusal(request.payer, visitor.utime):
+        lookups = self._lookups
+        if lookups.barred and (refusal := lookups.refusal(request.payer, visitor.utime)):
             raise refusal
         decision = show(request.host, code, visitor)
         if decision.outcome is Outcome.NOT_FOUND:
-            self._lookups.missed(request.payer, visitor.utime)
+            lookups.missed(request.payer, visitor.utime)
         return decision
 
     def request(
@@ -169,7 +172,7 @@ class Follow:
         if query is None:
             query = scope["query_string"]
         head = self._heads.of(scope["headers"])
-        is_qr, rest = without_mark(query)
+        is_qr, rest = without_mark(query) if query else (False, b"")
         if referrer is not None:
             head = structs.replace(head, referrer=referrer[:REFERRER_LIMIT])
         peer = scope["client"][0] if scope["client"] else ""
@@ -184,7 +187,9 @@ class Follow:
         )
         payer = self._heads.who_pays(head, peer, visitor.address, is_head=method == "HEAD")
         reader = self._pages.reader(head)
-        return LinkRequest(method, query, scope["headers"], head.host, reader, visitor, payer)
+        return LinkRequest(
+            method, query, scope["headers"], head.host, reader, visitor, payer, head.range
+        )
 
     def lead_on(self, decision: Decision, request: LinkRequest) -> Answer:
         """The answer to a visit that was decided and applied."""

@@ -93,7 +93,7 @@ def test_on_other_hosts_nobody_is_known(people: dict[str, Surfer], path: str, wh
 
 @pytest.mark.parametrize("path", ["public", "account", "operator", "plain"])
 @pytest.mark.parametrize("who", ["stranger", "account", "operator"])
-@pytest.mark.parametrize("method", ["OPTIONS", "HEAD", "TRACE"])
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE"])
 def test_methods_that_are_not_there_tell_no_more_than_the_others(
     people: dict[str, Surfer], path: str, who: str, method: str
 ) -> None:
@@ -104,6 +104,17 @@ def test_methods_that_are_not_there_tell_no_more_than_the_others(
         assert status == (303 if path == "account" and who == "stranger" else 204)
     else:
         assert status == 405
+
+
+@pytest.mark.parametrize("path", ["public", "account", "operator", "plain", "page", "nothing"])
+@pytest.mark.parametrize("who", ["stranger", "account", "operator"])
+def test_head_is_answered_as_get_without_the_body(
+    people: dict[str, Surfer], path: str, who: str
+) -> None:
+    look, text = (people[who]._ask(one, f"/-/x/desk/{path}", None, {}) for one in ("HEAD", "GET"))
+    assert look.status_code == text.status_code
+    assert look.headers.get("content-type") == text.headers.get("content-type")
+    assert not look.content
 
 
 class TestKeys:
