@@ -117,7 +117,7 @@ def visit(app: RunningApp, raw: bytes, *, base: str = OPEN, method: str = "GET")
         sent.append(message)
 
     async def ask() -> None:
-        await asyncio.wait_for(App(app.services)(scope, receive, send), 10)  # type: ignore[arg-type]
+        await asyncio.wait_for(app._app(scope, receive, send), 10)  # type: ignore[arg-type]
 
     app.run(ask())
     body = b"".join(message.get("body", b"") for message in sent[1:])
