@@ -49,7 +49,7 @@ def server_for(folder: Path, office: PostOffice) -> ServerProcess:
 
 def seen(server: ServerProcess, words: str) -> None:
     """Waits until the server's log has these words."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while words not in server.log:
         assert time.monotonic() < deadline, server.log
         time.sleep(0.02)
