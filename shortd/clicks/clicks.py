@@ -89,7 +89,7 @@ class Clicks:
     def record(self, click: Click) -> None:
         """Counts a click and puts it into the journal; `flush` before answering."""
         if self._is_long:
-            click = _bare(click)
+            click = bare(click)
             self.bare += 1
         if self.journal.append(self._encode(click)):
             self._waiting.add(click)
@@ -246,6 +246,6 @@ def counted_in(txn: Txn) -> Mark:
     return POSITIONS.get(txn, JOURNAL) or _START, beside.offset
 
 
-def _bare(click: Click) -> Click:
+def bare(click: Click) -> Click:
     """A click without what is known of its visitor."""
     return structs.replace(click, address="", user_agent="", referrer="", language="")

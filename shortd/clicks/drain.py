@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from shortd import errors
-from shortd.clicks.clicks import BESIDE, JOURNAL, Clicks, counted_in
+from shortd.clicks.clicks import BESIDE, JOURNAL, Clicks, bare, counted_in
 from shortd.clicks.tally import Tally
 from shortd.clicks.waiting import Batch, Mark, Waiting
 from shortd.journal.frames import HEADER
@@ -54,6 +54,9 @@ SHORT_SECONDS = 10.0
 """How long the drain goes on as it could when room was short."""
 _WAYS = ((Reserve.NONE, False), (Reserve.QUARTER, False), (Reserve.HALF, True))
 """What of the reserve it uses to drain, and whether it is lean then: in this order."""
+
+_BY_DATA = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a fault in our reading of what visitors send would raise."""
 
 _START = Position()
 
@@ -235,6 +238,12 @@ class Drain:
             except errors.ShortdError as refusal:
                 if refusal.kind is not errors.STORAGE_FULL or way == len(_WAYS) - 1:
                     raise
+            except _BY_DATA:
+                # No click may hold up all that come behind it: for ever, as it stays the same.
+                log.exception("clicks_made_bare", until=until)
+                return await self._store.write(
+                    partial(write, is_lean=is_lean, is_bare=True), reserve, is_quiet=True
+                )
             else:
                 if now >= self._way_until:
                     self._way, self._way_until = way, now + SHORT_SECONDS
@@ -249,9 +258,10 @@ class Drain:
         beside: Sequence[tuple[int, list[bytes]]],
         *,
         is_lean: bool = False,
+        is_bare: bool = False,
     ) -> Mark:
         """The drain's transaction: adds up what the journal holds, and what it could not take, and
-        moves its position: to where.
+        moves its position: to where. `is_bare`: nothing is kept of who visited.
         """
         # A position must not outlive the records it stands behind.
         self._journal.sync()
@@ -276,7 +286,7 @@ class Drain:
             size += _size(payloads)
             for click in self._readable(payloads, position):
                 self._give_way()
-                tally.add(click)
+                tally.add(bare(click) if is_bare else click)
                 gone.add(click)
         if position < until:
             # They follow what is left of the journal.
@@ -285,7 +295,7 @@ class Drain:
             if serial > counted:
                 counted = serial
                 for click in self._readable(payloads, position):
-                    tally.add(click)
+                    tally.add(bare(click) if is_bare else click)
                     gone.add(click)
         tally.write(txn, self._give_way)
         if self.told is not None:

@@ -23,6 +23,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from structlog.testing import capture_logs
 
 from shortd import errors
 from shortd.clicks import history
@@ -41,6 +42,7 @@ from shortd.store.pace import GIVE_WAY_SECONDS
 from shortd.store.schema import COUNTS
 from shortd.store.txn import WriteTxn
 from shortd.testing import FakeClock
+from shortd.visitors.visitors import Agent, parse_agent
 from shortd.visits.decisions import Decision, Outcome, Visitor
 
 EXAMPLE = Destination("https://example.com/", "https://example.com/")
@@ -505,6 +507,24 @@ def test_an_unreadable_record_does_not_stop_those_behind_it(world: World) -> Non
     world.visit(link)
     world.drain()
     assert world.stored(link).count == 2
+
+
+def test_a_click_that_cannot_be_taken_apart_stops_no_others(world: World) -> None:
+    link = world.link("abcdef")
+
+    def parse(user_agent: str) -> Agent:
+        if user_agent == "odd/1":
+            raise ValueError("no such agent")
+        return parse_agent(user_agent)
+
+    with patch("shortd.clicks.rollups.parse_agent", parse), capture_logs() as told:
+        for agent in ("odd/1", "even/2"):
+            world.visit(link, user_agent=agent)
+            world.drain()
+    assert world.stored(link).count == 2
+    assert world.services.clicks.clicks.backlog == 0
+    assert [visit.user_agent for visit in world.kept(link)] == ["", "even/2"]
+    assert [line["event"] for line in told] == ["clicks_made_bare"]
 
 
 def test_drained_segments_are_deleted(world: World, tmp_path: Path) -> None:
