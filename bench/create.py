@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import httpx
@@ -24,8 +25,8 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from bench.servers import LOAD_CORE, pin, start_shortd
-from tests.server_process import free_port
+from bench.servers import LOAD_CORE, cpu_seconds, pin, start_shortd
+from tests.server_process import ServerProcess, free_port
 
 BARE = """
 import uvicorn
@@ -41,6 +42,14 @@ uvicorn.run(app, port=PORT, http="httptools", loop="uvloop", lifespan="off", acc
 """
 
 
+class Rate(NamedTuple):
+    """What a load came to."""
+
+    per_second: float
+    cpu_us: float
+    """Processor time of the server for each, in µs."""
+
+
 class Bare:
     """A bare ASGI application in a process of its own."""
 
@@ -54,7 +63,8 @@ class Bare:
                 break
             except httpx.TransportError:
                 time.sleep(0.05)
-        pin(self._process.pid)
+        self.pid = self._process.pid
+        pin(self.pid)
 
     def stop(self) -> None:
         self._process.terminate()
@@ -114,27 +124,48 @@ def main(rounds: int, seconds: float, clients: int) -> None:
             userid = server.call("temporary_account")["userid"]
             one: dict[str, object] = {"userid": userid, "url": "https://example.com/some/page"}
             many: dict[str, object] = {"userid": userid, "urls": [one["url"]] * 1000}
-            results: dict[str, list[float]] = {"bare ASGI": [], "url": []}
+            results: dict[str, list[Rate]] = {"bare ASGI": [], "url": []}
             for _ in range(rounds):
-                results["bare ASGI"].append(load(bare.port, "url", one, clients, seconds))
-                results["url"].append(load(server.port, "url", one, clients, seconds))
+                results["bare ASGI"].append(rate(bare, "url", one, clients, seconds))
+                results["url"].append(rate(server, "url", one, clients, seconds))
                 for at_once in (2, clients):
-                    batches = load(server.port, "urls", many, at_once, seconds)
+                    batches = rate(server, "urls", many, at_once, seconds, links=1000)
                     title = f"links by urls, {at_once} clients"
-                    results.setdefault(title, []).append(batches * 1000)
+                    results.setdefault(title, []).append(batches)
             show(results)
         finally:
             bare.stop()
             server.stop()
 
 
-def show(results: dict[str, list[float]]) -> None:
+def rate(
+    server: Bare | ServerProcess,
+    name: str,
+    inputs: dict[str, object],
+    clients: int,
+    seconds: float,
+    links: int = 1,
+) -> Rate:
+    """Calls that make so many links each."""
+    before, start = cpu_seconds(server.pid), time.perf_counter()
+    calls = load(server.port, name, inputs, clients, seconds)
+    made = calls * (time.perf_counter() - start) * links
+    return Rate(calls * links, (cpu_seconds(server.pid) - before) / made * 1e6)
+
+
+def show(results: dict[str, list[Rate]]) -> None:
     """Medians, and ratios round by round against the first row."""
-    table = Table("what", "a second", "x bare ASGI")
+    table = Table("what", "a second", "x bare ASGI", "CPU µs", "x bare ASGI")
     peer = next(iter(results.values()))
     for title, rates in results.items():
-        ratios = [rate / other for rate, other in zip(rates, peer, strict=True)]
-        table.add_row(title, f"{statistics.median(rates):,.0f}", f"{statistics.median(ratios):.2f}")
+        pairs = list(zip(rates, peer, strict=True))
+        table.add_row(
+            title,
+            f"{statistics.median(one.per_second for one in rates):,.0f}",
+            f"{statistics.median(one.per_second / other.per_second for one, other in pairs):.2f}",
+            f"{statistics.median(one.cpu_us for one in rates):,.1f}",
+            f"{statistics.median(one.cpu_us / other.cpu_us for one, other in pairs):.2f}",
+        )
     Console().print(table)
 
 

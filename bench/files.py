@@ -1,7 +1,8 @@
 """Bytes a second up and down beside nginx on the same core: `python -m bench.files`.
 
 nginx takes uploads by WebDAV PUT and serves static files with sendfile; shortd takes forms
-(`file`), hashes and fsyncs them, and serves signed addresses. Clients run on the other core.
+(`file`) and PUT, hashes and fsyncs what comes, and serves signed addresses. Clients run on the
+other core.
 Everything is done twice: in memory, which compares the programs, and on the disk, where an
 upload that is safe cannot be faster than the disk; its own speed is measured, too. All servers
 run all the time and are loaded in turn; ratios are taken round by round, and their median counts.
@@ -9,6 +10,7 @@ run all the time and are loaded in turn; ratios are taken round by round, and th
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -16,7 +18,7 @@ import socket
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -27,16 +29,18 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from bench.servers import LOAD_CORE, Nginx, start_shortd
+from bench.servers import LOAD_CORE, Nginx, cpu_seconds, start_shortd
 from tests.server_process import ServerProcess
 
 MEMORY = Path("/dev/shm")
 MEGABYTE = 10**6
 RECEIVE_BYTES = 1 << 20
 BOUNDARY = "a-boundary-of-usual-length"
+EMAIL = "someone@example.com"
+PASSWORD = hashlib.sha256(hashlib.sha256(b"a password").digest()).hexdigest()
 NO_LIMITS = {
-    "SHORTD_LIMITS__TEMPORARY__MAX_FILE_BYTES": str(2**40),
-    "SHORTD_LIMITS__TEMPORARY__STORAGE_BYTES": str(2**40),
+    "SHORTD_LIMITS__REGISTERED__MAX_FILE_BYTES": str(2**40),
+    "SHORTD_LIMITS__REGISTERED__STORAGE_BYTES": str(2**40),
 }
 
 
@@ -48,9 +52,19 @@ class Request(NamedTuple):
     after: str = ""
 
 
+class Run(NamedTuple):
+    """What some transfers came to."""
+
+    speed: float
+    """Bytes a second."""
+    cpu: float
+    """Seconds of processor that the server took for a byte."""
+
+
 class Site(NamedTuple):
     """What a run needs of a server."""
 
+    pid: int
     port: int
     upload: Callable[[str], Request]
     """The upload of a file of some name."""
@@ -58,6 +72,8 @@ class Site(NamedTuple):
     """The path of the file that is downloaded."""
     clear: Callable[[], None]
     """Removes what was uploaded."""
+    others: Mapping[str, Callable[[str], Request]] = {}
+    """Other ways to upload, by what they are called."""
 
 
 @click.command()
@@ -92,30 +108,36 @@ def measure(
     server = start_shortd(directory / "shortd", NO_LIMITS)
     try:
         sites = {"nginx": nginx_site(nginx, public), "shortd": shortd_site(server, payload)}
-        speeds: dict[str, list[float]] = {}
+        runs: dict[str, list[Run]] = {}
         for _ in range(rounds):
             for title, site in sites.items():
-                down = run(partial(download, site.port, site.address(), size), connections, times)
-                up = run(partial(upload, site, payload), connections, times)
-                speeds.setdefault(f"{title} down", []).append(down * size)
-                speeds.setdefault(f"{title} up", []).append(up * size)
-                site.clear()
-            speeds.setdefault("write + fsync", []).append(plain_write(directory, payload))
+                fetch = partial(download, site.port, site.address(), size)
+                down = run(fetch, site.pid, connections, times, size)
+                runs.setdefault(f"{title} down", []).append(down)
+                for way, make in ((f"{title} up", site.upload), *site.others.items()):
+                    send_one = partial(upload, site.port, make, payload)
+                    up = run(send_one, site.pid, connections, times, size)
+                    runs.setdefault(way, []).append(up)
+                    site.clear()
+            runs.setdefault("write + fsync", []).append(plain_write(directory, payload))
     finally:
         nginx.stop()
         server.stop()
-    show(name, speeds)
+    show(name, runs)
 
 
-def show(name: str, speeds: dict[str, list[float]]) -> None:
-    table = Table("", "MB/s", "x nginx", title=f"files in {name}")
-    for title, runs in speeds.items():
-        peer = speeds.get(f"nginx {title.rpartition(' ')[2]}", speeds["nginx up"])
-        ratios = [speed / other for speed, other in zip(runs, peer, strict=True)]
+def show(name: str, runs: dict[str, list[Run]]) -> None:
+    """Medians; of ratios round by round, by which more is better."""
+    table = Table("", "MB/s", "x nginx", "CPU µs/MB", "x nginx", title=f"files in {name}")
+    for title, own in runs.items():
+        peer = runs["nginx down" if title.endswith("down") else "nginx up"]
+        pairs = list(zip(own, peer, strict=True))
         table.add_row(
             title,
-            f"{statistics.median(runs) / MEGABYTE:,.0f}",
-            f"{statistics.median(ratios):.2f}",
+            f"{statistics.median(run.speed for run in own) / MEGABYTE:,.0f}",
+            f"{statistics.median(run.speed / other.speed for run, other in pairs):.2f}",
+            f"{statistics.median(run.cpu for run in own) * MEGABYTE * 1e6:,.0f}",
+            f"{statistics.median(other.cpu / run.cpu for run, other in pairs):.2f}",
         )
     Console().print(table)
 
@@ -128,21 +150,28 @@ def nginx_site(nginx: Nginx, public: Path) -> Site:
         for file in public.glob("up-*"):
             file.unlink()
 
-    return Site(nginx.port, request, lambda: "/down", clear)
+    return Site(nginx.pid, nginx.port, request, lambda: "/down", clear)
 
 
 def shortd_site(server: ServerProcess, payload: Path) -> Site:
-    userid = server.call("temporary_account")["userid"]
+    server.call("signup", email=EMAIL, password=PASSWORD)
+    login = server.call("login", username_email=EMAIL, password=PASSWORD)
+    own = {"userid": login["userid"], "token": login["token"]}
     size = payload.stat().st_size
 
     def request(name: str) -> Request:
-        query = json.dumps({"userid": userid, "filename": name, "filesize": size})
+        query = json.dumps({**own, "filename": name, "filesize": size})
         part = f"--{BOUNDARY}\r\nContent-Disposition: form-data; name="
         return Request(
             f"POST /v2/file HTTP/1.1\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n",
             f'{part}"query"\r\n\r\n{query}\r\n{part}"file"; filename="{name}"\r\n\r\n',
             f"\r\n--{BOUNDARY}--\r\n",
         )
+
+    key = server.call("create_api_key", **own, name="bench")["api_key"]
+
+    def put(name: str) -> Request:
+        return Request(f"PUT /up-{name} HTTP/1.1\r\nAuthorization: Bearer {key}\r\n")
 
     answer = send(server.port, payload, request("down"))
     shorturl = json.loads(answer)["output"]["entry"]["shorturl"]
@@ -152,31 +181,32 @@ def shortd_site(server: ServerProcess, payload: Path) -> Site:
         return httpx.get(f"{server.url}/{code}").headers["location"]
 
     def clear() -> None:
-        for entry in server.call("get_entries", userid=userid, count=1000)["entries"]:
+        for entry in server.call("get_entries", **own, count=1000)["entries"]:
             if entry["shorturl"] != shorturl:
-                server.call("delete", userid=userid, shorturl=entry["shorturl"])
+                server.call("delete", **own, shorturl=entry["shorturl"])
         while sum(1 for _ in (server.data_dir / "files").glob("??/*")) > 1:
             time.sleep(0.1)
 
-    return Site(server.port, request, address, clear)
+    return Site(server.pid, server.port, request, address, clear, {"shortd up by PUT": put})
 
 
-def run(transfer: Callable[[str], None], connections: int, times: int) -> float:
-    """Files a second, over all connections; each transfer gets a name of its own."""
+def run(transfer: Callable[[str], None], pid: int, connections: int, times: int, size: int) -> Run:
+    """Files of so many bytes over all connections; each transfer gets a name of its own."""
 
     def several(connection: int) -> None:
         for number in range(times):
             transfer(f"{connection}-{number}")
 
     with ThreadPoolExecutor(connections) as threads:
-        start = time.perf_counter()
+        start, before = time.perf_counter(), cpu_seconds(pid)
         list(threads.map(several, range(connections)))
-        seconds = time.perf_counter() - start
-    return connections * times / seconds
+        seconds, cpu = time.perf_counter() - start, cpu_seconds(pid) - before
+    moved = connections * times * size
+    return Run(moved / seconds, cpu / moved)
 
 
-def upload(site: Site, payload: Path, name: str) -> None:
-    send(site.port, payload, site.upload(name))
+def upload(port: int, make: Callable[[str], Request], payload: Path, name: str) -> None:
+    send(port, payload, make(name))
 
 
 def send(port: int, payload: Path, request: Request) -> bytes:
@@ -208,16 +238,16 @@ def download(port: int, path: str, size: int, _name: str) -> None:
         raise SystemExit(f"a download is short: {received} bytes")
 
 
-def plain_write(directory: Path, payload: Path) -> float:
-    """Bytes a second of one file written and fsynced, by nobody's server."""
+def plain_write(directory: Path, payload: Path) -> Run:
+    """One file written and fsynced, by nobody's server."""
     data = payload.read_bytes()
-    start = time.perf_counter()
+    start, before = time.perf_counter(), time.process_time()
     with (directory / "plain").open("wb", buffering=0) as file:
         file.write(data)
         os.fsync(file.fileno())
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, time.process_time() - before
     (directory / "plain").unlink()
-    return len(data) / seconds
+    return Run(len(data) / seconds, cpu / len(data))
 
 
 if __name__ == "__main__":

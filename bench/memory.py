@@ -2,7 +2,8 @@
 
 Memory is RssAnon: what the process cannot get again from a file, and so without the pages of the
 database and the code of libraries. What is there at rest is told by the steps of a start, in a
-process of its own; what clicks leave, by the objects that hold it.
+process of its own; what clicks leave, by the objects that hold it: sent as fast as one connection
+does it, most of them wait for the drain; at a pace, it keeps up with them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import time
 from pathlib import Path
 
 import click
+import httpx
 from rich.console import Console
 from rich.table import Table
 
@@ -25,9 +27,11 @@ from bench.redirect import settle
 from bench.servers import UNLIMITED, fill
 from tests.server_process import ServerProcess
 
-PORTION = 20_000
+PORTION = 800
+"""Clicks between two looks at the clock."""
 AT_ONCE = 32
 """Requests of one connection under way."""
+QUIET_SECONDS = 30
 
 _STEPS = """
 import asyncio, msgspec, pathlib, sys
@@ -66,8 +70,11 @@ asyncio.run(main())
 _WATCH = """
 import threading
 def _watch(asked, told):
-    import gc, json, pathlib, sys, time, types
+    import ctypes, gc, json, os, pathlib, re, sys, tempfile, time, types
     from collections import Counter
+    class Heap(ctypes.Structure):
+        _fields_ = [(name, ctypes.c_size_t) for name in
+            "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()]
     code = (type, types.FunctionType, types.ModuleType, types.BuiltinFunctionType, types.MethodType)
     def size(thing, seen):
         total, waiting = 0, [thing]
@@ -86,12 +93,33 @@ def _watch(asked, told):
         if not pathlib.Path(asked).exists():
             continue
         pathlib.Path(asked).unlink()
+        from shortd.clicks import Clicks
         from shortd.limits.owner_cache import OwnerCache
         from shortd.visits.resolver import Resolver
         from shortd.visits.request_heads import RequestHeads
         from shortd.server.lane import Lane
+        # First, since what follows takes memory of its own.
+        heap = ctypes.CDLL(None).mallinfo2
+        heap.restype = Heap
+        heap = heap()
+        with tempfile.TemporaryFile() as file:
+            kept = os.dup(2)
+            os.dup2(file.fileno(), 2)
+            sys._debugmallocstats()
+            os.dup2(kept, 2)
+            os.close(kept)
+            file.seek(0)
+            text = file.read().decode().replace(",", "")
+        arenas = re.search("([0-9]+) arenas . ([0-9]+)", text)
+        used = int(re.search("# bytes in allocated blocks *= *([0-9]+)", text)[1])
+        found = Counter()
+        found["small objects of Python"] = used
+        found["malloc: tables of dictionaries, LMDB, RE2"] = heap.uordblks + heap.hblkhd
+        found["free in pieces between these"] = (
+            heap.fordblks + int(arenas[1]) * int(arenas[2]) - used
+        )
         gc.unfreeze()
-        seen, found = set(), Counter()
+        seen = set()
         for one in gc.get_objects():
             if type(one) is Resolver:
                 found["redirects that are remembered"] += size(one._settled.__dict__, seen)
@@ -100,6 +128,10 @@ def _watch(asked, told):
                 found["heads of requests"] += size(one._known.__dict__, seen)
             elif type(one) is OwnerCache:
                 found["owners"] += size(one._owners, seen)
+            elif type(one) is Clicks:
+                for waiting in (one._waiting, one._lost):
+                    found["clicks that wait"] += size(waiting, seen)
+                found["clicks that wait"] += size(one.sealed, seen)
         pathlib.Path(told).write_text(json.dumps(found))
 threading.Thread(target=_watch, args=({asked!r}, {told!r}), daemon=True).start()
 """
@@ -156,12 +188,76 @@ def visit(port: int, codes: list[str], done: int, clicks: int, agents: int, refe
             assert answers.count(b"HTTP/1.1 302") == number, answers[:300]
 
 
+class Watched:
+    """A server with a thread that tells what holds its memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self._asked, self._told = folder / "asked", folder / "told.json"
+        watch = _WATCH.format(asked=str(self._asked), told=str(self._told))
+        self.server = ServerProcess(folder / "data", UNLIMITED, prelude=watch)
+        self.server.start()
+        self._table = Table("of a server", "MB", "clicks that wait")
+
+    def note(self, when: str) -> None:
+        """Notes what it takes now."""
+        clicks = httpx.get(f"{self.server.url}/-/health").json()["clicks"]["backlog"]
+        size = anonymous_bytes(self.server.pid)
+        self._table.add_row(when, f"{size / 1e6:.1f}", f"{clicks:,}")
+
+    def note_holders(self) -> None:
+        """Notes what of it is held by what."""
+        self._asked.touch()
+        while not self._told.exists() or not self._told.stat().st_size:
+            time.sleep(0.2)
+        for what, held in json.loads(self._told.read_text()).items():
+            self._table.add_row(f"  {what}", f"{held / 1e6:.1f}", "")
+        self._told.unlink()
+
+    def show(self) -> None:
+        """Prints what was noted."""
+        Console().print(self._table)
+
+
+def after_clicks(
+    links: int, clicks: int, agents: int, referrers: int, pace: int, folder: Path
+) -> None:
+    """Clicks on all links alike, so many a second at most; 0 is as fast as they are answered."""
+    watched = Watched(folder)
+    server = watched.server
+    try:
+        watched.note("at rest")
+        _, codes = fill(server, links)
+        watched.note(f"{links:,} links made")
+        random.Random(5).shuffle(codes)
+        start = time.monotonic()
+        for done in range(0, clicks, PORTION):
+            visit(server.port, codes, done, min(PORTION, clicks - done), agents, referrers)
+            made = min(done + PORTION, clicks)
+            if made in (clicks // 10, clicks // 2, clicks):
+                watched.note(f"{made:,} clicks made")
+            if pace:
+                time.sleep(max(0.0, start + made / pace - time.monotonic()))
+        rate = clicks / (time.monotonic() - start)
+        settle(server)
+        watched.note("all drained")
+        time.sleep(QUIET_SECONDS)
+        watched.note(f"{QUIET_SECONDS} s later")
+        watched.note_holders()
+    finally:
+        server.stop()
+    watched.show()
+    click.echo(f"{rate:,.0f} clicks/s")
+
+
 @click.command()
 @click.option("--links", default=100_000, show_default=True)
 @click.option("--clicks", default=1_000_000, show_default=True)
 @click.option("--agents", default=50, show_default=True)
 @click.option("--referrers", default=200, show_default=True)
-def main(links: int, clicks: int, agents: int, referrers: int) -> None:
+@click.option(
+    "--pace", multiple=True, default=(0, 8000), show_default=True, help="Clicks/s; 0 has no bound."
+)
+def main(links: int, clicks: int, agents: int, referrers: int, pace: tuple[int, ...]) -> None:
     """Measures the memory of a server at rest, and what clicks add to it."""
     table = Table("at rest", "MB", "modules")
     steps = at_rest()
@@ -169,35 +265,9 @@ def main(links: int, clicks: int, agents: int, referrers: int) -> None:
         table.add_row(name, f"{size / 1e6:.1f}", str(modules))
     table.add_row("together", f"{sum(size for _, size, _ in steps) / 1e6:.1f}", "")
     Console().print(table)
-    with tempfile.TemporaryDirectory(prefix="shortd-bench") as name:
-        folder = Path(name)
-        asked, told = folder / "asked", folder / "told.json"
-        watch = _WATCH.format(asked=str(asked), told=str(told))
-        server = ServerProcess(folder / "data", UNLIMITED, prelude=watch)
-        server.start()
-        table = Table("of a server", "MB")
-        try:
-            table.add_row("at rest", f"{anonymous_bytes(server.pid) / 1e6:.1f}")
-            _, codes = fill(server, links)
-            table.add_row(f"{links:,} links made", f"{anonymous_bytes(server.pid) / 1e6:.1f}")
-            random.Random(5).shuffle(codes)
-            # As fast as they are drained: behind a backlog each click that waits is in memory.
-            for done in range(0, clicks, PORTION):
-                visit(server.port, codes, done, min(PORTION, clicks - done), agents, referrers)
-                settle(server)
-            size = anonymous_bytes(server.pid)
-            table.add_row(f"{clicks:,} clicks made", f"{size / 1e6:.1f}")
-            time.sleep(15)
-            size = anonymous_bytes(server.pid)
-            table.add_row("15 s later", f"{size / 1e6:.1f}")
-            asked.touch()
-            while not told.exists():
-                time.sleep(0.2)
-            for what, held in json.loads(told.read_text()).items():
-                table.add_row(f"  of it {what}", f"{held / 1e6:.1f}")
-        finally:
-            server.stop()
-    Console().print(table)
+    for one in pace:
+        with tempfile.TemporaryDirectory(prefix="shortd-bench") as name:
+            after_clicks(links, clicks, agents, referrers, one, Path(name))
 
 
 if __name__ == "__main__":

@@ -94,7 +94,9 @@ class App:
     and their shape can never be one of the server's own addresses. So do the JSON calls of v2.
     """
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, *, lazily: bool = False) -> None:
+        """`lazily`: what answers for a plugin is made when somebody first asks, and what is wrong
+        with its routes may be found only then."""
         self._services = services
         self._pages = open_pages(services.settings, services.hosts.paths)
         self._below = BelowPaths(services) if services.hosts.paths else None
@@ -105,12 +107,14 @@ class App:
         origins = services.settings.server.cors_origins
         self._cors = Cors(origins, self._methods_at) if origins else None
         self._proxied = Proxied(services) if services.settings.auth.proxy.peers else None
-        extensions = open_extensions(services.plugin_runtime.plugins, _render_exception)
-        self._extensions = extensions.apps
+        extensions = open_extensions(
+            services.plugin_runtime.plugins, _render_exception, lazily=lazily
+        )
+        self._mounted = extensions.mounted
         # A copy has the same routes, and a state of its own.
         self._litestar = copy(_routed())
         services.links.codes.is_own = self.is_own
-        state = State(
+        self._litestar.state = State(
             {
                 "services": services,
                 "pages": self._pages,
@@ -122,8 +126,6 @@ class App:
                 "weights": {name: call.weight for name, call in CALLS.items()},
             }
         )
-        for app in (self._litestar, *self._extensions.values()):
-            app.state = state
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         if self._below is not None and scope["type"] == ScopeType.HTTP:
@@ -196,8 +198,11 @@ class App:
         routed = normalize_path(path)
         if not routed.startswith(f"{PREFIX}/"):
             return self._litestar
-        name = routed.removeprefix(f"{PREFIX}/").partition("/")[0]
-        return self._extensions.get(name, self._litestar)
+        mounted = self._mounted.get(routed.removeprefix(f"{PREFIX}/").partition("/")[0])
+        if mounted is None or mounted.app is None:
+            return self._litestar
+        mounted.app.state = self._litestar.state
+        return mounted.app
 
     def _begun(self, scope: HTTPScope, since: int, status: int) -> None:
         """An answer goes out."""

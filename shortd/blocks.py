@@ -7,11 +7,16 @@ company a /48 (RFC 6177), so whoever has one of these has all addresses in it.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 PREFIXES = (64, 56, 48)
 """Bits of the blocks that an IPv6 address counts for."""
 UNKNOWN = "unknown"
+REMEMBERED = 1024
+"""Addresses whose blocks are remembered: who calls, calls again. Some 400 bytes each at most."""
+_LONGEST = 64
+"""Characters of one of them: zones (RFC 4007) can be of any length."""
 
 
 def blocks(address: str) -> tuple[str, ...]:
@@ -19,6 +24,10 @@ def blocks(address: str) -> tuple[str, ...]:
 
     An IPv4-mapped IPv6 address counts as its IPv4 address, and what is no address as "unknown".
     """
+    return _remembered(address) if len(address) <= _LONGEST else _found(address)
+
+
+def _found(address: str) -> tuple[str, ...]:
     try:
         ip = ip_address(address)
     except ValueError:
@@ -28,6 +37,9 @@ def blocks(address: str) -> tuple[str, ...]:
     if isinstance(ip, IPv4Address):
         return (str(ip),)
     return tuple(_network(ip, bits) for bits in PREFIXES)
+
+
+_remembered = lru_cache(maxsize=REMEMBERED)(_found)
 
 
 def block(address: str) -> str:

@@ -82,13 +82,25 @@ class Preloaded:
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == b"ready\n", "servers cannot be imported"
 
-    def start(self, arguments: Sequence[str], environ: Mapping[str, str], log: IO[Any]) -> Forked:
-        """Runs `shortd` with these arguments; its output goes into a file."""
+    def start(
+        self,
+        arguments: Sequence[str],
+        environ: Mapping[str, str],
+        log: IO[Any],
+        prelude: str = "",
+    ) -> Forked:
+        """Runs `shortd` with these arguments; its output goes into a file. The `prelude` is Python
+        that runs before."""
         link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         link.connect(self._path)
         folder = str(Path.cwd())
-        request = json.dumps({"arguments": arguments, "environ": environ, "folder": folder})
-        socket.send_fds(link, [request.encode()], [log.fileno()])
+        request = {
+            "arguments": arguments,
+            "environ": environ,
+            "folder": folder,
+            "prelude": prelude,
+        }
+        socket.send_fds(link, [json.dumps(request).encode()], [log.fileno()])
         link.shutdown(socket.SHUT_WR)
         return Forked(link)
 
@@ -98,8 +110,9 @@ class Preloaded:
         self._folder.cleanup()
 
 
-def _run(path: str) -> list[str] | None:
-    """Forks for whoever asks. Returns in each child, with its arguments; None when it is over."""
+def _run(path: str) -> dict[str, Any] | None:
+    """Forks for whoever asks. Returns in each child, with what was asked for; None when it is
+    over."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(path)
     listener.listen()
@@ -129,7 +142,8 @@ def _run(path: str) -> list[str] | None:
                     other.close()
                 os.close(woken)
                 os.close(wake)
-                return _become(request, log)
+                _become(request, log)
+                return request
             os.close(log)
             links[pid] = link
             link.sendall(b"%d\n" % pid)
@@ -152,7 +166,7 @@ def _tell_ends(links: dict[int, socket.socket]) -> None:
                 link.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
 
 
-def _become(request: dict[str, Any], log: int) -> list[str]:
+def _become(request: dict[str, Any], log: int) -> None:
     """Takes over what the process would have been started with."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):
@@ -164,7 +178,6 @@ def _become(request: dict[str, Any], log: int) -> list[str]:
     os.chdir(request["folder"])
     tempfile.tempdir = None
     time.tzset()
-    return list(request["arguments"])
 
 
 def main() -> None:
@@ -178,11 +191,12 @@ def main() -> None:
     assert threading.active_count() == 1, "a fork would lose the other threads"
     gc.collect()
     gc.freeze()
-    arguments = _run(sys.argv[1])
-    if arguments is not None:
+    request = _run(sys.argv[1])
+    if request is not None:
         from shortd.commands.entry import main as begin
 
-        sys.argv = ["shortd", *arguments]
+        sys.argv = ["shortd", *request["arguments"]]
+        exec(request["prelude"], {"__name__": "prelude"})
         begin()
 
 

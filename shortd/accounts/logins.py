@@ -90,18 +90,17 @@ class Logins:
         A temporary account's userid is its credential; others need a valid token.
         Raises BAD_CREDENTIALS, TOKEN_REQUIRED, ACCOUNT_EXPIRED or ACCOUNT_LOCKED.
         """
-        with self._store.read() as txn:
-            account = ACCOUNTS.get(txn, (userid,))
-            if account is None:
-                raise errors.BAD_CREDENTIALS(field="userid")
-            if account.type is AccountType.TEMPORARY:
-                if account.expiration_utime <= now:
-                    raise errors.ACCOUNT_EXPIRED(field="userid")
-                return unlocked(account)
-            if token is None:
-                raise errors.TOKEN_REQUIRED(field="token")
-            key = (userid, token_digest(token))
-            login = TOKENS.get(txn, key)
+        account = self._store.get(ACCOUNTS, (userid,))
+        if account is None:
+            raise errors.BAD_CREDENTIALS(field="userid")
+        if account.type is AccountType.TEMPORARY:
+            if account.expiration_utime <= now:
+                raise errors.ACCOUNT_EXPIRED(field="userid")
+            return unlocked(account)
+        if token is None:
+            raise errors.TOKEN_REQUIRED(field="token")
+        key = (userid, token_digest(token))
+        login = self._store.get(TOKENS, key)
         if login is None or login.expiration_utime <= now:
             raise errors.BAD_CREDENTIALS(field="token")
         self.uses.note(key, max(login.use_utime, login.create_utime), now)

@@ -7,7 +7,7 @@ from enum import Enum, auto
 from typing import Any, TypeVar
 
 from shortd import errors
-from shortd.limits.repeats import Attempt, no_attempt
+from shortd.limits.repeats import NO_ATTEMPT, Attempt
 from shortd.models.accounts import Account, AccountType
 from shortd.services import Services
 
@@ -40,7 +40,7 @@ class Caller:
         attempt: Attempt | None = None,
     ) -> None:
         self.services = services
-        self.attempt = no_attempt() if attempt is None else attempt
+        self.attempt = NO_ATTEMPT if attempt is None else attempt
         """What the caller's Idempotency-Key comes to."""
         self.address = address
         """The client's address, as far as it can be believed."""
@@ -65,9 +65,11 @@ class Caller:
         is_stranger = self._account is None or self._account.type in STRANGERS
         self.attempt.begin(caller, request, self.now, has_file=has_file, is_stranger=is_stranger)
 
-    async def once(self, work: Callable[[], Awaitable[T]], kind: Any, content: bytes = b"") -> T:
+    def once(
+        self, work: Callable[[], Awaitable[T]], kind: Any, content: bytes = b""
+    ) -> Awaitable[T]:
         """What the call makes: see `Attempt.once`."""
-        return await self.attempt.once(work, kind, content)
+        return self.attempt.once(work, kind, content)
 
     def charge(self, weight: int) -> None:
         """Takes weight from the account's bucket, else from the client address's.

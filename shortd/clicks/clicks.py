@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator
-from itertools import chain, dropwhile
+from collections.abc import Iterable
+from threading import Lock
 
 import msgspec
 from msgspec import structs
 
 from shortd.clicks.feed import CountFeed
-from shortd.clicks.generations import Generation, PendingCounts
 from shortd.clicks.history import merged_choices
+from shortd.clicks.waiting import Batch, Generation, Mark, PendingCounts, Waiting, is_within
 from shortd.journal import Journal
 from shortd.models.clicks import Click, Counts, Position
 from shortd.models.links import Link
@@ -32,9 +32,9 @@ from shortd.store.txn import Txn
 JOURNAL = ("journal",)
 BESIDE = ("beside",)
 GENERATION_CLICKS = 256
-"""Clicks kept together: the fewest in a transaction of the drain."""
+"""Clicks drained together: the fewest in a transaction of the drain."""
 SEALED_GENERATIONS = 2000
-"""Generations kept apart; what comes later joins the last of them."""
+"""Generations kept apart (some 200 bytes each); what comes later joins the last of them."""
 
 _NO_COUNTS = Counts()
 _START = Position()
@@ -61,10 +61,16 @@ class Clicks:
         self.feed = CountFeed()
         self._settings = settings
         self._encode = msgspec.msgpack.Encoder().encode
+        self._waiting = Waiting()
+        """What is not in the tables yet, or of which we have not heard that it is."""
+        self._lost = Waiting()
+        """What is in neither the journal nor the tables."""
         self._current = Generation()
-        self._lost = Generation()
         self.sealed: deque[Generation] = deque()
         """What waits to be drained, the oldest first. Who takes it says so by `drained`."""
+        self._lock = Lock()
+        self._batches: tuple[Batch, ...] = ()
+        """What the writer thread has counted and is in `_waiting` still."""
         self._sealed_clicks = 0
         self._sealed_bytes = 0
         self._sealed_written = journal.written
@@ -83,10 +89,11 @@ class Clicks:
     def record(self, click: Click) -> None:
         """Counts a click and puts it into the journal; `flush` before answering."""
         if self._is_long:
-            click = _bare(click)
+            click = bare(click)
             self.bare += 1
         if self.journal.append(self._encode(click)):
-            self._current.add(click)
+            self._waiting.add(click)
+            self._current.clicks += 1
         else:
             # A full journal loses the click, but a click limit must not.
             self._lost.add(click)
@@ -113,7 +120,7 @@ class Clicks:
         stored = COUNTS.get(txn, (link_id,)) or _NO_COUNTS
         count, count_qr, last_utime = stored.count, stored.count_qr, stored.last_utime
         choices, unique = stored.choices, stored.unique
-        for pending in self._pending(txn, link_id):
+        for pending in (self._not_in(txn, link_id), self._lost.of(link_id)):
             count += pending.count
             count_qr += pending.count_qr
             last_utime = max(last_utime, pending.last_utime)
@@ -133,32 +140,23 @@ class Clicks:
     def last_seen(self, txn: Txn, link_id: int, visitor: bytes) -> int | None:
         """When a visitor's last unique click on a link was, up to the click recorded last."""
         stored = SIGHTINGS.get(txn, (link_id, visitor))
-        last = None if stored is None else stored.utime
-        for pending in self._pending(txn, link_id):
-            seen = pending.seen.get(visitor) if pending.seen else None
-            if seen is not None and (last is None or seen > last):
-                last = seen
-        return last
+        times = (
+            None if stored is None else stored.utime,
+            self._waiting.last_seen(visitor),
+            self._lost.last_seen(visitor),
+        )
+        return max((time for time in times if time is not None), default=None)
 
-    def _pending(self, txn: Txn, link_id: int) -> Iterator[PendingCounts]:
-        """What of a link is not in the tables that `txn` reads."""
-        # The oldest may be in the tables already, and we have not heard of it yet.
-        waiting: Iterable[Generation] = ()
-        if self.sealed:
-            drained = POSITIONS.get(txn, JOURNAL) or _START
-            beside = POSITIONS.get(txn, BESIDE) or _START
-
-            def is_counted(generation: Generation) -> bool:
-                batches = generation.beside
-                return generation.until <= drained and (
-                    not batches or batches[-1][0] <= beside.offset
-                )
-
-            waiting = dropwhile(is_counted, self.sealed)
-        for generation in chain((self._current, self._lost), waiting):
-            pending = generation.pending.get(link_id)
-            if pending is not None:
-                yield pending
+    def _not_in(self, txn: Txn, link_id: int) -> PendingCounts:
+        """What of a link's clicks waits and is not in the tables that `txn` reads."""
+        counts = self._waiting.of(link_id)
+        # Some may be in the tables already, and we have not heard of it yet.
+        if self._batches:
+            counted = counted_in(txn)
+            for batch in self._batches:
+                if is_within(batch.until, counted):
+                    counts.remove(batch.counts.of(link_id))
+        return counts
 
     @property
     def backlog(self) -> int:
@@ -190,7 +188,8 @@ class Clicks:
     def replayed(self, clicks: Iterable[Click], size: int, until: Position) -> None:
         """Takes in what a killed process has left in the journal: so many bytes, up to `until`."""
         for click in clicks:
-            self._current.add(click)
+            self._waiting.add(click)
+            self._current.clicks += 1
         if self._current.clicks:
             self._sealed_written -= size
             self.seal(until)
@@ -199,32 +198,54 @@ class Clicks:
         """Has the clicks up to a position of the journal wait to be drained."""
         written = self.journal.written
         self._current.until = until
-        self._current.bytes = written - self._sealed_written
-        self._sealed_written = written
         self._sealed_clicks += self._current.clicks
-        self._sealed_bytes += self._current.bytes
+        self._sealed_bytes += written - self._sealed_written
+        self._sealed_written = written
         self._see_length()
         if len(self.sealed) < SEALED_GENERATIONS:
             self.sealed.append(self._current)
         else:
-            # Nothing has been drained for long: memory is then bounded by links, not clicks.
             self.sealed[-1].merge(self._current)
         self._current = Generation()
 
-    def drained(self, count: int) -> None:
-        """So many of the oldest generations are in the tables."""
-        for _ in range(count):
-            generation = self.sealed.popleft()
-            self._sealed_clicks -= generation.clicks
-            self._sealed_bytes -= generation.bytes
-            self.counted += generation.clicks
-            self.feed.counted(generation.pending.keys())
+    def counting(self, since: Mark, batch: Batch) -> None:
+        """For the writer thread, in the transaction that counts a batch: it begins where the tables
+        have all, as that sees them, so that all batches from behind that have failed."""
+        with self._lock:
+            made = [one for one in self._batches if is_within(one.until, since)]
+            self._batches = (*made, batch)
+
+    def drained(self, counted: Mark) -> None:
+        """All up to a mark is in the tables."""
+        with self._lock:
+            batches = self._batches
+            self._batches = tuple(one for one in batches if not is_within(one.until, counted))
+        done = [one for one in batches if is_within(one.until, counted)]
+        for batch in done:
+            self._waiting.remove(batch.counts)
+            self._sealed_clicks -= batch.clicks
+            self._sealed_bytes -= batch.bytes
+            self.counted += batch.clicks
+            self.feed.counted(batch.counts.links)
+        while self.sealed and self.sealed[0].is_within(counted):
+            self.sealed.popleft()
+        if not self.sealed:
+            # What a damaged journal has lost waits no more.
+            self._sealed_clicks = self._sealed_bytes = 0
+            if not self._current.clicks:
+                self._waiting = Waiting()
         self._see_length()
 
     def _see_length(self) -> None:
         self._is_long = self._sealed_bytes > self._settings.journal_bytes
 
 
-def _bare(click: Click) -> Click:
+def counted_in(txn: Txn) -> Mark:
+    """How far clicks are in the tables that `txn` reads."""
+    beside = POSITIONS.get(txn, BESIDE) or _START
+    return POSITIONS.get(txn, JOURNAL) or _START, beside.offset
+
+
+def bare(click: Click) -> Click:
     """A click without what is known of its visitor."""
     return structs.replace(click, address="", user_agent="", referrer="", language="")

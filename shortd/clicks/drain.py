@@ -15,8 +15,10 @@ import msgspec
 import structlog
 
 from shortd import errors
-from shortd.clicks.clicks import BESIDE, JOURNAL, Clicks
+from shortd.clicks.clicks import BESIDE, JOURNAL, Clicks, bare, counted_in
 from shortd.clicks.tally import Tally
+from shortd.clicks.waiting import Batch, Mark, Waiting
+from shortd.journal.frames import HEADER
 from shortd.models.clicks import Click, Position
 from shortd.settings import ClickSettings
 from shortd.store import Store
@@ -32,6 +34,9 @@ LONG_TRANSACTION_CLICKS = 4096
 """The most clicks in one; the fewest are `GENERATION_CLICKS`. The more, the less each costs, and
 the longer other writes wait (10 ms, and 160), as do redirects on the same core for the commit
 (2 ms, and 20)."""
+LONG_TRANSACTION_LINKS = 2048
+"""The most links: each is on another page where there are many, and LMDB keeps the memory for as
+many pages as its largest transaction has changed."""
 CATCH_UP_CLICKS = 4096
 """Clicks that a reader of the tables waits for."""
 STRETCH_SECONDS = 0.0004
@@ -49,6 +54,9 @@ SHORT_SECONDS = 10.0
 """How long the drain goes on as it could when room was short."""
 _WAYS = ((Reserve.NONE, False), (Reserve.QUARTER, False), (Reserve.HALF, True))
 """What of the reserve it uses to drain, and whether it is lean then: in this order."""
+
+_BY_DATA = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a fault in our reading of what visitors send would raise."""
 
 _START = Position()
 
@@ -173,7 +181,7 @@ class Drain:
         until = self._journal.end()
         while position < until:
             payloads, position = self._journal.read(position, until, REPLAY_BYTES)
-            size = sum(map(len, payloads))
+            size = _size(payloads)
             self._clicks.replayed(self._readable(payloads, position), size, position)
             await asyncio.sleep(0)
         sealed = self._clicks.sealed
@@ -211,27 +219,36 @@ class Drain:
                     break
                 taken += 1
             beside = [one for n in range(taken) for one in sealed[n].beside]
-            await self._write_until(sealed[taken - 1].until, beside)
-            self._clicks.drained(taken)
+            self._clicks.drained(await self._write_until(sealed[taken - 1].until, beside))
             return True
 
     async def _write_until(
         self, until: Position, beside: Sequence[tuple[int, list[bytes]]]
-    ) -> None:
-        """Drains up to a position. Where there is no room for visits, clicks are counted still."""
+    ) -> Mark:
+        """Drains up to a position, or less if that is much: how far. Where there is no room for
+        visits, clicks are counted still."""
         write = partial(self._write, committed=self._committed(), until=until, beside=beside)
         now = asyncio.get_running_loop().time()
         for way in range(self._way if now < self._way_until else 0, len(_WAYS)):
             reserve, is_lean = _WAYS[way]
             try:
-                await self._store.write(partial(write, is_lean=is_lean), reserve, is_quiet=True)
+                counted = await self._store.write(
+                    partial(write, is_lean=is_lean), reserve, is_quiet=True
+                )
             except errors.ShortdError as refusal:
                 if refusal.kind is not errors.STORAGE_FULL or way == len(_WAYS) - 1:
                     raise
+            except _BY_DATA:
+                # No click may hold up all that come behind it: for ever, as it stays the same.
+                log.exception("clicks_made_bare", until=until)
+                return await self._store.write(
+                    partial(write, is_lean=is_lean, is_bare=True), reserve, is_quiet=True
+                )
             else:
                 if now >= self._way_until:
                     self._way, self._way_until = way, now + SHORT_SECONDS
-                return
+                return counted
+        raise AssertionError("the last way raises")
 
     def _write(
         self,
@@ -241,37 +258,54 @@ class Drain:
         beside: Sequence[tuple[int, list[bytes]]],
         *,
         is_lean: bool = False,
-    ) -> None:
+        is_bare: bool = False,
+    ) -> Mark:
         """The drain's transaction: adds up what the journal holds, and what it could not take, and
-        moves its position.
+        moves its position: to where. `is_bare`: nothing is kept of who visited.
         """
         # A position must not outlive the records it stands behind.
         self._journal.sync()
         # `committed` is on disk: nobody will read that part again. `position` may be further, by
         # a drain in this same commit, which can still fail: count from there, release no more.
         self._release(committed)
-        position = POSITIONS.get(txn, JOURNAL) or _START
+        since = position, counted = counted_in(txn)
+        gone = Waiting(most_choices=2 * LONG_TRANSACTION_CLICKS)
+        size = 0
         tally = Tally(
             self._settings.visits_per_link,
             self._place_of,
             self._settings.sightings_per_link,
             is_lean=is_lean,
         )
-        while position < until:
+        while (
+            position < until
+            and tally.clicks < LONG_TRANSACTION_CLICKS
+            and len(tally.links) < LONG_TRANSACTION_LINKS
+        ):
             payloads, position = self._journal.read(position, until, REPLAY_BYTES)
+            size += _size(payloads)
             for click in self._readable(payloads, position):
                 self._give_way()
-                tally.add(click)
-        counted = (POSITIONS.get(txn, BESIDE) or _START).offset
+                tally.add(bare(click) if is_bare else click)
+                gone.add(click)
+        if position < until:
+            # They follow what is left of the journal.
+            beside = ()
         for serial, payloads in beside:
-            for click in self._readable(payloads if serial > counted else (), position):
-                tally.add(click)
+            if serial > counted:
+                counted = serial
+                for click in self._readable(payloads, position):
+                    tally.add(bare(click) if is_bare else click)
+                    gone.add(click)
         tally.write(txn, self._give_way)
         if self.told is not None:
             self.told(txn, tally.links, not is_lean, self._give_way)
         POSITIONS.put(txn, JOURNAL, position)
         if beside:
-            POSITIONS.put(txn, BESIDE, Position(0, max(counted, beside[-1][0])))
+            POSITIONS.put(txn, BESIDE, Position(0, counted))
+        mark = position, counted
+        self._clicks.counting(since, Batch(mark, gone, tally.clicks, size))
+        return mark
 
     def _readable(self, payloads: Sequence[bytes], before: Position) -> Iterator[Click]:
         unreadable = 0
@@ -282,6 +316,11 @@ class Drain:
                 unreadable += 1
         if unreadable:
             log.error("clicks_unreadable", count=unreadable, before=before)
+
+
+def _size(payloads: Sequence[bytes]) -> int:
+    """What payloads take of the journal, in bytes."""
+    return sum(map(len, payloads)) + len(payloads) * HEADER.size
 
 
 def _duty(backlog: int) -> float:

@@ -410,12 +410,14 @@ def _delete_rows(txn: WriteTxn, link_id: int, most: int) -> bool:
     return most > len(days)
 
 
-def add_choice(choices: dict[str, int] | None, choice: str, clicks: int = 1) -> dict[str, int]:
+def add_choice(
+    choices: dict[str, int] | None, choice: str, clicks: int = 1, *, most: int = CHOICES_PER_LINK
+) -> dict[str, int]:
     """Counts clicks by their `Click.choice` in a dictionary, or in a new one, which is bounded."""
     if choices is None:
         choices = {}
     for one in choice.split(" "):
-        if one not in choices and len(choices) >= CHOICES_PER_LINK:
+        if one not in choices and len(choices) >= most:
             one = one.partition(":")[0] + ":" + OTHER.lower()
         choices[one] = choices.get(one, 0) + clicks
     return choices

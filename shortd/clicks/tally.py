@@ -32,9 +32,11 @@ class Tally:
         self._is_lean = is_lean
         self.links: dict[int, list[Click]] = {}
         """Clicks by the id of their link."""
+        self.clicks = 0
 
     def add(self, click: Click) -> None:
         """Takes a click in; it is bucketed by its own time."""
+        self.clicks += 1
         clicks = self.links.get(click.link_id)
         if clicks is None:
             self.links[click.link_id] = [click]

@@ -14,6 +14,6 @@ def know_own_addresses(services: Services) -> None:
         from shortd.app import App
 
         # It tells the services itself, so that the next path is asked of it right away.
-        return App(services).is_own(path)
+        return App(services, lazily=True).is_own(path)
 
     services.links.codes.is_own = is_own

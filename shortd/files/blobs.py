@@ -114,7 +114,14 @@ class Blobs:
 
         When cancelled, it ends no sooner than the work: what that uses may be closed then.
         """
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        return await self.end(self.begin(work))
+
+    def begin(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """Has a disk thread begin with work, which goes on whatever happens; `end` waits for it."""
+        return asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def end(self, future: asyncio.Future[T]) -> T:
+        """What work comes to that was begun; see `run`."""
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
@@ -209,7 +216,7 @@ class BlobWriter:
         self._begin(lambda: self._put(pieces))
 
     def _begin(self, work: Callable[[], None]) -> None:
-        self._work = asyncio.ensure_future(self._blobs.run(work))
+        self._work = self._blobs.begin(work)
 
     async def _settle(self) -> None:
         """Waits for the disk thread."""
@@ -217,7 +224,7 @@ class BlobWriter:
             return
         work, self._work = self._work, None
         try:
-            await work
+            await self._blobs.end(work)
         except OSError as fault:
             if fault.errno not in NO_ROOM:
                 raise

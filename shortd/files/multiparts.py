@@ -95,12 +95,14 @@ async def _events(
             header_charset="latin-1",
             strict=True,
         ) as parser:
+            event: Event = None
             async for chunk in body:
                 for event in parser.parse(chunk):
                     yield event
                 # What follows the last boundary means nothing, least of all its line break, which
-                # may come by itself; a strict parser would refuse it.
-                if _is_complete(parser):
+                # may come by itself; a strict parser would refuse it. It ends a part: where bytes
+                # of one came last, there was none.
+                if not isinstance(event, bytes) and _is_complete(parser):
                     return
     except MultipartError as fault:
         told = f"The form cannot be read: {fault.args[0]}."

@@ -85,6 +85,12 @@ def offer_body(scope: Any, body: Body) -> None:
     scope["extensions"] = {**(scope.get("extensions") or {}), _BODY: body}
 
 
+def withdraw_body(scope: Any) -> None:
+    """Takes it out again: it knows its request, and a ring of both would wait for the garbage
+    collector."""
+    (scope.get("extensions") or {}).pop(_BODY, None)
+
+
 def keep(scope: Any, piece: bytes, is_last: bool) -> None:
     """Counts a piece of an upload that stays in memory. BUSY or CREDENTIALS_FIRST."""
     if body := _body_of(scope):

@@ -42,10 +42,11 @@ class BodyPool(Collector):
 
     def has_share(self, names: tuple[str, ...], size: int) -> bool:
         """Whether so many bytes more fit into the shares of all these blocks."""
-        return all(
-            self.shares[name] + size <= self.client_bytes << width
-            for width, name in enumerate(names)
-        )
+        held = self.shares.get
+        for width, name in enumerate(names):
+            if held(name, 0) + size > self.client_bytes << width:
+                return False
+        return True
 
     def may_go_beyond(self, names: tuple[str, ...], userid: str) -> bool:
         """Whether one more body of this account may be larger than its client's share."""
@@ -93,7 +94,8 @@ class HeldBody:
         if not self._beyond:
             if pool.has_share(self._names, size):
                 self._need_room(size)
-                pool.shares.update(dict.fromkeys(self._names, size))
+                for name in self._names:
+                    pool.shares[name] = pool.shares.get(name, 0) + size
                 self._add(size)
                 return
             if userid is None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from string import digits
 
 from shortd import errors
-from shortd.blocks import PREFIXES, BlockHashes, block, blocks
+from shortd.blocks import PREFIXES, REMEMBERED, BlockHashes, block, blocks
 from shortd.clock import SECOND
 from shortd.limits.buckets import MAX_CAPACITY, UNIT, Buckets, Limit
 from shortd.models.accounts import Account, AccountType
@@ -75,6 +75,8 @@ class Budgets:
         for width in range(len(PREFIXES)):
             self._client[f"{MAIL}{width}"] = _wider(MAIL_LIMIT, width)
             self._client[_of_guests(width)] = _wider(self.client_limit, width)
+        # Blocks have names of some length: a cache of them is bounded.
+        self._block_bucket = lru_cache(maxsize=REMEMBERED)(self._find_block_bucket)
 
     def api_limit(self, kind: AccountType) -> Limit:
         return self._api[kind]
@@ -112,6 +114,9 @@ class Budgets:
 
     def block_bucket(self, family: str, name: str) -> Bucket:
         """Of a block of addresses, in one of the families of keys that are theirs."""
+        return self._block_bucket(family, name)
+
+    def _find_block_bucket(self, family: str, name: str) -> Bucket:
         return f"{family}:{self._hashes.of(name).hex()}", self._client[family]
 
     def api_balance(self, account: Account, now: int) -> int:

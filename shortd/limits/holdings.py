@@ -23,7 +23,14 @@ from shortd.models.accounts import Account
 from shortd.models.limits import Holding
 from shortd.settings import Settings
 from shortd.store import Store
-from shortd.store.schema import ACCOUNTS, EVERYBODY, HOLDINGS, change_holding, hold
+from shortd.store.schema import (
+    ACCOUNTS,
+    EVERYBODY,
+    HOLDINGS,
+    change_holding,
+    hold,
+    settle_holdings,
+)
 from shortd.store.sizes import stored_size
 from shortd.store.txn import Txn, WriteTxn
 
@@ -142,6 +149,7 @@ def begin(txn: WriteTxn, account: Account) -> None:
 
 def end(txn: WriteTxn, account: Account) -> None:
     """Counts nothing of an account any longer, which goes, or is no temporary one from now on."""
+    settle_holdings(txn)
     held = HOLDINGS.get(txn, (account.userid,))
     if held is not None:
         for key in (account.userid, *account.clients, EVERYBODY):

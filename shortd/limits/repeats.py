@@ -18,7 +18,7 @@ import hmac
 import re
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from itertools import islice
 from typing import Any, Self, TypeVar
@@ -74,10 +74,13 @@ class Repeats:
         self._most = min(ALL_BYTES, map_bytes // _SHARE)
         self._under_way: set[tuple[str, bytes]] = set()
 
-    @contextmanager
-    def asked(self, values: list[str]) -> Iterator[Attempt]:
+    def asked(self, values: list[str]) -> AbstractContextManager[Attempt]:
         """A request while it is under way, with what its headers of this name say. Nothing is
         looked at before somebody `begin`s it."""
+        return self._under_way_with(values) if values else _NO_KEY
+
+    @contextmanager
+    def _under_way_with(self, values: list[str]) -> Iterator[Attempt]:
         attempt = Attempt(self, values)
         try:
             yield attempt
@@ -251,9 +254,9 @@ class Attempt:
             raise errors.IDEMPOTENCY_KEY_REUSED()
 
 
-def no_attempt() -> Attempt:
-    """Of requests that can have no key."""
-    return Attempt(None, [])
+NO_ATTEMPT = Attempt(None, [])
+"""Of all requests that have no key: it never becomes anything else."""
+_NO_KEY = nullcontext(NO_ATTEMPT)
 
 
 def key_of(values: list[str]) -> str:

@@ -146,7 +146,10 @@ class Links:
         Creation times are distinct and rise, so that lists have one order. Raises
         CODE_TAKEN for another account's code, and what `checked` does.
         """
-        ready = await self.checked(account, new)
+        if self.checks.are_asked:
+            ready = await self.checked(account, new)
+        else:
+            ready = [as_checked(one) for one in new]
         first = self.next_utime(now, len(new))
 
         def insert(txn: WriteTxn) -> list[Link]:
@@ -154,7 +157,7 @@ class Links:
                 raise errors.BAD_CREDENTIALS(field="userid")
             return self.insert_all(txn, account.userid, ready, first)
 
-        return await self._store.write(insert)
+        return await self._store.write(insert, is_repeatable=True)
 
     async def checked(self, account: Account, new: Sequence[NewLink]) -> list[CheckedLink]:
         """The links as plugins let them be made. DESTINATION_REFUSED, naming `NewLink.field`, or

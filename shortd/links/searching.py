@@ -1,17 +1,21 @@
 """Finding links by whose they are and what people remember of them: a part of the code or title.
 
 There is no index over texts. A search reads an account's links, some at a time, and lets the
-event loop go on in between.
+event loop go on in between. The first pages of a list without a search read no more than they show.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from heapq import merge
 from itertools import islice
+from operator import itemgetter
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from shortd.links.access import need_role, own_team_id
+from shortd.links.hidden_counts import HiddenCounts
 from shortd.models.accounts import Account
 from shortd.models.links import Link
 from shortd.store import Store
@@ -64,6 +68,20 @@ class Search:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._hidden = HiddenCounts(store)
+
+    async def shown(self, sources: Sequence[Source], *, start: int, count: int) -> Found:
+        """`page` of all links that are not hidden. All of them are read only for what lies far
+        down, and once to know how many are hidden."""
+        end = start + count
+        are_apart = len({source.prefix for source in sources}) == len(sources)
+        is_near = end <= SLICE and all(source.size <= LINKS_READ for source in sources)
+        newest = self._newest(sources, end) if are_apart and is_near else None
+        if newest is None:
+            return await self.page(sources, _is_shown, start=start, count=count)
+        hidden = [await self._count_hidden(source) for source in sources]
+        total = sum(source.size for source in sources) - sum(hidden)
+        return Found(newest[start:], total)
 
     async def page(
         self, sources: Sequence[Source], wanted: Wanted, *, start: int, count: int
@@ -94,6 +112,33 @@ class Search:
             teams = [own_team_id(account.userid), *joined]
             return [source for team in teams for source in _of_team(txn, account, team)]
 
+    def _newest(self, sources: Sequence[Source], most: int) -> list[Link] | None:
+        """So many links that are not hidden; None where a slice has too few."""
+        shown: list[Link] = []
+        with self._store.read() as txn:
+            by_source = [_newest_of(txn, source) for source in sources]
+            rows = merge(*by_source, key=itemgetter(0), reverse=True)
+            for read, (_, link, is_there) in enumerate(rows, start=1):
+                if is_there and _is_shown(link):
+                    shown.append(link)
+                if len(shown) == most:
+                    break
+                if read == SLICE:
+                    return None
+        return shown
+
+    async def _count_hidden(self, source: Source) -> int:
+        whose: str = source.prefix[0]
+        known = self._hidden.get(whose)
+        if known is None:
+            known = await self._hidden.learn(whose, partial(self._hidden_in, source))
+        return known
+
+    async def _hidden_in(self, source: Source) -> int:
+        found: dict[int, int] = {}
+        await self._read(source, _is_hidden, found)
+        return len(found)
+
     async def _read(self, source: Source, wanted: Wanted, found: dict[int, int]) -> None:
         """Notes creation times of wanted links by their ids."""
         after = None
@@ -107,6 +152,20 @@ class Search:
                 return
             after = read[-1][0]
             await self._store.turns.next()
+
+
+def _newest_of(txn: Txn, source: Source) -> Iterator[tuple[tuple[int, int], Link, bool]]:
+    """Links with their creation time and id, the newest first, and whether the source has each."""
+    for _, link in source.links.rows(txn, source.prefix, reverse=True):
+        yield (link.utime, link.id), link, source.has(link)
+
+
+def _is_hidden(link: Link) -> bool:
+    return link.rare is not None and link.rare.hidden
+
+
+def _is_shown(link: Link) -> bool:
+    return not _is_hidden(link)
 
 
 def _of_team(txn: Txn, account: Account, team: str) -> list[Source]:

@@ -34,7 +34,7 @@ from shortd.store.schema import (
     PLUGIN_BACKLOGS,
     PLUGIN_EVENTS,
 )
-from shortd.store.txn import WriteTxn
+from shortd.store.txn import Change, WriteTxn
 
 MOST_ROWS = 100_000
 MOST_BYTES = 64 << 20
@@ -143,14 +143,20 @@ class Outbox:
 
         await self._store.write(postpone, Reserve.ALL, is_quiet=True)
 
-    def _follow(self, txn: WriteTxn, is_roomy: bool) -> None:
+    def _follow(self, txn: WriteTxn, changes: Sequence[Sequence[Change]], is_roomy: bool) -> None:
         """Behind each transaction, on the writer thread: whatever a row can be like, what it
         belongs to is not to fail by what it cannot be told as."""
-        if not any(change.table in _FOLLOWED for change in txn.changes) or not self._is_wanted():
+        followed = [
+            of_one for of_one in changes if any(change.table in _FOLLOWED for change in of_one)
+        ]
+        if not followed or not self._is_wanted():
             return
         try:
             told = [
-                one for one in happenings(txn.changes, self._short_url_of) if one.hook in self.hooks
+                happening
+                for of_one in followed
+                for happening in happenings(of_one, self._short_url_of)
+                if happening.hook in self.hooks
             ]
         except (ValueError, LookupError, AttributeError, TypeError):
             log.exception("plugin_events_not_noted")

@@ -114,6 +114,15 @@ class PatientProtocol(ReadingProtocol):
         if self.pipeline:
             self._ahead_bytes += len(body)
             self._unanswered += len(body)
+        waiting: bytes | bytearray = self.cycle.body
+        if not (waiting or self.cycle.response_complete):
+            # The piece itself, as nobody has to copy it then. What comes before it is taken is
+            # added to it, which mostly is nothing.
+            self.cycle.body = body  # type: ignore[assignment]
+            super().on_body(b"")
+            return
+        if waiting.__class__ is bytes:
+            self.cycle.body = bytearray(waiting)
         super().on_body(body)
 
     def on_message_complete(self) -> None:

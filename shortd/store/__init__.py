@@ -33,12 +33,12 @@ from shortd.store.data_directory import check_not_emptied, check_there, in_use, 
 from shortd.store.packing_clicks import PACKED_FROM, Packing
 from shortd.store.readers import ReaderAges
 from shortd.store.room import DEFAULT_RESERVE_BYTES, Reserve, Room
-from shortd.store.schema import META, SCHEMA_VERSION, TABLES, stored_as
+from shortd.store.schema import META, SCHEMA_VERSION, TABLES, settle_holdings, stored_as
 from shortd.store.strings import settle_uses
 from shortd.store.table import Table
 from shortd.store.turns import Turns
 from shortd.store.txn import Change, Txn, WriteTxn
-from shortd.store.writer import Writer
+from shortd.store.writer import Follower, Writer
 
 T = TypeVar("T")
 K = TypeVar("K", bound=tuple[Any, ...])
@@ -184,11 +184,14 @@ class Store:
         reserve: Reserve = Reserve.NONE,
         *,
         is_quiet: bool = False,
+        is_repeatable: bool = False,
     ) -> T:
         """See `Writer.write`. Takes along what `alongside` has waiting."""
         addition = waiting()
         if addition is None:
-            return await self._writer.write(function, reserve, is_quiet=is_quiet)
+            return await self._writer.write(
+                function, reserve, is_quiet=is_quiet, is_repeatable=is_repeatable
+            )
         result = await self._writer.write(addition.behind(function), reserve, is_quiet=is_quiet)
         addition.is_done = True
         return result
@@ -237,11 +240,11 @@ class Store:
         """
         self._writer.watchers.append(watcher)
 
-    def follow(self, follower: Callable[[WriteTxn, bool], None]) -> None:
+    def follow(self, follower: Follower) -> None:
         """Calls `follower` on the writer thread with each transaction that changed rows of watched
         tables, before it is committed: what it writes is on disk with them or not at all. What it
-        raises undoes the transaction. It is told, too, whether there is room for what nobody
-        asked for.
+        raises undoes the transaction. It is told what each write did, and whether there is room
+        for what nobody asked for.
         """
         self._writer.followers.append(follower)
 
@@ -354,6 +357,7 @@ class Store:
             if end is not None:
                 end(txn)
             settle_uses(txn)
+            settle_holdings(txn)
             META.put(txn, VERSION_KEY, SCHEMA_VERSION)
 
 

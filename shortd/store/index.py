@@ -58,6 +58,8 @@ class UniqueIndex(Generic[I, V]):
         """
         found = zip(map(self.of, rows), raw_keys, strict=True)
         held = [(key, raw_key) for key, raw_key in found if key is not None]
+        if not held:
+            return []
         entries = self.key.encode_all([key for key, _ in held])
         return list(zip(entries, [raw_key for _, raw_key in held], strict=True))
 

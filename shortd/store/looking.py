@@ -86,6 +86,7 @@ class _LookingStore(Store):
         reserve: Reserve = Reserve.NONE,
         *,
         is_quiet: bool = False,
+        is_repeatable: bool = False,
     ) -> T:
         raise AssertionError("who only looks writes nothing")
 

@@ -49,6 +49,7 @@ from shortd.store.schema import (
     UPLOADS,
     VISITS,
     VISITS_DUE,
+    settle_holdings,
 )
 from shortd.store.strings import settle_uses, stored_uses
 from shortd.store.table import Table
@@ -191,6 +192,7 @@ def _add_up_boxes(txn: WriteTxn) -> None:
 
 
 def _add_up_holdings(txn: WriteTxn) -> None:
+    settle_holdings(txn)
     kept = {key: row for (key,), row in HOLDINGS.scan(txn)}
     right: dict[str, Holding] = {}
     rows: Counter[str] = Counter()

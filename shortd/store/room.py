@@ -101,6 +101,11 @@ class Room:
             or self._left_on_disk() < far
         )
 
+    @property
+    def measures(self) -> bool:
+        """Whether room is so short that each write is measured."""
+        return self._measures
+
     def begin(self, raw: lmdb.Transaction) -> None:
         """At the start of a transaction."""
         if self._measures:

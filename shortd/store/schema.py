@@ -116,12 +116,22 @@ EVERYBODY = "*"
 
 
 def hold(txn: WriteTxn, userid: str, rows: int = 0, files: int = 0) -> None:
-    """Notes bytes that came to an account or went from it, if it is a temporary one."""
-    account = ACCOUNTS.get(txn, (userid,))
-    if account is None or not account.clients:
-        return
-    for key in (userid, *account.clients, EVERYBODY):
-        change_holding(txn, key, rows, files)
+    """Notes bytes that came to an account or went from it."""
+    noted = txn.kept.get(userid)
+    if noted is not None:
+        rows, files = noted.rows + rows, noted.files + files
+    txn.kept[userid] = Holding(rows, files)
+
+
+def settle_holdings(txn: WriteTxn) -> None:
+    """Adds what was noted of temporary accounts to their holdings: once for all that a transaction
+    does, at its end, and before anybody looks at these rows."""
+    kept, txn.kept = txn.kept, {}
+    for userid, change in kept.items():
+        account = ACCOUNTS.get(txn, (userid,))
+        if account is not None and account.clients:
+            for key in (userid, *account.clients, EVERYBODY):
+                change_holding(txn, key, change.rows, change.files)
 
 
 def change_holding(txn: WriteTxn, key: str, rows: int, files: int) -> None:

@@ -6,7 +6,6 @@ not full, and one that is large has pages of its own.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
@@ -51,9 +50,10 @@ class Sizes(Generic[V]):
 
     def added(self, txn: WriteTxn, rows: Iterable[tuple[V, int]]) -> None:
         """Rows with their bytes came."""
-        sizes: Counter[str] = Counter()
+        sizes: dict[str, int] = {}
         for row, row_bytes in rows:
-            sizes[self._owner_of(row)] += self._of(row, row_bytes)
+            owner = self._owner_of(row)
+            sizes[owner] = sizes.get(owner, 0) + self._of(row, row_bytes)
         for owner, size in sizes.items():
             self._note(txn, owner, size)
 

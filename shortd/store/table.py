@@ -6,8 +6,7 @@ This module knows no row by name and never opens a transaction.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -119,7 +118,7 @@ class Table(Generic[K, V]):
                     _delete(txn, [*puts[:done], (name, held[:position])])
                     return False
         for count in self.counts:
-            for counted, number in Counter(map(count.of, values)).items():
+            for counted, number in _numbers(map(count.of, values)).items():
                 if counted is not None:
                     count.add(txn, count.key.encode(counted), number)
         if self._sizes is not None:
@@ -196,6 +195,14 @@ class Table(Generic[K, V]):
                 count.add(txn, before, -1)
             if after is not None:
                 count.add(txn, after, 1)
+
+
+def _numbers(values: Iterable[V]) -> dict[V, int]:
+    """How often each is there; `Counter` takes longer to make than one row to count."""
+    found: dict[V, int] = {}
+    for value in values:
+        found[value] = found.get(value, 0) + 1
+    return found
 
 
 def _delete(txn: WriteTxn, puts: Sequence[tuple[str, Sequence[tuple[bytes, bytes]]]]) -> None:

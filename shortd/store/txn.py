@@ -96,7 +96,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 class WriteTxn(Txn):
     """A write transaction, made by the writer thread alone; it reads its own writes."""
 
-    __slots__ = ("changes", "codes", "held", "known", "uses", "values")
+    __slots__ = ("changes", "codes", "held", "kept", "known", "uses", "values")
 
     def __init__(
         self, raw: lmdb.Transaction, databases: dict[str, Any], known: KnownStrings | None = None
@@ -104,6 +104,8 @@ class WriteTxn(Txn):
         super().__init__(raw, databases)
         self.changes: list[Change] = []
         """To rows of watched tables, in their order."""
+        self.kept: dict[str, Holding] = {}
+        """By how much what accounts keep has changed, by their userids, until `settle_holdings`."""
         self.held: dict[str, Holding] = {}
         """By how much holdings have changed, by their keys."""
         self.uses: defaultdict[int | str, int] = defaultdict(int)

@@ -4,6 +4,9 @@ Group commit: the thread takes whatever waits, runs each function in a child tra
 one parent, and commits once. A function that fails undoes only itself; a commit that fails
 (no space) fails every function of its batch, and nothing of it is kept. Those that may use the
 reserve are then tried once more, each by itself.
+
+Functions in a row that may be run twice share a child, whose pages are copied once for all of them
+and whose end is settled once: where one of them fails, each is run again in a child of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
+from itertools import groupby, pairwise
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -20,6 +24,7 @@ import structlog
 
 from shortd import errors
 from shortd.store.room import Reserve, Room
+from shortd.store.schema import settle_holdings
 from shortd.store.shortage import NoRoom, Shortage, shortage_in
 from shortd.store.strings import settle_uses
 from shortd.store.txn import Change, KnownStrings, WriteTxn
@@ -29,6 +34,10 @@ BATCH_LIMIT = 256
 """Functions in one commit; bounds how long the first of them waits."""
 READERS_SECONDS = 10.0
 """How often readers that were killed are looked for."""
+
+Follower = Callable[[WriteTxn, Sequence[Sequence[Change]], bool], None]
+"""What hears of a transaction, of the changes of each of its functions, and whether there is room
+for what nobody asked for."""
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +52,7 @@ class _Job:
         "future",
         "is_owed",
         "is_quiet",
+        "is_repeatable",
         "reserve",
         "result",
         "shortage",
@@ -56,6 +66,7 @@ class _Job:
         *,
         is_owed: bool = False,
         is_quiet: bool = False,
+        is_repeatable: bool = False,
     ) -> None:
         self.function = function
         self.reserve = reserve
@@ -64,6 +75,8 @@ class _Job:
         """It is kept until there is room for it."""
         self.is_quiet = is_quiet
         """That there was room for it does not mean that there is for what callers ask."""
+        self.is_repeatable = is_repeatable and reserve is Reserve.NONE
+        """It may share a transaction with its like."""
         self.begin()
 
     def begin(self) -> None:
@@ -111,9 +124,9 @@ class Writer:
         self.guards: list[Callable[[WriteTxn], None]] = []
         """Asked on the thread at the end of each function that changed holdings: what they raise
         undoes it."""
-        self.followers: list[Callable[[WriteTxn, bool], None]] = []
-        """Called on the thread behind each function that changed watched tables, in its
-        transaction. The second argument: whether there is room for what nobody asked for."""
+        self.followers: list[Follower] = []
+        """Called on the thread behind functions that changed watched tables, in their
+        transaction."""
         self._thread = threading.Thread(target=self._run, name="shortd-writer", daemon=True)
         self._thread.start()
 
@@ -128,6 +141,7 @@ class Writer:
         reserve: Reserve = Reserve.NONE,
         *,
         is_quiet: bool = False,
+        is_repeatable: bool = False,
     ) -> T:
         """Runs `function` in the next commit and returns its result once that is on disk.
 
@@ -136,11 +150,14 @@ class Writer:
         closed. A cancelled caller does not stop a function that was queued.
 
         `is_quiet`: nobody asked for it, so that it ends no shortage unless there is ample room.
+        `is_repeatable`: it changes nothing but rows, and may be run twice, which makes it cheaper
+        where many such wait.
         """
         if self._closed:
             raise errors.BUSY()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(function, reserve, future, is_quiet=is_quiet))
+        job = _Job(function, reserve, future, is_quiet=is_quiet, is_repeatable=is_repeatable)
+        self._jobs.put(job)
         return await future
 
     async def write_or_owe(self, function: Callable[[WriteTxn], None]) -> None:
@@ -215,13 +232,7 @@ class Writer:
             with self._environment.begin(write=True) as parent:
                 if self._room is not None:
                     self._room.begin(parent)
-                owed: str | None = None
-                for job in jobs:
-                    if owed is not None and job.reserve is Reserve.NONE:
-                        job.fail(NoRoom(owed))
-                        continue
-                    self._run_in_child(job, parent)
-                    owed = owed or (job.shortage if job.is_owed else None)
+                self._run_all(jobs, parent)
             if self._room is not None:
                 has_written = self._room.has_written()
         except Exception as fault:
@@ -241,28 +252,59 @@ class Writer:
             if any(is_ample or not job.is_quiet for job in grown):
                 self.shortage.end()
 
-    def _run_in_child(self, job: _Job, parent: lmdb.Transaction) -> None:
+    def _run_all(self, jobs: list[_Job], parent: lmdb.Transaction) -> None:
+        """Runs functions in their order, as few transactions as may be."""
+        owed: str | None = None
+        is_measured = self._room is not None and self._room.measures
+        for is_repeatable, row in groupby(jobs, lambda job: job.is_repeatable):
+            alike = list(row)
+            if is_repeatable and len(alike) > 1 and owed is None and not is_measured:
+                if self._run_in_child(alike, parent) is None:
+                    continue
+                for job in alike:
+                    job.begin()
+            for job in alike:
+                if owed is not None and job.reserve is Reserve.NONE:
+                    job.fail(NoRoom(owed))
+                    continue
+                fault = self._run_in_child([job], parent)
+                if fault is not None:
+                    job.fail(fault)
+                owed = owed or (job.shortage if job.is_owed else None)
+
+    def _run_in_child(self, jobs: list[_Job], parent: lmdb.Transaction) -> BaseException | None:
+        """Runs functions with one reserve in a transaction: what had all of them undone, if
+        anything did."""
+        reserve = jobs[0].reserve
         try:
             with self._environment.begin(write=True, parent=parent) as child:
                 txn = WriteTxn(child, self._databases, self._strings)
-                job.result = job.function(txn)
+                ends = [0]
+                for job in jobs:
+                    job.result = job.function(txn)
+                    ends.append(len(txn.changes))
+                changes = [txn.changes[start:end] for start, end in pairwise(ends)]
                 if txn.changes and self.followers:
-                    is_roomy = (
-                        job.reserve is Reserve.NONE or self._room is None or self._room.is_ample
-                    )
+                    is_roomy = reserve is Reserve.NONE or self._room is None or self._room.is_ample
                     for follow in self.followers:
-                        follow(txn, is_roomy)
+                        follow(txn, changes, is_roomy)
                 if txn.uses:
                     settle_uses(txn)
+                if txn.kept:
+                    settle_holdings(txn)
                 for guard in self.guards if txn.held else ():
                     guard(txn)
                 if self._room is not None:
-                    self._room.check(child, job.reserve)
-            job.changes = txn.changes
+                    self._room.check(child, reserve)
         except BaseException as fault:
             # Whatever it is, the thread goes on: everybody's writes depend on it.
             self._strings.forget_numbers()
-            job.fail(fault)
+            return fault
+        for job, made in zip(jobs, changes, strict=True):
+            job.changes = made
+        # Followers and guards have changed something as well.
+        jobs[-1].changes += txn.changes[ends[-1] :]
+        return None
 
     def _resolve(self, batch: list[_Job]) -> None:
         # In one callback of the event loop, so that nobody reads what a write has changed

@@ -68,7 +68,9 @@ class RunningApp:
         records: FakeRecords,
         network: FakeNetwork,
         tolerant: bool = True,
+        lazily: bool = False,
     ) -> None:
+        """`lazily`: as App has it."""
         self.services = services
         self.clock = clock
         self.records = records
@@ -79,12 +81,13 @@ class RunningApp:
         self._runner = runner
         self._base_url = base_url
         self._tolerant = tolerant
+        self._lazily = lazily
         for name, running in services.plugin_runtime.plugins.running.items():
             running.guard.witness = partial(self._witness, name)
 
     @cached_property
     def _app(self) -> App:
-        return App(self.services)
+        return App(self.services, lazily=self._lazily)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine on the app's event loop."""

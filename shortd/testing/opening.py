@@ -101,6 +101,7 @@ def open_app(
                 records=records,
                 network=network,
                 tolerant=tolerant or plugins is None,
+                lazily=plugins is None,
             )
             app.raise_faults()
             yield app

@@ -29,7 +29,7 @@ from shortd.settings import ClickSettings
 from shortd.store import schema
 from shortd.store.pace import GiveWay
 from shortd.store.plugin_rows import put_row
-from shortd.store.schema import hold
+from shortd.store.schema import hold, settle_holdings
 from shortd.store.txn import Txn, WriteTxn
 from shortd.upkeep import link_rows
 from shortd.upkeep.export_reader import Group
@@ -100,6 +100,7 @@ class RowWriter:
             except BadRow as fault:
                 found.append(skipped(group, "unreadable", str(fault)))
         # What temporary accounts had elsewhere was allowed there.
+        settle_holdings(txn)
         txn.held.clear()
         return found
 

@@ -69,7 +69,7 @@ class Proxies:
     def of_headers(self, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> str:
         """The same from a request's headers; every X-Forwarded-For line counts, in order."""
         lines = [value for name, value in headers if name == b"x-forwarded-for"]
-        return self.client_address(peer, b",".join(lines).decode("latin-1"))
+        return self.client_address(peer, b",".join(lines).decode("latin-1")) if lines else peer
 
     def client_address(self, peer: str, forwarded_for: str) -> str:
         """The nearest address that is not a trusted proxy. "" if the peer has none."""

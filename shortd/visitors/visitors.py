@@ -8,8 +8,9 @@ no parsing, and is what statistics say, too.
 from __future__ import annotations
 
 import asyncio
-from functools import lru_cache
+from functools import cache, lru_cache
 from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -19,6 +20,9 @@ from werkzeug.http import parse_accept_header
 from shortd.visitors.bots import robot_of
 from shortd.visitors.devices import DESKTOP, MOBILE, UNKNOWN, device_of
 from shortd.visitors.sources import DIRECT, site_of
+
+if TYPE_CHECKING:
+    from ua_parser import OS, Device, Resolver, UserAgent
 
 PART = "\x1f"
 """Joins a value to its part ("Chrome", "107") in a rollup key."""
@@ -66,10 +70,7 @@ async def parser_ready() -> None:
 @lru_cache(maxsize=2048)
 def parse_agent(user_agent: str) -> Agent:
     """Reads a User-Agent header."""
-    import ua_parser
-
-    parsed = ua_parser.parse(user_agent)
-    browser, system, device = parsed.user_agent, parsed.os, parsed.device
+    browser, system, device = _parsed(user_agent)
     robot = robot_of(user_agent)
     system_name = _told(system.family if system else None)
     brand = model = UNKNOWN
@@ -86,6 +87,39 @@ def parse_agent(user_agent: str) -> Agent:
         bot=robot is not None,
         bot_name=robot.name if robot else "",
     )
+
+
+def _parsed(user_agent: str) -> tuple[UserAgent | None, OS | None, Device | None]:
+    """What the parser says of browser, system and device.
+
+    It raises where a name comes out empty, as that of a device in "Android 13;   Build/1", and says
+    nothing of the others then. An agent is a stranger's: it may not fail what reads it, be that the
+    drain, which would try the same click again for ever.
+    """
+    from ua_parser import Domain
+
+    resolve = _resolver()
+    said: list[Any] = []
+    for domain, name in (
+        (Domain.USER_AGENT, "user_agent"),
+        (Domain.OS, "os"),
+        (Domain.DEVICE, "device"),
+    ):
+        try:
+            said.append(getattr(resolve(user_agent, domain), name))
+        except Exception:
+            said.append(None)
+    browser, system, device = said
+    return browser, system, device
+
+
+@cache
+def _resolver() -> Resolver:
+    """The parser itself, without a cache of its own beside ours."""
+    from ua_parser import BestAvailableResolver
+    from ua_parser.loaders import load_lazy_builtins
+
+    return BestAvailableResolver(load_lazy_builtins())
 
 
 # What the parser says where an agent tells no model; "K" is how browsers hide theirs.

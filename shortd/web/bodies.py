@@ -12,7 +12,7 @@ from collections.abc import Callable
 from litestar.types import HTTPReceiveMessage, HTTPScope, Receive
 
 from shortd import errors
-from shortd.files.transfers import offer_body
+from shortd.files.transfers import offer_body, withdraw_body
 from shortd.limits.bodies import BodyPool, HeldBody
 from shortd.limits.budgets import body_weight
 from shortd.services import Services
@@ -76,15 +76,21 @@ class IncomingBody:
         # Its start is kept twice, until it was looked at.
         counted = len(self._start)
         copied = 0 if self._is_tried or is_last else len(piece)
-        if not self._is_tried:
+        # What comes in one piece, as nearly all do, is only kept a second time if it is refused.
+        is_whole = is_last and not self._start
+        if not (self._is_tried or is_whole):
             self._start += piece
         try:
             self._held.take(len(piece) + copied, self._userid)
         except errors.ShortdError:
             if self._is_tried:
                 raise
+            if is_whole:
+                self._start += piece
             self._find(counted)
             self._held.take(len(piece), self._userid)
+            return
+        if is_whole:
             return
         if is_last:
             self._held.give_back(counted)
@@ -94,6 +100,7 @@ class IncomingBody:
 
     def close(self) -> None:
         """The request is answered: nothing of it is kept."""
+        withdraw_body(self._scope)
         if self._held is not None:
             self._held.close()
 

@@ -27,6 +27,7 @@ LOOKS: tuple[tuple[Literal["light", "dark"], int], ...] = (
     *(("light", 1280), ("dark", 1280)),
     *(("light", 320), ("dark", 320)),
 )
+"""Of one width, dark differs from light in colours alone."""
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -36,7 +37,7 @@ def test_a_page_is_for_everybody(tab: Page, watch: Watch, site: ServerProcess, n
     for scheme, width in LOOKS:
         tab.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         tab.set_viewport_size({"width": width, "height": 800})
-        assert violations(tab) == [], (scheme, width)
+        assert violations(tab, of_colours=scheme == "dark") == [], (scheme, width)
         assert evaluate(tab, "document.documentElement.scrollWidth") <= width
         assert evaluate(tab, CUT) == [], width
     assert watch.strangers(site.url) == []
@@ -49,6 +50,20 @@ def test_axe_finds_what_is_wrong(tab: Page, site: ServerProcess) -> None:
         document.querySelector("h1").remove();
     }""")
     assert {"label", "page-has-heading-one"} <= {rule for rule, *_ in violations(tab)}
+
+
+@pytest.mark.parametrize("of_colours", [False, True])
+def test_axe_finds_colours_that_cannot_be_read(
+    tab: Page, site: ServerProcess, of_colours: bool
+) -> None:
+    tab.goto(f"{site.url}/-/keyboard")
+    tab.evaluate("""() => {
+        for (const { style } of document.querySelectorAll("main *")) {
+            style.color = "#777";
+            style.background = "#666";
+        }
+    }""")
+    assert "color-contrast" in {rule for rule, *_ in violations(tab, of_colours=of_colours)}
 
 
 def evaluate(tab: Page, expression: str) -> Any:

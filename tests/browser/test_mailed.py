@@ -55,7 +55,7 @@ class Somebody:
 
     def _link(self, page: str) -> str:
         """Of the newest mail, which the server writes within a second or two."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             for file in sorted(Path(self.site.data_dir, "outbox").glob("*.eml"), reverse=True):
                 mail = parsed(file.read_bytes())

@@ -23,6 +23,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from structlog.testing import capture_logs
 
 from shortd import errors
 from shortd.clicks import history
@@ -41,6 +42,7 @@ from shortd.store.pace import GIVE_WAY_SECONDS
 from shortd.store.schema import COUNTS
 from shortd.store.txn import WriteTxn
 from shortd.testing import FakeClock
+from shortd.visitors.visitors import Agent, parse_agent
 from shortd.visits.decisions import Decision, Outcome, Visitor
 
 EXAMPLE = Destination("https://example.com/", "https://example.com/")
@@ -56,9 +58,11 @@ def copy_unless_gone(source: str, target: str) -> None:
 
 @contextmanager
 def portions(clicks: int) -> Iterator[None]:
-    """So many clicks are kept together, and drained in one transaction."""
+    """So many clicks are kept together, and drained in one transaction; few such portions are kept
+    apart."""
     with (
         patch("shortd.clicks.clicks.GENERATION_CLICKS", clicks),
+        patch("shortd.clicks.clicks.SEALED_GENERATIONS", 3),
         patch("shortd.clicks.drain.LONG_TRANSACTION_CLICKS", clicks),
     ):
         yield
@@ -456,6 +460,45 @@ def test_a_drain_reads_a_long_journal_whole(world: World) -> None:
     assert world.stored(link).count == 50
 
 
+@pytest.mark.parametrize("end", ["crash", "reopen", "drain"])
+def test_a_long_backlog_is_drained_in_short_transactions(world: World, end: str) -> None:
+    """Whatever has come meanwhile, and wherever in it the process ends: counts are exact."""
+    links = [world.link(code) for code in ("abcdef", "ghijkl", "mnopqr")]
+    made: Counter[int] = Counter()
+
+    def visit(visits: int) -> None:
+        for number in range(visits):
+            link = links[number % 3]
+            world.visit(link, user_agent="x" * 500, is_qr=number % 5 == 0)
+            made[link.id] += 1
+            if number % 4 == 0:
+                world.load_qr(link)
+
+    with (
+        patch("shortd.clicks.clicks.SEALED_GENERATIONS", 2),
+        patch("shortd.clicks.clicks.GENERATION_CLICKS", 8),
+        patch("shortd.clicks.drain.REPLAY_BYTES", 1),
+        patch("shortd.clicks.drain.LONG_TRANSACTION_LINKS", 1),
+    ):
+        visit(200)
+        drain = world.services.clicks.drain
+        rounds = 0
+        while rounds < 5:
+            assert world.runner.run(drain._drain_oldest())
+            rounds += 1
+            visit(rounds)
+            assert {link.id: world.live(link)[0] for link in links} == made
+        stored = sum(world.stored(link).count for link in links)
+        assert 0 < stored < sum(made.values())
+        assert world.services.clicks.clicks.backlog >= sum(made.values()) - stored
+        getattr(world, end)()
+        assert {link.id: world.live(link)[0] for link in links} == made
+        world.drain()
+    assert {link.id: world.stored(link).count for link in links} == made
+    assert world.services.clicks.clicks.backlog == 0
+    assert world.services.clicks.clicks.backlog_bytes == 0
+
+
 def test_an_unreadable_record_does_not_stop_those_behind_it(world: World) -> None:
     link = world.link("abcdef")
     world.visit(link)
@@ -464,6 +507,24 @@ def test_an_unreadable_record_does_not_stop_those_behind_it(world: World) -> Non
     world.visit(link)
     world.drain()
     assert world.stored(link).count == 2
+
+
+def test_a_click_that_cannot_be_taken_apart_stops_no_others(world: World) -> None:
+    link = world.link("abcdef")
+
+    def parse(user_agent: str) -> Agent:
+        if user_agent == "odd/1":
+            raise ValueError("no such agent")
+        return parse_agent(user_agent)
+
+    with patch("shortd.clicks.rollups.parse_agent", parse), capture_logs() as told:
+        for agent in ("odd/1", "even/2"):
+            world.visit(link, user_agent=agent)
+            world.drain()
+    assert world.stored(link).count == 2
+    assert world.services.clicks.clicks.backlog == 0
+    assert [visit.user_agent for visit in world.kept(link)] == ["", "even/2"]
+    assert [line["event"] for line in told] == ["clicks_made_bare"]
 
 
 def test_drained_segments_are_deleted(world: World, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,6 +31,7 @@ def as_user(user: int) -> dict[str, Any]:
     return {"user": user, "group": user, "extra_groups": []} if user else {}
 
 
+@cache
 def everybodys() -> str | None:
     """A Python that every user can run, with the libraries of this one."""
     tried = (sys.executable, shutil.which(f"python3.{sys.version_info.minor}", path="/usr/bin"))
@@ -48,10 +50,20 @@ LIBRARIES = {
         if "site-packages" in path
         or path in (str(Path(__file__).parents[2]), str(Path(__file__).parents[2] / "plugins"))
     ),
-    "PYTHONDONTWRITEBYTECODE": "1",
     "SHORTD_CONFIG": os.devnull,
     "SHORTD_USER_PASSWORD": "Trial151!",
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> Iterator[None]:
+    """Where all keep what that Python has compiled: else each process does it all anew."""
+    with TemporaryDirectory(prefix="shortd-test-") as name, pytest.MonkeyPatch.context() as patch:
+        Path(name).chmod(0o777)
+        patch.setitem(LIBRARIES, "PYTHONPYCACHEPREFIX", name)
+        # ServerProcess takes the rest from here.
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        yield
 
 
 @pytest.fixture

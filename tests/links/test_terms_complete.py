@@ -29,7 +29,10 @@ ANY_TERMS = st.builds(
     unique_minutes=SMALL,
     utm=st.none() | st.tuples(*[st.text()] * 5),
 )
-RARE = st.none() | st.builds(RareTerms, team=st.text(), campaign=st.text(), title=st.text())
+# A row has none rather than empty ones.
+RARE = st.none() | st.builds(
+    RareTerms, team=st.text(min_size=1), campaign=st.text(), title=st.text()
+)
 
 
 def test_each_has_its_place_in_the_row() -> None:

@@ -185,7 +185,7 @@ def test_a_changed_window_holds_at_once(keeper: Keeper) -> None:
 def test_memory_for_visitors_who_are_not_drained_is_bounded(
     keeper: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shortd.clicks.generations.SIGHTINGS_KEPT", 2)
+    monkeypatch.setattr("shortd.clicks.waiting.SIGHTINGS_KEPT", 2)
     path = keeper.link(unique_minutes=15)
     for _ in range(2):
         for agent in ("one", "two", "three"):

@@ -117,7 +117,7 @@ def visit(app: RunningApp, raw: bytes, *, base: str = OPEN, method: str = "GET")
         sent.append(message)
 
     async def ask() -> None:
-        await asyncio.wait_for(App(app.services)(scope, receive, send), 10)  # type: ignore[arg-type]
+        await asyncio.wait_for(app._app(scope, receive, send), 10)  # type: ignore[arg-type]
 
     app.run(ask())
     body = b"".join(message.get("body", b"") for message in sent[1:])
@@ -246,8 +246,8 @@ def test_no_path_is_an_error_of_the_servers(app: RunningApp, raw: bytes) -> None
 
 def test_unknown_paths_are_charged_as_unknown_codes_are(tmp_path: Path) -> None:
     with open_app(tmp_path / "data", environ={"SHORTD_PUBLIC_URL": OPEN}) as app:
-        statuses = [visit(app, b"/wide/code/%d" % number)[0] for number in range(1000)]
-        assert statuses[0] == 404
+        statuses = (visit(app, b"/wide/code/%d" % number)[0] for number in range(1000))
+        assert next(statuses) == 404
         assert 429 in statuses
         assert visit(app, b"/-/health")[0] == 200
 

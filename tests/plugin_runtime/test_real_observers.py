@@ -100,7 +100,7 @@ def receiver(port: int) -> Iterator[list[dict[str, str]]]:
         thread.join()
 
 
-def until(is_so: Callable[[], bool], seconds: float = 30) -> None:
+def until(is_so: Callable[[], bool], seconds: float = 60) -> None:
     """Waits for something that another process does."""
     end = time.monotonic() + seconds
     while not is_so():

@@ -37,7 +37,7 @@ def deliver(app: RunningApp) -> None:
     sender.wake()
 
     async def wait() -> None:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not sender.is_idle:
             assert time.monotonic() < end, "it is never done"
             await asyncio.sleep(0.005)

@@ -60,7 +60,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     environ = {**GENEROUS, "SHORTD_SERVER__TRUSTED_PROXIES": '["127.0.0.1"]'}
     # Hashes do not step back here, where other tests would never let them go on.
     prelude = "import shortd.security.hashing_pool as p; p.NICENESS = 0"
-    server = ServerProcess(tmp_path / "data", environ, prelude=prelude)
+    server = ServerProcess(tmp_path / "data", environ, prelude=prelude, is_late=True)
     server.start()
     yield Site(server)
     server.stop()

@@ -211,7 +211,8 @@ def test_a_stop_while_it_starts(
 ) -> None:
     """Before anything is there to drain it is an exit; the next start finds all in order."""
     prelude = AT_A_STOP.format(number=int(number), module=module, name=name)
-    stopped = ServerProcess(stored, prelude=prelude, log_file=stored.parent / f"{name}.log")
+    log_file = stored.parent / f"{name}.log"
+    stopped = ServerProcess(stored, prelude=prelude, is_late=True, log_file=log_file)
     stopped.spawn()
     assert stopped.wait() == 0
     assert "Traceback" not in stopped.log
@@ -256,7 +257,8 @@ def test_a_stop_while_it_upgrades(tmp_path: Path, number: signal.Signals, when: 
     told = Told(str(tmp_path / "notify"))
     ready = tmp_path / "ready"
     prelude = AT_AN_UPGRADE[when].format(ready=str(ready), step=SCHEMA_VERSION - 1)
-    upgrading = ServerProcess(directory, {"NOTIFY_SOCKET": told.address}, prelude=prelude)
+    environ = {"NOTIFY_SOCKET": told.address}
+    upgrading = ServerProcess(directory, environ, prelude=prelude, is_late=True)
     upgrading.spawn()
     try:
         more = told.until("EXTEND_TIMEOUT_USEC")

@@ -194,7 +194,7 @@ def faults_in(data_dir: Path) -> list[str]:
         store.close()
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Waits for something in another process, which has no event to wait for."""
     deadline = time.monotonic() + seconds
     while not condition():

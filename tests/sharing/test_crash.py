@@ -287,7 +287,7 @@ setattr(owner, name, later if inspect.iscoroutinefunction(real) else now)
 def mortal(tmp_path: Path, stage: Stage) -> Iterator[ServerProcess]:
     """A server that dies at that stage, while there is a file `armed`."""
     prelude = PRELUDE.format(**{**stage._asdict(), "armed": str(tmp_path / "armed")})
-    process = ServerProcess(tmp_path / "data", ENVIRON, prelude=prelude)
+    process = ServerProcess(tmp_path / "data", ENVIRON, prelude=prelude, is_late=True)
     process.start()
     yield process
     process.stop()

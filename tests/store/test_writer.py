@@ -15,9 +15,12 @@ import lmdb
 import pytest
 
 from shortd import errors
+from shortd.models.accounts import Account, AccountType
+from shortd.models.limits import Holding
 from shortd.models.links import Link
 from shortd.store import Store
-from shortd.store.schema import LINKS, META
+from shortd.store.schema import ACCOUNTS, EVERYBODY, HOLDINGS, LINKS, META
+from shortd.store.sizes import stored_size
 from shortd.store.txn import Change, WriteTxn
 from shortd.store.writer import BATCH_LIMIT, Writer
 from tests.store.things import open_store, write
@@ -376,3 +379,85 @@ def test_a_watcher_that_fails_costs_nobody_his_answer(store: Store) -> None:
     kept = Link(1, "owner", 0, "kept", "https://example.com/", 1)
     write(store, lambda txn: LINKS.put(txn, (0, "kept"), kept))
     assert heard == [Change("links", (0, "kept"), None, kept)]
+
+
+def link(number: int, code: str = "") -> Link:
+    return Link(number, "owner", 0, code or f"code{number}", "https://example.com/", number)
+
+
+def insert(row: Link) -> Callable[[WriteTxn], Link]:
+    def function(txn: WriteTxn) -> Link:
+        if not LINKS.insert(txn, (0, row.code), row):
+            raise errors.CODE_TAKEN(field="code")
+        return row
+
+    return function
+
+
+async def outcomes(store: Store, functions: Sequence[Callable[[WriteTxn], Any]]) -> list[Any]:
+    """What functions that may share a transaction come to, all of them in one commit."""
+    with busy(store):
+        tasks = [
+            asyncio.create_task(store.write(function, is_repeatable=True)) for function in functions
+        ]
+        await asyncio.sleep(0)
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def test_repeatable_functions_share_a_transaction_and_are_told_of_one_by_one(store: Store) -> None:
+    followed: list[list[list[Any]]] = []
+    heard: list[list[Any]] = []
+
+    def follow(txn: WriteTxn, changes: Sequence[Sequence[Change]], is_roomy: bool) -> None:
+        followed.append([[change.after.id for change in of_one] for of_one in changes])
+        LINKS.put(txn, (0, "log"), link(99, "log"))
+
+    store.follow(follow)
+    store.watch(lambda changes: heard.append([change.after.id for change in changes]))
+    rows = [link(number) for number in range(1, 5)]
+    assert asyncio.run(outcomes(store, [insert(row) for row in rows])) == rows
+    assert followed == [[[1], [2], [3], [4]]]
+    assert heard == [[1], [2], [3], [4, 99]]
+
+
+def test_where_one_repeatable_function_fails_the_others_are_as_if_it_had_never_been(
+    store: Store,
+) -> None:
+    runs: list[int] = []
+
+    def counted(number: int, code: str) -> Callable[[WriteTxn], Link]:
+        def function(txn: WriteTxn) -> Link:
+            runs.append(number)
+            return insert(link(number, code))(txn)
+
+        return function
+
+    heard: list[list[Any]] = []
+    store.watch(lambda changes: heard.append([change.after.id for change in changes]))
+    codes = ["a", "b", "a", "c"]
+    functions = [counted(number, code) for number, code in enumerate(codes)]
+    first, second, failed, last = asyncio.run(outcomes(store, functions))
+    assert (first.id, second.id, last.id) == (0, 1, 3)
+    assert failed.code == "code_taken"
+    assert heard == [[0], [1], [3]]
+    assert runs == [0, 1, 2, 0, 1, 2, 3]  # once together, and each by itself
+    with store.read() as txn:
+        assert [row.id for _, row in LINKS.scan(txn)] == [0, 1, 3]
+
+
+def test_a_guard_that_refuses_some_refuses_only_those(store: Store) -> None:
+    def guard(txn: WriteTxn) -> None:
+        if sum(1 for _ in LINKS.scan(txn)) > 2:
+            raise errors.QUOTA_EXCEEDED()
+
+    store.guard(guard)
+    account = Account("owner", AccountType.TEMPORARY, 0, clients=("0:x",))
+    write(store, lambda txn: ACCOUNTS.put(txn, ("owner",), account))
+    found = asyncio.run(outcomes(store, [insert(link(number)) for number in range(1, 5)]))
+    assert [getattr(one, "code", None) for one in found[2:]] == ["quota_exceeded"] * 2
+    with store.read() as txn:
+        rows = [row for _, row in LINKS.scan(txn)]
+        held = [HOLDINGS.get(txn, (key,)) for key in ("owner", "0:x", EVERYBODY)]
+    assert [row.id for row in rows] == [1, 2]
+    size = sum(stored_size(len(LINKS.encode(row))) for row in rows)
+    assert held == [Holding(size)] * 3

@@ -9,9 +9,11 @@ import os
 import subprocess
 import sysconfig
 import venv
+from importlib.metadata import entry_points
 from pathlib import Path
 
 PROGRAMS = {
+    "pip": "pip._internal.cli.main:main",
     "shortd": "shortd.commands.entry:main",
     "pytest": "pytest:console_main",
     "mypy": "mypy.__main__:console_entry",
@@ -19,12 +21,16 @@ PROGRAMS = {
 """What the borrowed libraries bring as commands."""
 
 
+OTHERS = sorted({one.name for one in entry_points(group="pytest11")} - {"shortd"})
+"""Plugins of pytest that an author has no use for: to import them takes longer than his tests."""
+
+
 class Environment:
     """A virtual environment in a folder, and commands run in it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        venv.create(folder, with_pip=True)
+        venv.create(folder)
         borrowed = sysconfig.get_path("purelib")
         (packages,) = folder.glob("lib/python*/site-packages")
         # `addsitedir` reads the .pth files there, too: editable installs are borrowed as well.
@@ -49,6 +55,7 @@ class Environment:
             "PATH": f"{self.folder}/bin:{os.environ['PATH']}",
             # One for all that is checked here: shortd's own types take the longest.
             "MYPY_CACHE_DIR": str(self.folder / "mypy"),
+            "PYTEST_ADDOPTS": " ".join(f"-p no:{name}" for name in OTHERS),
             "PIP_NO_INDEX": "1",
             # Turns isolation off, however it reads: pip takes the value for that of the option.
             "PIP_NO_BUILD_ISOLATION": "0",

@@ -69,13 +69,23 @@ MOBILE_SAFARI = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/16.1 Mobile/15
             Agent(UNKNOWN, UNKNOWN, UNKNOWN, "curl", "8", UNKNOWN, UNKNOWN, False),
         ),
         ("", Agent(UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, False)),
+        (
+            # A device without a name: the parser raises, and still knows the rest.
+            "Mozilla/5.0 (Linux; Android 13;   Build/_J/)",
+            Agent("Tablet", "Android", "13", "Android", "13", UNKNOWN, UNKNOWN, False),
+        ),
     ],
 )
 def test_what_a_user_agent_tells(user_agent: str, agent: Agent) -> None:
     assert parse_agent(user_agent) == agent
 
 
-@given(st.text(max_size=300))
+PIECES = ["", " ", *"\t_-/;()x9", "Mozilla/5.0", "(Linux; Android 13;", "Build/", "Mobile"]
+PIECES += ["like Mac OS X", "CPU iPhone OS", "Windows NT 10.0", "Version/", "Safari/", "Chrome/"]
+PIECES += ["SAMSUNG SM-", "HUAWEI", "Opera Mini/", "Smart-TV", "bot/", "AppleWebKit/537.36"]
+
+
+@given(st.text(max_size=300) | st.lists(st.sampled_from(PIECES), max_size=20).map("".join))
 def test_no_user_agent_is_too_strange(user_agent: str) -> None:
     agent = parse_agent(user_agent)
     assert agent.device in ("Desktop", "Mobile", "Tablet", "Bot", UNKNOWN)

@@ -138,7 +138,11 @@ async def link_list(ctx: Context, args: ListLinks) -> LinksOutput:
     most = min(args.size, read)
     # Ahead, as if all were wanted: whoever cannot pay for what he gets is to cost nothing.
     ctx.charge(read // LINKS_PER_WEIGHT + most * ENTRY_WEIGHT)
-    found = await search.page(sources, wanted, start=args.page * args.size, count=args.size)
+    start = args.page * args.size
+    if args.hidden or args.campaign_ids or args.domain_ids or args.search.strip():
+        found = await search.page(sources, wanted, start=start, count=args.size)
+    else:
+        found = await search.shown(sources, start=start, count=args.size)
     ctx.give_back(max(0, most - len(found.links)) * ENTRY_WEIGHT)
     return LinksOutput(links=show(ctx, found.links), total=found.total)
 

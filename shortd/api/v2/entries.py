@@ -15,6 +15,8 @@ from shortd.links.qr import QrOptions, qrcode_output
 from shortd.models.files import Encryption, File
 from shortd.models.links import Link
 
+NO_CLICKS = LiveCounts()
+
 
 class QrCode(msgspec.Struct, frozen=True):
     """`qrcode` of an entry."""
@@ -88,7 +90,7 @@ async def show(
     the ids of those that were, where others may have been reused.
     """
     services = ctx.services
-    counts = [LiveCounts()] * len(links)
+    counts = [NO_CLICKS] * len(links)
     files: list[File | None] = [None] * len(links)
     if not new:
         with services.store.read() as txn:

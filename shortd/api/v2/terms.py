@@ -5,6 +5,8 @@ The document's entry has a tag and two ways to expire; the other terms are ours.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -129,12 +131,18 @@ _NO_UTM = ("",) * len(UTM_NAMES)
 _FURTHER = tuple(
     name for name in FurtherTerms.__struct_fields__ if name not in Credentials.__struct_fields__
 )
+_further: Callable[[FurtherTerms], tuple[Any, ...]] = attrgetter(*_FURTHER)
+_NONE_GIVEN = (UNSET,) * len(_FURTHER)
 
 
 def given_terms(args: FurtherTerms) -> dict[str, Any]:
     """The further terms that an input has, as `TermChanges` takes them. INVALID_FIELD."""
-    values = ((name, getattr(args, name)) for name in _FURTHER)
-    given = {name: value for name, value in values if value is not UNSET}
+    values = _further(args)
+    if values == _NONE_GIVEN:
+        return {}
+    given = {
+        name: value for name, value in zip(_FURTHER, values, strict=True) if value is not UNSET
+    }
     if "archived" in given:
         given["hidden"] = given.pop("archived")
     if "forward_query" in given:

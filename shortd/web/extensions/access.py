@@ -7,11 +7,11 @@ be told more.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from litestar import Response
-from litestar.handlers import BaseRouteHandler
 
 from shortd import errors
 from shortd.accounts.api_keys import need_scope
@@ -44,9 +44,9 @@ class _Known(NamedTuple):
     by_key: bool = False
 
 
-def access_of(handler: BaseRouteHandler) -> Access:
-    """Who may use a route. ValueError for what is no Access."""
-    return Access(handler.opt.get("access", Access.OPERATOR))
+def access_of(options: Mapping[str, Any]) -> Access:
+    """Who may use a route of which this is said. ValueError for what is no Access."""
+    return Access(options.get("access", Access.OPERATOR))
 
 
 def admit(request: AnyRequest, access: Access) -> None:

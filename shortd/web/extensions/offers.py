@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from litestar import Litestar
-
 from shortd.plugin import Access, SignInOffer
 from shortd.plugin_runtime.running import Plugins, Running
 from shortd.web.extensions.frame import PluginFrame
@@ -27,14 +25,15 @@ LABEL_CHARACTERS = 40
 class Extensions(NamedTuple):
     """What the app is composed with."""
 
-    apps: Mapping[str, Litestar]
+    mounted: Mapping[str, Mounted]
     """What answers below `/-/x/NAME/`, by name."""
     navigation: Navigation
 
 
-def open_extensions(plugins: Plugins, render: Render) -> Extensions:
-    """Of all plugins that run. `render` makes responses of exceptions."""
-    mounted = [*plugin_routes(plugins, render)]
+def open_extensions(plugins: Plugins, render: Render, *, lazily: bool) -> Extensions:
+    """Of all plugins that run. `render` makes responses of exceptions; `lazily` as in
+    `plugin_routes`."""
+    mounted = [*plugin_routes(plugins, render, lazily=lazily)]
     if mounted:
         own_threads()
     looks = {one.running.name: one.looks for one in mounted}
@@ -52,7 +51,7 @@ def open_extensions(plugins: Plugins, render: Render) -> Extensions:
         running.plugin.server.frame = PluginFrame(running.plugin, begins)
     entries = [entry for one in mounted for entry in _entries(one)]
     return Extensions(
-        {one.running.name: one.app for one in mounted},
+        {one.running.name: one for one in mounted},
         Navigation(entries, [offer for found in offers.values() for offer in found]),
     )
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple, cast
+from functools import cached_property
+from typing import Any, cast
 
 from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import State
@@ -34,20 +35,45 @@ Render = Callable[[AnyRequest, Exception], Response[bytes]]
 ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
-class Mounted(NamedTuple):
+class Mounted:
     """A plugin with routes."""
 
-    running: Running
-    hook: GuardedCall
-    app: Litestar
-    """Answers all that is below its name. One for each: the routes of plugins belong to one server,
-    and the server's own, which all servers of a process share, take a third of a second to make."""
-    looks: Mapping[str, Access]
-    """Who may look at what, by paths."""
+    def __init__(
+        self,
+        running: Running,
+        hook: GuardedCall,
+        router: Router,
+        looks: Mapping[str, Access],
+        render: Render,
+    ) -> None:
+        self.running = running
+        self.hook = hook
+        self.looks = looks
+        """Who may look at what, by paths."""
+        self._router = router
+        self._render = render
+
+    @cached_property
+    def app(self) -> Litestar | None:
+        """Answers all that is below its name; None if Litestar makes nothing of the routes. One for
+        each: the routes of plugins belong to one server, and the server's own, which all servers of
+        a process share, take a third of a second to make."""
+        try:
+            with mounting():
+                return Routed(
+                    [self._router],
+                    exception_handlers={Exception: self._render},
+                    openapi_config=None,
+                    logging_config=None,
+                )
+        except Exception as fault:
+            self.hook.fail(fault)
+            return None
 
 
-def plugin_routes(plugins: Plugins, render: Render) -> Iterator[Mounted]:
-    """What answers for each plugin with routes; `render` makes responses of exceptions."""
+def plugin_routes(plugins: Plugins, render: Render, *, lazily: bool) -> Iterator[Mounted]:
+    """Of each plugin with routes; `render` makes responses of exceptions. `lazily`: what answers
+    is made when somebody asks, and only then is it known whether Litestar takes it."""
     for running, hook in plugins.of_hook("routes"):
         with mounting():
             handlers = hook()
@@ -56,17 +82,13 @@ def plugin_routes(plugins: Plugins, render: Render) -> Iterator[Mounted]:
         try:
             with mounting():
                 router = _router(running.name, hook, handlers, render)
-                app = Routed(
-                    [router],
-                    exception_handlers={Exception: render},
-                    openapi_config=None,
-                    logging_config=None,
-                )
-            looks = _checked(app.routes)
+            looks = _checked(router.routes)
         except Exception as fault:
             hook.fail(fault)
             continue
-        yield Mounted(running, hook, app, looks)
+        mounted = Mounted(running, hook, router, looks, render)
+        if lazily or mounted.app is not None:
+            yield mounted
 
 
 @contextmanager
@@ -86,13 +108,21 @@ def _checked(routes: Iterable[BaseRoute]) -> dict[str, Access]:
         if not isinstance(route, HTTPRoute):
             raise TypeError("routes are of HTTP alone: no websockets, no ASGI applications")
         for handler in route.route_handlers:
-            access = access_of(handler)
+            access = access_of(_options_of(handler))
             if handler.cache:
                 # Litestar would show to anybody what was made for somebody.
                 raise ValueError(f"{route.path}: what routes answer cannot be cached here")
             if "GET" in handler.http_methods and not route.path_parameters:
                 looks[route.path] = access
     return looks
+
+
+def _options_of(handler: BaseRouteHandler) -> dict[str, Any]:
+    """What is said of a route, and of all around it: Litestar puts it together as it mounts it."""
+    said: dict[str, Any] = {}
+    for layer in handler.ownership_layers:
+        said.update(layer.opt or {})
+    return said
 
 
 def seen_of_plugins(
@@ -120,7 +150,7 @@ def _laxest(request: AnyRequest, methods: Iterable[str]) -> Access:
             routed = request.app.asgi_router.handle_routing(path=path, method=cast(Any, method))
             handler = routed[1]
             if "access" in handler.opt:
-                found.add(access_of(handler))
+                found.add(access_of(handler.opt))
     return next(one for one in Access if one in found)
 
 
@@ -130,7 +160,7 @@ def _enter(request: AnyRequest) -> None:
         # Litestar's, for all that is there.
         admit(request, _laxest(request, ALL_METHODS))
     else:
-        admit(request, access_of(handler))
+        admit(request, access_of(handler.opt))
 
 
 def _router(name: str, hook: GuardedCall, handlers: Sequence[Any], render: Render) -> Router:

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import httpx
 
-from shortd.app import App
 from shortd.security.passwords import PasswordHasher
 from shortd.testing import RunningApp, open_app
 from tests.api.v2.envelopes import check_envelope
@@ -20,7 +19,7 @@ def send_all(app: RunningApp, requests: list[httpx.Request]) -> list[httpx.Respo
     """The responses to requests that are all under way together."""
 
     async def send() -> list[httpx.Response]:
-        transport = httpx.ASGITransport(cast(Any, App(app.services)))
+        transport = httpx.ASGITransport(cast(Any, app._app))
         async with httpx.AsyncClient(transport=transport) as client:
             return await asyncio.gather(*(client.send(request) for request in requests))
 

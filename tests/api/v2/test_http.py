@@ -8,7 +8,6 @@ from typing import Any
 import httpx
 import pytest
 
-from shortd.app import App
 from shortd.testing import RunningApp
 from tests.api.v2.envelopes import check_envelope
 from tests.api.v2.people import Person
@@ -45,7 +44,7 @@ def ask(app: RunningApp, path: str, *events: Event) -> list[Any]:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    app.run(App(app.services)(scope, receive, send))
+    app.run(app._app(scope, receive, send))
     return sent
 
 

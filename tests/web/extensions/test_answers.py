@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -270,6 +271,10 @@ async def text() -> str:
     return "text"
 
 
+async def untyped():  # type: ignore[no-untyped-def]
+    return "text"
+
+
 @pytest.mark.parametrize(
     "handler",
     [
@@ -278,8 +283,9 @@ async def text() -> str:
         get("/cached", cache=True, access=Access.PUBLIC)(text),
         get("/access", access="everybody")(text),
         get("/access", access=None)(text),
+        get("/untyped", access=Access.PUBLIC)(untyped),
     ],
-    ids=["asgi", "websocket", "cache", "unknown access", "no access"],
+    ids=["asgi", "websocket", "cache", "unknown access", "no access", "untyped"],
 )
 def test_what_cannot_be_guarded_is_not_mounted(shortd_app: StartApp, handler: Any) -> None:
     class Odd(Plugin[None, None]):
@@ -294,6 +300,37 @@ def test_what_cannot_be_guarded_is_not_mounted(shortd_app: StartApp, handler: An
     app = shortd_app(Odd, tolerant=True)
     assert app.request("POST", "/-/x/odd/text").status_code == 404
     assert app.get("/-/health").json()["plugins"]["states"]["odd"]["failures"] == 1
+
+
+def test_what_is_mounted_late_is_not_mounted_either(tmp_path: Path) -> None:
+    """A command that has no server asks little of plugins, and never waits for their routes."""
+    (tmp_path / "late.py").write_text(
+        "from litestar import get\n"
+        "from shortd.plugin import Access, Plugin, hookimpl\n\n"
+        "class Late(Plugin[None, None]):\n"
+        '    """Has an odd route, and another."""\n\n'
+        '    name = "late"\n\n'
+        "    @hookimpl\n"
+        "    def routes(self):\n"
+        '        @get("/untyped", access=Access.PUBLIC)\n'
+        "        async def untyped():\n"
+        '            return "text"\n\n'
+        '        @get("/text", access=Access.PUBLIC)\n'
+        "        async def text() -> str:\n"
+        '            return "text"\n\n'
+        "        return [untyped, text]\n"
+    )
+    environ = {**GENEROUS, "SHORTD_PLUGINS__DIR": str(tmp_path)}
+    with open_app(tmp_path / "data", environ=environ) as app:
+
+        def failures() -> int:
+            states = app.get("/-/health").json()["plugins"]["states"]
+            return int(states["late"]["failures"])
+
+        assert failures() == 0
+        for _ in range(2):
+            assert app.get("/-/x/late/text").status_code == 404
+        assert failures() == 1
 
 
 def test_a_client_may_take_its_time(app: RunningApp, hurried: None) -> None:

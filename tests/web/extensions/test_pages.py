@@ -4,15 +4,15 @@ navigation shows of them."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from litestar import Request, get, post
+from litestar import Controller, Request, get, post
 
 from shortd.plugin import Access, Caller, Plugin, SignInOffer, hookimpl
-from shortd.testing import RunningApp, open_app
+from shortd.testing import RunningApp, StartApp, open_app
 from tests.conftest import GENEROUS
 from tests.plugin_runtime.conftest import Start, start  # noqa: F401
 from tests.web.surfer import Surfer
@@ -49,6 +49,35 @@ def test_the_navigation_has_the_pages_of_plugins(
 ) -> None:
     page = people[who].get("/-/tools").text
     assert re.findall(r'<a href="/-/x/desk/\w+"[^>]*>([^<]+)</a>', page) == shown
+
+
+class Shelf(Controller):
+    """Says once who may use what it has."""
+
+    path = "/shelf"
+    opt = {"access": Access.ACCOUNT}  # noqa: RUF012 - so declared by Litestar
+
+    @get("/", media_type="text/plain")
+    async def books(self) -> str:
+        return "books"
+
+
+class Library(Plugin[None, None]):
+    """Has pages that are said together."""
+
+    name = "library"
+    pages: ClassVar[Mapping[str, str]] = {"Books": "/shelf"}
+
+    @hookimpl
+    def routes(self) -> Sequence[Any]:
+        return [Shelf]
+
+
+def test_who_may_is_said_of_many_routes_at_once(shortd_app: StartApp) -> None:
+    app = shortd_app(Library)
+    ann = app.browser("ann")
+    assert '<a href="/-/x/library/shelf"' in ann.get("/-/tools").text
+    assert ann.get("/-/x/library/shelf").text == "books"
 
 
 def test_errors_are_told_as_ours(people: dict[str, Surfer]) -> None:
