@@ -12,6 +12,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +227,7 @@ def test_anything_may_stand_anywhere(sample: str, tmp_path: Path) -> None:
         answer = json.loads(whole)
         for _ in range(chance.choice([1, 1, 4])):
             held, key = chance.choice(list(places(answer)))
-            held[key] = chance.choice(VALUES)
+            held[key] = deepcopy(chance.choice(VALUES))
         outcome(sample.partition("/")[0], json_source(tmp_path, json.dumps(answer)))
 
 
