@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from html import unescape
 from urllib.parse import urlencode
 
 import pytest
 
+from shortd.web.home.shared_text import addresses
 from tests.web.surfer import Surfer
 from tests.web.test_home import links_of
 from tests.web.test_pages import read
@@ -72,3 +74,10 @@ def test_several_become_as_many_links(surfer: Surfer) -> None:
     links = links_of(surfer)
     assert {link.url for link in links} == {f"{A}1", f"{A}2"}
     assert {(link.terms.title, link.terms.tags) for link in links} == {("News", ("print", "b c"))}
+
+
+def test_brackets_without_number_cost_little() -> None:
+    """As many as fit into the head of a request, which anybody may send."""
+    begun = time.process_time()
+    assert addresses(f"{A}x(y)" + ")" * 60_000) == f"{A}x(y)"
+    assert time.process_time() - begun < 0.5

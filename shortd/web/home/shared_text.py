@@ -7,6 +7,7 @@ Android has one field for whatever is shared: an address alone, or one behind a 
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from litestar.datastructures import MultiDict
 
@@ -40,11 +41,14 @@ def addresses(text: str) -> str:
 
 def _without_end(address: str) -> str:
     """An address without what ends the sentence that it stands in."""
-    while address:
-        last = address[-1]
+    # Counted once: of what strangers send, all may be brackets.
+    left, end = Counter(address), len(address)
+    while end:
+        last = address[end - 1]
         opening = _PAIRS.get(last)
-        is_behind = opening is not None and address.count(opening) < address.count(last)
+        is_behind = opening is not None and left[opening] < left[last]
         if not (is_behind or last in _BEHIND):
             break
-        address = address[:-1]
-    return address
+        left[last] -= 1
+        end -= 1
+    return address[:end]
