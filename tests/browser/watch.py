@@ -39,9 +39,9 @@ class Watch:
         return [url for url in self.requests if not url.startswith((*allowed, "data:"))]
 
     def _note_failure(self, request: Request) -> None:
-        # A page that is left, or shows other links, closes its stream of counts, and an icon that
-        # has not come yet is not waited for.
-        may_end = "/-/live?" in request.url or "/-/static/favicon." in request.url
+        # A page that is left, or shows other links, closes its stream of counts, and does not wait
+        # for what it has not loaded yet. What is not there says so by its status.
+        may_end = "/-/live?" in request.url or "/-/static/" in request.url
         if not may_end or request.failure != "net::ERR_ABORTED":
             self.complaints.append(f"{request.url}: {request.failure}")
 
