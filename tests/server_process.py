@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import atexit
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from tests import processes
 from tests.preloaded import Forked, Preloaded
 
 START_SECONDS = 30
+LOWEST_PORT, PORTS = 12_000, 20_000
+"""Below 32768, from where Linux takes the ports of connections."""
 PLAIN = False
 """As httpx's `verify`: loopback speaks no TLS, and reading all authorities takes 26 ms a client."""
 
@@ -161,8 +165,16 @@ class ServerProcess:
 
 
 def free_port() -> int:
-    """A loopback port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nothing has on any address: none of those that connections get, of which one may
+    take it before the server does.
+    """
+    is_dual = socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if is_dual else socket.AF_INET
+    while True:
+        # Not by `random`, which a test may have made repeat itself in both workers.
+        port = LOWEST_PORT + secrets.randbelow(PORTS)
+        with (
+            suppress(OSError),
+            socket.create_server(("", port), family=family, dualstack_ipv6=is_dual),
+        ):
+            return port
