@@ -22,7 +22,7 @@ PATHS = (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def crowded(site: ServerProcess) -> tuple[Shelf, dict[str, str]]:
     """Somebody with such links, and the ids of one that has them all and of a team like that."""
     shelf = new_shelf(site, "n" * 64)

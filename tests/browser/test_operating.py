@@ -111,7 +111,7 @@ def test_a_backup_is_taken_along(tab: Page, site: ServerProcess, watch: Watch) -
     watch.complaints[:] = [one for one in watch.complaints if "ERR_ABORTED" not in one]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def strange(site: ServerProcess) -> tuple[Shelf, Shelf, int]:
     """An operator, somebody who is called as long as can be, and his link."""
     operator, shelf = new_operator(site), new_shelf(site, "m" * 64)
