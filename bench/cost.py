@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.drain import WEBKIT
+from bench.servers import cpu_seconds
 from shortd.clicks import Clicks, Drain
 from shortd.clock import DAY
 from shortd.ids import base62_encode
@@ -182,13 +183,12 @@ def restart(directory: Path, seconds: int) -> None:
                 continue
             time.sleep(max(0.0, start + moment - time.monotonic()))
             kinds = memory(server.pid)
-            ticks = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
             table.add_row(
                 f"{moment} s",
                 f"{resident(server.pid, directory / 'db' / 'data.mdb') / 1e6:.1f}",
                 f"{kinds['RssAnon'] / 1e6:.1f}",
                 f"{kinds['RssFile'] / 1e6:.1f}",
-                f"{sum(map(int, ticks)) / 100:.2f}",
+                f"{cpu_seconds(server.pid):.2f}",
             )
     finally:
         server.stop()

@@ -174,18 +174,20 @@ class App:
             since = self._services.clock.elapsed()
             path = LINK_PATH.fullmatch(scope["path"])
             # What ends like an image or a preview may be a code as well.
-            is_code = path is not None and path.end("code") == path.end()
-            if path is not None and is_code and scope["method"] in _WITHOUT_BODY:
-                return self._plain_link(scope, Named(path["code"]), send, since)
-            send = paced(self._services.limits.answers, send, partial(self._begun, scope, since))
+            named = None
+            if path is not None and path.end("code") == path.end():
+                named = Named(path["code"])
+            if named is not None and scope["method"] in _WITHOUT_BODY:
+                return self._link(scope, named, send, since)
+            send = self._paced(scope, send, since)
             if scope["path"] == "/" and scope["method"] in _WITHOUT_BODY:
                 answer = self._follow.root(scope)
                 if answer is not None:
                     return answer.send(send)
             if scope["method"] == put.METHOD and (name := self._file_at(scope)) is not None:
                 return self._put(name, scope, receive, send)
-            if path is not None and is_code:
-                return self._link(scope, Named(path["code"]), send)
+            if named is not None:
+                return self._link(scope, named, send)
             if call := v2.call_of(scope):
                 return v2.serve(self._services, call, scope, receive, send)
             if path is not None or not self.is_own(scope["path"]):
@@ -264,20 +266,11 @@ class App:
             else:
                 await self._link(scope, named, send)
 
-    async def _plain_link(self, scope: HTTPScope, named: Named, send: Send, since: int) -> None:
-        """`_link` for who only wants to go there, without what other answers need on their way."""
-        try:
-            answer = self._follow.answer(scope, named)
-        except Exception as fault:
-            answer = self._refusal(scope, fault)
-        await self._services.clicks.clicks.flushed()
-        if len(answer.body) > SMALL_BYTES:
-            send = paced(self._services.limits.answers, send, partial(self._begun, scope, since))
-        else:
-            self._figures.observe("link", (self._services.clock.elapsed() - since) / SECOND)
-        await answer.send(send)
-
-    async def _link(self, scope: HTTPScope, named: Named, send: Send) -> None:
+    async def _link(
+        self, scope: HTTPScope, named: Named, send: Send, since: int | None = None
+    ) -> None:
+        """`send` is `paced`, or else the request began at `since`: whoever only wants to go where a
+        link leads pays for nothing that larger answers need on their way."""
         try:
             if named.image:
                 answer = await self._follow.image(scope, named)
@@ -286,7 +279,15 @@ class App:
         except Exception as fault:
             answer = self._refusal(scope, fault)
         await self._services.clicks.clicks.flushed()
+        if since is not None:
+            if len(answer.body) > SMALL_BYTES:
+                send = self._paced(scope, send, since)
+            else:
+                self._figures.observe("link", (self._services.clock.elapsed() - since) / SECOND)
         await answer.send(send)
+
+    def _paced(self, scope: HTTPScope, send: Send, since: int) -> Send:
+        return paced(self._services.limits.answers, send, partial(self._begun, scope, since))
 
     def _refusal(self, scope: HTTPScope, fault: Exception) -> Answer:
         """What a visit is told that came to nothing."""

@@ -146,10 +146,7 @@ class Links:
         Creation times are distinct and rise, so that lists have one order. Raises
         CODE_TAKEN for another account's code, and what `checked` does.
         """
-        if self.checks.are_asked:
-            ready = await self.checked(account, new)
-        else:
-            ready = [as_checked(one) for one in new]
+        ready = await self.checked(account, new)
         first = self.next_utime(now, len(new))
 
         def insert(txn: WriteTxn) -> list[Link]:

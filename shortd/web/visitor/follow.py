@@ -154,12 +154,11 @@ class Follow:
         who has named too many that are not there.
         """
         visitor = request.visitor
-        lookups = self._lookups
-        if lookups.barred and (refusal := lookups.refusal(request.payer, visitor.utime)):
+        if refusal := self._lookups.refusal(request.payer, visitor.utime):
             raise refusal
         decision = show(request.host, code, visitor)
         if decision.outcome is Outcome.NOT_FOUND:
-            lookups.missed(request.payer, visitor.utime)
+            self._lookups.missed(request.payer, visitor.utime)
         return decision
 
     def request(
