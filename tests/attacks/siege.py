@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.open_files import open_files
 from tests.server.wire import Wire, request
 from tests.server_process import ServerProcess
 
@@ -40,6 +41,7 @@ class Siege:
     """What was seen of a server during an attack."""
 
     def __init__(self, server: ServerProcess, visit: bytes) -> None:
+        self._pid = server.pid
         self._process = Path(f"/proc/{server.pid}")
         self._loop = self._process / "task" / str(server.pid) / "schedstat"
         self._port = server.port
@@ -72,7 +74,7 @@ class Siege:
 
     @property
     def descriptors(self) -> int:
-        return len(list((self._process / "fd").iterdir()))
+        return len(open_files(self._pid))
 
     def processor_seconds(self) -> float:
         """What the event loop's thread has had of a processor so far."""

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from unittest import mock
 
@@ -29,6 +29,7 @@ from hypothesis.stateful import (
 
 from shortd.journal import MAX_PAYLOAD, Journal
 from shortd.models.clicks import Position
+from tests.open_files import open_files
 
 START = Position()
 HEADER = 8
@@ -682,11 +683,9 @@ def test_sync_reaches_every_segment_and_the_directory(tmp_path: Path) -> None:
 
 
 def open_segments(directory: Path) -> list[Path]:
-    links = []
-    for entry in Path("/proc/self/fd").iterdir():
-        with suppress(OSError):
-            links.append(entry.readlink())
-    return [link for link in links if link.parent == directory and link.suffix == ".clicks"]
+    return [
+        place for place in open_files() if place.parent == directory and place.suffix == ".clicks"
+    ]
 
 
 def test_a_failed_sync_is_not_repeated_and_starts_a_segment(tmp_path: Path) -> None:
@@ -844,6 +843,8 @@ import os, sys
 from pathlib import Path
 from shortd.journal import Journal
 from shortd.models.clicks import Position
+from tests.open_files import open_files
+from tests.open_files import open_files
 
 journal = Journal(Path(sys.argv[1]), after=Position(), segment_bytes=5000)
 number = 0

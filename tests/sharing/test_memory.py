@@ -16,6 +16,7 @@ import pytest
 
 from tests.api.v2.people import path_of
 from tests.conftest import GENEROUS
+from tests.open_files import open_files
 from tests.server.wire import Wire, request
 from tests.server_process import ServerProcess
 from tests.sharing.sharing import FORM_TYPE, SECRECY, Json, output, part, query_part, wait_for
@@ -134,5 +135,4 @@ def test_many_who_do_not_read(server: ServerProcess) -> None:
 
 def not_sending(server: ServerProcess) -> bool:
     """Whether all of those connections are gone."""
-    links = Path(f"/proc/{server.pid}/fd").iterdir()
-    return sum("socket:" in str(link.readlink()) for link in links) < 20
+    return sum("socket:" in str(place) for place in open_files(server.pid)) < 20

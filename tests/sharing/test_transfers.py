@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from tests.conftest import GENEROUS
+from tests.open_files import open_files
 from tests.server.wire import Response, Wire, request
 from tests.server_process import ServerProcess
 from tests.sharing.sharing import (
@@ -87,11 +88,7 @@ def upload_head(length: int) -> bytes:
 
 def open_blobs(site: Site) -> int:
     """Files of the data directory's folder `files` that the server has open."""
-    count = 0
-    for link in Path(f"/proc/{site.server.pid}/fd").iterdir():
-        with suppress(FileNotFoundError):
-            count += "/files/" in str(link.readlink())
-    return count
+    return sum("/files/" in str(place) for place in open_files(site.server.pid))
 
 
 @pytest.fixture(scope="module", params=["fast lane", "slow lane"])

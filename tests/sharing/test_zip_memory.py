@@ -30,6 +30,7 @@ from shortd.sharing.bundles import NewEntry, bundled
 from shortd.sharing.descriptions import Description
 from shortd.sharing.files import Secrecy
 from tests.conftest import GENEROUS
+from tests.open_files import open_files
 from tests.server.wire import request
 from tests.server_process import ServerProcess
 from tests.sharing.sharing import wait_for
@@ -188,4 +189,4 @@ def test_redirects_do_not_wait_for_a_zip(server: ServerProcess) -> None:
 
 def descriptors(server: ServerProcess) -> int:
     """Files and sockets that the server has open."""
-    return len(list(Path(f"/proc/{server.pid}/fd").iterdir()))
+    return len(open_files(server.pid))
