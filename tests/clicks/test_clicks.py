@@ -722,7 +722,7 @@ def test_clicks_drain_by_themselves_to_the_last(world: World, failures: int) -> 
             background = asyncio.create_task(drain.run())
             for _ in range(7):
                 world.visit(link)
-            await asyncio.wait_for(drained.wait(), 20)
+            await asyncio.wait_for(drained.wait(), 60)
             background.cancel()
             await asyncio.gather(background, return_exceptions=True)
 

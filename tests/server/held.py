@@ -22,7 +22,7 @@ FIRST = 3
 BACKLOG = 4096
 ANSWER_SECONDS = 60
 PROMPT_SECONDS = 1.0
-"""Whoever asks again within that is never cut off. What runs these clients may be held up itself."""
+"""Whoever asks again within that is never cut off. These clients may be held up themselves."""
 TOLD_BYTES = 1 << 16
 
 
