@@ -29,8 +29,8 @@ VISIT_SECONDS = 0.02
 ENOUGH = 20
 """Visits, for `held` to mean something."""
 SLIPS = 3
-"""Visits for which this process may have been kept from a processor itself, while the server went on
-with what attacks it."""
+"""Visits for which this process may have been kept from a processor itself, while the server went
+on with what attacks it."""
 MIB = 1 << 20
 
 

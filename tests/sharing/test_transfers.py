@@ -86,6 +86,13 @@ def upload_head(length: int) -> bytes:
     )
 
 
+def files_of(site: Site) -> list[str]:
+    """All on its disk, once what earlier clients have begun is gone."""
+    unfinished = site.server.data_dir / "files" / "unfinished"
+    wait_for(lambda: not any(unfinished.iterdir()))
+    return on_disk(site.server.data_dir)
+
+
 def open_blobs(site: Site) -> int:
     """Files of the data directory's folder `files` that the server has open."""
     return sum("/files/" in str(place) for place in open_files(site.server.pid))
@@ -216,7 +223,7 @@ def test_a_link_that_is_deleted_while_its_file_is_on_its_way(site: Site) -> None
 def test_an_upload_that_is_broken_off(site: Site, sent: int, file_first: bool) -> None:
     query = {"userid": site.userid, "filename": "f", "filesize": len(DATA)}
     body = file_form(query, DATA, query_first=not file_first)
-    before = on_disk(site.server.data_dir)
+    before = files_of(site)
     with closing(site.wire()) as wire:
         wire.send(upload_head(len(body)), body[:sent])
         if sent > MIB:
@@ -234,7 +241,7 @@ def test_a_body_that_is_too_large_is_cut_off_early(site: Site, file_first: bool)
     if file_first:
         # Nobody knows yet how much is allowed: it comes with the query.
         body = body.replace(DATA, DATA[: 2 * MIB])
-    before = on_disk(site.server.data_dir)
+    before = files_of(site)
     with closing(site.wire()) as wire:
         wire.send(upload_head(endless))
         for start in range(0, len(body), 10_000):
