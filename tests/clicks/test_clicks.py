@@ -173,12 +173,12 @@ class World:
 
         def wait(txn: WriteTxn) -> None:
             entered.set()
-            assert leave.wait(10)
+            assert leave.wait(60)
 
         async def start() -> None:
             self._waiting = asyncio.create_task(self.services.store.write(wait))
             await asyncio.sleep(0)
-            assert entered.wait(10)
+            assert entered.wait(60)
 
         async def end() -> None:
             leave.set()

@@ -434,7 +434,7 @@ def test_what_changes_meanwhile_is_asked_about_anew(tmp_path: Path) -> None:
             slow.begun.clear()
             change = TermChanges(destination=ODD)
             first = asyncio.create_task(services.links.terms.change(ann, world.id, change))
-            await asyncio.to_thread(slow.begun.wait, 10)
+            await asyncio.to_thread(slow.begun.wait, 60)
 
             def elsewhere(txn: Any) -> None:
                 link = LINKS_BY_ID.get(txn, (world.id,))
