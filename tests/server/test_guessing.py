@@ -60,8 +60,9 @@ def site(tmp_path: Path) -> Iterator[Site]:
     environ = {**GENEROUS, "SHORTD_SERVER__TRUSTED_PROXIES": '["127.0.0.1"]'}
     # Hashes do not step back here, where other tests would never let them go on.
     prelude = "import shortd.security.hashing_pool as p; p.NICENESS = 0\n"
-    # And nothing comes back while a test runs, however long that takes.
-    prelude += "import shortd.security.throttle as t; t.SUBJECT_PERIOD = t.BLOCK_PERIOD = t.DAY"
+    # And nothing comes back or is summed up while a test runs, however long that takes.
+    prelude += "import shortd.security.throttle as t; t.SUBJECT_PERIOD = t.BLOCK_PERIOD = t.DAY\n"
+    prelude += "import shortd.security.summed_log as l; l.MINUTE_SECONDS = 3600"
     server = ServerProcess(tmp_path / "data", environ, prelude=prelude, is_late=True)
     server.start()
     yield Site(server)
