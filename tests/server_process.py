@@ -144,7 +144,7 @@ class ServerProcess:
 
     def call(self, name: str, /, **inputs: Any) -> dict[str, Any]:
         """A v2 call that must succeed: its output."""
-        envelope = httpx.post(f"{self.url}/v2/{name}", json=inputs, timeout=30, verify=PLAIN).json()
+        envelope = httpx.post(f"{self.url}/v2/{name}", json=inputs, timeout=60, verify=PLAIN).json()
         if envelope["status"] != "success":
             raise AssertionError(f"{name} failed: {envelope['error']}")
         output: dict[str, Any] = envelope["output"]
@@ -152,7 +152,7 @@ class ServerProcess:
 
     def refusal(self, name: str, /, **inputs: Any) -> str:
         """The code that a v2 call is refused by; empty if it succeeds."""
-        envelope = httpx.post(f"{self.url}/v2/{name}", json=inputs, timeout=30, verify=PLAIN).json()
+        envelope = httpx.post(f"{self.url}/v2/{name}", json=inputs, timeout=60, verify=PLAIN).json()
         return str(envelope["error"]["code"]) if envelope["status"] != "success" else ""
 
     def warm_up(self) -> None:
