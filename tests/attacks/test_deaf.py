@@ -34,10 +34,10 @@ class Deaf:
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.socket.connect((HOST, port))
-        self.socket.settimeout(SLACK)
+        self.socket.settimeout(60)
         self.socket.setblocking(False)
         self.socket.send(data)
-        self.socket.settimeout(SLACK)
+        self.socket.settimeout(60)
 
     def was_given_up(self) -> bool:
         """Reads at last: whether that ends in anything but the rest of the answer."""
