@@ -20,7 +20,7 @@ import httpx
 from tests import processes
 from tests.preloaded import Forked, Preloaded
 
-START_SECONDS = 30
+START_SECONDS = 60
 LOWEST_PORT, PORTS = 12_000, 20_000
 """Below 32768, from where Linux takes the ports of connections."""
 PLAIN = False
@@ -141,7 +141,7 @@ class ServerProcess:
 
     def call(self, name: str, /, **inputs: Any) -> dict[str, Any]:
         """A v2 call that must succeed: its output."""
-        envelope = httpx.post(f"{self.url}/v2/{name}", json=inputs, timeout=30, verify=PLAIN).json()
+        envelope = httpx.post(f"{self.url}/v2/{name}", json=inputs, timeout=60, verify=PLAIN).json()
         if envelope["status"] != "success":
             raise AssertionError(f"{name} failed: {envelope['error']}")
         output: dict[str, Any] = envelope["output"]
@@ -149,7 +149,7 @@ class ServerProcess:
 
     def refusal(self, name: str, /, **inputs: Any) -> str:
         """The code that a v2 call is refused by; empty if it succeeds."""
-        envelope = httpx.post(f"{self.url}/v2/{name}", json=inputs, timeout=30, verify=PLAIN).json()
+        envelope = httpx.post(f"{self.url}/v2/{name}", json=inputs, timeout=60, verify=PLAIN).json()
         return str(envelope["error"]["code"]) if envelope["status"] != "success" else ""
 
     @property
@@ -164,17 +164,25 @@ class ServerProcess:
             return
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A port that nothing has on any address: none of those that connections get, of which one may
-    take it before the server does.
+    """A port that nothing has on any address, and that nobody else is given before its server has
+    it: none of those that connections get, none of another worker's, and none twice.
     """
     is_dual = socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if is_dual else socket.AF_INET
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    own = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % workers
     while True:
-        # Not by `random`, which a test may have made repeat itself in both workers.
-        port = LOWEST_PORT + secrets.randbelow(PORTS)
+        # Not by `random`, which a test may have made repeat itself.
+        port = LOWEST_PORT + secrets.randbelow(PORTS // workers) * workers + own
+        if port in _given:
+            continue
         with (
             suppress(OSError),
             socket.create_server(("", port), family=family, dualstack_ipv6=is_dual),
         ):
+            _given.add(port)
             return port

@@ -26,6 +26,8 @@ _OF_COLOURS = ("color-contrast", "link-in-text-block")
 def violations(tab: Page, *, of_colours: bool = False) -> list[Any]:
     """What axe says, as [rule, impact, elements]. `of_colours`: by the rules alone that look at
     these, for a page that differs in nothing else from one that was looked at."""
+    # What was seen on a page may have come before its style.
+    tab.wait_for_load_state()
     if tab.evaluate("typeof axe") == "undefined":
         tab.evaluate(_source())
     found: list[Any] = tab.evaluate(_RUN, list(_OF_COLOURS) if of_colours else None)

@@ -96,7 +96,8 @@ def home_made(tab: Page, site: ServerProcess) -> None:
     for address in ("docs.example.org/handbook/onboarding/first-week.html", LONG):
         tab.locator("#url").fill(address)
         tab.locator(".make .go").click()
-        tab.locator("#made").get_by_text(site.url.partition("://")[2]).wait_for()
+        # The one before stands there until then.
+        tab.locator(".made .to").get_by_text(address.removeprefix("https://")[:20]).wait_for()
 
 
 def home_options(tab: Page, site: ServerProcess) -> None:
@@ -154,7 +155,8 @@ def key_made(tab: Page, site: ServerProcess) -> None:
     for name in ("Backup", "Telephone of a name that is rather long, and of many words"):
         tab.locator("#name").fill(name)
         tab.locator("main .go").click()
-        tab.locator("#made").wait_for()
+        # The one before stands there until then.
+        tab.locator("#h-made").get_by_text(name).wait_for()
 
 
 def app_begun(tab: Page, site: ServerProcess) -> str:
@@ -292,6 +294,7 @@ def share_queue(tab: Page, site: ServerProcess) -> None:
         tab.locator(".file [data-ready]:visible").nth(int(way == "key")).wait_for()
     tab.locator("[value=password]").check()
     tab.locator("#six").click()
+    tab.wait_for_function("document.getElementById('password').value")
     tab.locator("#file").set_input_files([file])  # type: ignore[arg-type]
 
 

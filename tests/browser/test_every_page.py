@@ -67,4 +67,6 @@ def test_axe_finds_colours_that_cannot_be_read(
 
 
 def evaluate(tab: Page, expression: str) -> Any:
+    # What was seen on a page may have come before its style.
+    tab.wait_for_load_state()
     return tab.evaluate(expression)

@@ -212,7 +212,7 @@ class TestReference:
         contents = tab.get_by_role("navigation", name="Contents")
         expect(contents.get_by_role("listitem")).to_have_text(["entity/link/testing"])
         tab.keyboard.press("Enter")
-        assert tab.url.endswith("#call-v1-entity-link-testing")
+        expect(tab).to_have_url(f"{site.url}/-/docs#call-v1-entity-link-testing")
         # A link to what is hidden shows it.
         tab.evaluate("location.hash = '#error-code_taken'")
         expect(tab.locator("#error-code_taken")).to_be_in_viewport()

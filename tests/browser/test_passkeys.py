@@ -194,7 +194,6 @@ def test_an_app_and_its_codes(
     chromium: Browser, watch: Watch, url: str, name: str, scripts: bool
 ) -> None:
     context = chromium.new_context(java_script_enabled=scripts)
-    context.set_default_timeout(30_000)
     tab = watch.attach(context)
     sign_up(tab, url, name)
     tab.get_by_role("link", name="Passkeys and second factor").click()

@@ -59,7 +59,6 @@ def strange_tab(chromium: Browser, watch: Watch) -> Iterator[Page]:
     context = chromium.new_context(
         viewport={"width": 320, "height": 800}, extra_http_headers={"accept-language": CODE}
     )
-    context.set_default_timeout(10_000)
     yield watch.attach(context)
     context.close()
     assert watch.complaints == []

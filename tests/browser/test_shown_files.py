@@ -142,7 +142,6 @@ def whole_chromium(chromium: Browser) -> Iterator[Browser]:
 @pytest.fixture
 def whole_tab(whole_chromium: Browser, watch: Watch) -> Iterator[Page]:
     context = whole_chromium.new_context()
-    context.set_default_timeout(30_000)
     yield watch.attach(context)
     context.close()
     assert watch.complaints == []

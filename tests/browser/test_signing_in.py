@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from tests.api.v2.people import double_sha256, pbkdf2
+from tests.browser.conftest import stop_time
 from tests.browser.watch import Watch
 from tests.conftest import GENEROUS
 from tests.server_process import ServerProcess
@@ -105,6 +106,7 @@ def test_without_scripts_it_is_the_same(plain_tab: Page, site: ServerProcess, na
 def test_by_keys_alone(tab: Page, site: ServerProcess, name: str) -> None:
     site.call("signup", email=f"{name}@nowhere.example", password=pbkdf2(PASSWORD), username=name)
     tab.goto(f"{site.url}/-/login?next=/-/account")
+    expect(tab.get_by_label("Name or e-mail")).to_be_focused()
     tab.keyboard.type(name)
     tab.keyboard.press("Tab")
     expect(tab.get_by_role("link", name="Forgotten?")).to_be_focused()
@@ -155,7 +157,6 @@ def test_over_plain_http_on_a_name(
     process.environ["SHORTD_PUBLIC_URL"] = url
     process.start()
     context = chromium.new_context()
-    context.set_default_timeout(30_000)
     tab = watch.attach(context)
     try:
         tab.goto(f"{url}/-/login")
@@ -202,7 +203,7 @@ def test_a_password_can_be_looked_at(tab: Page, site: ServerProcess) -> None:
 
 def test_a_login_that_ends_is_told_of(tab: Page, site: ServerProcess, name: str) -> None:
     sign_up(tab, site.url, name)
-    tab.clock.install()
+    stop_time(tab)
     tab.goto(f"{site.url}/-/dashboard")
     left = tab.locator("[data-left]").evaluate("element => Number(element.dataset.left)")
     # 30 days are more than a browser counts; the page is told of less.

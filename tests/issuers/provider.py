@@ -14,6 +14,7 @@ import hmac
 import json
 import secrets
 import sys
+import time
 import warnings
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode
@@ -33,7 +34,7 @@ class Told(msgspec.Struct):
     """What it is to do. Claims that are null are left out."""
 
     now: int = 0
-    """Unix seconds."""
+    """Unix seconds; 0 is this machine's time."""
     claims: dict[str, Any] = {}
     """Of the ID token, over what is right."""
     userinfo: dict[str, Any] = {}
@@ -171,7 +172,7 @@ class Provider:
         await _answer(send, 200, json.dumps(answer).encode())
 
     def _id_token(self, asked: dict[str, str]) -> str:
-        now = self.told.now
+        now = self.told.now or int(time.time())
         right = {
             **PEOPLE,
             "iss": self.url,

@@ -12,6 +12,7 @@ import { number, words } from "./words.js";
 const TYPED = 250;
 const find = document.getElementById("find");
 let timer;
+let turn = Promise.resolve();
 let last;
 
 const list = () => document.getElementById("list");
@@ -23,7 +24,8 @@ const current = () => document.activeElement?.closest?.("[data-link]");
 
 find.addEventListener("input", (event) => {
   clearTimeout(timer);
-  timer = setTimeout(search, event.target.id === "q" ? TYPED : 0);
+  // One after the other: an answer that came late would stand in place of a later one's.
+  timer = setTimeout(() => (turn = turn.then(search)), event.target.id === "q" ? TYPED : 0);
 });
 
 async function search() {
