@@ -31,6 +31,7 @@ pytest.register_assert_rewrite(
 )
 
 from tests import processes  # noqa: E402
+from tests.patience import be_patient  # noqa: E402
 from tests.refused_calls import check_refusal  # noqa: E402
 from tests.server_process import ServerProcess  # noqa: E402
 
@@ -40,6 +41,8 @@ os.environ["SHORTD_CONFIG"] = os.devnull
 # How long an example takes says more about the machine than about it.
 settings.register_profile("unhurried", deadline=None, max_examples=60)
 settings.load_profile("unhurried")
+
+be_patient()
 
 # structlog's own way would be tracebacks with all variables in them, which take 0.1 s each.
 structlog.configure(

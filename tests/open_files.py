@@ -1,5 +1,5 @@
-"""The files of processes that go on while they are looked at: what they have open, as Linux tells it
-(proc(5)), and what they keep."""
+"""Files of processes that go on while they are looked at: those they have open, as Linux tells it
+(proc(5)), and those they keep."""
 
 from __future__ import annotations
 

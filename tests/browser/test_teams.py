@@ -19,7 +19,6 @@ def tabs(
     request: pytest.FixtureRequest, chromium: Browser, watch: Watch
 ) -> Iterator[tuple[Page, Page]]:
     contexts = [chromium.new_context(java_script_enabled=request.param) for _ in range(2)]
-    for context in contexts:
     first, second = (watch.attach(context) for context in contexts)
     yield first, second
     for context in contexts:

@@ -219,13 +219,13 @@ class Provider:
 async def _wrong(send: Send, how: str) -> bool:
     """Answers wrongly, as it is told; whether it has."""
     if how == "slow":
-        await asyncio.sleep(5)
+        await asyncio.sleep(60)
         await _answer(send, 200, b"{}")
     elif how in ("endless", "trickle"):
         piece, pause = (b" " * 65536, 0.0) if how == "endless" else (b" ", 0.05)
         await _start(send, 200, JSON)
         # It does not hear that nobody listens any more.
-        for _ in range(200):
+        for _ in range(200 if how == "endless" else 1200):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
             await asyncio.sleep(pause)
     elif how == "huge":

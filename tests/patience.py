@@ -1,0 +1,19 @@
+"""Times that a machine with much to do must not make fail: those of libraries and of plugins."""
+
+from __future__ import annotations
+
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
+
+from shortd.plugin_runtime import guard
+
+SECONDS = 60.0
+"""Whatever is waited for comes; how soon says more about the machine."""
+FAR = 1000
+
+
+def be_patient() -> None:
+    """From here on, in this process, no call by httpx gives up within seconds, and no hook of a
+    plugin is paused for a call that the machine held up for 0.1 s."""
+    for step in ("connect", "read", "write", "pool"):
+        setattr(DEFAULT_TIMEOUT_CONFIG, step, SECONDS)
+    guard.FAR = FAR
