@@ -84,6 +84,8 @@ class RunningApp:
         self._lazily = lazily
         for name, running in services.plugin_runtime.plugins.running.items():
             running.guard.witness = partial(self._witness, name)
+            # A busy machine may hold up any call.
+            running.guard.is_timed = tolerant
 
     @cached_property
     def _app(self) -> App:
@@ -287,7 +289,7 @@ class RunningApp:
     def raise_faults(self) -> None:
         """AssertionError for the first of the plugins' failures, unless the app is tolerant.
 
-        Overruns are none: a busy machine may hold up any call.
+        Overruns are none: a busy machine may hold up any call. Nor do they pause hooks then.
         """
         if self._tolerant:
             return

@@ -24,11 +24,13 @@ with warnings.catch_warnings():
     from marionette_driver.marionette import Marionette
 
 PASSING = (
+    errors.JavascriptException,
     errors.StaleElementException,
     errors.ElementNotInteractableException,
     errors.ElementClickInterceptedException,
 )
-"""What is said of an element that a page is just replacing or moving."""
+"""What is said of an element that a page is just replacing or moving, and of a page that is just
+left."""
 # "Layout" is what the driver itself brings about, by asking where an element is.
 COMPLAINTS = """
 const said = Services.console.getMessageArray().filter((one) =>
@@ -53,6 +55,8 @@ class Firefox(Engine):
             "marionette.port": 0,
             "network.dns.localDomains": NAME,
             "network.proxy.type": 0,
+            # It complains of who leads on from this machine to this machine within ten seconds.
+            "privacy.bounceTrackingProtection.mode": 0,
             "browser.download.folderList": 2,
             "browser.download.dir": str(self.downloads),
         }
