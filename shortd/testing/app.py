@@ -33,8 +33,8 @@ from shortd.upkeep.importing.runs import ReportRow, Run
 from shortd.upkeep.importing.targets import Here
 from shortd.web.session import cookie_name
 
-JOB_SECONDS = 30.0
-"""How long a test waits for a daily job."""
+RETURN_SECONDS = 60.0
+"""How long a test waits for hooks that are at work."""
 
 T = TypeVar("T")
 PluginT = TypeVar("PluginT", bound=AnyPlugin)
@@ -252,7 +252,7 @@ class RunningApp:
         events = self.services.plugin_runtime.events
         if events.outbox.hears_clicks:
             self.drain()
-        if not self.run(events.settle()):
+        if not self.run(events.settle(RETURN_SECONDS)):
             raise AssertionError("an observe hook does not return")
         self.raise_faults()
 
@@ -275,7 +275,7 @@ class RunningApp:
 
         async def do() -> bool:
             await jobs.begin_due()
-            return await jobs.settle(JOB_SECONDS)
+            return await jobs.settle(RETURN_SECONDS)
 
         if not self.run(do()):
             raise AssertionError("a daily job does not return")
