@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from httpx._config import DEFAULT_TIMEOUT_CONFIG
 
 from shortd.plugin_runtime import guard
@@ -17,3 +19,11 @@ def be_patient() -> None:
     for step in ("connect", "read", "write", "pool"):
         setattr(DEFAULT_TIMEOUT_CONFIG, step, SECONDS)
     guard.FAR = FAR
+
+
+def begin_a_day() -> None:
+    """Has what is asked of a real server begin and end on one day (UTC): waits for the next one if
+    it is about to begin."""
+    left = 86_400 - time.time() % 86_400
+    if left < SECONDS:
+        time.sleep(left)
