@@ -175,7 +175,7 @@ def recovery_codes(tab: Page, site: ServerProcess) -> None:
 def code_refused(tab: Page, site: ServerProcess) -> None:
     """Behind the password of an account with an app."""
     name, password = secrets.token_hex(4), "Password 1"
-    tab.goto(f"{site.url}/-/signup?next={FACTORS}", wait_until="networkidle")
+    tab.goto(f"{site.url}/-/signup?next={FACTORS}")
     tab.locator("#email").fill(f"{name}@example.org")
     tab.locator("#username").fill(name)
     tab.locator("#password_new").fill(password)
@@ -187,7 +187,7 @@ def code_refused(tab: Page, site: ServerProcess) -> None:
     tab.locator("[action$='app/code'] button").click()
     tab.locator("#codes").wait_for()
     tab.context.clear_cookies()
-    tab.goto(f"{site.url}/-/login", wait_until="networkidle")
+    tab.goto(f"{site.url}/-/login")
     tab.locator("#name").fill(name)
     tab.locator("#password").fill(password)
     tab.locator("main .go").click()
@@ -471,7 +471,7 @@ def main(folder: Path, *names: str) -> None:
                     tab = context.new_page()
                     tab.on("console", lambda message: print(name, message.text))  # noqa: B023
                     PAGES[name](tab, site)
-                    tab.wait_for_load_state("networkidle")
+                    tab.wait_for_load_state()
                     tab.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=True)
                     context.close()
 

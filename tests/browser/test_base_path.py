@@ -115,7 +115,7 @@ def test_every_page_stays_below(chromium: Browser, lasting: ServerProcess) -> No
         context = chromium.new_context()
         tab: Page = watch.attach(context)
         PAGES[name](tab, lasting)
-        tab.wait_for_load_state("networkidle")
+        tab.wait_for_load_state()
         assert tab.evaluate(STRAYS, "/s/") == [], name
         context.close()
         assert watch.complaints == [], name

@@ -33,7 +33,7 @@ LOOKS: tuple[tuple[Literal["light", "dark"], int], ...] = (
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_for_everybody(tab: Page, watch: Watch, site: ServerProcess, name: str) -> None:
     PAGES[name](tab, site)
-    tab.wait_for_load_state("networkidle")
+    tab.wait_for_load_state()
     for scheme, width in LOOKS:
         tab.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         tab.set_viewport_size({"width": width, "height": 800})

@@ -35,7 +35,7 @@ def test_every_page_fits(
         )
         tab = watch.attach(context)
         PAGES[name](tab, site)
-        tab.wait_for_load_state("networkidle")
+        tab.wait_for_load_state()
         assert tab.locator("html").get_attribute("lang") == language.code, name
         cut = evaluate(tab, CUT)
         if cut or evaluate(tab, "document.documentElement.scrollWidth") > NARROWEST:

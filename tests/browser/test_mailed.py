@@ -125,7 +125,7 @@ class TestReset:
     def test_no_address_of_the_page_is_told_on(self, tab: Page, somebody: Somebody) -> None:
         requests: list[Request] = []
         tab.on("request", lambda request: requests.append(request))
-        tab.goto(somebody.reset_link(), wait_until="networkidle")
+        tab.goto(somebody.reset_link())
         assert len(requests) >= 4
         referrers = {request.header_value("referer") for request in requests}
         assert referrers <= {None, f"{somebody.site.url}/"}

@@ -205,7 +205,7 @@ class TestPassword:
         self, visitor: Visitor, watch: Watch, share: Share
     ) -> None:
         visitor.open(share())
-        visitor.tab.wait_for_load_state("networkidle")
+        visitor.tab.wait_for_load_state()
         before = len(watch.requests)
         for wrong in ("wrong", PASSWORD.lower(), f"{PASSWORD} "):
             visitor.enter(wrong)
