@@ -19,6 +19,7 @@ import pytest
 from tests.conftest import GENEROUS
 from tests.plugin_runtime.conftest import write_plugin
 from tests.server_process import ServerProcess, free_port
+from tests.sharing.sharing import wait_for
 
 POST = """
 import httpx
@@ -100,14 +101,6 @@ def receiver(port: int) -> Iterator[list[dict[str, str]]]:
         thread.join()
 
 
-def until(is_so: Callable[[], bool], seconds: float = 60) -> None:
-    """Waits for something that another process does."""
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, "it does not come"
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def make_server(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
     servers = []
@@ -156,16 +149,16 @@ def test_a_receiver_that_was_down_gets_everything_once_though_the_server_was_kil
     server.kill()
     server.start()
     # A click of before was counted, and told of, in one transaction.
-    until(lambda: health(server)["clicks"]["backlog"] == 0)
+    wait_for(lambda: health(server)["clicks"]["backlog"] == 0)
     with httpx.Client(verify=False) as client:
         client.get(links[1], headers={"user-agent": "last"})
-    until(lambda: health(server)["plugins"]["states"]["post"]["state"] == "paused")
+    wait_for(lambda: health(server)["plugins"]["states"]["post"]["state"] == "paused")
     server.kill()
     with receiver(port) as received:
         server.start()
-        until(lambda: health(server)["clicks"]["backlog"] == 0)
+        wait_for(lambda: health(server)["clicks"]["backlog"] == 0)
         assert "post" in shortd(server, "plugins", "on", "post")
-        until(lambda: health(server)["plugins"]["events"]["waiting"] == 0)
+        wait_for(lambda: health(server)["plugins"]["events"]["waiting"] == 0)
         told = [one["what"] for one in received]
         assert len({one["id"] for one in received}) == len(received)
     codes = [link.rpartition("/")[2] for link in links]
@@ -195,8 +188,8 @@ def test_a_hook_that_hangs_holds_up_nobody_and_shows(
             server.call("url", userid=userid, url="https://main.example/")["entry"]["shorturl"]
             for _ in range(5)
         ]
-        until(lambda: len(received) == 5)
-    until(lambda: health(server)["plugins"]["states"]["hang"]["state"] == "paused")
+        wait_for(lambda: len(received) == 5)
+    wait_for(lambda: health(server)["plugins"]["states"]["hang"]["state"] == "paused")
     found = health(server)
     assert found["status"] == "degraded"
     assert "link_created has not returned for" in found["plugins"]["fault"]
