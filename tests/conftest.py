@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import inspect
 import logging
 import os
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ pytest.register_assert_rewrite(
 )
 
 from tests import processes  # noqa: E402
+from tests.patience import be_patient  # noqa: E402
 from tests.refused_calls import check_refusal  # noqa: E402
 from tests.server_process import ServerProcess  # noqa: E402
 
@@ -41,9 +41,7 @@ os.environ["SHORTD_CONFIG"] = os.devnull
 # How long an example takes says more about the machine than about it.
 settings.register_profile("unhurried", deadline=None, max_examples=60)
 settings.load_profile("unhurried")
-# So does how long a server takes to answer; httpx's own bound is 5 s.
-PATIENCE = inspect.signature(httpx.get).parameters["timeout"].default
-PATIENCE.connect = PATIENCE.read = PATIENCE.write = PATIENCE.pool = 60.0
+be_patient()
 
 # structlog's own way would be tracebacks with all variables in them, which take 0.1 s each.
 structlog.configure(

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests.documents import block
+from tests.server_process import START_SECONDS
 from tests.tools import needed
 
 
@@ -30,13 +31,15 @@ def nginx(site: str, folder: Path) -> Iterator[None]:
     (port,) = re.findall(r"listen 127\.0\.0\.1:(\d+)(?: ssl)?;", site)
     with subprocess.Popen([program, "-c", configuration]) as process:
         try:
-            for _ in range(3000):
+            for _ in range(START_SECONDS * 50):
                 assert process.poll() is None, (folder / "error.log").read_text()
                 with socket.socket() as probe:
                     if probe.connect_ex(("127.0.0.1", int(port))) == 0:
                         break
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(timeout=0.02)
+            else:
+                raise AssertionError("nginx does not listen")
             yield
         finally:
             process.terminate()

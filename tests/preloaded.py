@@ -187,7 +187,9 @@ def main() -> None:
     for module in ("shortd.commands.cli", "shortd.server.process"):
         import_module(module)
     from shortd.testing import open_app
+    from tests.patience import be_patient
 
+    be_patient()
     with tempfile.TemporaryDirectory() as folder, open_app(Path(folder, "data")):
         pass
     assert threading.active_count() == 1, "a fork would lose the other threads"

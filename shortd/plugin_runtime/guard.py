@@ -72,6 +72,8 @@ class Guard:
         """Links that were decided without it, as it does not accept the data they carry."""
         self.witness: Callable[[str, Exception], None] | None = None
         """A test's: hears of each failure and overrun, in whatever thread it happens."""
+        self.is_timed = True
+        """Whether overruns pause hooks."""
         self.calls: dict[str, GuardedCall] = {}
         """By hook."""
         self._logged: dict[str, int] = {}
@@ -314,6 +316,8 @@ class GuardedCall:
             self.overruns += 1
             self._end_hang()
             self._overruns.append((now, self.calls))
+            if not guard.is_timed:
+                return
             first, calls_then = self._overruns[0]
             if self.reason:
                 if self._is_trying:

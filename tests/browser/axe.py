@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 # Best practices as well: no violation of any level.
 _RUN = """async (rules) => {
+    // A colour on its way to another is none that anybody reads.
+    for (const one of document.getAnimations()) {
+        if (Number.isFinite(one.effect.getComputedTiming().endTime)) one.finish();
+    }
     const options = { resultTypes: ["violations"] };
     if (rules) options.runOnly = { type: "rule", values: rules };
     const found = await axe.run(document, options);
@@ -26,6 +30,8 @@ _OF_COLOURS = ("color-contrast", "link-in-text-block")
 def violations(tab: Page, *, of_colours: bool = False) -> list[Any]:
     """What axe says, as [rule, impact, elements]. `of_colours`: by the rules alone that look at
     these, for a page that differs in nothing else from one that was looked at."""
+    # What was seen on a page may have come before its style.
+    tab.wait_for_load_state()
     if tab.evaluate("typeof axe") == "undefined":
         tab.evaluate(_source())
     found: list[Any] = tab.evaluate(_RUN, list(_OF_COLOURS) if of_colours else None)

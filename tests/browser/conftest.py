@@ -17,7 +17,7 @@ import pytest
 
 from tests.browser.tap import Tap
 from tests.browser.target import Target, open_target
-from tests.browser.watch import Watch
+from tests.browser.watch import PATIENCE, Watch
 from tests.conftest import GENEROUS
 from tests.server_process import ServerProcess, free_port
 from tests.terms import set_terms
@@ -75,8 +75,7 @@ def chromium() -> Iterator[Browser]:
     from playwright.sync_api import expect, sync_playwright
 
     path = light_chromium()
-    # Whatever is expected comes; how soon says more about the machine.
-    expect.set_options(timeout=30_000)
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
@@ -119,6 +118,12 @@ def protected(site: ServerProcess, userid: str, behind: Target) -> str:
     return short_url
 
 
+def stop_time(tab: Page) -> None:
+    """Has nothing on the pages of a tab happen by the clock, unless the test moves it."""
+    tab.clock.install(time=0)
+    tab.clock.pause_at(1000)
+
+
 @pytest.fixture
 def new_link(site: ServerProcess, userid: str) -> NewLink:
     """Makes a link, as the call `url` does: its short URL."""
@@ -145,7 +150,6 @@ def watch() -> Watch:
 def tab(chromium: Browser, watch: Watch) -> Iterator[Page]:
     """A tab in a profile of its own. In the end, nothing may have been complained of."""
     context = chromium.new_context(viewport={"width": 1100, "height": 800})
-    context.set_default_timeout(30_000)
     yield watch.attach(context)
     context.close()
     assert watch.complaints == []
@@ -155,7 +159,6 @@ def tab(chromium: Browser, watch: Watch) -> Iterator[Page]:
 def plain_tab(chromium: Browser, watch: Watch) -> Iterator[Page]:
     """A tab that runs no scripts."""
     context = chromium.new_context(java_script_enabled=False)
-    context.set_default_timeout(30_000)
     yield watch.attach(context)
     context.close()
     assert watch.complaints == []

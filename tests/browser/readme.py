@@ -127,7 +127,7 @@ def take(
         )
         tab.get_by_role("button", name="Shorten").click()
         tab.locator(".mine li").wait_for()
-    tab.wait_for_load_state("networkidle")
+    tab.wait_for_load_state()
     tab.screenshot(path=FOLDER / f"{name}.png")
     context.close()
 

@@ -96,7 +96,8 @@ def home_made(tab: Page, site: ServerProcess) -> None:
     for address in ("docs.example.org/handbook/onboarding/first-week.html", LONG):
         tab.locator("#url").fill(address)
         tab.locator(".make .go").click()
-        tab.locator("#made").get_by_text(site.url.partition("://")[2]).wait_for()
+        # The one before stands there until then.
+        tab.locator(".made .to").get_by_text(address.removeprefix("https://")[:20]).wait_for()
 
 
 def home_options(tab: Page, site: ServerProcess) -> None:
@@ -154,7 +155,8 @@ def key_made(tab: Page, site: ServerProcess) -> None:
     for name in ("Backup", "Telephone of a name that is rather long, and of many words"):
         tab.locator("#name").fill(name)
         tab.locator("main .go").click()
-        tab.locator("#made").wait_for()
+        # The one before stands there until then.
+        tab.locator("#h-made").get_by_text(name).wait_for()
 
 
 def app_begun(tab: Page, site: ServerProcess) -> str:
@@ -173,7 +175,7 @@ def recovery_codes(tab: Page, site: ServerProcess) -> None:
 def code_refused(tab: Page, site: ServerProcess) -> None:
     """Behind the password of an account with an app."""
     name, password = secrets.token_hex(4), "Password 1"
-    tab.goto(f"{site.url}/-/signup?next={FACTORS}", wait_until="networkidle")
+    tab.goto(f"{site.url}/-/signup?next={FACTORS}")
     tab.locator("#email").fill(f"{name}@example.org")
     tab.locator("#username").fill(name)
     tab.locator("#password_new").fill(password)
@@ -185,7 +187,7 @@ def code_refused(tab: Page, site: ServerProcess) -> None:
     tab.locator("[action$='app/code'] button").click()
     tab.locator("#codes").wait_for()
     tab.context.clear_cookies()
-    tab.goto(f"{site.url}/-/login", wait_until="networkidle")
+    tab.goto(f"{site.url}/-/login")
     tab.locator("#name").fill(name)
     tab.locator("#password").fill(password)
     tab.locator("main .go").click()
@@ -292,6 +294,7 @@ def share_queue(tab: Page, site: ServerProcess) -> None:
         tab.locator(".file [data-ready]:visible").nth(int(way == "key")).wait_for()
     tab.locator("[value=password]").check()
     tab.locator("#six").click()
+    tab.wait_for_function("document.getElementById('password').value")
     tab.locator("#file").set_input_files([file])  # type: ignore[arg-type]
 
 
@@ -468,7 +471,7 @@ def main(folder: Path, *names: str) -> None:
                     tab = context.new_page()
                     tab.on("console", lambda message: print(name, message.text))  # noqa: B023
                     PAGES[name](tab, site)
-                    tab.wait_for_load_state("networkidle")
+                    tab.wait_for_load_state()
                     tab.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=True)
                     context.close()
 

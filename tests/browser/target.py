@@ -43,6 +43,8 @@ def open_target() -> Iterator[Target]:
             """Silence: what matters is in `arrivals`."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        # A browser may hold a connection that it asks nothing by.
+        server.daemon_threads = True
         target = Target(server.server_port)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

@@ -66,7 +66,6 @@ def _house(folder: Path, *, cuts: bool) -> Iterator[ServerProcess]:
 def test_a_life(chromium: Browser, house: ServerProcess, tmp_path: Path) -> None:
     watch, url = WatchOfDownloads(), house.url
     context = chromium.new_context()
-    context.set_default_timeout(30_000)
     tab = watch.attach(context)
     tab.goto(f"{url}/")
     tab.get_by_label("Long address").fill("https://example.org/spring")
@@ -114,10 +113,9 @@ def test_every_page_stays_below(chromium: Browser, lasting: ServerProcess) -> No
     watch = Watch()
     for name in sorted(PAGES.keys() - NOT_THERE)[::EVERY]:
         context = chromium.new_context()
-        context.set_default_timeout(30_000)
         tab: Page = watch.attach(context)
         PAGES[name](tab, lasting)
-        tab.wait_for_load_state("networkidle")
+        tab.wait_for_load_state()
         assert tab.evaluate(STRAYS, "/s/") == [], name
         context.close()
         assert watch.complaints == [], name

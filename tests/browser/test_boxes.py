@@ -17,8 +17,9 @@ from tests.browser.axe import violations
 from tests.browser.shelf import new_shelf
 from tests.browser.tap import Tap
 from tests.browser.test_bundles import contents
-from tests.browser.test_sharing import on_disk, pieces
+from tests.browser.test_sharing import pieces
 from tests.browser.watch import Watch, WatchOfDownloads
+from tests.open_files import contents_below
 from tests.server_process import ServerProcess
 from tests.sharing.boxes import coded, drop_sealed, point
 
@@ -43,7 +44,6 @@ def file(tmp_path: Path, way: str) -> Path:
 def sender(chromium: Browser, watch: Watch) -> Iterator[Page]:
     """A stranger's browser."""
     context = chromium.new_context()
-    context.set_default_timeout(60_000)
     yield watch.attach(context)
     context.close()
 
@@ -95,7 +95,7 @@ def test_the_life_of_a_box(
 
     # Neither contents nor names nor the note, nor the key, on the wire or on the disk in the clear.
     is_open = way == "open"
-    stored = [*on_disk(process.data_dir)]
+    stored = [*contents_below(process.data_dir)]
     assert any(piece in tap.sent for piece in pieces(file)) == is_open
     assert any(piece in found for piece in pieces(file) for found in stored) == is_open
     for said in (small.name, file.name, note):

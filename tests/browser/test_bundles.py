@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from shortd.web.assets import Assets, static_sources
 from tests.browser.axe import violations
 from tests.browser.unlocking import Downloader
+from tests.open_files import contents_below
 from tests.server_process import ServerProcess
 
 MIB = 1 << 20
@@ -83,8 +84,7 @@ def test_the_life_of_an_encrypted_folder(
     expect(tab.locator(".file")).to_have_count(3)
     address = share(tab, "key")
     expect(tab.locator(".file .nm")).to_have_text("trip and 2 more")
-    for path in site.data_dir.rglob("*"):
-        assert not path.is_file() or name.encode() not in path.read_bytes()
+    assert not any(name.encode() in stored for stored in contents_below(site.data_dir))
 
     visitor = Downloader(chromium.new_context().new_page(), site)
     visitor.tab.goto(address)

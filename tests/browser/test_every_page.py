@@ -33,7 +33,7 @@ LOOKS: tuple[tuple[Literal["light", "dark"], int], ...] = (
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_for_everybody(tab: Page, watch: Watch, site: ServerProcess, name: str) -> None:
     PAGES[name](tab, site)
-    tab.wait_for_load_state("networkidle")
+    tab.wait_for_load_state()
     for scheme, width in LOOKS:
         tab.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         tab.set_viewport_size({"width": width, "height": 800})
@@ -67,4 +67,6 @@ def test_axe_finds_colours_that_cannot_be_read(
 
 
 def evaluate(tab: Page, expression: str) -> Any:
+    # What was seen on a page may have come before its style.
+    tab.wait_for_load_state()
     return tab.evaluate(expression)

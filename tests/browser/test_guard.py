@@ -23,6 +23,7 @@ from cryptography.x509.oid import NameOID
 from playwright.sync_api import Page, expect
 
 from tests.browser.target import Target
+from tests.browser.watch import PATIENCE
 from tests.conftest import GENEROUS
 from tests.fronts import nginx
 from tests.server_process import ServerProcess, free_port
@@ -101,7 +102,7 @@ def place(
         process.start()
         undo.callback(process.stop)
         context = chromium.new_context(ignore_https_errors=True)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(PATIENCE)
         undo.callback(context.close)
         name = secrets.token_hex(4)
         tab = context.new_page()

@@ -18,7 +18,7 @@ __all__ = ["home", "issuer", "issuer_process"]
 
 def is_for_everybody(tab: Page) -> None:
     """In both schemes and widths."""
-    tab.wait_for_load_state("networkidle")
+    tab.wait_for_load_state()
     for scheme, width in LOOKS:
         tab.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         tab.set_viewport_size({"width": width, "height": 800})
@@ -59,7 +59,7 @@ def test_the_whole_way(tab: Page, watch: Watch, home: ServerProcess, issuer: Iss
     tab.get_by_role("button", name="Set the password").click()
     expect(tab.get_by_role("status").first).to_contain_text("Your password is changed")
     # Out, here and there.
-    tab.goto(f"{url}/-/logout", wait_until="networkidle")
+    tab.goto(f"{url}/-/logout")
     tab.get_by_role("button", name="Sign out").click()
     expect(tab).to_have_url(f"{url}/-/logout/done?issuer=home")
     is_for_everybody(tab)

@@ -33,10 +33,9 @@ def test_every_page_fits(
             viewport={"width": NARROWEST, "height": 800},
             extra_http_headers={"accept-language": language.code},
         )
-        context.set_default_timeout(30_000)
         tab = watch.attach(context)
         PAGES[name](tab, site)
-        tab.wait_for_load_state("networkidle")
+        tab.wait_for_load_state()
         assert tab.locator("html").get_attribute("lang") == language.code, name
         cut = evaluate(tab, CUT)
         if cut or evaluate(tab, "document.documentElement.scrollWidth") > NARROWEST:

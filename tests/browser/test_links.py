@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
+from tests.browser.conftest import stop_time
 from tests.browser.shelf import Shelf, filled_shelf, new_shelf
 from tests.browser.watch import Watch
 from tests.server_process import ServerProcess
@@ -24,7 +25,6 @@ def shelf(site: ServerProcess, tab: Page) -> Shelf:
 def plain_tab(chromium: Browser, watch: Watch) -> Iterator[Page]:
     """A tab where no script runs."""
     context = chromium.new_context(java_script_enabled=False)
-    context.set_default_timeout(10_000)
     yield watch.attach(context)
     context.close()
     assert watch.complaints == []
@@ -70,6 +70,30 @@ def test_by_mouse(tab: Page, site: ServerProcess, shelf: Shelf) -> None:
     expect(tab.locator(".row")).to_have_count(2)
 
 
+def test_a_late_answer_stands_in_place_of_no_later_one(
+    tab: Page, site: ServerProcess, shelf: Shelf
+) -> None:
+    for name in ("spring", "summer"):
+        shelf.link(f"https://{name}.example/")
+    late: list[Route] = []
+    stop_time(tab)
+    tab.route(lambda url: url.endswith("?q=s"), lambda route: late.append(route))
+    tab.goto(f"{site.url}/-/dashboard")
+    field = tab.get_by_label("Search")
+    with tab.expect_request(lambda request: request.url.endswith("?q=s")):
+        field.press("s")
+        tab.clock.run_for(250)
+    field.fill("spring")
+    tab.clock.run_for(250)
+    expect(tab).to_have_url(f"{site.url}/-/dashboard?q=spring")
+    with tab.expect_event("requestfinished", lambda one: one.url.endswith("?q=s")):
+        late[0].continue_()
+    # What follows from an answer has followed once the page has been asked for something else.
+    tab.evaluate("fetch('/-/health')")
+    expect(tab).to_have_url(f"{site.url}/-/dashboard?q=spring")
+    expect(tab.locator(".row")).to_have_count(1)
+
+
 def test_by_keyboard(tab: Page, site: ServerProcess, shelf: Shelf) -> None:
     for name in ("first", "second", "third"):
         shelf.link(f"https://{name}.example/")
@@ -100,6 +124,8 @@ def test_by_keyboard(tab: Page, site: ServerProcess, shelf: Shelf) -> None:
     press("/")
     expect(tab.get_by_label("Search")).to_be_focused()
     tab.keyboard.type("tag:print")
+    # Whoever types slowly has half of it searched for, too.
+    expect(tab).to_have_url(f"{site.url}/-/dashboard?q=tag%3Aprint")
     expect(tab.locator(".row")).to_have_count(1)
     press("Escape")
     press("j")

@@ -52,7 +52,7 @@ def test_nothing_sticks_out(
     shelf, ids = crowded
     shelf.enter(tab.context)
     tab.goto(site.url + path.format_map(ids))
-    tab.wait_for_load_state("networkidle")
+    tab.wait_for_load_state()
     for width in (320, 1280):
         tab.set_viewport_size({"width": width, "height": 800})
         assert evaluate(tab, "document.documentElement.scrollWidth") <= width

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 @pytest.fixture(params=[True, False], ids=["script", "no script"])
 def visitor(request: pytest.FixtureRequest, chromium: Browser, watch: Watch) -> Page:
     context = chromium.new_context(java_script_enabled=request.param)
-    context.set_default_timeout(10_000)
     request.addfinalizer(context.close)
     return watch.attach(context)
 

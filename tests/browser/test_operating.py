@@ -52,7 +52,7 @@ def test_a_day(tab: Page, site: ServerProcess) -> None:
     tab.get_by_role("link", name="People").click()
     expect(tab.get_by_role("heading", level=1)).to_have_text("People")
     # Scripts come behind the page.
-    tab.wait_for_load_state("networkidle")
+    tab.wait_for_load_state()
     tab.keyboard.press("/")
     expect(tab.get_by_role("searchbox")).to_be_focused()
     tab.keyboard.type(name)
@@ -132,7 +132,7 @@ def test_nothing_sticks_out(
     operator, shelf, link_id = strange
     operator.enter(tab.context)
     tab.goto(f"{site.url}/-/admin/{path.format(person=shelf.userid, link=link_id)}")
-    tab.wait_for_load_state("networkidle")
+    tab.wait_for_load_state()
     for width in (320, 1280):
         tab.set_viewport_size({"width": width, "height": 800})
         assert evaluate(tab, "document.documentElement.scrollWidth") <= width

@@ -84,7 +84,7 @@ def name() -> str:
 
 
 def add(tab: Page, url: str, called: str) -> None:
-    tab.goto(url + FACTORS, wait_until="networkidle")
+    tab.goto(url + FACTORS)
     tab.get_by_label("Name of a new one").fill(called)
     tab.get_by_role("button", name="Add a passkey").click()
     expect(tab.get_by_role("status").first).to_contain_text("The passkey is added")
@@ -105,7 +105,7 @@ def test_a_passkeys_life(tab: Page, watch: Watch, url: str, name: str) -> None:
 
     device.press(False)
     sign_out(tab, url)
-    tab.goto(f"{url}/-/login?next=/-/account", wait_until="networkidle")
+    tab.goto(f"{url}/-/login?next=/-/account")
     assert violations(tab) == []
     device.press(True)
     tab.get_by_role("button", name="Sign in with a passkey").click()
@@ -149,7 +149,7 @@ def test_who_is_not_verified_is_not_let_in(tab: Page, url: str, name: str) -> No
     add(tab, url, "Phone")
     device.press(False)
     sign_out(tab, url)
-    tab.goto(f"{url}/-/login", wait_until="networkidle")
+    tab.goto(f"{url}/-/login")
     device.verify(False)
     device.press(True)
     tab.get_by_role("button", name="Sign in with a passkey").click()
@@ -168,7 +168,7 @@ def test_browsers_that_do_not_read_json_themselves(tab: Page, url: str, name: st
     add(tab, url, "Phone")
     device.press(False)
     sign_out(tab, url)
-    tab.goto(f"{url}/-/login?next=/-/account", wait_until="networkidle")
+    tab.goto(f"{url}/-/login?next=/-/account")
     device.press(True)
     tab.get_by_role("button", name="Sign in with a passkey").click()
     expect(tab).to_have_url(f"{url}/-/account")
@@ -181,7 +181,7 @@ def test_a_page_that_is_open_for_long(tab: Page, url: str, name: str) -> None:
     device.press(False)
     sign_out(tab, url)
     tab.clock.install()
-    tab.goto(f"{url}/-/login?next=/-/account", wait_until="networkidle")
+    tab.goto(f"{url}/-/login?next=/-/account")
     tab.clock.set_fixed_time(time.time() + 3600)
     device.press(True)
     with tab.expect_request("**/-/login/passkey/options"):
@@ -194,7 +194,6 @@ def test_an_app_and_its_codes(
     chromium: Browser, watch: Watch, url: str, name: str, scripts: bool
 ) -> None:
     context = chromium.new_context(java_script_enabled=scripts)
-    context.set_default_timeout(30_000)
     tab = watch.attach(context)
     sign_up(tab, url, name)
     tab.get_by_role("link", name="Passkeys and second factor").click()

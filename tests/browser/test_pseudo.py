@@ -59,7 +59,6 @@ def strange_tab(chromium: Browser, watch: Watch) -> Iterator[Page]:
     context = chromium.new_context(
         viewport={"width": 320, "height": 800}, extra_http_headers={"accept-language": CODE}
     )
-    context.set_default_timeout(10_000)
     yield watch.attach(context)
     context.close()
     assert watch.complaints == []
@@ -68,7 +67,7 @@ def strange_tab(chromium: Browser, watch: Watch) -> Iterator[Page]:
 @pytest.mark.parametrize("name", [name for name in PAGES if name not in ENGLISH])
 def test_a_page_takes_long_words(strange_tab: Page, strange_site: ServerProcess, name: str) -> None:
     PAGES[name](strange_tab, strange_site)
-    strange_tab.wait_for_load_state("networkidle")
+    strange_tab.wait_for_load_state()
     if not name.startswith(OWNED):
         names = "|".join(re.escape(one.name) for one in open_languages())
         text = plain(strange_tab.locator("body").inner_text())

@@ -51,7 +51,8 @@ def test_with_scripts(tab: Page, site: ServerProcess) -> None:
     tab.locator("#rules button.go").click()
     expect(tab.locator("#say")).to_contain_text("Saved")
     assert kept(shelf, link["shorturl"]) == MADE
-    # Enter in a field saves, as in every form.
+    # Enter in a field saves, as in every form, and says so again.
+    tab.locator("#say").evaluate("(say) => say.replaceChildren()")
     tab.locator("#way > summary").click()
     tab.locator("#rules summary").last.click()
     tab.locator('[name="2.weight"]').fill("50")

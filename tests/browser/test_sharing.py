@@ -14,7 +14,8 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.axe import violations
 from tests.browser.tap import Tap
 from tests.browser.unlocking import Downloader
-from tests.browser.watch import Watch
+from tests.browser.watch import PATIENCE, Watch
+from tests.open_files import contents_below
 from tests.server_process import ServerProcess
 
 WAYS = ["open", "key", "password"]
@@ -51,7 +52,6 @@ def file(tmp_path: Path) -> Path:
 
 
 def choose(tab: Page, way: str, *files: Path) -> None:
-    tab.set_default_timeout(SECONDS * 1000)
     tab.locator(f"[name=way][value={way}]").check()
     if way == "password":
         tab.locator("#password").fill(PASSWORD)
@@ -74,12 +74,6 @@ def pieces(path: Path) -> Iterator[bytes]:
         yield data[at : at + 32]
 
 
-def on_disk(folder: Path) -> Iterator[bytes]:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            yield path.read_bytes()
-
-
 @pytest.mark.parametrize("way", WAYS)
 def test_the_life_of_a_file(
     tab: Page,
@@ -99,7 +93,7 @@ def test_the_life_of_a_file(
     assert len(key) in (0, 22)
     sealed = way != "open"
     assert any(piece in tap.sent for piece in pieces(file)) != sealed
-    stored = [*on_disk(process.data_dir)]
+    stored = [*contents_below(process.data_dir)]
     assert any(piece in kept for piece in pieces(file) for kept in stored) != sealed
     # Neither secret was told to anybody, nor kept by this browser.
     kept = repr(tab.context.storage_state(indexed_db=True))
@@ -110,7 +104,6 @@ def test_the_life_of_a_file(
 
     context = chromium.new_context()
     visitor = Downloader(context.new_page(), process)
-    visitor.tab.set_default_timeout(SECONDS * 1000)
     if way == "open":
         with visitor.tab.expect_download() as download:
             visitor.tab.goto(f"{own}/-/keyboard")
@@ -147,7 +140,8 @@ def test_what_was_cut_off_goes_on_in_another_visit(
     path.write_bytes(secrets.token_bytes(40 * MIB))
     tab.goto(f"{own}/-/share")
     choose(tab, "password", path)
-    tap.up.hold_after(29 * MIB)
+    # Three parts of 8 MiB are on their way at once: two at least have come by then.
+    tap.up.hold_after(37 * MIB)
     tab.get_by_role("button", name="Share", exact=True).click()
     assert tap.up.held.wait(SECONDS)
     state = tab.context.storage_state(indexed_db=True)
@@ -157,7 +151,7 @@ def test_what_was_cut_off_goes_on_in_another_visit(
 
     context = chromium.new_context(storage_state=state)
     later = context.new_page()
-    later.set_default_timeout(SECONDS * 1000)
+    later.set_default_timeout(PATIENCE)
     later.goto(f"{own}/-/share")
     row = later.locator(".file", has_text=path.name)
     expect(row).to_contain_text("% of it are here")
@@ -184,7 +178,6 @@ def test_what_was_cut_off_goes_on_in_another_visit(
     # What was there already was not sent again.
     assert len(tap.sent) < 25 * MIB
     visitor = Downloader(context.new_page(), process)
-    visitor.tab.set_default_timeout(SECONDS * 1000)
     visitor.tab.goto(copy.get_attribute("data-copy") or "")
     visitor.enter(PASSWORD)
     visitor.save()

@@ -142,7 +142,6 @@ def whole_chromium(chromium: Browser) -> Iterator[Browser]:
 @pytest.fixture
 def whole_tab(whole_chromium: Browser, watch: Watch) -> Iterator[Page]:
     context = whole_chromium.new_context()
-    context.set_default_timeout(30_000)
     yield watch.attach(context)
     context.close()
     assert watch.complaints == []
@@ -162,13 +161,21 @@ def test_a_text_is_read_in_its_charset(tab: Page, sharing: Sharing) -> None:
     expect(tab.locator("pre")).to_have_text("Café à la crème")
 
 
+LATER = """
+import pathlib
+from shortd.clock import SystemClock
+
+now = SystemClock.now
+SystemClock.now = lambda self: now(self) + 120_000_000 * pathlib.Path({mark!r}).exists()
+"""
+"""Once there is a file, two minutes are over."""
+
+
 @pytest.mark.slow
 def test_a_player_seeks_after_its_address_has_expired(chromium: Browser, tmp_path: Path) -> None:
-    server = ServerProcess(
-        tmp_path / "data",
-        GENEROUS,
-        prelude="import shortd.sharing.addresses as one; one.ADDRESS_SECONDS = 1",
-    )
+    mark = tmp_path / "mark"
+    prelude = LATER.format(mark=str(mark))
+    server = ServerProcess(tmp_path / "data", GENEROUS, prelude=prelude, is_late=True)
     server.start()
     minutes = io.BytesIO()
     with wave.open(minutes, "wb") as sound:
@@ -184,6 +191,7 @@ def test_a_player_seeks_after_its_address_has_expired(chromium: Browser, tmp_pat
         tab.goto(short_url)
         player = tab.locator("video, audio")
         player.evaluate("player => { player.muted = true; return player.play() }")
+        mark.touch()
         for place in (290, 150, 20):
             player.evaluate("(player, place) => { player.currentTime = place }", place)
             tab.wait_for_function(

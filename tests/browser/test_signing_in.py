@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from tests.api.v2.people import double_sha256, pbkdf2
+from tests.browser.conftest import stop_time
 from tests.browser.watch import Watch
 from tests.conftest import GENEROUS
 from tests.server_process import ServerProcess
@@ -42,28 +43,28 @@ def name() -> str:
 
 
 def sign_up(tab: Page, url: str, name: str, password: str = PASSWORD) -> None:
-    tab.goto(f"{url}/-/signup?next=/-/account", wait_until="networkidle")
+    tab.goto(f"{url}/-/signup?next=/-/account")
     tab.get_by_label("E-mail").fill(f"{name}@nowhere.example")
     tab.get_by_label("Name (optional)").fill(name)
     tab.get_by_label("Password").fill(password)
     tab.get_by_label("Once more").fill(password)
     tab.get_by_role("button", name="Sign up").click()
     expect(tab.get_by_role("heading", name="Account", exact=True)).to_be_visible()
-    tab.wait_for_load_state("networkidle")
+    tab.wait_for_load_state()
 
 
 def sign_in(tab: Page, url: str, name: str, password: str = PASSWORD) -> None:
-    tab.goto(f"{url}/-/login?next=/-/account", wait_until="networkidle")
+    tab.goto(f"{url}/-/login?next=/-/account")
     tab.get_by_label("Name or e-mail").fill(name)
     tab.get_by_label("Password").fill(password)
     tab.get_by_role("button", name="Sign in", exact=True).click()
 
 
 def sign_out(tab: Page, url: str) -> None:
-    tab.goto(f"{url}/-/logout", wait_until="networkidle")
+    tab.goto(f"{url}/-/logout")
     tab.get_by_role("button", name="Sign out").click()
     expect(tab).to_have_url(f"{url}/")
-    tab.wait_for_load_state("networkidle")
+    tab.wait_for_load_state()
 
 
 def test_the_password_never_leaves_the_browser(tab: Page, site: ServerProcess, name: str) -> None:
@@ -73,7 +74,7 @@ def test_the_password_never_leaves_the_browser(tab: Page, site: ServerProcess, n
     sign_out(tab, site.url)
     sign_in(tab, site.url, name)
     expect(tab.get_by_role("heading", name="Account", exact=True)).to_be_visible()
-    tab.wait_for_load_state("networkidle")
+    tab.wait_for_load_state()
     tab.get_by_label("Your password now").fill(PASSWORD)
     tab.get_by_label("New password").fill("Änother 1")
     tab.get_by_label("Once more").fill("Änother 1")
@@ -95,7 +96,7 @@ def test_without_scripts_it_is_the_same(plain_tab: Page, site: ServerProcess, na
     sign_in(plain_tab, site.url, name, "wrong password")
     expect(plain_tab.get_by_role("alert")).to_contain_text("do not fit together")
     expect(plain_tab.get_by_label("Name or e-mail")).to_have_value(name)
-    plain_tab.wait_for_load_state("networkidle")
+    plain_tab.wait_for_load_state()
     assert "Scripts are off here" in plain_tab.content()
     plain_tab.get_by_label("Password").fill(PASSWORD)
     plain_tab.get_by_role("button", name="Sign in").click()
@@ -105,6 +106,7 @@ def test_without_scripts_it_is_the_same(plain_tab: Page, site: ServerProcess, na
 def test_by_keys_alone(tab: Page, site: ServerProcess, name: str) -> None:
     site.call("signup", email=f"{name}@nowhere.example", password=pbkdf2(PASSWORD), username=name)
     tab.goto(f"{site.url}/-/login?next=/-/account")
+    expect(tab.get_by_label("Name or e-mail")).to_be_focused()
     tab.keyboard.type(name)
     tab.keyboard.press("Tab")
     expect(tab.get_by_role("link", name="Forgotten?")).to_be_focused()
@@ -117,7 +119,7 @@ def test_by_keys_alone(tab: Page, site: ServerProcess, name: str) -> None:
     tab.keyboard.type(PASSWORD)
     tab.keyboard.press("Enter")
     expect(tab).to_have_url(f"{site.url}/-/account")
-    tab.wait_for_load_state("networkidle")
+    tab.wait_for_load_state()
 
 
 def test_two_different_passwords_are_not_sent(tab: Page, site: ServerProcess, name: str) -> None:
@@ -133,14 +135,14 @@ def test_two_different_passwords_are_not_sent(tab: Page, site: ServerProcess, na
     assert not wire.has("password_new")
     tab.get_by_label("Once more").fill(PASSWORD)
     tab.get_by_role("button", name="Sign up").click()
-    tab.wait_for_url("**/-/dashboard", wait_until="networkidle")
+    tab.wait_for_url("**/-/dashboard")
 
 
 def test_after_signing_out_nothing_comes_back(tab: Page, site: ServerProcess, name: str) -> None:
     sign_up(tab, site.url, name)
     sign_out(tab, site.url)
     for _ in range(2):
-        tab.go_back(wait_until="networkidle")
+        tab.go_back()
         expect(tab.get_by_role("heading", name="Account", exact=True)).not_to_be_visible()
     tab.goto(f"{site.url}/-/account")
     expect(tab.get_by_role("heading", name="Sign in")).to_be_visible()
@@ -155,7 +157,6 @@ def test_over_plain_http_on_a_name(
     process.environ["SHORTD_PUBLIC_URL"] = url
     process.start()
     context = chromium.new_context()
-    context.set_default_timeout(30_000)
     tab = watch.attach(context)
     try:
         tab.goto(f"{url}/-/login")
@@ -164,7 +165,7 @@ def test_over_plain_http_on_a_name(
         sign_out(tab, url)
         sign_in(tab, url, name)
         expect(tab).to_have_url(f"{url}/-/account")
-        tab.wait_for_load_state("networkidle")
+        tab.wait_for_load_state()
         (cookie,) = [one for one in context.cookies() if one["name"] == "shortd"]
         assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax")
     finally:
@@ -202,7 +203,7 @@ def test_a_password_can_be_looked_at(tab: Page, site: ServerProcess) -> None:
 
 def test_a_login_that_ends_is_told_of(tab: Page, site: ServerProcess, name: str) -> None:
     sign_up(tab, site.url, name)
-    tab.clock.install()
+    stop_time(tab)
     tab.goto(f"{site.url}/-/dashboard")
     left = tab.locator("[data-left]").evaluate("element => Number(element.dataset.left)")
     # 30 days are more than a browser counts; the page is told of less.

@@ -5,10 +5,12 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from tests.browser.shelf import new_shelf
+from tests.patience import begin_a_day
 from tests.server_process import ServerProcess
 
 
 def test_numbers_move(tab: Page, site: ServerProcess) -> None:
+    begin_a_day()
     shelf = new_shelf(site)
     shelf.enter(tab.context)
     entry = shelf.link("https://example.org/", clicks=2)

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import stop_time
 from tests.browser.shelf import filled_team, new_shelf
 from tests.browser.watch import Watch
 from tests.server_process import ServerProcess
@@ -18,8 +19,6 @@ def tabs(
     request: pytest.FixtureRequest, chromium: Browser, watch: Watch
 ) -> Iterator[tuple[Page, Page]]:
     contexts = [chromium.new_context(java_script_enabled=request.param) for _ in range(2)]
-    for context in contexts:
-        context.set_default_timeout(30_000)
     first, second = (watch.attach(context) for context in contexts)
     yield first, second
     for context in contexts:
@@ -102,11 +101,16 @@ def test_two_people_in_one_team(tabs: tuple[Page, Page], site: ServerProcess) ->
 def test_a_domain_and_its_record(tab: Page, site: ServerProcess) -> None:
     owner, _, path = filled_team(site)
     owner.enter(tab.context)
+    # A second key is waited for no longer than 1.5 seconds.
+    stop_time(tab)
     tab.goto(site.url + path)
     tab.keyboard.press("g")
     tab.keyboard.press("m")
     expect(tab).to_have_url(f"{site.url}/-/teams")
+    tab.clock.resume()
     tab.get_by_role("link", name="docs", exact=True).click()
+    expect(tab).to_have_url(site.url + path)
+    tab.wait_for_load_state()
     domain = tab.locator("#domains li").last
     domain.get_by_role("button", name="Copy the record's name").click()
     expect(domain.get_by_role("button", name="Copy the record's name")).to_be_visible()

@@ -59,6 +59,7 @@ def test_what_is_shown_is_copied(tab: Page, site: ServerProcess) -> None:
     tab.goto(f"{site.url}/-/tools")
     for name in ("v2-lines", "keyword-line", "bookmark-line"):
         shown = tab.locator(f"#{name}")
+        tab.locator("#heard").evaluate("(heard) => { heard.textContent = ''; }")
         shown.locator("xpath=..").get_by_role("button").click()
         text = shown.text_content()
         expect(tab.locator("#heard")).to_have_text("Copied")

@@ -13,7 +13,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, Route, expect
 
-from tests.browser.conftest import NewLink
+from tests.browser.conftest import NewLink, stop_time
 from tests.browser.target import Arrival, Target
 from tests.browser.test_pages import FAINT, HOSTILE
 from tests.browser.watch import Watch
@@ -106,11 +106,6 @@ def track(site: ServerProcess, userid: str, new_link: NewLink) -> Track:
 def arrive(tab: Page, short_url: str) -> None:
     tab.goto(short_url, wait_until="commit")
     expect(tab).to_have_title("Arrived")
-
-
-def stop_time(tab: Page) -> None:
-    tab.clock.install(time=0)
-    tab.clock.pause_at(1000)
 
 
 def asked(watch: Watch) -> list[str]:

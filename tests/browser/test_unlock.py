@@ -30,6 +30,7 @@ from tests.browser.test_pages import FAINT
 from tests.browser.unlocking import Chooser, Downloader, Visitor
 from tests.browser.watch import Watch, WatchOfDownloads
 from tests.client import vectors
+from tests.open_files import files_below
 from tests.server_process import ServerProcess
 
 PASSWORD = "TestPassword ü€😀"
@@ -204,7 +205,7 @@ class TestPassword:
         self, visitor: Visitor, watch: Watch, share: Share
     ) -> None:
         visitor.open(share())
-        visitor.tab.wait_for_load_state("networkidle")
+        visitor.tab.wait_for_load_state()
         before = len(watch.requests)
         for wrong in ("wrong", PASSWORD.lower(), f"{PASSWORD} "):
             visitor.enter(wrong)
@@ -333,9 +334,10 @@ class TestBroken:
     def test_a_download_that_ends_early_leaves_nothing(
         self, either: Visitor, watch: Watch, site: ServerProcess, share: Share
     ) -> None:
-        before = set(site.data_dir.glob("files/**/*"))
+        files = site.data_dir / "files"
+        before = {*files_below(files)}
         sealed = share(bytes(300_000), sizes=[1000])
-        [blob] = [path for path in set(site.data_dir.glob("files/**/*")) - before if path.is_file()]
+        [blob] = {*files_below(files)} - before
         blob.write_bytes(sealed.body[:200_000])
         either.open(sealed)
         either.enter(PASSWORD)

@@ -7,6 +7,7 @@ anew, and half a minute after its deletion the link is gone for good.
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -84,7 +85,6 @@ def live(chromium: Browser, house: ServerProcess, way: str) -> tuple[str, Shelf]
     """A link's life up to its deletion: its ending, and whose it was."""
     watch = Watch()
     context = chromium.new_context(java_script_enabled=way != "no scripts")
-    context.set_default_timeout(30_000)
     tab = watch.attach(context)
     hand, url, ending = Hand(tab, way), house.url, f"life{secrets.token_hex(3)}"
     tab.goto(url)
@@ -106,6 +106,8 @@ def live(chromium: Browser, house: ServerProcess, way: str) -> tuple[str, Shelf]
     hand.write(tab.get_by_label("Search"), "spring")
     if way == "no scripts":
         tab.keyboard.press("Enter")
+    # Whoever types slowly has half of it searched for, too.
+    expect(tab).to_have_url(re.compile(r"q=spring\b"))
     expect(tab.locator(".row")).to_have_count(1)
     hand.press(tab.locator(".row .go2"))
     hand.press(tab.get_by_role("link", name="Settings"))

@@ -7,6 +7,7 @@ import hashlib
 from playwright.sync_api import Download, Locator, Page
 
 from tests.browser.sealing import Sealed
+from tests.browser.watch import PATIENCE
 from tests.server_process import ServerProcess
 
 
@@ -22,6 +23,7 @@ class Visitor:
         self.tab = tab
         self.site = site
         self.downloads: list[Download] = []
+        tab.set_default_timeout(PATIENCE)
         tab.on("download", lambda download: self.downloads.append(download))
         tab.add_init_script(self.SCRIPT)
 

@@ -15,6 +15,9 @@ _REFUSED_FORM = f"{_STATUS_OF_A_PAGE}422"
 
 _LATE_TRANSITION = "Transition was aborted because of invalid state"
 
+PATIENCE = 60_000
+"""Milliseconds: whatever is waited for comes; how soon says more about the machine."""
+
 
 @dataclass
 class Watch:
@@ -26,7 +29,8 @@ class Watch:
     """Errors and warnings of the console (policy violations are), exceptions, failed requests."""
 
     def attach(self, context: BrowserContext) -> Page:
-        """A new page of the context, watched from its first request on."""
+        """A new page of the context, watched from its first request on, and patient."""
+        context.set_default_timeout(PATIENCE)
         context.on("request", lambda request: self.requests.append(request.url))
         context.on("requestfailed", self._note_failure)
         context.on("console", self._note_message)

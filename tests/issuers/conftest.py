@@ -21,7 +21,7 @@ from shortd.testing import RunningApp, StartApp
 from tests import processes
 from tests.conftest import GENEROUS
 from tests.issuers.provider import CLIENT, SECRET, Told
-from tests.server_process import ServerProcess, free_port
+from tests.server_process import START_SECONDS, ServerProcess, free_port
 from tests.web.surfer import Surfer
 
 HERE = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ class Issuer:
     def __init__(self, url: str, trusted: ssl.SSLContext | bool = False) -> None:
         self.url = url
         self.told = Told()
-        self._http = httpx.Client(verify=trusted, timeout=10)
+        self._http = httpx.Client(verify=trusted, timeout=60)
 
     def tell(self, **what: Any) -> None:
         """What it is to do from now on, instead of what is right."""
@@ -67,13 +67,15 @@ def running(*files: Path, trusted: ssl.SSLContext | bool = False) -> Iterator[in
     command = [sys.executable, "-m", "tests.issuers.provider", str(port), *map(str, files)]
     process = processes.start(command, is_lasting=True, cwd=HERE, env={**os.environ})
     try:
-        for _ in range(500):
+        for _ in range(START_SECONDS * 50):
             assert process.poll() is None
             try:
                 httpx.get(f"{url_of(port, *files)}/asked", verify=trusted)
                 break
             except httpx.TransportError:
                 time.sleep(0.02)
+        else:
+            raise AssertionError("the issuer does not answer")
         yield port
     finally:
         processes.end(process)
@@ -136,6 +138,6 @@ def home(tmp_path: Path, issuer: Issuer) -> Iterator[ServerProcess]:
     }
     server = ServerProcess(tmp_path / "data", {**GENEROUS, **environ})
     server.start()
-    issuer.tell(now=int(time.time()), form=True)
+    issuer.tell(form=True)
     yield server
     server.stop()

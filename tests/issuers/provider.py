@@ -14,6 +14,7 @@ import hmac
 import json
 import secrets
 import sys
+import time
 import warnings
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode
@@ -33,7 +34,7 @@ class Told(msgspec.Struct):
     """What it is to do. Claims that are null are left out."""
 
     now: int = 0
-    """Unix seconds."""
+    """Unix seconds; 0 is this machine's time."""
     claims: dict[str, Any] = {}
     """Of the ID token, over what is right."""
     userinfo: dict[str, Any] = {}
@@ -171,7 +172,7 @@ class Provider:
         await _answer(send, 200, json.dumps(answer).encode())
 
     def _id_token(self, asked: dict[str, str]) -> str:
-        now = self.told.now
+        now = self.told.now or int(time.time())
         right = {
             **PEOPLE,
             "iss": self.url,
@@ -218,13 +219,13 @@ class Provider:
 async def _wrong(send: Send, how: str) -> bool:
     """Answers wrongly, as it is told; whether it has."""
     if how == "slow":
-        await asyncio.sleep(5)
+        await asyncio.sleep(60)
         await _answer(send, 200, b"{}")
     elif how in ("endless", "trickle"):
         piece, pause = (b" " * 65536, 0.0) if how == "endless" else (b" ", 0.05)
         await _start(send, 200, JSON)
         # It does not hear that nobody listens any more.
-        for _ in range(200):
+        for _ in range(200 if how == "endless" else 1200):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
             await asyncio.sleep(pause)
     elif how == "huge":

@@ -19,7 +19,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.server_process import free_port
 
-SECONDS = 20.0
+SECONDS = 60.0
 """How long a test waits for a mail before it fails."""
 
 

@@ -328,7 +328,7 @@ class TestFailures:
             with app_with(MAIL__SMTP_URL=f"smtp://127.0.0.1:{port}") as app:
                 registered(app, username="Member")
                 forgot(app)
-                app.run(asyncio.wait_for(app.services.mail.delivery.deliver(), 5))
+                app.run(asyncio.wait_for(app.services.mail.delivery.deliver(), 60))
                 ((_, mail),) = everything(app)["outbox"]
                 assert "imed out" in mail.reason
 
@@ -443,7 +443,7 @@ class TestUnwanted:
 
         async def overtake() -> None:
             delivering = asyncio.ensure_future(app.services.mail.delivery.deliver())
-            await asyncio.to_thread(office.taking.wait, 20)
+            await asyncio.to_thread(office.taking.wait, 60)
             await app.services.accounts.mailboxes.mail_reset("Member", "", app.clock.now())
             assert office.release is not None
             office.release.set()

@@ -23,7 +23,7 @@ from shortd.store.schema import ACCOUNTS, OUTBOX
 from tests.api.v2.people import PASSWORD, double_sha256
 from tests.conftest import GENEROUS
 from tests.mail.authority import Authority
-from tests.mail.post_office import PostOffice, parsed, post_office, query_of
+from tests.mail.post_office import SECONDS, PostOffice, parsed, post_office, query_of
 from tests.server_process import ServerProcess, free_port
 
 IMPATIENT = "import shortd.mail.outbox as o; o.FIRST_DELAY = o.LONGEST_DELAY = 300_000"
@@ -89,7 +89,7 @@ def test_a_kill_before_the_row_is_gone_repeats_the_same_mail(tmp_path: Path) -> 
         try:
             office.release = threading.Event()
             server.call("forgot_password", username_email="me@nowhere.example")
-            assert office.taking.wait(20)
+            assert office.taking.wait(SECONDS)
             server.kill()
             office.release.set()
             server.start()
@@ -106,10 +106,10 @@ def test_a_stop_in_the_middle_of_a_delivery_is_swift_and_loses_nothing(tmp_path:
         office.release = threading.Event()
         try:
             server.call("forgot_password", username_email="me@nowhere.example")
-            assert office.taking.wait(20)
+            assert office.taking.wait(SECONDS)
             began = time.monotonic()
             assert server.stop() == 0
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < SECONDS / 2
             assert "Traceback" not in server.log
         finally:
             office.release.set()
@@ -123,8 +123,8 @@ def test_a_stop_in_the_middle_of_a_delivery_is_swift_and_loses_nothing(tmp_path:
 
 
 def test_known_and_unknown_accounts_answer_alike_and_as_fast(tmp_path: Path) -> None:
-    """Interleaved pairs over HTTP against a real server: the medians are the same, and so is
-    what is answered."""
+    """Interleaved pairs over HTTP against a real server: the times are the same, and so is what is
+    answered."""
     pairs = 150
     data = tmp_path / "data"
     store = Store(data)
@@ -164,7 +164,8 @@ def test_known_and_unknown_accounts_answer_alike_and_as_fast(tmp_path: Path) -> 
     finally:
         server.stop()
     assert waiting == pairs
-    known, strange = (statistics.median(times) for times in taken.values())
+    # The quickest tenth: whatever else the machine does makes none of them quicker.
+    known, strange = (statistics.quantiles(times, n=10)[0] for times in taken.values())
     print(f"known {known * 1e3:.3f} ms, strange {strange * 1e3:.3f} ms")
     assert 0.75 < known / strange < 1.33, (known, strange)
 

@@ -12,8 +12,10 @@ from shortd.control.commands import run
 from shortd.errors import ShortdError
 from shortd.plugin import SignIn
 from shortd.plugin.hookspecs import DECIDE, OBSERVE
+from shortd.plugin_runtime import guard
 from shortd.plugin_runtime.guard import FIRST_PAUSE, LONGEST_PAUSE, Guard
 from shortd.testing import AGENTS, FakeClock
+from tests.patience import FAR
 from tests.plugin_runtime.conftest import PluginApp, Start
 
 GUARDED = (*DECIDE, *OBSERVE)
@@ -199,7 +201,8 @@ def test_health_tells_of_it_for_as_long_as_it_lasts(start: Start) -> None:
     assert metric + "0.0" in plugins.app.get("/-/metrics").text
 
 
-def test_one_call_of_200_ms_is_the_last(start: Start) -> None:
+def test_one_call_of_200_ms_is_the_last(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "FAR", FAR)
     source = FLAKY.format(fails="time.sleep(0.2)").replace(
         "class Flaky", "import time\n\nclass Flaky"
     )

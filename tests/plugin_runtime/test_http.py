@@ -245,7 +245,7 @@ def test_who_is_slow_is_left() -> None:
         start = time.monotonic()
         with pytest.raises(HttpFault, match=r"no answer within 0\.3 s"):
             await http.get(at(site), timeout=0.3)
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 25
 
     asked({"/": Reply(b"slow", pause=30)}, ask)
 

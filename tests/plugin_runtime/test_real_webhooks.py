@@ -16,8 +16,9 @@ import pytest
 
 from tests.conftest import GENEROUS
 from tests.plugin_runtime.signatures import is_signed
-from tests.plugin_runtime.test_real_observers import health, until
+from tests.plugin_runtime.test_real_observers import health
 from tests.server_process import ServerProcess, free_port
+from tests.sharing.sharing import wait_for
 
 SECRET = "whsec_" + "c2VjcmV0" * 5
 CONFIG = """
@@ -108,9 +109,9 @@ def test_a_receiver_that_was_down_for_an_hour_gets_everything_once_though_the_se
         server.kill()
         server.environ["LATER"] = "1800"
         server.start()
-        until(lambda: health(server)["clicks"]["backlog"] == 0)
+        wait_for(lambda: health(server)["clicks"]["backlog"] == 0)
         server.call("delete", userid=userid, shorturl=links[0])
-        until(lambda: health(server)["plugins"]["events"]["waiting"] == 0)
+        wait_for(lambda: health(server)["plugins"]["events"]["waiting"] == 0)
         server.kill()
         server.environ["LATER"] = "5400"
         with receiver(port, take):
@@ -120,7 +121,7 @@ def test_a_receiver_that_was_down_for_an_hour_gets_everything_once_though_the_se
             # What it had said yes to, and we had not put down, comes once more.
             server.environ["LATER"] = "9000"
             server.start()
-            until(lambda: len({one["id"] for one in got}) == 1 + 6 + 12 + 1, 60)
+            wait_for(lambda: len({one["id"] for one in got}) == 1 + 6 + 12 + 1, 60)
             assert server.stop() == 0
         ends.set()
     ids = [one["id"] for one in got]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -655,12 +656,16 @@ def test_as_many_as_there_can_be_stay_quick(start: Start) -> None:
         "referer": "http://" + "a." * 500,
     }
     query = "&".join(f"{number}=%25" for number in range(3000))
+    call = plugins.app.services.plugin_runtime.plugins.running["rules"].guard.calls["destination"]
+    taken = []
     for _ in range(30):
+        before = call.nanoseconds
         answer = plugins.app.request("GET", f"{plugins.shorturl}?{query}", headers=hostile)
         assert answer.headers["location"] == "https://main.example/"
-    call = plugins.app.services.plugin_runtime.plugins.running["rules"].guard.calls["destination"]
+        taken.append(call.nanoseconds - before)
     assert call.failures == 0
-    assert call.nanoseconds / call.calls < call.limit
+    # What the machine holds up for once is no rule's fault.
+    assert 0 < statistics.median(taken) < call.limit
 
 
 def test_data_of_another_version_never_hold() -> None:

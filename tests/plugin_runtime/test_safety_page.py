@@ -67,7 +67,7 @@ def test_how_a_list_is_signed(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=True,
     )
     key = read_key(done.stdout)

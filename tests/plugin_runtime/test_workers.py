@@ -11,6 +11,7 @@ from typing import ParamSpec
 import pytest
 
 from shortd.plugin_runtime.workers import MOST_RUNNING, Worker
+from tests.sharing.sharing import wait_for
 
 P = ParamSpec("P")
 
@@ -30,6 +31,13 @@ def on_a_loop(test: Callable[P, Coroutine[None, None, None]]) -> Callable[P, Non
         asyncio.run(test(*args, **given))
 
     return run
+
+
+async def until_begun(running: asyncio.Task[None], begun: Callable[[], bool]) -> None:
+    """Waits, without giving the time of the call a chance to be over before it has begun."""
+    await asyncio.sleep(0)
+    wait_for(begun)
+    await running
 
 
 async def name_of_thread() -> str:
@@ -76,28 +84,30 @@ async def test_what_it_raises_is_a_failure_whatever_it_is(
 
 @on_a_loop
 async def test_what_takes_too_long_is_cancelled(worker: Worker) -> None:
-    ended = threading.Event()
+    begun, ended = threading.Event(), threading.Event()
 
     async def sleeps() -> None:
+        begun.set()
         try:
             await asyncio.sleep(1000)
         finally:
             ended.set()
 
     with pytest.raises(TimeoutError):
-        await worker.run(sleeps(), 0.05)
-    assert ended.wait(5)
+        await until_begun(asyncio.create_task(worker.run(sleeps(), 0.05)), begun.is_set)
+    assert ended.wait(60)
 
 
 @on_a_loop
 async def test_a_loop_that_hangs_holds_up_nobody_else(worker: Worker) -> None:
-    may_go = threading.Event()
+    begun, may_go = threading.Event(), threading.Event()
 
     async def hangs() -> None:
-        may_go.wait(10)
+        begun.set()
+        may_go.wait(60)
 
     with pytest.raises(TimeoutError):
-        await worker.run(hangs(), 0.05)
+        await until_begun(asyncio.create_task(worker.run(hangs(), 0.05)), begun.is_set)
     with pytest.raises(TimeoutError):
         await worker.run(name_of_thread(), 0.05)
     other = Worker("other")
@@ -109,18 +119,23 @@ async def test_a_loop_that_hangs_holds_up_nobody_else(worker: Worker) -> None:
 
 @on_a_loop
 async def test_calls_that_do_not_end_are_not_let_grow_for_ever(worker: Worker) -> None:
-    may_go = asyncio.Event()
+    begun, may_go = list[int](), asyncio.Event()
 
     async def stays() -> None:
+        begun.append(1)
         while not may_go.is_set():
             try:
                 await asyncio.sleep(0.05)
             except asyncio.CancelledError:
                 continue
 
+    async def all_of_them() -> None:
+        for failure in await asyncio.gather(*stuck, return_exceptions=True):
+            assert isinstance(failure, TimeoutError)
+
     stuck = [asyncio.create_task(worker.run(stays(), 0.01)) for _ in range(MOST_RUNNING)]
-    for failure in await asyncio.gather(*stuck, return_exceptions=True):
-        assert isinstance(failure, TimeoutError)
+    together = asyncio.create_task(all_of_them())
+    await until_begun(together, lambda: len(begun) == MOST_RUNNING)
     with pytest.raises(RuntimeError, match="have not ended"):
         await worker.run(name_of_thread())
     may_go.set()
@@ -148,10 +163,10 @@ def test_a_thread_that_hangs_is_left_behind(worker: Worker) -> None:
 
     def hangs() -> None:
         entered.set()
-        may_go.wait(10)
+        may_go.wait(60)
 
     worker.call(hangs)
-    assert entered.wait(10)
+    assert entered.wait(60)
     assert not worker.close(0.05)
     may_go.set()
 
@@ -171,10 +186,11 @@ async def test_what_was_begun_is_given_time_to_end(worker: Worker) -> None:
     async def fails() -> None:
         raise ValueError("tired")
 
-    worker.begin(works(), faults.append)
+    # In this order: the other has failed by then.
     worker.begin(fails(), faults.append)
-    await asyncio.to_thread(began.wait, 10)
-    await worker.end_begun(10)
+    worker.begin(works(), faults.append)
+    await asyncio.to_thread(began.wait, 60)
+    await worker.end_begun(60)
     assert ended == ["in its own time"]
     assert [str(fault) for fault in faults] == ["tired"]
     # There is nothing left to wait for.

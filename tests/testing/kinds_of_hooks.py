@@ -6,6 +6,7 @@ from shortd.clock import DAY, SECOND
 from shortd.plugin.hookspecs import CHECK, DECIDE, JOBS, OBSERVE
 from shortd.plugin_runtime import checking, deliveries, guard, jobs, listeners, outbox, panels
 from shortd.web.extensions import answers, offers
+from tests.patience import FAR
 
 SHOW = ("panel", "link_panels", "link_columns")
 ONCE = ("commands", "routes", "authenticate", "importers")
@@ -101,8 +102,8 @@ def text() -> str:
 
 
 def _bounds() -> str:
-    far = guard.DECIDE_NANOSECONDS * guard.FAR // 1_000_000
-    shown = guard.SHOW_NANOSECONDS * guard.FAR // 1_000_000_000
+    far = guard.DECIDE_NANOSECONDS * FAR // 1_000_000
+    shown = guard.SHOW_NANOSECONDS * FAR // 1_000_000_000
     return (
         f"{guard.STRIKES} failures within {guard.WITHIN // SECOND} s pause a hook that decides,"
         " observes or checks (an observer: as many in a row), and no other. One that decides or"

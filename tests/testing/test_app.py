@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -88,6 +89,22 @@ class TestOpenApp:
                 app.visit(link)
             app.clock.advance(-3600)
             assert app.visit(link).status_code == 302, "a fault is told once"
+
+    def test_a_busy_machine_pauses_nothing(self, tmp_path: Path) -> None:
+        class Slow(Greeter):
+            """Takes too long for visitors."""
+
+            name = "slow"
+
+            @hookimpl
+            def destination(self, link: Link, visit: Visit, data: None) -> str:
+                time.sleep(0.006)
+                return self.settings.url
+
+        with open_app(tmp_path, plugins=[Slow], clock=EVEN) as app:
+            link = app.new_link()
+            for _ in range(7):
+                assert app.visit(link).headers["location"] == "https://hello.example/"
 
     def test_a_tolerant_app_goes_on_as_a_server_does(self, tmp_path: Path) -> None:
         clock = FakeClock(EVEN.utime + 3_600_000_000)

@@ -23,9 +23,11 @@ from shortd.upkeep import link_rows
 from shortd.upkeep.plugin_folders import FILE, FileRow
 from shortd.upkeep.row_types import ALONE, STAYS, TOLD
 from tests.conftest import GENEROUS
+from tests.open_files import files_below
 from tests.server.conftest import running
 from tests.server.wire import follow
 from tests.server_process import ServerProcess
+from tests.sharing.sharing import wait_for
 from tests.upkeep import full
 from tests.upkeep.full import Exported
 from tests.upkeep.test_backup import did, fetched, upload
@@ -326,7 +328,8 @@ class TestWhileItRuns:
             did("user", "export", userid, tmp_path / "one.tar", "--data", two.data_dir)
             did("user", "delete", userid, "--yes", "--data", two.data_dir)
             assert follow(here, 1) == [404]
-            assert [*two.data_dir.glob("files/??/*")] == []
+            # Files go every other second.
+            wait_for(lambda: not [*files_below(two.data_dir / "files")])
         for data in (tmp_path / "one", tmp_path / "two"):
             check(data)
 

@@ -317,7 +317,7 @@ def run_until(app: RunningApp, enough: asyncio.Event) -> None:
 
     async def work() -> None:
         background = asyncio.create_task(app.services.upkeep.sweeper.run())
-        await asyncio.wait_for(enough.wait(), 10)
+        await asyncio.wait_for(enough.wait(), 60)
         background.cancel()
         await asyncio.gather(background, return_exceptions=True)
 

@@ -53,18 +53,18 @@ async def live(request: AnyRequest) -> Response[bytes] | StreamedResponse:
     if "once" in request.query_params or request.method == "HEAD":
         counts = msgspec.json.encode(_counts(services, found.account, ids))
         return Response(counts, headers={**_HEADERS, "Content-Type": "application/json"})
-    seen = _counts(services, found.account, ids)
+    links = [int(link_id) for link_id in _counts(services, found.account, ids)]
     services.clicks.clicks.feed.check(found.account.userid)
     headers = {**_HEADERS, "Content-Type": "text/event-stream"}
-    return StreamedResponse(_events(services, found, seen), headers=headers)
+    return StreamedResponse(_events(services, found, links), headers=headers)
 
 
-async def _events(services: Services, found: Session, seen: dict[str, int]) -> AsyncIterator[bytes]:
+async def _events(services: Services, found: Session, links: list[int]) -> AsyncIterator[bytes]:
     feed = services.clicks.clicks.feed
     # Only now: who goes away before it begins leaves nothing open.
-    links = [int(link_id) for link_id in seen]
     with closing(feed.open(found.account.userid, links)) as stream:
-        yield _event("counts", seen)
+        # Not before: nothing would tell of a click in between.
+        yield _event("counts", _counts(services, found.account, links))
         while True:
             changed = await stream.changed(PING_SECONDS)
             if stream.has_ended or not _is_open(services, found):

@@ -7,15 +7,18 @@
 import { say, sayFrom } from "./say.js";
 import { word } from "./words.js";
 
+const turns = {};
 let shown = location.href;
 
 /* Asks for `part` and puts it in its place. Resolves to the answer's document, or null if there was
-   none. `push` gives the page the address that was asked. */
+   none, or it came when the part had been asked for again. `push` gives the page the address that was asked. */
 export async function swap(address, part, { method = "GET", body = null, push = false } = {}) {
   const place = document.getElementById(part);
   place?.setAttribute("aria-busy", "true");
+  const turn = (turns[part] = (turns[part] ?? 0) + 1);
   const request = await ask(address, part, method, body);
   const answer = request.response;
+  if (method === "GET" && turns[part] > turn) return null;
   if (!answer) {
     place?.removeAttribute("aria-busy");
     say({ text: word("The server cannot be reached. Check your connection and try again.") });

@@ -9,6 +9,7 @@ import pytest
 
 from tests.browser.engines.engine import Engine
 from tests.browser.sealing import send
+from tests.open_files import contents_below
 from tests.server_process import ServerProcess
 
 WAYS = {
@@ -32,7 +33,7 @@ window.fetch = async (...request) => {
 
 
 def is_kept_in(folder: Path, secret: bytes) -> bool:
-    return any(secret in path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    return any(secret in stored for stored in contents_below(folder))
 
 
 @pytest.mark.parametrize("way", WAYS)

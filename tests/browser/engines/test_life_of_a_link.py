@@ -29,9 +29,10 @@ def test_the_life_of_a_link(engine: Engine, site: ServerProcess) -> None:
     engine.open(f"{site.url}/-/dashboard")
     engine.sees("example.org/autumn")
     engine.fill("Search", "spring")
+    found = f"{site.url}/-/dashboard?q=spring"
+    engine.wait(lambda: engine.address == found, found)
     engine.misses("example.org/autumn")
     assert shown in engine.text()
-    assert engine.address == f"{site.url}/-/dashboard?q=spring"
 
     # Counts move by themselves.
     assert visit(short_url) == 302

@@ -14,6 +14,7 @@ from typing import Any
 from selenium.common.exceptions import (
     ElementClickInterceptedException,
     ElementNotInteractableException,
+    JavascriptException,
     StaleElementReferenceException,
 )
 from selenium.webdriver import Remote, WebKitGTKOptions, WebKitGTKService
@@ -27,11 +28,13 @@ from tests import processes
 from tests.browser.engines.engine import BUTTON, INTERVAL, SECONDS, Element, Engine, T
 
 PASSING = (
+    JavascriptException,
     StaleElementReferenceException,
     ElementNotInteractableException,
     ElementClickInterceptedException,
 )
-"""What is said of an element that a page is just replacing or moving."""
+"""What is said of an element that a page is just replacing or moving, and of a page that is just
+left."""
 WIDTH, HEIGHT = 1280, 1300
 """So high that no page has to be scrolled: this driver presses before it has scrolled."""
 UNSEEN = {

@@ -58,12 +58,42 @@ def size(world: World) -> int:
 
 
 def wait_for_growth(world: World, process: subprocess.Popen[Any]) -> None:
-    """Until something more was written, or it has ended."""
+    """Until something more was written, or nothing more will be."""
     before = size(world)
-    while size(world) == before:
+    while size(world) == before and not mark(world).exists():
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.005)
             return
+
+
+HELD = """
+import asyncio, os, pathlib
+from shortd.upkeep.importing.imports import Imports
+
+clicks, calls = Imports.clicks, 0
+
+async def held(self, *given):
+    global calls
+    calls += 1
+    if calls == 4 and os.environ.get("MARK"):
+        pathlib.Path(os.environ["MARK"]).touch()
+        await asyncio.sleep(3600)
+    return await clicks(self, *given)
+
+Imports.clicks = held
+"""
+"""Comes to no end where `MARK` is set: whoever kills it does so in the midst, however late."""
+
+
+def mark(world: World) -> Path:
+    """What is there once it goes no further."""
+    return world.folder / "mark"
+
+
+def hold(world: World, *, does_it: bool) -> None:
+    """Whether what is started from here on comes to no end."""
+    mark(world).unlink(missing_ok=True)
+    world.server.environ["MARK"] = str(mark(world)) if does_it else ""
 
 
 def test_killed_without_a_server(tmp_path: Path, dump: Path) -> None:
@@ -88,9 +118,10 @@ def test_killed_without_a_server(tmp_path: Path, dump: Path) -> None:
 
 
 def test_a_server_that_is_killed(tmp_path: Path, dump: Path) -> None:
-    world = World(tmp_path)
+    world = World(tmp_path, prelude=HELD)
     words = world.arguments("yourls", dump, "--apply")
     for writes in (2, 5):
+        hold(world, does_it=True)
         world.server.start()
         process = world.start(words)
         for _ in range(writes):
@@ -100,6 +131,7 @@ def test_a_server_that_is_killed(tmp_path: Path, dump: Path) -> None:
         assert process.returncode == 1
         [line] = said.splitlines()
         assert line.startswith("shortd: ")
+    hold(world, does_it=False)
     world.server.start()
     assert world.run("yourls", dump, "--apply").status == 0
     world.server.stop()
@@ -107,7 +139,8 @@ def test_a_server_that_is_killed(tmp_path: Path, dump: Path) -> None:
 
 
 def test_ctrl_c(tmp_path: Path, dump: Path) -> None:
-    world = World(tmp_path)
+    world = World(tmp_path, prelude=HELD)
+    hold(world, does_it=True)
     process = world.start(world.arguments("yourls", dump, "--apply"))
     wait_for_growth(world, process)
     wait_for_growth(world, process)

@@ -32,13 +32,15 @@ class Outcome(NamedTuple):
 class World:
     """The directory `data`, which no server has unless one is started."""
 
-    def __init__(self, folder: Path, settings: str = SETTINGS) -> None:
+    def __init__(self, folder: Path, settings: str = SETTINGS, *, prelude: str = "") -> None:
+        """`prelude` runs in the server and in `start`, see ServerProcess."""
         self.folder = folder
+        self._prelude = prelude
         self.data = folder / "data"
         config = folder / "config.toml"
         config.write_text(settings)
         self.environ = {"SHORTD_CONFIG": str(config), "SHORTD_USER_PASSWORD": PASSWORD}
-        self.server = ServerProcess(self.data, self.environ)
+        self.server = ServerProcess(self.data, self.environ, prelude=prelude, is_late=True)
         self.server.start()
         self.command("user", "add", "ann@example.org", "--username", "ann")
         self.server.stop()
@@ -66,9 +68,10 @@ class World:
 
     def start(self, words: Sequence[str]) -> subprocess.Popen[str]:
         """A command in a process of its own."""
+        program = f"{self._prelude}\nfrom shortd.commands.cli import main\nmain()"
         return processes.start(
-            [sys.executable, "-m", "shortd", *words],
-            env={**os.environ, **self.environ},
+            [sys.executable, "-c", program, *words],
+            env={**os.environ, **self.server.environ},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ class Bad(Plugin[None, None]):
 
         @get("/thread", access=Access.PUBLIC, sync_to_thread=True)
         def in_thread() -> str:
-            let_go.wait(20)
+            let_go.wait(60)
             return threading.current_thread().name
 
         @get("/quick", access=Access.PUBLIC)
@@ -120,6 +120,7 @@ class Bad(Plugin[None, None]):
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
     folder = tmp_path_factory.mktemp("bad")
+    let_go.clear()
     with open_app(folder, plugins=[Bad], environ=GENEROUS, tolerant=True) as app:
         yield app
         let_go.set()
@@ -169,6 +170,7 @@ def test_plain_functions_have_threads_of_their_own(app: RunningApp, hurried: Non
     while (answer := app.get("/-/x/bad/quick")).status_code != 200:
         pass
     assert answer.text.startswith("shortd-routes-bad")
+    let_go.clear()
 
 
 @pytest.mark.parametrize(
@@ -333,12 +335,20 @@ def test_what_is_mounted_late_is_not_mounted_either(tmp_path: Path) -> None:
         assert failures() == 1
 
 
-def test_a_client_may_take_its_time(app: RunningApp, hurried: None) -> None:
+def _later(time: Callable[[], float], seconds: float) -> Callable[[], float]:
+    return lambda: time() + seconds
+
+
+def test_a_client_may_take_its_time(app: RunningApp, monkeypatch: pytest.MonkeyPatch) -> None:
     """While it sends, the plugin's own time does not run."""
 
     async def slow() -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
         for _ in range(4):
-            await asyncio.sleep(0.04)
+            monkeypatch.setattr(loop, "time", _later(loop.time, 1.5 * answers.BEGINS_SECONDS))
+            # What has waited until now has its turn.
+            for _ in range(5):
+                await asyncio.sleep(0)
             yield b"x"
 
     answer = app.request("POST", "/-/x/bad/body", content=slow())

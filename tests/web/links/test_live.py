@@ -45,7 +45,7 @@ class Listener:
     """A page that follows a link."""
 
     def __init__(self, site: ServerProcess, cookie: str, link_id: int) -> None:
-        self.line = http.client.HTTPConnection("127.0.0.1", site.port, timeout=10)
+        self.line = http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
         headers = {"cookie": f"shortd={cookie}", "sec-fetch-site": "same-origin"}
         self.line.request("GET", f"/-/live?ids={link_id}", headers=headers)
         self.answer = self.line.getresponse()
@@ -69,6 +69,35 @@ def test_a_click_moves_the_count_of_an_open_page(site: ServerProcess) -> None:
     visit(site, link["shorturl"])
     assert page.event() == ("counts", {str(link["id"]): 1})
     page.line.close()
+
+
+LATE = """
+import asyncio, pathlib
+from shortd.web.links import live
+events = live._events
+async def late(*args):
+    while not pathlib.Path({gate!r}).exists():
+        await asyncio.sleep(0.01)
+    async for event in events(*args):
+        yield event
+live._events = late
+"""
+"""Has a stream begin once there is a file."""
+
+
+def test_a_click_before_it_begins_is_told_as_well(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    prelude = LATE.format(gate=str(gate))
+    server = ServerProcess(tmp_path / "data", GENEROUS, prelude=prelude, is_late=True)
+    server.start()
+    userid = server.call("temporary_account")["userid"]
+    link = server.call("url", userid=userid, url="https://example.org/")["entry"]
+    page = Listener(server, userid, link["id"])
+    visit(server, link["shorturl"])
+    gate.touch()
+    assert page.event() == ("counts", {str(link["id"]): 1})
+    page.line.close()
+    server.stop()
 
 
 def test_an_account_has_so_many_and_no_more(site: ServerProcess) -> None:
@@ -97,7 +126,7 @@ def test_a_stop_ends_it_at_once(tmp_path: Path) -> None:
 
 
 def visit(site: ServerProcess, short_url: str) -> None:
-    line = http.client.HTTPConnection("127.0.0.1", site.port, timeout=10)
+    line = http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
     line.request("GET", urlsplit(short_url).path, headers={"user-agent": "Firefox"})
     assert line.getresponse().status == 302
     line.close()
