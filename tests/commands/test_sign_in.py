@@ -52,6 +52,14 @@ def test_a_link_signs_in(shell: Shell) -> None:
         assert surfer.is_in()
 
 
+def test_no_password_is_asked_for_that_opens_nothing(shell: Shell) -> None:
+    Path("off.toml").write_text(f"{ISSUER}[auth]\npassword = false\n")
+    own = ("--config", "off.toml", "--data", "shortd-data")
+    add = ("user", "add", "ann@nowhere.example", *own)
+    assert "Added ann@" in shell.did(*add, SHORTD_USER_PASSWORD="")
+    assert "/-/login/link/" in shell.did("user", "login-link", "ann@nowhere.example", *own)
+
+
 def test_nobody_who_is_not_there_gets_a_link(shell: Shell) -> None:
     assert "There is no account" in shell.refused("user", "login-link", "nobody")
     shell.did("user", "add", "ann@nowhere.example", "--username", "ann")

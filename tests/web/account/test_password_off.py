@@ -85,6 +85,24 @@ def test_an_account_has_no_password_then(off: RunningApp) -> None:
     assert surfer.send("/-/account/confirm", own).status_code == 422
 
 
+def test_operators_are_told_of_no_passwords(shortd_app: StartApp) -> None:
+    app = with_ann(shortd_app(config=f"{OFF}\n[mail]\nsmtp_url = 'smtp://127.0.0.1:9'"))
+    olga = Surfer(app)
+    app.run(commands.run(app.services, "user set", {"user": "ann", "changes": {"operator": True}}))
+    olga.send(link_of(app))
+    form = {"email": "new@example.org", "username": "new"}
+    page = olga.get("/-/admin/people/new").text
+    assert "shortd user login-link" in page and "how to choose" not in page
+    made = olga.send("/-/admin/people/new", form)
+    shown = olga.follow(made).text
+    assert "The account is made." in shown and "password" not in shown.lower()
+    assert olga.send(f"{made.headers['location']}/reset", {"reason": ""}).status_code == 403
+    assert not app.services.mail.delivery.outbox.due(app.clock.now(), 10)
+    app.run(commands.run(app.services, "user add", {"email": "bob@example.org"}))
+    bob = Surfer(app)
+    assert bob.send(link_of(app, "bob@example.org")).status_code == 303
+
+
 # The operator's link
 
 
