@@ -116,6 +116,8 @@ async def user_link(services: Services, args: LinkUser) -> Rows:
     else:
         name, subject = args.oidc
         issuer = services.issuers.get(name)
+        if issuer is None and not name.startswith(("https://", "http://")):
+            raise errors.BAD_REQUEST("There is no issuer %(name)s in the settings.", name=name)
         whose = name if issuer is None else issuer.settings.issuer
         person = Person(voucher=Voucher.ISSUER, issuer=whose, subject=subject)
     try:

@@ -38,6 +38,8 @@ def test_an_account_is_linked(shell: Shell) -> None:
     shell.did("user", "add", "bob@nowhere.example", "--username", "bob")
     refusal = shell.refused("user", "link", "bob", "--proxy", "Ann")
     assert refusal == "This is linked to another account already."
+    refusal = shell.refused("user", "link", "bob", "--oidc", "hoem", "7")
+    assert refusal == "There is no issuer hoem in the settings."
     for wrong in ([], ["--proxy", "x", "--oidc", "y", "z"]):
         assert shell.run("user", "link", "ann", *wrong).exit_code == 2
 

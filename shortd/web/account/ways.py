@@ -112,9 +112,7 @@ async def end_way(request: AnyRequest) -> Response[bytes]:
     if form.value is None:
         return see(request, ACCOUNT)
     try:
-        await services.accounts.identities.unlink(
-            found.account, form.value.id, now, password=services.settings.auth.password
-        )
+        await services.accounts.identities.unlink(found.account, form.value.id, now)
     except errors.ShortdError as refusal:
         return see(request, ACCOUNT, Message(refusal.said(words), kind="bad"))
     return see(request, ACCOUNT, words("That opens this account no more."))
