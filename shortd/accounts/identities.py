@@ -19,12 +19,13 @@ from shortd.accounts.accounts import ID_LENGTH, normalize_email, normalize_usern
 from shortd.accounts.credentials import end_credentials
 from shortd.accounts.mailboxes import verified
 from shortd.accounts.second_factors import SecondFactors
+from shortd.accounts.ways_in import WaysIn
 from shortd.clock import HOUR
 from shortd.ids import random_text
 from shortd.issuers import Person, faults
 from shortd.issuers.people import Voucher
 from shortd.limits.owner_cache import OwnerCache
-from shortd.models.accounts import Account, AccountType, Identity
+from shortd.models.accounts import Account, AccountType, Identity, Passkey
 from shortd.models.mail import FactorChange
 from shortd.names import folded
 from shortd.store import Store
@@ -58,9 +59,15 @@ class Identities:
     """The rules of identities over the store. Times are Unix µs."""
 
     def __init__(
-        self, store: Store, owners: OwnerCache, factors: SecondFactors, random: Random
+        self,
+        store: Store,
+        owners: OwnerCache,
+        factors: SecondFactors,
+        ways_in: WaysIn,
+        random: Random,
     ) -> None:
         self._store = store
+        self._ways_in = ways_in
         self._owners = owners
         self._factors = factors
         self._random = random
@@ -118,20 +125,20 @@ class Identities:
             rows = [row for _, row in IDENTITIES.scan(txn, (userid,))]
         return sorted(rows, key=lambda row: row.create_utime)
 
-    async def unlink(self, account: Account, identity_id: str, now: int, *, password: bool) -> bool:
-        """Ends one; whether there was one of that id. LAST_WAY if nothing else opens the account;
-        `password` says whether a password opens anything here."""
+    async def unlink(self, account: Account, identity_id: str, now: int) -> bool:
+        """Ends one; whether there was one of that id. LAST_WAY if nothing else opens the
+        account."""
 
         def end(txn: WriteTxn) -> bool:
-            rows = list(IDENTITIES.scan(txn, (account.userid,)))
-            ended = [key for key, row in rows if id_of(row) == identity_id]
-            current = ACCOUNTS.get(txn, (account.userid,))
-            has_password = password and current is not None and current.password is not None
-            has_passkey = next(iter(PASSKEYS.scan(txn, (account.userid,))), None) is not None
-            if ended and len(rows) == len(ended) and not has_password and not has_passkey:
+            rows = [row for _, row in IDENTITIES.scan(txn, (account.userid,))]
+            ended = [row for row in rows if id_of(row) == identity_id]
+            others: list[Identity | Passkey] = [row for row in rows if row not in ended]
+            others += [row for _, row in PASSKEYS.scan(txn, (account.userid,))]
+            is_one = any(map(self._ways_in.is_one, ended))
+            if is_one and not self._ways_in.is_open(txn, account.userid, others):
                 raise errors.LAST_WAY()
-            for key in ended:
-                IDENTITIES.delete(txn, key)
+            for row in ended:
+                IDENTITIES.delete(txn, (account.userid, row.digest))
             if ended:
                 self._factors.tell(txn, account.userid, FactorChange.WAY_REMOVED, now)
             return bool(ended)

@@ -140,8 +140,10 @@ class Mailboxes:
 
     async def send_reset(self, userid: str, now: int) -> None:
         """The same for the operator, who is told what came of it. ACCOUNT_NOT_FOUND, NOT_REGISTERED
-        for an account without an address, MAIL_LIMITED for one that was sent too many.
+        for an account without an address, MAIL_LIMITED for one that was sent too many,
+        PASSWORD_OFF.
         """
+        self._demand_passwords()
         mail = self._new_mail(MailPurpose.RESET, now)
 
         def queue(txn: WriteTxn) -> None:

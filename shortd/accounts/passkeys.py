@@ -19,6 +19,7 @@ from shortd import errors
 from shortd.accounts.accounts import label, registered
 from shortd.accounts.proofs import demand_proof, note_proof
 from shortd.accounts.second_factors import SecondFactors
+from shortd.accounts.ways_in import WaysIn
 from shortd.ids import random_id, token_digest
 from shortd.models.accounts import Account, Passkey
 from shortd.models.mail import FactorChange
@@ -68,11 +69,12 @@ class Passkeys:
         guessing: Guessing,
         factors: SecondFactors,
         tickets: Tickets,
+        ways_in: WaysIn,
         random: Random,
     ) -> None:
         self._store = store
         self._party = RelyingParty(settings.pages_url)
-        self._takes_passwords = settings.auth.password
+        self._ways_in = ways_in
         self._guessing = guessing
         self._factors = factors
         self._tickets = tickets
@@ -172,7 +174,7 @@ class Passkeys:
         def drop(txn: WriteTxn) -> None:
             demand_proof(txn, account.userid, token, now)
             row = _found(txn, account.userid, passkey_id)
-            if not row.doubt_utime and not self._is_opened_without(txn, row):
+            if self._ways_in.is_one(row) and not self._is_opened_without(txn, row):
                 raise errors.LAST_WAY()
             PASSKEYS.delete(txn, (account.userid, row.id))
             self._factors.tell(txn, account.userid, FactorChange.PASSKEY_REMOVED, now)
@@ -244,12 +246,9 @@ class Passkeys:
 
     def _is_opened_without(self, txn: Txn, row: Passkey) -> bool:
         """Whether anything else opens the account of a passkey."""
-        account = ACCOUNTS.get(txn, (row.userid,))
-        if self._takes_passwords and account is not None and account.password is not None:
-            return True
-        others = (one for one in _rows(txn, row.userid) if one.id != row.id)
-        has_identity = next(iter(IDENTITIES.scan(txn, (row.userid,))), None) is not None
-        return has_identity or any(not one.doubt_utime for one in others)
+        others = [one for one in _rows(txn, row.userid) if one.id != row.id]
+        identities = [one for _, one in IDENTITIES.scan(txn, (row.userid,))]
+        return self._ways_in.is_open(txn, row.userid, [*others, *identities])
 
     def _count(self, txn: WriteTxn, proven: _Proven, now: int) -> bool:
         """Notes a use, unless the passkey is gone or seems to be copied, which is noted, too."""

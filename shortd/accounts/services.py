@@ -18,6 +18,7 @@ from shortd.accounts.passkeys import Passkeys
 from shortd.accounts.preferences import PreferencesKeeper
 from shortd.accounts.second_factors import SecondFactors
 from shortd.accounts.sign_ins import SignIns
+from shortd.accounts.ways_in import WaysIn
 from shortd.blocks import BlockHashes
 from shortd.limits.services import LimitServices
 from shortd.security.services import SecurityServices
@@ -60,7 +61,7 @@ def open_accounts(
     """Wires them. `hashes` names clients on the disk."""
     clients = Clients(hashes, settings.clicks.ip)
     hasher, guessing, owners = security.hasher, security.guessing, limits.owners
-    tickets, sign_ins = Tickets(random), SignIns()
+    tickets, sign_ins, ways_in = Tickets(random), SignIns(), WaysIn(settings)
     factors = SecondFactors(store, settings, guessing, clients, random)
     logins = Logins(
         store,
@@ -93,10 +94,10 @@ def open_accounts(
         ),
         api_keys=ApiKeys(store, guessing, random),
         access_tokens=AccessTokens(store, guessing, hashes, sign_ins, random),
-        identities=Identities(store, owners, factors, random),
+        identities=Identities(store, owners, factors, ways_in, random),
         login_links=LoginLinks(store, random),
         factors=factors,
-        passkeys=Passkeys(store, settings, guessing, factors, tickets, random),
+        passkeys=Passkeys(store, settings, guessing, factors, tickets, ways_in, random),
         preferences=PreferencesKeeper(store),
         operators=Operators(store),
         sign_ins=sign_ins,

@@ -32,7 +32,8 @@ LARGEST_PART_BYTES = 1 << 28
 PIECE_BYTES = 64 << 10
 """Of a part, handed on at a time."""
 NO_BOX = "{} is no box: nothing can be sent to it."
-_ACTION = re.compile(BASE + r"/-/box/[A-Za-z0-9_-]{1,64}", re.ASCII)
+_OPENING = "/-/open"
+_ACTION = re.compile(BASE + r"/-/box/[A-Za-z0-9._~%-]{1,4096}", re.ASCII)
 
 Output = TypeVar("Output")
 Body = Callable[[], dict[str, Any]]
@@ -93,6 +94,8 @@ class BoxVisitor(Visited):
     _password: str | None = None
     is_protected = False
     """Whether it asks for a password."""
+    _opening: str | None = None
+    """The path where that is named, if the server says it."""
     box: Box
     """Once it is open."""
 
@@ -104,6 +107,7 @@ class BoxVisitor(Visited):
             if refused.code != "link_protected":
                 raise
             self.is_protected = True
+            self._opening = _opening(refused.location)
 
     async def open(self, password: str | None = None) -> bool:
         """Whether the box is open to who names this password. `ClientFailure` if there is none, or
@@ -112,9 +116,10 @@ class BoxVisitor(Visited):
         if password is None:
             answer = await self.get()
         else:
-            # A code is the last of its address; before it is what the server is below.
-            base, _, code = self._url.path.rstrip("/").rpartition("/")
-            form, page = {"code": code, "password": password}, f"{base}/-/open"
+            # If the server does not say it, a code is the last of its address.
+            page = self._opening or f"{self._url.path.rstrip('/').rpartition('/')[0]}{_OPENING}"
+            code = self._url.path.removeprefix(page.removesuffix(_OPENING)).strip("/")
+            form = {"code": code, "password": password}
             try:
                 answer = await self._post(self.own(httpx.URL(page)), lambda: {"data": form})
             except Refused as refused:
@@ -130,7 +135,7 @@ class BoxVisitor(Visited):
             self.box = msgspec.json.decode(answer.body, type=_Told).box
         except (msgspec.DecodeError, RecursionError):
             raise ClientFailure(NO_BOX.format(shown(self._url))) from None
-        if not _ACTION.fullmatch(httpx.URL(self.box.action).path):
+        if not _ACTION.fullmatch(_path(httpx.URL(self.box.action))):
             raise ClientFailure("The server names an address that is no box of its own.")
         self._password = password
         return True
@@ -196,11 +201,24 @@ class BoxVisitor(Visited):
 
     def _address(self, act: str, query: Mapping[str, str | int]) -> httpx.URL:
         action = self.own(httpx.URL(self.box.action))
-        return action.copy_with(path=f"{action.path}/{act}").copy_merge_params(query)
+        _, _, proof = action.raw_path.decode("ascii").partition("?")
+        path = f"{_path(action)}/{act}?{proof}"
+        return action.copy_with(raw_path=path.encode("ascii")).copy_merge_params(query)
 
     async def _post(self, url: httpx.URL, body: Body) -> Answer:
         send = self._connection.send
         return await self._connection.patiently(lambda: send("POST", url, **body()))
+
+
+def _path(address: httpx.URL) -> str:
+    """Its path as it is sent: in codes, escapes are escaped."""
+    return address.raw_path.decode("ascii").partition("?")[0]
+
+
+def _opening(location: str | None) -> str | None:
+    """A path where passwords are named; None for what is none."""
+    is_one = location is not None and re.fullmatch(BASE + _OPENING, location, re.ASCII)
+    return location if is_one else None
 
 
 class BoxSender:

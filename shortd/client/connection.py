@@ -224,6 +224,7 @@ async def _refusal(answer: httpx.Response) -> Refused:
         status=answer.status_code,
         code=code,
         retry_after=float(wait) if is_number else None,
+        location=answer.headers.get("location"),
     )
 
 

@@ -43,7 +43,13 @@ class Refused(ClientFailure):
     """The server says no. `code` is its error code, "" where the answer had none."""
 
     def __init__(
-        self, message: str, *, status: int, code: str = "", retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        status: int,
+        code: str = "",
+        retry_after: float | None = None,
+        location: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -51,6 +57,8 @@ class Refused(ClientFailure):
         self.code = code
         self.retry_after = retry_after
         """Seconds, where the server said how long to wait."""
+        self.location = location
+        """Where it goes on, as it stands there, where the server said so."""
 
 
 def printable(text: str) -> str:

@@ -21,7 +21,7 @@ from shortd.client.crypto import FileKey, possible_secrets
 from shortd.client.failures import ClientFailure, Refused, Unreachable
 from shortd.client.metering import Endless
 from shortd.client.names import name_from_header, safe_name
-from shortd.client.visited import BASE, Visited, joined, origin_of
+from shortd.client.visited import BASE, Visited, joined, origin_of, possible_bases
 
 GONE = frozenset({403, 404, 410})
 """Refusals of what was offered once: there may be something new."""
@@ -99,8 +99,8 @@ class Visitor(Visited):
         as_zip: bool = False,
     ) -> None:
         super().__init__(connection, short_url)
-        # Until the link has said where it leads: a code is the last of its address.
-        self._base = self._url.path.rpartition("/")[0]
+        # Until the link has said where it leads.
+        self._base, *self._bases = possible_bases(self._url.path)
         self._offer = remembered
         self._lock = remembered.lock if remembered is not None else None
         self._opened: Opened | None = None
@@ -202,7 +202,7 @@ class Visitor(Visited):
                     self.several = self.own(there)
                 return
             if page := _UNLOCK_PATH.fullmatch(there.path):
-                self._base = page["base"]
+                self._base, self._bases = page["base"], []
                 query = dict(parse_qsl(there.query.decode("ascii")))
                 self._found(None, Lock(query.get("shorturl", ""), query.get("signature", "")))
                 return

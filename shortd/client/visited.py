@@ -9,20 +9,25 @@ import httpx
 
 from shortd.client.api import Api, Output
 from shortd.client.connection import Answer, Connection, Moved
-from shortd.client.failures import ClientFailure
+from shortd.client.failures import ClientFailure, Refused
 
 BASE = r"(?P<base>(?:/[A-Za-z0-9._~-]+)*?)"
 """The path that a whole server may be below, in an expression."""
+MOST_GUESSES = 8
+"""Paths that a server is looked for below."""
+_OF_NO_CALL = ("", "not_found", "method_not_allowed")
+"""Codes of refusals where there is no API."""
 
 
 class Visited:
     """Somebody's address, and what is asked of the server that it names. ClientFailure for what is
-    no address. `base` is the path that the server is below.
+    no address. `base` is the path that the server is below, or the first of those that it may be
+    below: codes have slashes, too.
     """
 
-    def __init__(self, connection: Connection, address: str, base: str = "") -> None:
+    def __init__(self, connection: Connection, address: str, *bases: str) -> None:
         self._connection = connection
-        self._base = base
+        self._base, *self._bases = bases or ("",)
         try:
             self._url = httpx.URL(address).copy_with(fragment=None)
         except httpx.InvalidURL as error:
@@ -37,6 +42,11 @@ class Visited:
             except Moved as fault:
                 if not self._moves(fault.answer):
                     raise
+            except Refused as refused:
+                is_elsewhere = refused.status in (404, 405) and refused.code in _OF_NO_CALL
+                if not self._bases or not is_elsewhere:
+                    raise
+                self._base = self._bases.pop(0)
 
     async def get(self, headers: Mapping[str, str] | None = None) -> Answer:
         """What the address answers, which may be a redirect; one to https is gone along with.
@@ -67,6 +77,13 @@ class Visited:
             return False
         self._url = self._url.copy_with(scheme="https")
         return True
+
+
+def possible_bases(path: str) -> list[str]:
+    """What a server may be below whose short URL has this path, the likeliest first."""
+    parts = path.strip("/").split("/")[:-1]
+    whole = ["/" + "/".join(parts[:end]) for end in range(len(parts), 0, -1)]
+    return [*whole[:1], "", *whole[1:]][:MOST_GUESSES]
 
 
 def joined(base: httpx.URL, location: str) -> httpx.URL | None:

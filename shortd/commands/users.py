@@ -172,10 +172,11 @@ def user_revoke(
 def user_add(place: Place, email: str, username: str, kind: str) -> None:
     """Add an account, whether or not strangers may sign up.
 
-    Asks for the password, or takes it from SHORTD_USER_PASSWORD.
+    Asks for the password, or takes it from SHORTD_USER_PASSWORD; not where passwords open nothing
+    ([auth] password = false).
     """
     place.check()
-    passwords = _new_password()
+    passwords = _new_password() if place.settings.auth.password else []
     account = {"email": email, "username": username, "type": kind, "passwords": passwords}
     act(place, "user add", **account)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shortd import errors
 from shortd.accounts.identities import person_of_proxy
 from shortd.clock import DAY
@@ -22,7 +24,8 @@ from shortd.upkeep.audit import called
 
 class NewUser(Args, frozen=True):
     email: str
-    passwords: list[str]
+    passwords: Sequence[str] = ()
+    """Its derivations; none: nobody knows the account's password."""
     username: str = ""
     type: AccountType = AccountType.REGISTERED
 
@@ -113,6 +116,8 @@ async def user_link(services: Services, args: LinkUser) -> Rows:
     else:
         name, subject = args.oidc
         issuer = services.issuers.get(name)
+        if issuer is None and not name.startswith(("https://", "http://")):
+            raise errors.BAD_REQUEST("There is no issuer %(name)s in the settings.", name=name)
         whose = name if issuer is None else issuer.settings.issuer
         person = Person(voucher=Voucher.ISSUER, issuer=whose, subject=subject)
     try:

@@ -207,6 +207,11 @@ SIGNED_OUT = FaultKind(
     Sentence("You are not signed in to the account any more that this was begun for."),
     Sentence("Sign in, and begin again."),
 )
+SIGNED_IN = FaultKind(
+    "signed_in",
+    Sentence("You are signed in to another account here."),
+    Sentence("Sign out first, and begin again."),
+)
 TOO_MANY = FaultKind(
     "too_many",
     Sentence("No more can be linked to this account."),

@@ -68,7 +68,8 @@ class SignInOffer(Struct, frozen=True):
     """Up to 40 characters: "Sign in with a badge"."""
     path: str
     """Of one of the plugin's public routes for GET, below its own: "/begin". It is given the query
-    parameter `next`, a page of the server to lead on to, for `self.sign_in`."""
+    parameter `next`, a page of the server to lead on to, for `self.sign_in`; and `again=1` for
+    somebody who is signed in and is to prove anew that it is he."""
 
 
 class Template(Struct, frozen=True):

@@ -86,9 +86,10 @@ def discover(settings: Settings, given: Sequence[type[AnyPlugin]] | None = None)
 def read_settings(settings: Settings, found: Sequence[Found]) -> dict[str, Any]:
     """The settings of all usable plugins in their own types, by name; None where there are none.
 
-    Raises ConfigError for what a plugin cannot use.
+    Raises ConfigError for what a plugin cannot use, and where people could sign in by plugins alone
+    and none lets them.
     """
-    problems: list[str] = []
+    problems = [*_no_way_in(settings, found)]
     values: dict[str, Any] = {}
     for plugin in found:
         if plugin.kind is None:
@@ -100,6 +101,18 @@ def read_settings(settings: Settings, found: Sequence[Found]) -> dict[str, Any]:
     if problems:
         raise ConfigError(problems)
     return values
+
+
+def _no_way_in(settings: Settings, found: Sequence[Found]) -> Iterator[str]:
+    auth = settings.auth
+    if auth.password or auth.oidc.issuers or auth.proxy.peers:
+        return
+    # One that cannot be used may be the one: no plugin stops the start by being broken.
+    if not any("authenticate" in plugin.hooks or plugin.fault for plugin in found):
+        yield (
+            "auth.password: leaves no way to sign in: add [auth.oidc.NAME], [auth.proxy] or a"
+            " plugin that signs people in first"
+        )
 
 
 def ownerless_tables(settings: Settings, found: Sequence[Found]) -> list[str]:

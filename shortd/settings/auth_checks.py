@@ -27,11 +27,6 @@ def auth_problems(auth: AuthSettings) -> Iterator[tuple[str, str]]:
         yield "auth.oidc", 'needs an extra: install "shortd[oidc]", or take the tables out'
     if auth.auto and auth.auto not in issuers:
         yield "auth.auto", "names no issuer; expected the NAME of an [auth.oidc.NAME]"
-    if not auth.password and not issuers and not auth.proxy.peers:
-        yield (
-            "auth.password",
-            "leaves no way to sign in: add [auth.oidc.NAME] or [auth.proxy] first",
-        )
     if auth.proxy.peers and not auth.proxy.header:
         yield "auth.proxy.header", "is empty, so nobody is named; expected one such as Remote-User"
     if auth.proxy.create and not auth.proxy.email:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -26,6 +26,12 @@ class Navigation(msgspec.Struct, frozen=True):
     entries: Sequence[Entry] = ()
     offers: Sequence[tuple[str, str]] = ()
     """Addresses and labels of buttons on the sign-in."""
+
+    def offers_of(self, plugins: Collection[str]) -> list[tuple[str, str]]:
+        """Buttons of some plugins, by their names."""
+        return [
+            (address, label) for address, label in self.offers if address.split("/")[3] in plugins
+        ]
 
     def of_plugin(self, name: str) -> list[Entry]:
         """All pages of one plugin, as an operator may see them."""

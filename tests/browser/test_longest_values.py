@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from playwright.sync_api import Page
 
+from shortd.commands.cli import main
 from tests.browser.axe import violations
 from tests.browser.shelf import Shelf, new_shelf
 from tests.browser.test_every_page import CUT, evaluate
@@ -18,6 +21,7 @@ HEBREW = "\u05e9\u05dc\u05d5\u05dd " * 40
 PATHS = (
     *("/-/dashboard", "/-/links/{id}", "/-/links/{id}/visits", "/-/links/{id}/qr"),
     *("/-/links/{id}/edit", "/-/links/{id}/explain", "/-/tags"),
+    *("/-/boxes", "/-/boxes/{box}"),
     *("/-/teams", "/-/teams/{team}", "/?team={team}", "/-/dashboard?team={team}"),
 )
 
@@ -42,7 +46,13 @@ def crowded(site: ServerProcess) -> tuple[Shelf, dict[str, str]]:
     shelf.send(f"{path}/domains", domain=f"{'w' * 60}.{'long-label-of-a-name.' * 8}example.org")
     team = path.rpartition("/")[2]
     shelf.send("/-/new", url=URL[:8190], team=team)
-    return shelf, {"id": str(made[0]["id"]), "team": team}
+    box = shelf.call("create_box", name="W" * 100, note="w" * 1000)["entry"]
+    code = box["shorturl"].rpartition("/")[2]
+    places = ["--config", os.devnull, "--data", str(site.data_dir)]
+    # Only the operator makes such codes here.
+    wide = CliRunner().invoke(main, ["link", "set", code, "--code", f"{'W' * 300}/b", *places])
+    assert wide.exit_code == 0, wide.output
+    return shelf, {"id": str(made[0]["id"]), "team": team, "box": str(box["id"])}
 
 
 @pytest.mark.parametrize("path", PATHS)

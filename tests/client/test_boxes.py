@@ -177,6 +177,41 @@ def test_what_a_box_does_not_take_is_said_in_one_line(
     assert "No link answers" in refused("empty.txt") or "no link" in refused("empty.txt").lower()
 
 
+@pytest.mark.parametrize("password", [None, PASSWORD])
+def test_a_code_may_have_slashes(
+    shell: Shell,
+    files: Path,
+    server: ServerProcess,
+    new_box: Callable[..., Opened],
+    password: str | None,
+) -> None:
+    box = new_box(**({} if password is None else {"password": password}))
+    wide = recoded(shell, server, box.short_url, f"in/a box%2f/{bool(password)}")
+    for file in ("report ü.pdf", "empty.txt"):
+        assert shell.line(shell.run("send", file, "--to", wide, password=password)) == file
+    assert contents(shell.folder / shell.fetch(box.page, *account(box.owner))).keys() == {
+        "report ü.pdf",
+        "empty.txt",
+    }
+
+
+def test_a_link_whose_code_has_slashes_is_not_visited_with_a_wrong_password(
+    shell: Shell, files: Path, server: ServerProcess
+) -> None:
+    link = shell.send("report ü.pdf", "--count", "1", password=PASSWORD)
+    wide = recoded(shell, server, link, "2026/trip to/report")
+    assert "not the file's password" in shell.refused("fetch", wide, password="mine")
+    assert shell.fetch(wide, "-o", "back", password=PASSWORD).read_bytes() == LARGE
+
+
+def recoded(shell: Shell, server: ServerProcess, short_url: str, code: str) -> str:
+    """The address of a link once the operator has given it another code."""
+    places = ("--config", os.devnull, "--data", server.data_dir)
+    changed = shell.run("link", "set", short_url.rpartition("/")[2], "--code", code, *places)
+    assert changed.exit_code == 0, changed.stderr
+    return changed.stdout.partition(": ")[0]
+
+
 def test_what_is_no_box(shell: Shell, files: Path, server: ServerProcess) -> None:
     userid = server.call("temporary_account")["userid"]
     link = server.call("url", userid=userid, url="https://example.org/")["entry"]["shorturl"]

@@ -38,6 +38,8 @@ def test_an_account_is_linked(shell: Shell) -> None:
     shell.did("user", "add", "bob@nowhere.example", "--username", "bob")
     refusal = shell.refused("user", "link", "bob", "--proxy", "Ann")
     assert refusal == "This is linked to another account already."
+    refusal = shell.refused("user", "link", "bob", "--oidc", "hoem", "7")
+    assert refusal == "There is no issuer hoem in the settings."
     for wrong in ([], ["--proxy", "x", "--oidc", "y", "z"]):
         assert shell.run("user", "link", "ann", *wrong).exit_code == 2
 
@@ -50,6 +52,14 @@ def test_a_link_signs_in(shell: Shell) -> None:
         surfer = Surfer(app)
         assert surfer.send(told.strip().removeprefix("http://127.0.0.1:8080")).status_code == 303
         assert surfer.is_in()
+
+
+def test_no_password_is_asked_for_that_opens_nothing(shell: Shell) -> None:
+    Path("off.toml").write_text(f"{ISSUER}[auth]\npassword = false\n")
+    own = ("--config", "off.toml", "--data", "shortd-data")
+    add = ("user", "add", "ann@nowhere.example", *own)
+    assert "Added ann@" in shell.did(*add, SHORTD_USER_PASSWORD="")
+    assert "/-/login/link/" in shell.did("user", "login-link", "ann@nowhere.example", *own)
 
 
 def test_nobody_who_is_not_there_gets_a_link(shell: Shell) -> None:

@@ -3,9 +3,12 @@ opens elsewhere."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from shortd.clock import SECOND
+from shortd.control.commands import run
 from shortd.testing import RunningApp
 from tests.api.v2.people import double_sha256
 from tests.issuers.conftest import Issuer, Start, sign_in
@@ -293,3 +296,21 @@ def test_what_was_typed_is_not_lost_on_the_way(
     assert 'name="username" value="Ann the second"' in kept.text
     assert sign_in(ann, issuer).status_code == 303
     assert ann.send(f"{ACCOUNT}/name", {"username": "Ann the second"}).status_code == 303
+
+
+def test_ways_that_the_settings_have_no_more_are_none(
+    ann: Surfer, app: RunningApp, issuer: Issuer
+) -> None:
+    gone = {"oidc": ["https://gone.example", "1"]}
+    for more in (gone, {"proxy": "ann"}):
+        app.run(run(app.services, "user link", {"user": "ann@example.org", **more}))
+    prove(ann, issuer)
+    form = r'name="id" value="(\w{24})">\s*<button class="b small" aria-label="Unlink ([^"]+)"'
+    ends = {label: {"id": way} for way, label in re.findall(form, ann.get(ACCOUNT).text)}
+    assert ends.keys() == {"Home", "https://gone.example", "The proxy in front"}
+    stays = {}
+    for label in sorted(ends):
+        answer = ann.follow(ann.send("/-/account/ways/end", ends[label]))
+        stays[label] = "Nothing else opens this account" in answer.text
+    assert stays == {"Home": True, "https://gone.example": False, "The proxy in front": False}
+    assert identities(app) == 1

@@ -102,10 +102,6 @@ def test_the_secret_is_never_shown(file: Path) -> None:
             "auth.auto: names no issuer; expected the NAME of an [auth.oidc.NAME]",
         ),
         (
-            "[auth]\npassword = false",
-            "auth.password: leaves no way to sign in: add [auth.oidc.NAME] or [auth.proxy] first",
-        ),
-        (
             "[auth]\nsecond_factor = 'yes'",
             "auth.second_factor: expected one of off, operators, all",
         ),

@@ -17,6 +17,7 @@ from shortd.models.teams import Domain
 from shortd.store.schema import LINKS
 from shortd.testing import RunningApp, open_app
 from shortd.web.base_path import placed_pieces
+from tests.api.v2.people import registered
 from tests.conftest import GENEROUS
 from tests.web.admin.conftest import make_operator
 from tests.web.surfer import Surfer
@@ -189,6 +190,19 @@ def test_what_programs_read_begins_with_the_base_url(below: RunningApp) -> None:
     assert "Disallow: /s/-/\n" in below.get(f"{BASE}/robots.txt").text
     script = below.get(f"{BASE}/-/unlock", headers=HTML).headers["content-security-policy"]
     assert f"script-src {BASE}/-/static/" in script
+
+
+def test_programs_are_told_where_a_box_is_sent_to(below: RunningApp) -> None:
+    owner = registered(below, "boxer")
+    box, shut = (
+        below.call("create_box", **owner.credentials, name="Box", **terms)["entry"]["shorturl"]
+        for terms in ({}, {"password": "open sesame"})
+    )
+    json_alone = {"accept": "application/json"}
+    action = below.get(box, headers=json_alone).json()["box"]["action"]
+    assert action.startswith("/s/-/box/")
+    answer = below.get(shut, headers=json_alone)
+    assert (answer.status_code, answer.headers["location"]) == (403, "/s/-/open")
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,13 @@ def test_whom_the_proxy_names_is_in(app: RunningApp) -> None:
     assert account is not None and not account.email_verified and account.password is None
 
 
+def test_nobody_is_told_that_he_is_out_who_is_not(app: RunningApp) -> None:
+    surfer = Named(app)
+    for answer in (surfer.get("/-/logout"), surfer.send("/-/logout")):
+        assert answer.headers["location"] == ACCOUNT
+    assert "sign out there" in surfer.get("/").text
+
+
 def test_no_browser_gets_a_cookie(app: RunningApp) -> None:
     surfer = Named(app)
     for path in (ACCOUNT, "/", "/-/dashboard"):

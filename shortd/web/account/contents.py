@@ -158,6 +158,8 @@ class ConfirmPage(msgspec.Struct, frozen=True, kw_only=True):
     has_password: bool
     issuers: Sequence[tuple[str, str]]
     """Those that the account is linked to."""
+    offers: Sequence[tuple[str, str]] = ()
+    """Addresses and labels of buttons of plugins that have signed this account in."""
     passkey: str = ""
     """What the browser is asked for one of the account's passkeys, as JSON; empty for none."""
     is_open: bool = False

@@ -271,8 +271,11 @@ async def sign_up(request: AnyRequest) -> Response[bytes]:
 @show("/-/logout")
 async def show_logout(request: AnyRequest) -> Response[bytes]:
     """A button: nobody is signed out by a link."""
-    if session.current(request) is None:
+    found = session.current(request)
+    if found is None:
         return see(request, home_of(services_of(request)))
+    if found.proxied:
+        return _sent_to_proxy(request)
     return page(request, "account/logout.html")
 
 
@@ -280,6 +283,8 @@ async def show_logout(request: AnyRequest) -> Response[bytes]:
 async def log_out(request: AnyRequest) -> Response[bytes]:
     """Ends the login. What nobody signed up for is only forgotten by this browser."""
     found, services = session.current(request), services_of(request)
+    if found is not None and found.proxied:
+        return _sent_to_proxy(request)
     issuer = ""
     if found is not None and found.token is not None:
         issuer = services.accounts.logins.issuer_of(found.account.userid, found.token)
@@ -290,6 +295,13 @@ async def log_out(request: AnyRequest) -> Response[bytes]:
         return session.stop(request, see(request, SIGNED_OUT + known))
     words = language_of(request).gettext
     return session.stop(request, see(request, home_of(services), words("You are signed out.")))
+
+
+def _sent_to_proxy(request: AnyRequest) -> Response[bytes]:
+    """Tells whom a proxy names at every request that nobody but it can sign him out."""
+    words = language_of(request).gettext
+    said = words("The proxy in front signs you in at every page; sign out there.")
+    return see(request, "/-/account", Message(said, kind="bad"))
 
 
 @show("/-/forgot")

@@ -1,6 +1,7 @@
 """Proving who one is once more, and ending a way to sign in.
 
-Who has a password gives it, or a passkey; others go to an issuer that the account is linked to.
+Who has a password gives it, or a passkey; others go to an issuer or a plugin that the account is
+linked to.
 What was proved holds for ten minutes, for the login that it was proved in.
 """
 
@@ -14,12 +15,14 @@ from msgspec import Meta
 
 from shortd import errors
 from shortd.fields import PasskeyAnswer
+from shortd.issuers.people import Voucher
 from shortd.web import forms, session
 from shortd.web.account.contents import ConfirmPage
 from shortd.web.account.passwords import Password, checked, derivations
 from shortd.web.forms import Form, again, filled
 from shortd.web.guard import act, show
 from shortd.web.messages import Message
+from shortd.web.navigation import navigation_of
 from shortd.web.policies import is_open_origin
 from shortd.web.render import language_of, page, see
 from shortd.web.routing import AnyRequest, client_address, sent_json, services_of
@@ -109,9 +112,7 @@ async def end_way(request: AnyRequest) -> Response[bytes]:
     if form.value is None:
         return see(request, ACCOUNT)
     try:
-        await services.accounts.identities.unlink(
-            found.account, form.value.id, now, password=services.settings.auth.password
-        )
+        await services.accounts.identities.unlink(found.account, form.value.id, now)
     except errors.ShortdError as refusal:
         return see(request, ACCOUNT, Message(refusal.said(words), kind="bad"))
     return see(request, ACCOUNT, words("That opens this account no more."))
@@ -119,7 +120,9 @@ async def end_way(request: AnyRequest) -> Response[bytes]:
 
 def _content(request: AnyRequest, found: Session, form: Form[Any]) -> ConfirmPage:
     services, account = services_of(request), found.account
-    linked = {row.issuer for row in services.accounts.identities.of_account(account.userid)}
+    ways = services.accounts.identities.of_account(account.userid)
+    linked = {row.issuer for row in ways if row.voucher == Voucher.ISSUER}
+    signing = {row.issuer for row in ways if row.voucher == Voucher.PLUGIN}
     wanted, passkeys = form.text("next"), services.accounts.passkeys
     has_passkey = passkeys.are_possible and bool(passkeys.of_account(account))
     return ConfirmPage(
@@ -132,6 +135,7 @@ def _content(request: AnyRequest, found: Session, form: Form[Any]) -> ConfirmPag
             for name, issuer in services.issuers.items()
             if issuer.settings.issuer in linked
         ],
+        offers=navigation_of(request).offers_of(signing),
         passkey=passkeys.request_options(services.clock.now()) if has_passkey else "",
         is_open=is_open_origin(services.settings.pages_url),
     )

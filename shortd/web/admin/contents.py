@@ -42,6 +42,8 @@ class PersonPage(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes that its files may have."""
     is_own: bool
     sends_mail: bool
+    takes_passwords: bool
+    """Whether a password opens anything."""
     forms: dict[str, Form[Any]] = {}
     """Those that were refused, by what they do."""
 
@@ -67,6 +69,7 @@ class NewPersonPage(msgspec.Struct, frozen=True, kw_only=True):
 
     form: Form[Any]
     sends_mail: bool
+    takes_passwords: bool
 
 
 class LinkRow(msgspec.Struct, frozen=True, kw_only=True):

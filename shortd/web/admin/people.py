@@ -78,7 +78,8 @@ async def new_person(request: AnyRequest) -> Response[bytes]:
 
 @act(f"{PEOPLE}/new", status_code=303)
 async def add_person(request: AnyRequest) -> Response[bytes]:
-    """Makes an account with a password that nobody knows, and mails its owner how to choose one."""
+    """Makes an account with a password that nobody knows, and mails its owner how to choose one, if
+    it would open anything."""
     operator_of(request)
     services, words = services_of(request), language_of(request).gettext
     form = await forms.read(request, NewPerson, call="signup")
@@ -93,7 +94,9 @@ async def add_person(request: AnyRequest) -> Response[bytes]:
         form = form.refuse(refusal, words)
         return again(request, NEW, _new(request, form), form)
     said = words("The account is made. It has no password yet.")
-    if services.settings.mail.smtp_url:
+    if not services.settings.auth.password:
+        said = words("The account is made.")
+    elif services.settings.mail.smtp_url:
         try:
             async with noted(request, Action.MAIL_RESET, about=account):
                 await services.accounts.mailboxes.send_reset(account.userid, now)
@@ -132,7 +135,10 @@ async def sign_out(request: AnyRequest) -> Response[bytes]:
 
 @act(f"{PEOPLE}/{{person:str}}/reset", status_code=303)
 async def mail_reset(request: AnyRequest) -> Response[bytes]:
-    """Mails a code for a new password, which the operator never sees."""
+    """Mails a code for a new password, which the operator never sees. PASSWORD_OFF."""
+    operator_of(request)
+    if not services_of(request).settings.auth.password:
+        raise errors.PASSWORD_OFF()
     return await _do(request, "reset", MayReason, Action.MAIL_RESET)
 
 
@@ -203,13 +209,18 @@ def _content(
         most_stored=services.settings.limits.of(account.type).storage_bytes,
         is_own=found.account.userid == account.userid,
         sends_mail=bool(services.settings.mail.smtp_url),
+        takes_passwords=services.settings.auth.password,
         forms=refused or {},
     )
 
 
 def _new(request: AnyRequest, form: Form[Any]) -> NewPersonPage:
-    sends_mail = bool(services_of(request).settings.mail.smtp_url)
-    return NewPersonPage(form=form, sends_mail=sends_mail)
+    settings = services_of(request).settings
+    return NewPersonPage(
+        form=form,
+        sends_mail=bool(settings.mail.smtp_url),
+        takes_passwords=settings.auth.password,
+    )
 
 
 HANDLERS = (

@@ -23,18 +23,18 @@ from markupsafe import Markup
 from shortd import errors
 from shortd.accounts.identities import Admission
 from shortd.accounts.tokens import Proof
-from shortd.issuers import Fault
+from shortd.issuers import Fault, faults
 from shortd.issuers.people import Person as Vouched
 from shortd.issuers.people import Voucher
 from shortd.plugin import Caller, Person, Template
 from shortd.plugin_runtime.flaws import AnyPlugin
-from shortd.web import forms, guard
+from shortd.web import forms, guard, session
 from shortd.web.account.failures import sign_in_failed
-from shortd.web.account.signing_in import open_session
+from shortd.web.account.signing_in import is_in, open_session
+from shortd.web.account.ways import ACCOUNT
 from shortd.web.extensions.answers import keep_policy, permit
-from shortd.web.render import STRETCH_SECONDS, language_of, page, pages_of
+from shortd.web.render import STRETCH_SECONDS, language_of, page, pages_of, see
 from shortd.web.routing import AnyRequest, services_of
-from shortd.web.session import LOGIN
 
 TEMPLATE = "extension.html"
 FOLDER = "templates"
@@ -100,18 +100,19 @@ class PluginFrame:
         forms.charge(request, "login")
         services = services_of(request)
         admission = Admission(create=create, link_by_email=link_by_email)
-        now = services.clock.now()
+        identities, now = services.accounts.identities, services.clock.now()
+        vouched = _vouched(self._name, person)
         try:
-            account = await services.accounts.identities.admit(
-                _vouched(self._name, person), admission, now
-            )
+            if is_in(request):
+                return permit(request.scope, await _prove(request, vouched, wanted))
+            account = await identities.admit(vouched, admission, now)
         except Fault as fault:
             answer = sign_in_failed(
                 request,
                 fault,
                 f"plugin {self._name}",
                 self._name,
-                begins=self._begins or LOGIN,
+                begins=self._begins or session.LOGIN,
                 wanted=wanted,
             )
         else:
@@ -149,6 +150,18 @@ class _Environment:
         if isinstance(content, Template):
             return self._made.get_template(content.name)
         return self._of_text(content)
+
+
+async def _prove(request: AnyRequest, person: Vouched, wanted: str) -> Response[bytes]:
+    """What follows where who is signed in has proven that it is still he. Fault for somebody
+    else, who must not become him, nor he somebody else without a word."""
+    services, found = services_of(request), session.registered(request)
+    linked = services.accounts.identities.account_of(person)
+    if linked is None or linked.userid != found.account.userid:
+        raise faults.SIGNED_IN()
+    await services.accounts.logins.note_proof(found.account, found.token, services.clock.now())
+    said = language_of(request).gettext("It is you. Go on.")
+    return see(request, session.back_to(request, wanted, ACCOUNT), said)
 
 
 async def _within(pieces: Iterator[str]) -> str:

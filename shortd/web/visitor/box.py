@@ -82,6 +82,8 @@ def box_page(
         closed=is_closed,
     )
     if asks_for_json(raw_headers):
+        path = services.hosts.paths.of(link.host)
+        told = msgspec.structs.replace(told, action=f"{path}{told.action}")
         return json_answer({"box": told}, headers=[NO_INDEX, (b"vary", b"accept")])
     words = str if reader is None else reader.language.gettext
     content = BoxPage(

@@ -46,6 +46,8 @@ from shortd.web.visitor.box import box_page
 from shortd.web.visitor.contents import PasswordPage, PreviewFile, PreviewPage
 from shortd.web.visitor.report_address import report_address
 
+OPENING_PATH = "/-/open"
+"""Where passwords of links are named."""
 UNCOUNTED = b"preview"
 """The query of images that preview pages show: nobody has loaded the link's QR code."""
 _IMAGE_TYPES = {"svg": b"image/svg+xml", "png": b"image/png"}
@@ -207,10 +209,13 @@ class Follow:
 
     def ask(self, link: Link, request: LinkRequest, *, is_wrong: bool = False) -> Answer:
         """The page that asks for a link's password; `is_wrong` if the last one was not it. Of a
-        box, programs that ask for JSON are told so in JSON.
+        box, programs that ask for JSON are told so in JSON, and in `Location` where it is named:
+        what of an address is the code, and what the path of the host, is no program's to guess.
         """
         if link.box and asks_for_json(request.headers):
-            return self._refusal(errors.LINK_PROTECTED(), request)
+            refusal = self._refusal(errors.LINK_PROTECTED(), request)
+            refusal.headers.append((b"location", OPENING_PATH.encode()))
+            return refusal
         visitor = request.visitor
         forwarded = ""
         # What a link's plugins lead by.

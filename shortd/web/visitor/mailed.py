@@ -58,13 +58,15 @@ async def verify(request: AnyRequest) -> Response[bytes]:
 
 @look("/-/reset")
 async def show_reset(request: AnyRequest) -> Response[bytes]:
-    """Asks for a new password."""
+    """Asks for a new password. PASSWORD_OFF where none opens anything."""
+    _demand_passwords(request)
     return _reset_page(request, _content(request, request.query_params))
 
 
 @post("/-/reset", request_max_body_size=FORM_BYTES, status_code=200)
 async def reset(request: AnyRequest) -> Response[bytes]:
     """What the form sends: both derivations, or without a script what was typed."""
+    _demand_passwords(request)
     services = services_of(request)
     form = await _form(request)
     content = _content(request, form)
@@ -85,6 +87,11 @@ async def reset(request: AnyRequest) -> Response[bytes]:
         title=words("Your new password is set"),
         message=words("Earlier logins, API keys and passkeys have ended. This page can be closed."),
     )
+
+
+def _demand_passwords(request: AnyRequest) -> None:
+    if not services_of(request).settings.auth.password:
+        raise errors.PASSWORD_OFF()
 
 
 def _about_typed(form: Mapping[str, str], words: Words) -> str:

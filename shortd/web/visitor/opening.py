@@ -23,9 +23,9 @@ from shortd.visits.decisions import Outcome
 from shortd.web.answers import NO_STORE, Answer
 from shortd.web.guard import check_secret
 from shortd.web.routing import AnyRequest, client_address, look, response, services_of
+from shortd.web.visitor.follow import OPENING_PATH as PATH
 from shortd.web.visitor.follow import Follow
 
-PATH = "/-/open"
 FORM_BYTES = 1 << 16
 MOST_FIELDS = 16
 OPEN_WEIGHT = 1000

@@ -46,6 +46,9 @@ def test_forms_that_are_sent_all_the_same_open_nothing(off: RunningApp) -> None:
     for path, form in forms.items():
         answer = surfer.send(path, form)
         assert answer.status_code == 403 and "Passwords open nothing" in answer.text
+    old = f"/-/reset?email=ann@example.org&code={'0' * 32}"
+    for answer in (surfer.get(old), surfer.send("/-/reset", {"email": "ann@example.org"})):
+        assert answer.status_code == 403 and "Passwords open nothing" in answer.text
     assert "shortd" not in surfer.cookies
     assert off.services.accounts.accounts.named("bob@example.org") is None
 
@@ -80,6 +83,24 @@ def test_an_account_has_no_password_then(off: RunningApp) -> None:
     answer = surfer.send("/-/account/email", {"email": "c@example.org", **own})
     assert answer.status_code == 422
     assert surfer.send("/-/account/confirm", own).status_code == 422
+
+
+def test_operators_are_told_of_no_passwords(shortd_app: StartApp) -> None:
+    app = with_ann(shortd_app(config=f"{OFF}\n[mail]\nsmtp_url = 'smtp://127.0.0.1:9'"))
+    olga = Surfer(app)
+    app.run(commands.run(app.services, "user set", {"user": "ann", "changes": {"operator": True}}))
+    olga.send(link_of(app))
+    form = {"email": "new@example.org", "username": "new"}
+    page = olga.get("/-/admin/people/new").text
+    assert "shortd user login-link" in page and "how to choose" not in page
+    made = olga.send("/-/admin/people/new", form)
+    shown = olga.follow(made).text
+    assert "The account is made." in shown and "password" not in shown.lower()
+    assert olga.send(f"{made.headers['location']}/reset", {"reason": ""}).status_code == 403
+    assert not app.services.mail.delivery.outbox.due(app.clock.now(), 10)
+    app.run(commands.run(app.services, "user add", {"email": "bob@example.org"}))
+    bob = Surfer(app)
+    assert bob.send(link_of(app, "bob@example.org")).status_code == 303
 
 
 # The operator's link

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
-from shortd.testing import RunningApp
-from tests.web.extensions.conftest import OTHER
+from shortd.plugin import Plugin
+from shortd.settings.config import ConfigError
+from shortd.testing import RunningApp, open_app
+from tests.web.extensions.conftest import OTHER, Desk
 from tests.web.surfer import Surfer
 
 
@@ -83,3 +86,60 @@ def test_a_locked_account_stays_shut(running: RunningApp, people: dict[str, Surf
     mail = "lou@nowhere.example"
     assert badge(surfer, "verified", "link", subject="lou", email=mail)[0] == 403
     assert not surfer.is_in()
+
+
+# Proving it once more
+
+
+def test_who_came_by_a_plugin_proves_by_it_that_it_is_he(running: RunningApp) -> None:
+    surfer = Surfer(running)
+    badge(surfer, "create", subject="p", email="pia@nowhere.example", name="pia")
+    running.clock.advance(601)
+    wanted = {"email": "pia2@nowhere.example"}
+    assert surfer.send("/-/account/email", wanted).status_code == 422
+    page = surfer.get("/-/account/confirm?next=/-/account/second-factor").text
+    begin = "/-/x/desk/badge?again=1&amp;next=/-/account/second-factor"
+    assert f'href="{begin}"' in page and "Nothing here can prove it" not in page
+    login = surfer.credentials
+    assert badge(surfer, subject="p", again="1", next="/-/account/second-factor") == (
+        303,
+        "/-/account/second-factor",
+    )
+    assert surfer.credentials == login
+    assert surfer.send("/-/account/email", wanted).status_code == 303
+
+
+def test_somebody_else_proves_nothing_and_takes_nobodys_place(running: RunningApp) -> None:
+    one, other = Surfer(running), Surfer(running)
+    badge(one, "create", subject="one", email="one@nowhere.example")
+    badge(other, "create", subject="other", email="other@nowhere.example")
+    running.clock.advance(601)
+    login = one.credentials
+    for subject, flags in (("other", ()), ("unheard of", ("create",))):
+        status, said = badge(one, *flags, subject=subject, email="new2@nowhere.example")
+        assert status == 403 and "signed in to another account" in said
+        assert one.credentials == login
+        assert one.send("/-/account/email", {"email": "x@nowhere.example"}).status_code == 422
+    assert running.services.accounts.accounts.named("new2@nowhere.example") is None
+
+
+def test_others_are_not_sent_to_a_plugin(running: RunningApp, people: dict[str, Surfer]) -> None:
+    assert "/-/x/desk/badge" not in people["account"].get("/-/account/confirm").text
+
+
+# Without passwords
+
+
+class NoDesk(Plugin[None, None]):
+    """Signs nobody in."""
+
+    name = "desk"
+
+
+def test_a_plugin_is_a_way_in_where_there_is_no_other(tmp_path: Path) -> None:
+    off = "[auth]\npassword = false\n"
+    with pytest.raises(ConfigError, match="leaves no way to sign in"):
+        open_app(tmp_path / "none", plugins=[NoDesk], config=off).__enter__()
+    with open_app(tmp_path / "desk", plugins=[Desk], config=off) as app:
+        page = app.browser().get("/-/login").text
+        assert "/-/x/desk/badge" in page and 'type="password"' not in page
