@@ -139,6 +139,10 @@ class SqliteTables:
                 self._done += 1
                 yield name, row
 
+    def defines(self, name: str) -> bool:
+        """Whether there is such a table, with rows or without; once all was read."""
+        return name in self.found
+
     def _plan(self, name: str) -> str | None:
         """The query for what is wanted of a table; None if it is another table of that name."""
         wanted = self._wanted[name]

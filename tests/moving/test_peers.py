@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -274,6 +276,37 @@ def test_a_dump_of_sqlite_is_one_too(tmp_path: Path) -> None:
         assert told.links == plain.links
         assert told.clicks == plain.clicks
         assert told.sums == plain.sums
+
+
+@pytest.mark.parametrize(
+    ("format_name", "sample"),
+    [
+        ("yourls", "yourls/yourls-1.10.sql"),
+        ("polr", "polr/polr-2.3.sql"),
+        ("shlink", "shlink/shlink-5.1-mariadb.sql"),
+    ],
+)
+def test_a_peer_without_links_has_none(format_name: str, sample: str, tmp_path: Path) -> None:
+    """Dumps have no rows of a table that is empty."""
+    dump = (SAMPLES / sample).read_bytes().decode("latin-1")
+    empty = re.sub(r"(?ms)^INSERT INTO .*?;\n", "", dump)
+    assert empty != dump
+    found = read(format_name, source(tmp_path, empty))
+    assert (found.links, found.problems, found.clicks) == ([], [], [])
+    other = "chhoto" if format_name == "yourls" else "yourls"
+    with pytest.raises(errors.ShortdError):
+        read(other, source(tmp_path, empty))
+
+
+def test_tables_of_another_peer_are_none(tmp_path: Path) -> None:
+    """Both call them `links`."""
+    path = tmp_path / "polr.sqlite"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE links (id, short_url, long_url, secret_key)")
+        database.execute("INSERT INTO links VALUES (1, 'a', 'https://example.com/', '')")
+        database.commit()
+    with pytest.raises(errors.ShortdError):
+        read("kutt", path)
 
 
 # Kutt

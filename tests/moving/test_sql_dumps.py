@@ -140,6 +140,9 @@ def test_what_postgresql_copies_is_read(rows: list[list[bytes | None]], step: in
         b"INSERT INTO t (a,b) VALUES ('x',1) ON DUPLICATE KEY UPDATE a = 'it''s';",
         b"/* " + b"'" * 3_000_000 + b" */INSERT INTO t (a,b) VALUES ('x',1);",
         b"-- " + b"'" * 3_000_000 + b"\nINSERT INTO t (a,b) VALUES ('x',1);",
+        b"--\n-- PostgreSQL database dump\n--\n\n\\restrict it's\n\n-- Dumped\n"
+        b"INSERT INTO t (a,b) VALUES ('x',1);\n\\connect d\n\\\n\\unrestrict it's\n\n",
+        b"INSERT INTO t (a,b) VALUES ('x',1);\n\\unrestrict it's",
     ],
     ids=lambda dump: str(dump[:40]),
 )
@@ -159,8 +162,38 @@ def test_backslashes_are_letters_elsewhere() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (rb"replace('a\nb','\n',char(10))", b"a\nb"),
+        (rb"replace(replace('a\r\nb','\r',char(13)),'\n',char(10))", b"a\r\nb"),
+        (rb"replace('\n\012b),''c'',char(10)','\012',char(10))", rb"\n" + b"\nb),'c',char(10)"),
+        (rb"unistr('a\u000ab\\u000a ''\+01F600\U0001F600\00e9')", "a\nb\\u000a '😀😀é".encode()),
+        (rb"unistr('\ud800 \UFFFFFFFF \q')", rb"? \UFFFFFFFF \q"),
+        (b"x'41'", b"A"),
+    ],
+)
+def test_control_characters_as_the_shell_of_sqlite_writes_them(value: bytes, text: bytes) -> None:
+    dump = b"PRAGMA foreign_keys=OFF;\n" + TABLE + b"INSERT INTO t VALUES(" + value + b",1,NULL);\n"
+    assert values_of(dump) == [[text, b"1", None]]
+
+
+def test_binary_values_of_other_programs() -> None:
+    dump = TABLE + b"INSERT INTO t VALUES (_binary 0x4142,b'1',_utf8mb4'x'),(_latin1 0x,B'0',0x);"
+    assert values_of(dump) == [[b"AB", b"1", b"x"], [b"", b"0", b""]]
+
+
+@pytest.mark.parametrize(
     "row",
-    [b"('x')", b"('x',1,2)", b"(now(),1)", b"('x' 'y',1)", b"(,1)", b"('x',)", b"(((1)),2)"],
+    [
+        b"('x')",
+        b"('x',1,2)",
+        b"(now(),1)",
+        b"('x' 'y',1)",
+        b"(,1)",
+        b"('x',)",
+        b"(((1)),2)",
+        b"(f(g(h(')'))),2)",
+    ],
 )
 def test_a_bad_row_ends_nothing(row: bytes) -> None:
     found = rows_of(b"INSERT INTO t (a,b) VALUES ('x',1)," + row + b",('y',2);")

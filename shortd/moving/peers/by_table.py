@@ -54,7 +54,7 @@ class TableSource(StagedSource):
                 yield Problem(row=row.row, reason=Reason.UNREADABLE, text=row.why)
             else:
                 self.add(table, row)
-        if self.main not in self.tables.found | self.tables.definitions.keys():
+        if self.main not in self.tables.found and not self.tables.defines(self.main):
             raise errors.SOURCE_UNREADABLE(
                 "%(name)s has no table of links of %(title)s.",
                 name=self._source.name,
