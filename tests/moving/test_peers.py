@@ -403,7 +403,7 @@ def test_what_dub_has_besides(tmp_path: Path) -> None:
                     expiredUrl="app://over",
                     testVariants=[
                         {"url": "https://example.com/", "percentage": 50},
-                        {"url": "app://b", "percentage": 50},
+                        {"url": "app://b", "percentage": "50"},
                     ],
                 )
             ],
@@ -414,6 +414,7 @@ def test_what_dub_has_besides(tmp_path: Path) -> None:
     assert link.terms.hidden and link.terms.robots
     assert link.terms.note == "line\nline"
     assert link.plugins == {}
+    assert "a variant: app://b" in [note.text for note in link.notes]
     assert reasons(link) == {Reason.NO_PLACE, Reason.FALLBACK}
     assert found.remark("ignores_case") is not None
 

@@ -49,10 +49,9 @@ class DubAnswers(ObjectSource):
                 if isinstance(geo, dict)
                 else [],
                 "variants": [
-                    [text_of(variant.get("url")), variant.get("percentage")]
+                    [text_of(variant.get("url")), _share(variant.get("percentage"))]
                     for variant in variants[:100]
                     if isinstance(variant, dict)
-                    and isinstance(variant.get("percentage"), (int, float))
                 ]
                 if isinstance(variants, list)
                 else [],
@@ -127,6 +126,10 @@ class DubAnswers(ObjectSource):
         if row["rewrite"]:
             draft.say(Reason.NO_PLACE, "cloaking: it redirects")
         return draft
+
+
+def _share(value: object) -> object:
+    return value if isinstance(value, (int, float)) else text_of(value)
 
 
 def _spelled(key: str) -> str:
