@@ -26,6 +26,7 @@ from shortd.moving.inputs import SMALL
 from shortd.moving.json_objects import DEPTH, HELD
 from shortd.moving.options import Options
 from shortd.moving.records import Reason
+from shortd.moving.sources import open_source
 from tests.moving.reading import SAMPLES, Reading, read
 
 JUNK: dict[str, bytes] = {
@@ -499,6 +500,23 @@ def test_a_value_without_bound_is_refused(tmp_path: Path) -> None:
         database.execute("UPDATE urls SET long_url = zeroblob(20000000) WHERE short_url = 'abc'")
 
     assert "too big" in refusal("chhoto", changed(tmp_path, "chhoto/chhoto-6.sqlite", change))
+
+
+def test_what_a_killed_import_has_left_goes(tmp_path: Path) -> None:
+    source = csv_source(tmp_path, "code,url\na,https://example.com/\n")
+    work, left = tmp_path / "work", tmp_path / "work" / "shortd-import-left"
+    left.mkdir(parents=True)
+    (left / "rows").write_bytes(b"somebody's")
+    other = tmp_path / "somebody's"
+    other.mkdir()
+    (work / "shortd-import-link").symlink_to(other)
+    options = Options(workdir=work)
+    with open_source("csv", str(source), options) as one, open_source("csv", str(source), options):
+        assert not left.exists()
+        assert other.is_dir()
+        assert len(list(work.iterdir())) == 3
+        assert len(list(one.links())) == 1
+    assert len(list(work.iterdir())) == 1
 
 
 # Bookmarks
