@@ -76,6 +76,15 @@ _ESCAPES = {b"0": b"\0", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"Z
 _ESCAPED = re.compile(rb"\\(.)|''|\"\"", re.DOTALL)
 _COPIED = re.compile(rb"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|(.))", re.DOTALL)
 _COPY_ESCAPES = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
+_MARK = re.compile(
+    rb"^-- (?:(?:MySQL|MariaDB) dump |PostgreSQL database (?:cluster )?dump\s*$"
+    rb"|(?P<end>Dump completed|PostgreSQL database (?:cluster )?dump complete))",
+    re.MULTILINE,
+)
+"""Lines with which programs begin and end what they write."""
+_TRANSACTION = re.compile(
+    rb"\s*(?:(?:BEGIN|START)\s+TRANSACTION|(?P<end>COMMIT|ROLLBACK))\s*", re.IGNORECASE
+)
 _UNISTR = re.compile(
     rb"\\(?:(\\)|u([0-9A-Fa-f]{4})|\+([0-9A-Fa-f]{6})|U([0-9A-Fa-f]{8})|([0-9A-Fa-f]{4}))"
 )
@@ -171,6 +180,8 @@ class SqlDump:
         self._tables: dict[str, Table] = {}
         self._counts: dict[str, int] = {}
         self._defined = 0
+        self._awaited: set[str] = set()
+        """What has begun, and has to end before the dump does."""
         self.zone: str | None = None
         """The time zone that the dump sets for TIMESTAMP columns, as it is written there."""
 
@@ -186,7 +197,12 @@ class SqlDump:
             elif word == b"CREATE":
                 self._create()
             else:
-                self._note_setting(self._statement(TABLE))
+                statement = self._statement(TABLE)
+                self._note_setting(statement)
+                if found := _TRANSACTION.fullmatch(statement):
+                    self._note_end("transaction", found)
+        if self._awaited:
+            raise errors.SOURCE_UNREADABLE("%(name)s ends too early: it is torn.", name=self._name)
 
     @property
     def tables(self) -> Collection[Table]:
@@ -235,6 +251,7 @@ class SqlDump:
     def _ends_in_comment(self) -> bool:
         rest = self._buffer[self._at :]
         if rest.startswith((b"--", b"#", b"\\")):
+            self._read_comment(rest[:TABLE])
             self._at = len(self._buffer)
             return True
         raise self._torn()
@@ -260,6 +277,14 @@ class SqlDump:
             self._grammar = _WITHOUT
         if b"/*" in text:
             self._note_setting(text)
+        for found in _MARK.finditer(text):
+            self._note_end("dump", found)
+
+    def _note_end(self, what: str, found: re.Match[bytes]) -> None:
+        if found["end"] is None:
+            self._awaited.add(what)
+        else:
+            self._awaited.discard(what)
 
     def _note_setting(self, text: bytes) -> None:
         if self.zone is None and (found := _ZONE.search(text)):

@@ -212,6 +212,7 @@ COPY public.visits (id, short_url_id, date, remote_addr, user_agent, referer, po
 COPY public.visit_locations (id, country_code) FROM stdin;
 4\tde
 \\.
+-- PostgreSQL database dump complete
 """
 
 

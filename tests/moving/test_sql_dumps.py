@@ -119,7 +119,8 @@ def test_what_postgresql_copies_is_read(rows: list[list[bytes | None]], step: in
 
     body = b"".join(b"\t".join(map(told, row)) + b"\n" for row in rows)
     dump = b"-- PostgreSQL database dump\n\nCOPY public.t (a, b) FROM stdin;\n" + body + b"\\.\n"
-    assert values_of(dump + b"SELECT 1;\n", step=step) == rows
+    end = b"SELECT 1;\n-- PostgreSQL database dump complete\n"
+    assert values_of(dump + end, step=step) == rows
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,8 @@ def test_what_postgresql_copies_is_read(rows: list[list[bytes | None]], step: in
         b"/* " + b"'" * 3_000_000 + b" */INSERT INTO t (a,b) VALUES ('x',1);",
         b"-- " + b"'" * 3_000_000 + b"\nINSERT INTO t (a,b) VALUES ('x',1);",
         b"--\n-- PostgreSQL database dump\n--\n\n\\restrict it's\n\n-- Dumped\n"
-        b"INSERT INTO t (a,b) VALUES ('x',1);\n\\connect d\n\\\n\\unrestrict it's\n\n",
+        b"INSERT INTO t (a,b) VALUES ('x',1);\n\\connect d\n\\\n"
+        b"--\n-- PostgreSQL database dump complete\n--\n\n\\unrestrict it's\n\n",
         b"INSERT INTO t (a,b) VALUES ('x',1);\n\\unrestrict it's",
     ],
     ids=lambda dump: str(dump[:40]),
@@ -155,10 +157,33 @@ def test_ways_to_write_one_row(dump: bytes) -> None:
 def test_backslashes_are_letters_elsewhere() -> None:
     """PostgreSQL and SQLite double quotes alone."""
     insert = b"INSERT INTO t (a, b) VALUES ('C:\\', 'it''s');\n"
-    assert values_of(b"PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n" + insert) == [
+    assert values_of(b"PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n" + insert + b"COMMIT;") == [
         [b"C:\\", b"it's"]
     ]
     assert values_of(b"SET standard_conforming_strings = on;\n" + insert) == [[b"C:\\", b"it's"]]
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        (b"-- MySQL dump 10.13  Distrib 8.0.36\n", b"-- Dump completed on 2026-01-02  3:04:05"),
+        (b"-- MariaDB dump 10.19\r\n--\r\n", b"\r\n-- Dump completed\r\n"),
+        (b"-- PostgreSQL database dump\n", b"--\n-- PostgreSQL database dump complete\n--\n\n"),
+        (
+            b"-- PostgreSQL database cluster dump\n-- PostgreSQL database dump\n",
+            b"-- PostgreSQL database dump complete\n-- PostgreSQL database cluster dump complete",
+        ),
+        (b"BEGIN TRANSACTION;\n", b"ROLLBACK; -- due to errors\n"),
+        (b"start transaction ;", b"Commit;"),
+        (b"-- phpMyAdmin SQL Dump\n", b""),
+    ],
+)
+def test_a_dump_that_says_where_it_ends_is_whole(begin: bytes, end: bytes) -> None:
+    for step in (3, 1 << 16):
+        dump = (
+            begin + b"INSERT INTO t (a,b) VALUES ('-- MySQL dump ','BEGIN TRANSACTION;');\n" + end
+        )
+        assert values_of(dump, step=step) == [[b"-- MySQL dump ", b"BEGIN TRANSACTION;"]]
 
 
 @pytest.mark.parametrize(
@@ -208,6 +233,12 @@ def test_a_bad_row_ends_nothing(row: bytes) -> None:
         b"INSERT INTO t (a,b) VALUES ('x',1",
         b"INSERT INTO t (a,b) VALUES ('x',1),",
         b"INSERT INTO t (a,b) VALUES ('x',1),('y\\",
+        b"-- MySQL dump 10.13  Distrib 8.0.36\nINSERT INTO t (a,b) VALUES ('x',1);\n",
+        b"/*M! x */\n-- MariaDB dump 10.19\r\n--\r\nINSERT INTO t (a,b) VALUES ('x',1);\n-- Dump c",
+        b"-- MySQL dump 10.13\n;-- Dump completed\n-- MySQL dump 10.13\nSELECT 1;",
+        b"--\n-- PostgreSQL database dump\n--\nINSERT INTO t (a,b) VALUES ('x',1);\n--\n",
+        b"PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nINSERT INTO t (a,b) VALUES ('x',1);\n",
+        b"START TRANSACTION;\nINSERT INTO t (a,b) VALUES ('x',1);\n",
         b"CREATE TABLE t (a text",
         b"SET x = 'open",
         b"/* open",
