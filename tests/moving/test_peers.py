@@ -420,6 +420,13 @@ def test_what_dub_has_besides(tmp_path: Path) -> None:
     assert found.remark("ignores_case") is not None
 
 
+def test_a_table_of_dub_has_keys_of_other_scripts(tmp_path: Path) -> None:
+    key = f"xn--{'фу'.encode('punycode').decode()}"
+    text = f"Short link,Destination URL\nhttps://go.example.com/a/{key},https://example.com/\n"
+    (link,) = read("dub", source(tmp_path, text)).links
+    assert (link.code, link.host) == ("a/фу", "go.example.com")
+
+
 def test_a_root_page_of_dub_is_told_as_a_setting() -> None:
     found = read("dub", SAMPLES / "dub" / "dub-api-links.json")
     assert HostSetting("go.example.com", root="https://example.com/home") in found.settings

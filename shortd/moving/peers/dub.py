@@ -78,7 +78,7 @@ class DubAnswers(ObjectSource):
                 yield HostSetting(host, root=place)
 
     def draft(self, row: Any) -> Draft | Problem | None:
-        key = _spelled(row["key"])
+        key = spelled(row["key"])
         draft = Draft(
             self.times,
             key=f"{row['domain']}/{key}",
@@ -132,8 +132,8 @@ def _share(value: object) -> object:
     return value if isinstance(value, (int, float)) else text_of(value)
 
 
-def _spelled(key: str) -> str:
-    """A key in its own letters."""
+def spelled(key: str) -> str:
+    """A key in its own letters: Dub keeps those of other scripts in Punycode."""
     return "/".join(_letters(part) for part in key.split("/"))
 
 
