@@ -181,7 +181,7 @@ class SqlDump:
         self._counts: dict[str, int] = {}
         self._defined = 0
         self._awaited: set[str] = set()
-        """What has begun, and has to end before the dump does."""
+        """What has begun, and should end before the dump does."""
         self.zone: str | None = None
         """The time zone that the dump sets for TIMESTAMP columns, as it is written there."""
 
@@ -201,13 +201,17 @@ class SqlDump:
                 self._note_setting(statement)
                 if found := _TRANSACTION.fullmatch(statement):
                     self._note_end("transaction", found)
-        if self._awaited:
-            raise errors.SOURCE_UNREADABLE("%(name)s ends too early: it is torn.", name=self._name)
 
     @property
     def tables(self) -> Collection[Table]:
         """Those whose definitions were read."""
         return self._tables.values()
+
+    @property
+    def is_cut(self) -> bool:
+        """It ended, as far as it is read, in front of what its own beginning promises: the rest of
+        it may be missing, or somebody has made it of parts."""
+        return bool(self._awaited)
 
     # Bytes
 

@@ -37,6 +37,7 @@ class SqliteTables:
     zone: str | None = None
     prefix: str | None = ""
     row_prefix = ""
+    is_cut = False
 
     def __init__(
         self, source: Input, path: Path | None, wanted: Mapping[str, Wanted], folder: Path

@@ -57,6 +57,10 @@ class Tables(Protocol):
         """Whether there is such a table, with rows or without; once all was read."""
 
     @property
+    def is_cut(self) -> bool:
+        """Whether the rest of it may be missing; once all was read."""
+
+    @property
     def progress(self) -> float | None:
         """From 0 to 1."""
 
@@ -106,6 +110,11 @@ class DumpTables:
             for table in self._dump.tables
             if {column.lower() for column in table.columns}.issuperset(needs)
         )
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the rest of the dump may be missing; once all was read."""
+        return self._dump.is_cut
 
     def _choose(self, table: Table) -> Sequence[str] | None:
         columns = {column.lower() for column in table.columns}

@@ -299,6 +299,18 @@ def test_a_peer_without_links_has_none(format_name: str, sample: str, tmp_path: 
         read(other, source(tmp_path, empty))
 
 
+def test_a_dump_that_was_cut_between_two_statements_is_told(tmp_path: Path) -> None:
+    dump = (SAMPLES / "shlink" / "shlink-5.1-mariadb.sql").read_bytes().decode("latin-1")
+    assert read("shlink", source(tmp_path, dump)).remark("cut") is None
+    without_visits = dump[: dump.index("-- Dumping data for table `visits`")]
+    found = read("shlink", source(tmp_path, without_visits))
+    assert found.remark("cut") is not None
+    assert (len(found.links), found.clicks) == (25, [])
+    without_rows = dump[: dump.index("-- Dumping data for table `short_urls`")]
+    with pytest.raises(errors.ShortdError, match="torn"):
+        read("shlink", source(tmp_path, without_rows))
+
+
 def test_tables_of_another_peer_are_none(tmp_path: Path) -> None:
     """Both call them `links`."""
     path = tmp_path / "polr.sqlite"

@@ -18,12 +18,15 @@ Rows = list[tuple[str, Sequence[bytes | None] | BadRow]]
 TABLE = b"CREATE TABLE `t` (`a` text, `b` int(10) DEFAULT '1,2', c text, PRIMARY KEY (`a`,`b`));\n"
 
 
-def rows_of(dump: bytes, *, step: int = 1 << 16) -> Rows:
+def reader_of(dump: bytes, step: int = 1 << 16) -> SqlDump:
     stream = io.BytesIO(dump)
-    reader = SqlDump(
+    return SqlDump(
         lambda size: stream.read(min(size, step)), lambda table: table.columns, name="it"
     )
-    return [(table.name, row) for table, row in reader.rows()]
+
+
+def rows_of(dump: bytes, *, step: int = 1 << 16) -> Rows:
+    return [(table.name, row) for table, row in reader_of(dump, step).rows()]
 
 
 def values_of(dump: bytes, *, step: int = 1 << 16) -> list[list[bytes | None]]:
@@ -183,7 +186,29 @@ def test_a_dump_that_says_where_it_ends_is_whole(begin: bytes, end: bytes) -> No
         dump = (
             begin + b"INSERT INTO t (a,b) VALUES ('-- MySQL dump ','BEGIN TRANSACTION;');\n" + end
         )
-        assert values_of(dump, step=step) == [[b"-- MySQL dump ", b"BEGIN TRANSACTION;"]]
+        reader = reader_of(dump, step)
+        rows = [row for _, row in reader.rows()]
+        assert rows == [[b"-- MySQL dump ", b"BEGIN TRANSACTION;"]]
+        assert not reader.is_cut
+
+
+@pytest.mark.parametrize(
+    "dump",
+    [
+        b"-- MySQL dump 10.13  Distrib 8.0.36\nINSERT INTO t (a,b) VALUES ('x',1);\n",
+        b"/*M! x */\n-- MariaDB dump 10.19\r\n--\r\nINSERT INTO t (a,b) VALUES ('x',1);\n-- Dump c",
+        b"-- MySQL dump 10.13\n;-- Dump completed\n-- MySQL dump 10.13\nSELECT 1;",
+        b"--\n-- PostgreSQL database dump\n--\nINSERT INTO t (a,b) VALUES ('x',1);\n--\n",
+        b"PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nINSERT INTO t (a,b) VALUES ('x',1);\n",
+        b"START TRANSACTION;\nINSERT INTO t (a,b) VALUES ('x',1);\n",
+    ],
+    ids=lambda dump: str(dump[:40]),
+)
+def test_a_dump_without_its_end_is_cut(dump: bytes) -> None:
+    for step in (3, 1 << 16):
+        reader = reader_of(dump, step)
+        assert not any(isinstance(row, BadRow) for _, row in reader.rows())
+        assert reader.is_cut
 
 
 @pytest.mark.parametrize(
@@ -233,12 +258,6 @@ def test_a_bad_row_ends_nothing(row: bytes) -> None:
         b"INSERT INTO t (a,b) VALUES ('x',1",
         b"INSERT INTO t (a,b) VALUES ('x',1),",
         b"INSERT INTO t (a,b) VALUES ('x',1),('y\\",
-        b"-- MySQL dump 10.13  Distrib 8.0.36\nINSERT INTO t (a,b) VALUES ('x',1);\n",
-        b"/*M! x */\n-- MariaDB dump 10.19\r\n--\r\nINSERT INTO t (a,b) VALUES ('x',1);\n-- Dump c",
-        b"-- MySQL dump 10.13\n;-- Dump completed\n-- MySQL dump 10.13\nSELECT 1;",
-        b"--\n-- PostgreSQL database dump\n--\nINSERT INTO t (a,b) VALUES ('x',1);\n--\n",
-        b"PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nINSERT INTO t (a,b) VALUES ('x',1);\n",
-        b"START TRANSACTION;\nINSERT INTO t (a,b) VALUES ('x',1);\n",
         b"CREATE TABLE t (a text",
         b"SET x = 'open",
         b"/* open",
