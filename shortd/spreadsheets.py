@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-"""A formula, or one that is marked already."""
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+"""A formula, or one that is marked already: in full width, too, as some spreadsheets read them."""
 
 
 def harmless(cell: str) -> str:

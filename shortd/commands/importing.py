@@ -163,6 +163,8 @@ def import_links(
     place.check()
     if format_name not in OTHERS and account is None:
         raise click.UsageError("Missing option '--account'. Whose shall the links become?")
+    if report is not None and _is_of(report, where, place.data_dir):
+        raise click.UsageError(f"The report {report} would stand in its source, or in the data.")
     options = {name: value for name, value in options.items() if value is not None}
     with ExitStack() as files:
         # What the caller may read and write, the data's owner may not, perhaps.
@@ -292,6 +294,20 @@ def _api_key(file: Path | None) -> str:
         return os.environ.get(KEY_VARIABLE, "").strip()
     with file.open() as opened:
         return opened.read(KEY_BYTES).strip()
+
+
+def _is_of(report: Path, where: str, data_dir: Path) -> bool:
+    """Whether a report would take the place of its source, or of something that belongs to it."""
+    with suppress(OSError, ValueError):
+        place = report.resolve()
+        if place.is_relative_to(data_dir.resolve()):
+            return True
+        if where == "-":
+            return os.path.samestat(report.stat(), os.fstat(0))
+        source = Path(where).resolve()
+        logs = {source.with_name(source.name + end) for end in ("-wal", "-journal")}
+        return place in logs or place.is_relative_to(source) or report.samefile(source)
+    return False
 
 
 @contextmanager

@@ -39,6 +39,7 @@ class CsvRows:
         self._long: list[int] = []
         self._line = 0
         self._size = 0
+        self._is_over = False
         self._lines = self._read_lines()
         head = next(self._lines, "")
         delimiter = max(DELIMITERS, key=_outside(head).count)
@@ -53,6 +54,7 @@ class CsvRows:
     def rows(self) -> Iterator[tuple[str, dict[str, str] | Faulty]]:
         """The line at which a row ends, and its cells by name; empty rows are none."""
         while True:
+            first = self._line + 1
             try:
                 cells = next(self._cells)
             except StopIteration:
@@ -63,6 +65,10 @@ class CsvRows:
                 continue
             self._size = 0
             yield from self._long_lines()
+            if self._is_over:
+                # A line was asked for behind the last one: all from here on is one cell.
+                yield str(first), Faulty(str(first), "a cell that has no end")
+                continue
             if not any(cells):
                 continue
             if len(cells) > COLUMNS:
@@ -110,6 +116,7 @@ class CsvRows:
         elif waiting:
             self._line += 1
             yield waiting
+        self._is_over = True
 
     @property
     def progress(self) -> float | None:

@@ -104,7 +104,8 @@ class _Walker:
             number = float(value)
             self._put(number if isfinite(number) else None, 32)
         elif isinstance(value, int):
-            self._put(max(-MOST, min(value, MOST)), 32)
+            # What is too large stays so, and can be kept until it is told.
+            self._put(max(-MOST, min(value, MOST + 1)), 32)
         else:
             self._put(value, 64 + len(value) if isinstance(value, str) else 32)
 

@@ -12,7 +12,8 @@ What is no value here (a function, a torn row) is told as a `BadRow`, and readin
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from shortd import errors
@@ -24,6 +25,8 @@ TABLE = 1 << 20
 DEFINITIONS = 16 << 20
 """Bytes of all tables' definitions; no program has as many."""
 COLUMNS = 1000
+CALLS = 8
+"""Calls in one another that a value may have, to be passed over or to be read."""
 
 _STRING = rb"'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+'"
 _PLAIN_STRING = rb"'[^']*+'(?:'[^']*+')*+"
@@ -31,10 +34,15 @@ _PLAIN_STRING = rb"'[^']*+'(?:'[^']*+')*+"
 _DOUBLE = rb'"[^"\\]*+(?:(?:\\.|"")[^"\\]*+)*+"'
 _PLAIN_DOUBLE = rb'"[^"]*+"(?:"[^"]*+")*+'
 _BACKTICKS = rb"`[^`]*+`(?:`[^`]*+`)*+"
-_COMMENT = re.compile(rb"(?:(?:--(?=[ \t\r\n])|#)[^\n]*+\n|/\*.*?\*/|[\s\x00]++)++", re.DOTALL)
+_LINE = rb"--(?=[ \t\r\n])|#"
+_BLANK = rb"(?:(?:%b)[^\n]*+\n|/\*.*?\*/|[\s\x00]++)++"
+_COMMENT = re.compile(_BLANK % _LINE, re.DOTALL)
 """Blanks and comments, as many as there are."""
-_OPENS = re.compile(rb"--(?=[ \t\r\n])|#|/\*|--?\Z|/\Z")
+_OPENS = re.compile(_LINE + rb"|/\*|--?\Z|/\Z")
 """What may be the beginning of a comment that has not come whole."""
+_BETWEEN = re.compile(_BLANK % (_LINE + rb"|\\"), re.DOTALL)
+"""The same between statements, where pg_dump has lines for its shell (\\restrict, \\connect)."""
+_OPENS_BETWEEN = re.compile(_OPENS.pattern + rb"|\\")
 _NAME = rb"(?:`(?:[^`]|``){1,256}`|\"(?:[^\"]|\"\"){1,256}\"|[A-Za-z0-9_$\x80-\xff]{1,256})"
 _QUALIFIED = rb"(?:" + _NAME + rb"\s*\.\s*)?(?P<name>" + _NAME + rb")"
 _INSERT = re.compile(
@@ -68,6 +76,18 @@ _ESCAPES = {b"0": b"\0", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"Z
 _ESCAPED = re.compile(rb"\\(.)|''|\"\"", re.DOTALL)
 _COPIED = re.compile(rb"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|(.))", re.DOTALL)
 _COPY_ESCAPES = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
+_MARK = re.compile(
+    rb"^-- (?:(?:MySQL|MariaDB) dump |PostgreSQL database (?:cluster )?dump\s*$"
+    rb"|(?P<end>Dump completed|PostgreSQL database (?:cluster )?dump complete))",
+    re.MULTILINE,
+)
+"""Lines with which programs begin and end what they write."""
+_TRANSACTION = re.compile(
+    rb"\s*(?:(?:BEGIN|START)\s+TRANSACTION|(?P<end>COMMIT|ROLLBACK))\s*", re.IGNORECASE
+)
+_UNISTR = re.compile(
+    rb"\\(?:(\\)|u([0-9A-Fa-f]{4})|\+([0-9A-Fa-f]{6})|U([0-9A-Fa-f]{8})|([0-9A-Fa-f]{4}))"
+)
 
 Value = bytes | None
 """Strings and binary values as bytes, numbers and words (`true`) as they are written."""
@@ -98,21 +118,34 @@ class _Grammar:
         string = _STRING if has_escapes else _PLAIN_STRING
         double = _DOUBLE if has_escapes else _PLAIN_DOUBLE
         texts = string + rb"|" + double
-        nested = rb"\((?:[^'\"()]++|" + texts + rb"|\((?:[^'\"()]++|" + texts + rb")*+\))*+\)"
+        nested = rb"\((?:[^'\"()]++|" + texts + rb")*+\)"
+        for _ in range(CALLS - 1):
+            nested = rb"\((?:[^'\"()]++|" + texts + rb"|" + nested + rb")*+\)"
         self.row = re.compile(
             rb"\(([^'\"()]*+(?:(?:" + texts + rb"|" + nested + rb")[^'\"()]*+)*+)\)", re.DOTALL
         )
+        breaks = rb"," + string + rb",char\((?:10|13)\)\)"
+        once = rb"replace\(" + string + breaks
+        made = rb"replace\((?:" + string + rb"|" + once + rb")" + breaks
         # What is no value comes as an empty one.
         self.values = re.compile(
             rb"\s*+("
             + string
             + rb"|[^\s,'\"()]++|"
             + double
-            + rb"|(?:_[a-z0-9]+\s*+|[NExX])"
+            + rb"|(?:_[a-z0-9]+\s*+|[NExXbB])"
             + string
+            + rb"|_[a-z0-9]+\s++0x[0-9A-Fa-f]*+|unistr\("
+            + string
+            + rb"\)|"
+            + made
             + rb")\s*+(?:,|\Z)|.",
             re.DOTALL,
         ).findall
+        self.made = re.compile(
+            rb"replace\((" + once + rb"|" + string + rb"),(" + string + rb"),char\((10|13)\)\)",
+            re.DOTALL,
+        )
         self.passing = re.compile(
             rb"(?:[^'\"`;/#\-]++|" + texts + rb"|" + _BACKTICKS + rb"|-(?!-[ \t\r\n])|/(?!\*))*+",
             re.DOTALL,
@@ -147,6 +180,8 @@ class SqlDump:
         self._tables: dict[str, Table] = {}
         self._counts: dict[str, int] = {}
         self._defined = 0
+        self._awaited: set[str] = set()
+        """What has begun, and should end before the dump does."""
         self.zone: str | None = None
         """The time zone that the dump sets for TIMESTAMP columns, as it is written there."""
 
@@ -162,7 +197,21 @@ class SqlDump:
             elif word == b"CREATE":
                 self._create()
             else:
-                self._note_setting(self._statement(TABLE))
+                statement = self._statement(TABLE)
+                self._note_setting(statement)
+                if found := _TRANSACTION.fullmatch(statement):
+                    self._note_end("transaction", found)
+
+    @property
+    def tables(self) -> Collection[Table]:
+        """Those whose definitions were read."""
+        return self._tables.values()
+
+    @property
+    def is_cut(self) -> bool:
+        """It ended, as far as it is read, in front of what its own beginning promises: the rest of
+        it may be missing, or somebody has made it of parts."""
+        return bool(self._awaited)
 
     # Bytes
 
@@ -190,12 +239,12 @@ class SqlDump:
         while True:
             if self._at >= len(self._buffer) and not self._more():
                 return False
-            if found := _COMMENT.match(self._buffer, self._at):
+            if found := _BETWEEN.match(self._buffer, self._at):
                 self._read_comment(found[0])
                 self._at = found.end()
             elif self._buffer.startswith(b";", self._at):
                 self._at += 1
-            elif _OPENS.match(self._buffer, self._at):
+            elif _OPENS_BETWEEN.match(self._buffer, self._at):
                 if self._waiting() > TABLE:
                     self._cut_comment()
                 elif not self._more():
@@ -205,7 +254,8 @@ class SqlDump:
 
     def _ends_in_comment(self) -> bool:
         rest = self._buffer[self._at :]
-        if rest.startswith((b"--", b"#")):
+        if rest.startswith((b"--", b"#", b"\\")):
+            self._read_comment(rest[:TABLE])
             self._at = len(self._buffer)
             return True
         raise self._torn()
@@ -231,6 +281,14 @@ class SqlDump:
             self._grammar = _WITHOUT
         if b"/*" in text:
             self._note_setting(text)
+        for found in _MARK.finditer(text):
+            self._note_end("dump", found)
+
+    def _note_end(self, what: str, found: re.Match[bytes]) -> None:
+        if found["end"] is None:
+            self._awaited.add(what)
+        else:
+            self._awaited.discard(what)
 
     def _note_setting(self, text: bytes) -> None:
         if self.zone is None and (found := _ZONE.search(text)):
@@ -422,10 +480,24 @@ class SqlDump:
             return self._text(token, b'""', b'"')
         if token[:2] == b"0x":
             return _from_hex(token[2:])
+        if token[-1:] == b")":
+            return self._made(token)
+        if token[:1] == b"_" and b" 0x" in token[:80]:
+            return _from_hex(token.partition(b"0x")[2])
         if token[-1:] == b"'":
             text = self._text(token[token.index(b"'") :], b"''", b"'")
             return _from_hex(text) if first in b"xX" else text
         return None if token.upper() == b"NULL" else token
+
+    def _made(self, token: bytes) -> Value:
+        """A text with control characters, as the shell of SQLite writes it."""
+        if token.startswith(b"unistr("):
+            return _UNISTR.sub(_unistr_escape, self._value(token[7:-1]) or b"")
+        found = self._grammar.made.fullmatch(token)
+        if found is None:
+            return token
+        text, mark = (self._value(part) or b"" for part in found.group(1, 2))
+        return text.replace(mark, bytes([int(found[3])])) if mark else text
 
     def _text(self, literal: bytes, doubled: bytes, quote: bytes) -> bytes:
         text = literal[1:-1]
@@ -491,6 +563,13 @@ def _from_hex(digits: bytes) -> bytes:
         return bytes.fromhex((b"0" * (len(digits) % 2) + digits).decode("ascii"))
     except ValueError:
         return digits
+
+
+def _unistr_escape(found: re.Match[bytes]) -> bytes:
+    if found[1] is not None:
+        return b"\\"
+    number = int(next(filter(None, found.groups())), 16)
+    return chr(number).encode("utf-8", "replace") if number <= sys.maxunicode else found[0]
 
 
 def _unquoted(name: bytes) -> str:

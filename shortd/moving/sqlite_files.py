@@ -37,6 +37,7 @@ class SqliteTables:
     zone: str | None = None
     prefix: str | None = ""
     row_prefix = ""
+    is_cut = False
 
     def __init__(
         self, source: Input, path: Path | None, wanted: Mapping[str, Wanted], folder: Path
@@ -138,6 +139,10 @@ class SqliteTables:
                     break
                 self._done += 1
                 yield name, row
+
+    def defines(self, name: str) -> bool:
+        """Whether there is such a table, with rows or without; once all was read."""
+        return name in self.found
 
     def _plan(self, name: str) -> str | None:
         """The query for what is wanted of a table; None if it is another table of that name."""

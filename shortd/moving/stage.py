@@ -1,13 +1,15 @@
 """Where the rows of a source wait, on disk, until links can be told in their order with all that
 belongs to them: tables of a dump come in any order, and so do links of an API.
 
-A database of SQLite in a folder of its own, which goes when it is closed. It is no more than a
-sorted heap: memory stays the same however many rows there are. Nothing of a source is executed by
-it; sources' texts are values here.
+A database of SQLite in a folder of its own, which goes when it is closed, or with the next one if
+its process was killed. It is no more than a sorted heap: memory stays the same however many rows
+there are. Nothing of a source is executed by it; sources' texts are values here.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -21,6 +23,8 @@ import msgspec
 from shortd import errors
 from shortd.moving.records import ClickSum, SourceClick
 
+PREFIX = "shortd-import-"
+"""Of the folders' names."""
 BATCH = 5000
 WAITING = 16 << 20
 """Bytes of a table's rows that wait for the disk."""
@@ -88,7 +92,8 @@ class Stage:
         self._most = most
         self._pause = pause
         try:
-            self._folder = TemporaryDirectory(prefix="shortd-import-", dir=workdir)
+            _sweep(workdir)
+            self._folder, self._lock = _new_folder(workdir)
         except OSError as fault:
             raise errors.SOURCE_UNREADABLE(
                 "There is no place for rows in %(folder)s: %(why)s.",
@@ -239,6 +244,35 @@ class Stage:
             self._database.close()
         with suppress(OSError):
             self._folder.cleanup()
+            os.close(self._lock)
+
+
+def _new_folder(workdir: Path) -> tuple[TemporaryDirectory[str], int]:
+    """A folder, and the descriptor by which it is locked as long as its process lives. OSError."""
+    while True:
+        folder = TemporaryDirectory(prefix=PREFIX, dir=workdir)
+        # Before it was locked another import may have taken it for one that was left behind.
+        with suppress(FileNotFoundError):
+            lock = os.open(folder.name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            with suppress(OSError):
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if Path(folder.name).is_dir():
+                return folder, lock
+            os.close(lock)
+        folder.cleanup()
+
+
+def _sweep(workdir: Path) -> None:
+    """Removes what imports that were killed have left: it holds people's data."""
+    for path in workdir.glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                if os.fstat(lock).st_uid == os.geteuid():
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(lock)
 
 
 class _room:

@@ -53,6 +53,13 @@ class Tables(Protocol):
     def rows(self) -> Iterator[tuple[str, Row | Faulty]]:
         """Names without prefix, and rows."""
 
+    def defines(self, name: str) -> bool:
+        """Whether there is such a table, with rows or without; once all was read."""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the rest of it may be missing; once all was read."""
+
     @property
     def progress(self) -> float | None:
         """From 0 to 1."""
@@ -92,6 +99,22 @@ class DumpTables:
                 yield name, Faulty(f"{told(table.name)} {row.number}", row.why)
             else:
                 yield name, row
+
+    def defines(self, name: str) -> bool:
+        """Whether there is such a table, with rows or without; once all was read."""
+        needs = self._wanted[name].needs
+        return any(
+            table.name == f"{self.prefix}{name}"
+            if self.prefix is not None
+            else table.name.endswith(name)
+            for table in self._dump.tables
+            if {column.lower() for column in table.columns}.issuperset(needs)
+        )
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the rest of the dump may be missing; once all was read."""
+        return self._dump.is_cut
 
     def _choose(self, table: Table) -> Sequence[str] | None:
         columns = {column.lower() for column in table.columns}

@@ -171,3 +171,26 @@ def make_older(directory: Path) -> None:
     store = Store(directory)
     write(store, lambda txn: META.put(txn, ("schema_version",), SCHEMA_VERSION - 1))
     store.close()
+
+
+def test_a_report_never_takes_the_place_of_its_source(shell: Shell) -> None:
+    """Sources may be all that is left of another server."""
+    source = Path("links.csv")
+    source.write_text("url\nhttps://example.org/\n")
+    Path("answers").mkdir()
+    Path("link.csv").symlink_to(source)
+    Path("twin.csv").hardlink_to(source)
+    shell.did("user", "add", "ann@nowhere.example", "--username", "ann")
+    data = DATA / "db" / "data.mdb"
+    kept = data.read_bytes()
+    for where, report in (
+        *(("links.csv", other) for other in ("links.csv", "./links.csv", "link.csv", "twin.csv")),
+        *(("link.csv", "links.csv"), ("links.csv", "links.csv-wal"), ("answers", "answers/new")),
+        ("links.csv", str(data)),
+    ):
+        command = ("import", "csv", where, "--account", "ann", "--report", report)
+        assert shell.run(*command).exit_code == 2, (where, report)
+    assert source.read_text() == "url\nhttps://example.org/\n"
+    assert data.read_bytes() == kept
+    assert not any(Path("answers").iterdir())
+    shell.did("import", "csv", "links.csv", "--account", "ann", "--report", "links.csv.report")

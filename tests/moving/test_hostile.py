@@ -26,6 +26,7 @@ from shortd.moving.inputs import SMALL
 from shortd.moving.json_objects import DEPTH, HELD
 from shortd.moving.options import Options
 from shortd.moving.records import Reason
+from shortd.moving.sources import open_source
 from tests.moving.reading import SAMPLES, Reading, read
 
 JUNK: dict[str, bytes] = {
@@ -240,12 +241,13 @@ def test_anything_may_stand_anywhere(sample: str, tmp_path: Path) -> None:
         (10**9, 10**9, False),
         (2**63 - 1, 2**63 - 1, False),
         (-5, 0, True),
-        (10**30, 2**63 - 1, False),
         ("1,234", 1234, False),
         ("many", 0, True),
         (None, 0, False),
         ([], 0, False),
         (1.5e3, 1500, False),
+        (2**63, 2**63 - 1, True),
+        (10**30, 2**63 - 1, True),
         (True, 1, False),
     ],
 )
@@ -375,6 +377,22 @@ def test_tables_of_many_hands(data: bytes, tmp_path: Path) -> None:
     assert [link.code for link in read("csv", csv_source(tmp_path, data)).links] == ["a"]
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\r\nd,https://example.com/d,y"])
+def test_a_cell_without_end_is_told(end: str, tmp_path: Path) -> None:
+    """Rows behind it stand in it."""
+    text = f'code,url,title\na,https://example.com/,x\nb,https://example.com/b,"open\nc,x,y{end}'
+    found = read("csv", csv_source(tmp_path, text))
+    assert [link.code for link in found.links] == ["a"]
+    assert [(problem.row, problem.reason) for problem in found.problems] == [
+        ("3", Reason.UNREADABLE)
+    ]
+
+
+def test_a_last_cell_in_quotes_is_none_without_end(tmp_path: Path) -> None:
+    found = read("csv", csv_source(tmp_path, 'code,url,title\na,https://example.com/,"x\ny"'))
+    assert ([link.code for link in found.links], found.problems) == (["a"], [])
+
+
 def test_formulas_that_were_made_harmless_are_whole_again(tmp_path: Path) -> None:
     source = csv_source(tmp_path, "code,url,title\n'-x,https://example.com/,'=1+1\n")
     assert read("csv", source).link("-x").terms.title == "=1+1"
@@ -484,6 +502,23 @@ def test_a_value_without_bound_is_refused(tmp_path: Path) -> None:
     assert "too big" in refusal("chhoto", changed(tmp_path, "chhoto/chhoto-6.sqlite", change))
 
 
+def test_what_a_killed_import_has_left_goes(tmp_path: Path) -> None:
+    source = csv_source(tmp_path, "code,url\na,https://example.com/\n")
+    work, left = tmp_path / "work", tmp_path / "work" / "shortd-import-left"
+    left.mkdir(parents=True)
+    (left / "rows").write_bytes(b"somebody's")
+    other = tmp_path / "somebody's"
+    other.mkdir()
+    (work / "shortd-import-link").symlink_to(other)
+    options = Options(workdir=work)
+    with open_source("csv", str(source), options) as one, open_source("csv", str(source), options):
+        assert not left.exists()
+        assert other.is_dir()
+        assert len(list(work.iterdir())) == 3
+        assert len(list(one.links())) == 1
+    assert len(list(work.iterdir())) == 1
+
+
 # Bookmarks
 
 
@@ -500,6 +535,23 @@ def test_bookmarks_are_bounded(tmp_path: Path) -> None:
         '<DT><A HREF="https://example.com/">x</A><DT><A HREF="https://b.example/">y &amp; z'
     )
     assert [link.terms.title for link in read("bookmarks", source).links] == ["x", "y & z"]
+
+
+@pytest.mark.parametrize("before", [0, 32_700, 32_720, 32_740, 32_760])
+def test_addresses_of_bookmarks_are_as_browsers_read_them(before: int, tmp_path: Path) -> None:
+    """Some write "&" as it is: what looks like the name of a character is one before ";" alone."""
+    source = tmp_path / "bookmarks.html"
+    source.write_text(
+        f"<DL>{' ' * before}"
+        '<DT><A HREF="https://example.com/?a=1&copy=2&section=3&timestamp&amp;lt=4&lt;'
+        "&amp&amp=&#38;x&region;&\" TAGS='R&amp;D,&eacute;'>A &amp; B &lt;&copy; C&D</A>"
+    )
+    (link,) = read("bookmarks", source).links
+    assert link.url == (
+        "https://example.com/?a=1&copy=2&section=3&timestamp&lt=4<&amp&amp=&x&region;&"
+    )
+    assert link.tags == ("R&D", "é")
+    assert link.terms.title == "A & B <© C&D"
 
 
 def test_a_character_without_bound_is_refused(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -210,6 +212,7 @@ COPY public.visits (id, short_url_id, date, remote_addr, user_agent, referer, po
 COPY public.visit_locations (id, country_code) FROM stdin;
 4\tde
 \\.
+-- PostgreSQL database dump complete
 """
 
 
@@ -274,6 +277,49 @@ def test_a_dump_of_sqlite_is_one_too(tmp_path: Path) -> None:
         assert told.links == plain.links
         assert told.clicks == plain.clicks
         assert told.sums == plain.sums
+
+
+@pytest.mark.parametrize(
+    ("format_name", "sample"),
+    [
+        ("yourls", "yourls/yourls-1.10.sql"),
+        ("polr", "polr/polr-2.3.sql"),
+        ("shlink", "shlink/shlink-5.1-mariadb.sql"),
+    ],
+)
+def test_a_peer_without_links_has_none(format_name: str, sample: str, tmp_path: Path) -> None:
+    """Dumps have no rows of a table that is empty."""
+    dump = (SAMPLES / sample).read_bytes().decode("latin-1")
+    empty = re.sub(r"(?ms)^INSERT INTO .*?;\n", "", dump)
+    assert empty != dump
+    found = read(format_name, source(tmp_path, empty))
+    assert (found.links, found.problems, found.clicks) == ([], [], [])
+    other = "chhoto" if format_name == "yourls" else "yourls"
+    with pytest.raises(errors.ShortdError):
+        read(other, source(tmp_path, empty))
+
+
+def test_a_dump_that_was_cut_between_two_statements_is_told(tmp_path: Path) -> None:
+    dump = (SAMPLES / "shlink" / "shlink-5.1-mariadb.sql").read_bytes().decode("latin-1")
+    assert read("shlink", source(tmp_path, dump)).remark("cut") is None
+    without_visits = dump[: dump.index("-- Dumping data for table `visits`")]
+    found = read("shlink", source(tmp_path, without_visits))
+    assert found.remark("cut") is not None
+    assert (len(found.links), found.clicks) == (25, [])
+    without_rows = dump[: dump.index("-- Dumping data for table `short_urls`")]
+    with pytest.raises(errors.ShortdError, match="torn"):
+        read("shlink", source(tmp_path, without_rows))
+
+
+def test_tables_of_another_peer_are_none(tmp_path: Path) -> None:
+    """Both call them `links`."""
+    path = tmp_path / "polr.sqlite"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE links (id, short_url, long_url, secret_key)")
+        database.execute("INSERT INTO links VALUES (1, 'a', 'https://example.com/', '')")
+        database.commit()
+    with pytest.raises(errors.ShortdError):
+        read("kutt", path)
 
 
 # Kutt
@@ -370,7 +416,7 @@ def test_what_dub_has_besides(tmp_path: Path) -> None:
                     expiredUrl="app://over",
                     testVariants=[
                         {"url": "https://example.com/", "percentage": 50},
-                        {"url": "app://b", "percentage": 50},
+                        {"url": "app://b", "percentage": "50"},
                     ],
                 )
             ],
@@ -381,8 +427,16 @@ def test_what_dub_has_besides(tmp_path: Path) -> None:
     assert link.terms.hidden and link.terms.robots
     assert link.terms.note == "line\nline"
     assert link.plugins == {}
+    assert "a variant: app://b" in [note.text for note in link.notes]
     assert reasons(link) == {Reason.NO_PLACE, Reason.FALLBACK}
     assert found.remark("ignores_case") is not None
+
+
+def test_a_table_of_dub_has_keys_of_other_scripts(tmp_path: Path) -> None:
+    key = f"xn--{'фу'.encode('punycode').decode()}"
+    text = f"Short link,Destination URL\nhttps://go.example.com/a/{key},https://example.com/\n"
+    (link,) = read("dub", source(tmp_path, text)).links
+    assert (link.code, link.host) == ("a/фу", "go.example.com")
 
 
 def test_a_root_page_of_dub_is_told_as_a_setting() -> None:

@@ -113,6 +113,30 @@ def test_a_key_that_sees_less_is_told() -> None:
     assert remark is not None and remark.value == 4
 
 
+def test_what_is_refused_of_a_link_is_told() -> None:
+    server = Shlink([link("a", visitsCount=7), link("b", visitsCount=2), link("c")])
+    server.others["/short-urls/a/visits"] = httpx.Response(500)
+    server.others["/short-urls/c/redirect-rules"] = httpx.Response(403)
+    found = ask(server)
+    assert found.link("a").clicks == 7
+    remark = found.remark("refused")
+    assert remark is not None and remark.value == 2
+    assert ask(Shlink([link("b", visitsCount=2)])).remark("refused") is None
+
+
+@pytest.mark.parametrize("path", ["", "/", "/rest", "/rest/v3/", "/restaurant", "/a/rest/v3"])
+def test_an_address_may_have_a_path(path: str) -> None:
+    base = path.rstrip("/").removesuffix("/rest/v3").removesuffix("/rest")
+    server = Shlink([link("a")])
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        path = request.url.raw_path.decode()
+        assert path.startswith(f"{base}/rest/v3/")
+        return server(httpx.Request("GET", f"{URL}{path[len(base) :]}", headers=request.headers))
+
+    assert len(ask(handler, URL + path).links) == 1
+
+
 def test_a_busy_server_is_waited_for(waits: list[float]) -> None:
     server = Shlink([link("a")])
     answers = iter(

@@ -18,12 +18,15 @@ Rows = list[tuple[str, Sequence[bytes | None] | BadRow]]
 TABLE = b"CREATE TABLE `t` (`a` text, `b` int(10) DEFAULT '1,2', c text, PRIMARY KEY (`a`,`b`));\n"
 
 
-def rows_of(dump: bytes, *, step: int = 1 << 16) -> Rows:
+def reader_of(dump: bytes, step: int = 1 << 16) -> SqlDump:
     stream = io.BytesIO(dump)
-    reader = SqlDump(
+    return SqlDump(
         lambda size: stream.read(min(size, step)), lambda table: table.columns, name="it"
     )
-    return [(table.name, row) for table, row in reader.rows()]
+
+
+def rows_of(dump: bytes, *, step: int = 1 << 16) -> Rows:
+    return [(table.name, row) for table, row in reader_of(dump, step).rows()]
 
 
 def values_of(dump: bytes, *, step: int = 1 << 16) -> list[list[bytes | None]]:
@@ -119,7 +122,8 @@ def test_what_postgresql_copies_is_read(rows: list[list[bytes | None]], step: in
 
     body = b"".join(b"\t".join(map(told, row)) + b"\n" for row in rows)
     dump = b"-- PostgreSQL database dump\n\nCOPY public.t (a, b) FROM stdin;\n" + body + b"\\.\n"
-    assert values_of(dump + b"SELECT 1;\n", step=step) == rows
+    end = b"SELECT 1;\n-- PostgreSQL database dump complete\n"
+    assert values_of(dump + end, step=step) == rows
 
 
 @pytest.mark.parametrize(
@@ -140,6 +144,10 @@ def test_what_postgresql_copies_is_read(rows: list[list[bytes | None]], step: in
         b"INSERT INTO t (a,b) VALUES ('x',1) ON DUPLICATE KEY UPDATE a = 'it''s';",
         b"/* " + b"'" * 3_000_000 + b" */INSERT INTO t (a,b) VALUES ('x',1);",
         b"-- " + b"'" * 3_000_000 + b"\nINSERT INTO t (a,b) VALUES ('x',1);",
+        b"--\n-- PostgreSQL database dump\n--\n\n\\restrict it's\n\n-- Dumped\n"
+        b"INSERT INTO t (a,b) VALUES ('x',1);\n\\connect d\n\\\n"
+        b"--\n-- PostgreSQL database dump complete\n--\n\n\\unrestrict it's\n\n",
+        b"INSERT INTO t (a,b) VALUES ('x',1);\n\\unrestrict it's",
     ],
     ids=lambda dump: str(dump[:40]),
 )
@@ -152,15 +160,90 @@ def test_ways_to_write_one_row(dump: bytes) -> None:
 def test_backslashes_are_letters_elsewhere() -> None:
     """PostgreSQL and SQLite double quotes alone."""
     insert = b"INSERT INTO t (a, b) VALUES ('C:\\', 'it''s');\n"
-    assert values_of(b"PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n" + insert) == [
+    assert values_of(b"PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n" + insert + b"COMMIT;") == [
         [b"C:\\", b"it's"]
     ]
     assert values_of(b"SET standard_conforming_strings = on;\n" + insert) == [[b"C:\\", b"it's"]]
 
 
 @pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        (b"-- MySQL dump 10.13  Distrib 8.0.36\n", b"-- Dump completed on 2026-01-02  3:04:05"),
+        (b"-- MariaDB dump 10.19\r\n--\r\n", b"\r\n-- Dump completed\r\n"),
+        (b"-- PostgreSQL database dump\n", b"--\n-- PostgreSQL database dump complete\n--\n\n"),
+        (
+            b"-- PostgreSQL database cluster dump\n-- PostgreSQL database dump\n",
+            b"-- PostgreSQL database dump complete\n-- PostgreSQL database cluster dump complete",
+        ),
+        (b"BEGIN TRANSACTION;\n", b"ROLLBACK; -- due to errors\n"),
+        (b"start transaction ;", b"Commit;"),
+        (b"-- phpMyAdmin SQL Dump\n", b""),
+    ],
+)
+def test_a_dump_that_says_where_it_ends_is_whole(begin: bytes, end: bytes) -> None:
+    for step in (3, 1 << 16):
+        dump = (
+            begin + b"INSERT INTO t (a,b) VALUES ('-- MySQL dump ','BEGIN TRANSACTION;');\n" + end
+        )
+        reader = reader_of(dump, step)
+        rows = [row for _, row in reader.rows()]
+        assert rows == [[b"-- MySQL dump ", b"BEGIN TRANSACTION;"]]
+        assert not reader.is_cut
+
+
+@pytest.mark.parametrize(
+    "dump",
+    [
+        b"-- MySQL dump 10.13  Distrib 8.0.36\nINSERT INTO t (a,b) VALUES ('x',1);\n",
+        b"/*M! x */\n-- MariaDB dump 10.19\r\n--\r\nINSERT INTO t (a,b) VALUES ('x',1);\n-- Dump c",
+        b"-- MySQL dump 10.13\n;-- Dump completed\n-- MySQL dump 10.13\nSELECT 1;",
+        b"--\n-- PostgreSQL database dump\n--\nINSERT INTO t (a,b) VALUES ('x',1);\n--\n",
+        b"PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nINSERT INTO t (a,b) VALUES ('x',1);\n",
+        b"START TRANSACTION;\nINSERT INTO t (a,b) VALUES ('x',1);\n",
+    ],
+    ids=lambda dump: str(dump[:40]),
+)
+def test_a_dump_without_its_end_is_cut(dump: bytes) -> None:
+    for step in (3, 1 << 16):
+        reader = reader_of(dump, step)
+        assert not any(isinstance(row, BadRow) for _, row in reader.rows())
+        assert reader.is_cut
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (rb"replace('a\nb','\n',char(10))", b"a\nb"),
+        (rb"replace(replace('a\r\nb','\r',char(13)),'\n',char(10))", b"a\r\nb"),
+        (rb"replace('\n\012b),''c'',char(10)','\012',char(10))", rb"\n" + b"\nb),'c',char(10)"),
+        (rb"unistr('a\u000ab\\u000a ''\+01F600\U0001F600\00e9')", "a\nb\\u000a '😀😀é".encode()),
+        (rb"unistr('\ud800 \UFFFFFFFF \q')", rb"? \UFFFFFFFF \q"),
+        (b"x'41'", b"A"),
+    ],
+)
+def test_control_characters_as_the_shell_of_sqlite_writes_them(value: bytes, text: bytes) -> None:
+    dump = b"PRAGMA foreign_keys=OFF;\n" + TABLE + b"INSERT INTO t VALUES(" + value + b",1,NULL);\n"
+    assert values_of(dump) == [[text, b"1", None]]
+
+
+def test_binary_values_of_other_programs() -> None:
+    dump = TABLE + b"INSERT INTO t VALUES (_binary 0x4142,b'1',_utf8mb4'x'),(_latin1 0x,B'0',0x);"
+    assert values_of(dump) == [[b"AB", b"1", b"x"], [b"", b"0", b""]]
+
+
+@pytest.mark.parametrize(
     "row",
-    [b"('x')", b"('x',1,2)", b"(now(),1)", b"('x' 'y',1)", b"(,1)", b"('x',)", b"(((1)),2)"],
+    [
+        b"('x')",
+        b"('x',1,2)",
+        b"(now(),1)",
+        b"('x' 'y',1)",
+        b"(,1)",
+        b"('x',)",
+        b"(((1)),2)",
+        b"(f(g(h(')'))),2)",
+    ],
 )
 def test_a_bad_row_ends_nothing(row: bytes) -> None:
     found = rows_of(b"INSERT INTO t (a,b) VALUES ('x',1)," + row + b",('y',2);")

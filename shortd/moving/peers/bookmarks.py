@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import unescape
+from html.entities import html5
 from html.parser import HTMLParser
 from typing import Any
 
@@ -22,6 +24,16 @@ TAG = 1 << 18
 TEXT = 4096
 """Characters of a title that are looked at."""
 _PIECE = 1 << 15
+_NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]*+;?)")
+_CUT = re.compile(r"&[A-Za-z0-9]{0,40}\Z")
+"""What may go on in the next piece."""
+
+
+def _spelled_out(found: re.Match[str]) -> str:
+    """An "&" that begins no reference, as one. Some browsers write addresses as they are, and in
+    `?id=1&section=2` the library would see "§"."""
+    name = found[1]
+    return found[0] if name.endswith(";") and name in html5 else f"&amp;{name}"
 
 
 class _Parser(HTMLParser):
@@ -115,10 +127,15 @@ class Bookmarks(StagedSource):
     def load(self) -> Iterator[Found]:
         parser = _Parser()
         number = 0
+        cut = ""
         for text in text_pieces(self._source, IN_CP1252):
             for at in range(0, len(text), _PIECE):
-                self._feed(parser, text[at : at + _PIECE])
+                piece = cut + text[at : at + _PIECE]
+                found = _CUT.search(piece)
+                cut = "" if found is None else found[0]
+                self._feed(parser, _NAMED.sub(_spelled_out, piece.removesuffix(cut)))
                 number = self._add(parser, number)
+        self._feed(parser, cut)
         parser.close()
         self._add(parser, number)
         yield from ()

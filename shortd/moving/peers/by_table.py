@@ -54,15 +54,25 @@ class TableSource(StagedSource):
                 yield Problem(row=row.row, reason=Reason.UNREADABLE, text=row.why)
             else:
                 self.add(table, row)
-        if self.main not in self.tables.found | self.tables.definitions.keys():
+        if self.main not in self.tables.found and not self.tables.defines(self.main):
             raise errors.SOURCE_UNREADABLE(
                 "%(name)s has no table of links of %(title)s.",
                 name=self._source.name,
                 title=self.title,
             )
+        if self.main not in self.tables.found and self.tables.is_cut:
+            raise errors.SOURCE_UNREADABLE(
+                "%(name)s ends too early: it is torn.", name=self._source.name
+            )
         self.may_be_empty = True
 
     def remarks(self) -> Iterator[Found]:
+        if self.tables.is_cut:
+            yield Remark(
+                "cut",
+                "The dump ends without the last line of the program that made it, or within a"
+                " transaction: the rest of it may be missing.",
+            )
         if isinstance(self.tables, SqliteTables) and self.tables.missing_wal:
             yield Remark(
                 "missing_wal",

@@ -13,6 +13,7 @@ from shortd.moving.csv_rows import CsvRows
 from shortd.moving.drafts import Draft
 from shortd.moving.inputs import Input
 from shortd.moving.options import Options
+from shortd.moving.peers.dub import spelled
 from shortd.moving.records import Problem, Reason, Remark
 from shortd.moving.staged import Found, StagedSource
 from shortd.moving.tables import Faulty
@@ -167,6 +168,10 @@ class DubCsv(CsvLinks):
     title = "Dub"
     tag_delimiters = ","
     ignores_case = True
+
+    def _place(self, cells: dict[str, str]) -> tuple[str | None, str]:
+        host, code = super()._place(cells)
+        return host, spelled(code)
 
 
 class BitlyCsv(CsvLinks):

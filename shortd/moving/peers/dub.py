@@ -49,10 +49,9 @@ class DubAnswers(ObjectSource):
                 if isinstance(geo, dict)
                 else [],
                 "variants": [
-                    [text_of(variant.get("url")), variant.get("percentage")]
+                    [text_of(variant.get("url")), _share(variant.get("percentage"))]
                     for variant in variants[:100]
                     if isinstance(variant, dict)
-                    and isinstance(variant.get("percentage"), (int, float))
                 ]
                 if isinstance(variants, list)
                 else [],
@@ -79,7 +78,7 @@ class DubAnswers(ObjectSource):
                 yield HostSetting(host, root=place)
 
     def draft(self, row: Any) -> Draft | Problem | None:
-        key = _spelled(row["key"])
+        key = spelled(row["key"])
         draft = Draft(
             self.times,
             key=f"{row['domain']}/{key}",
@@ -129,8 +128,12 @@ class DubAnswers(ObjectSource):
         return draft
 
 
-def _spelled(key: str) -> str:
-    """A key in its own letters."""
+def _share(value: object) -> object:
+    return value if isinstance(value, (int, float)) else text_of(value)
+
+
+def spelled(key: str) -> str:
+    """A key in its own letters: Dub keeps those of other scripts in Punycode."""
     return "/".join(_letters(part) for part in key.split("/"))
 
 

@@ -6,6 +6,7 @@ to wait is waited, within bounds. A redirect is not followed: the key would go w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any
@@ -32,10 +33,13 @@ ANSWER = 32 << 20
 """Bytes of an answer."""
 ANSWER_SECONDS = 120
 ATTEMPTS = 6
+NOT_FOUND = 404
 LONGEST_WAIT = 60.0
 """Seconds that are waited for a server that wants to be left alone."""
 
 Ask = Callable[..., Any]
+
+_VERSIONED = re.compile(r"/rest/v\d+\Z")
 
 _grow = wait_exponential(multiplier=0.5, max=15)
 
@@ -79,12 +83,14 @@ class ShlinkApi(StagedSource):
         super().__init__("rest", options)
         path = parts.path.rstrip("/")
         self._base = f"{parts.scheme}://{parts.netloc}{path}"
-        if "/rest" not in path:
-            self._base += "/rest/v3"
+        if not _VERSIONED.search(path):
+            self._base += "/v3" if path.endswith("/rest") else "/rest/v3"
         self._client = client or httpx.Client(timeout=httpx.Timeout(30.0), follow_redirects=False)
         self._is_own = client is None
         self._done = 0
         self._links = 0
+        self._refused = 0
+        """Questions about links that are there, and were not answered."""
         self._retrying = Retrying(
             retry=retry_if_exception_type(_Later),
             wait=_wait,
@@ -193,6 +199,13 @@ class ShlinkApi(StagedSource):
                 " all.",
                 self._total - arrived,
             )
+        if self._refused:
+            yield Remark(
+                "refused",
+                f"Visits or rules of links were asked for and refused {self._refused} times: these"
+                " visits count in totals alone, these rules stay behind.",
+                self._refused,
+            )
         number = self._orphans()
         if number:
             yield orphans(number)
@@ -236,8 +249,9 @@ class ShlinkApi(StagedSource):
         query = {"domain": domain} if domain else {}
         try:
             answer = self._ask(f"{self._path(code)}/redirect-rules", **query)
-        except _Refused:
+        except _Refused as refusal:
             # Versions before 4 have none.
+            self._refused += refusal.status != NOT_FOUND
             return
         rules = answer.get("redirectRules")
         rules = (
@@ -262,8 +276,9 @@ class ShlinkApi(StagedSource):
         try:
             for visit in self._items(self._ask, path, "visits", VISITS_A_PAGE, **query):
                 self._add_visit(key, visit)
-        except _Refused:
+        except _Refused as refusal:
             # It was deleted meanwhile, or the key may not see its visits: the total stays.
+            self._refused += refusal.status != NOT_FOUND
             return
 
     def _add_visit(self, key: str, visit: dict[str, Any]) -> None:
