@@ -14,6 +14,7 @@ from shortd.api.reference.operations import (
     Operation,
     answers,
     topic_of,
+    waits,
 )
 from shortd.api.reference.refusals import ANY_CALL, KEYED, SQWISH_KEY, key_parameter, refusals_of
 from shortd.api.reference.schemas import Schema, reference
@@ -202,7 +203,8 @@ def _responses(name: str, kinds: list[ErrorKind]) -> Iterator[tuple[str, Schema]
     yield "200", _either(reference(_answer(name)), "Done.")
     for status in sorted({kind.status for kind in kinds}):
         codes = ", ".join(f"`{kind.code}`" for kind in kinds if kind.status == status)
-        yield str(status), _either(reference(f"{_PREFIX}Refusal"), f"Refused: {codes}.")
+        refused = _either(reference(f"{_PREFIX}Refusal"), f"Refused: {codes}.")
+        yield str(status), {**refused, **waits(status)}
 
 
 def _either(schema: Schema, description: str) -> Schema:
