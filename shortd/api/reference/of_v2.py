@@ -22,7 +22,7 @@ from shortd.api.reference.operations import (
 )
 from shortd.api.reference.refusals import ANY_CALL, FORM, KEYED, key_parameter, refusals_of
 from shortd.api.reference.schemas import Schema, components_of, reference
-from shortd.api.reference.snippets import form_call, json_call
+from shortd.api.reference.snippets import CONTENT, form_call, json_call
 from shortd.api.v2.envelope import ErrorInfo
 from shortd.api.v2.multi_call import CallQuery, Multi, MultiOutput
 from shortd.api.v2.registry import CALLS, Call, Credentials
@@ -74,6 +74,7 @@ def _operation(call: Call, components: dict[str, Schema], base_url: str) -> Oper
             "multipart/form-data": {
                 "schema": reference(_form(call)),
                 "encoding": {"query": {"contentType": JSON}},
+                "example": {"query": example.literal, "file": CONTENT},
             }
         }
     else:

@@ -297,10 +297,12 @@ class TestReuse:
         called = {"title": "Spring", "note": "mine", "tags": ["print"]}
         guest.call("set_terms", shorturl=entry["shorturl"], **called)
         guest.call("set_tag", shorturl=entry["shorturl"], tag=5)
-        for asked in ({}, {"tag": 5}, {"tags": ["print"], "note": "mine"}):
+        like: list[dict[str, Any]] = [{}, {"tag": 5}, {"tags": ["print"], "note": "mine"}]
+        unlike: list[dict[str, Any]] = [{"tag": 4}, {"title": "Summer"}]
+        for asked in like:
             again = guest.call("url", url=URL, reuse=True, **asked)["entry"]
             assert (again["id"], again["reused"]) == (entry["id"], True)
-        for asked in ({"tag": 4}, {"title": "Summer"}):
+        for asked in unlike:
             assert guest.call("url", url=URL, reuse=True, **asked)["entry"]["id"] != entry["id"]
 
     def test_what_leads_nowhere_is_not_reused(self, guest: Person) -> None:
