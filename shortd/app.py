@@ -246,7 +246,8 @@ class App:
             return "POST"
         if method == put.METHOD and self._file_at(scope) is not None:
             return put.METHOD
-        return None if sqwish.format_of(path) is None else "GET, POST"
+        methods = sqwish.methods_of(path)
+        return None if methods is None else ", ".join(methods)
 
     async def _perhaps_link(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Answers at an address that is none of the server's own, nor a plain code."""
@@ -315,6 +316,7 @@ def _routed() -> Litestar:
             *sqwish.HANDLERS,
             *v1.HANDLERS,
             *v2.HANDLERS,
+            *put.HANDLERS,
             *ADMIN_HANDLERS,
             *BOXES_HANDLERS,
             *BUNDLE_HANDLERS,

@@ -1,7 +1,7 @@
 """Who visited a link lately: single visits, as `[clicks]` lets them be kept and shown.
 
 Settings hold for visits that were kept under others, too: no address is shown in more detail than
-now allowed, and none for longer.
+now allowed, none for longer, and no more of them.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class RecentVisits:
         # Whatever ails the disk (`Drain.fault` tells), what is there can be read.
         with suppress(Exception):
             await self._drain.catch_up()
+        most = min(most, self._settings.visits_per_link)
         since = max(since, now - self._settings.visit_days * DAY)
         found: list[Visit] = []
         before: int | None = None

@@ -49,6 +49,8 @@ from shortd.store.txn import Txn, WriteTxn
 
 SCAN_SLICE = 5000
 """Index entries a listing reads before it lets the event loop go on (about 4 ms)."""
+FEW = 200
+"""Links in front of a page that are looked at as those on it are."""
 
 LARGEST_STEP = MINUTE
 """µs by which the clock may be set back with creation times still rising."""
@@ -192,7 +194,7 @@ class Links:
     ) -> list[Link]:
         """Links with matching tags, newest first, from the `start`-th of them on."""
         ids: list[int] = []
-        after: tuple[str, int, int, int] | None = None
+        start, after = await self._passed(account, tags, start)
         # Mostly all tags match, and nothing behind them needs to be looked at.
         size = min(start + count, SCAN_SLICE)
         while True:
@@ -218,6 +220,26 @@ class Links:
         with self._store.read() as txn:
             found = (LINKS_BY_ID.get(txn, (link_id,)) for link_id in ids)
             return [link for link in found if link is not None]
+
+    async def _passed(
+        self, account: Account, tags: TagFilter, start: int
+    ) -> tuple[int, tuple[str, int, int, int] | None]:
+        """Passes over most of the `start` links that are in front of a page, by their tags alone:
+        how many are left, and the place behind those that were passed."""
+        place: bytes | None = None
+        while start >= FEW:
+            with self._store.read() as txn:
+                most = min(start, SCAN_SLICE)
+                bits, behind = LINKS_BY_OWNER.last_parts(
+                    txn, (account.userid,), place, most, reverse=True
+                )
+            if behind is None:
+                # These were all, and who goes on from before them finds no more.
+                break
+            place = behind
+            start -= len(bits) if tags == TagFilter() else sum(map(tags, bits))
+            await self._store.turns.next()
+        return start, None if place is None else LINKS_BY_OWNER.key.decode(place)
 
     async def count(self, account: Account, tags: TagFilter) -> int:
         """How many links with matching tags there are for `page`."""

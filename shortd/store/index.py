@@ -114,7 +114,13 @@ class Index(UniqueIndex[I, V]):
                 yield self.key.decode(key), self._decode(raw)
 
     def last_parts(
-        self, txn: Txn, prefix: Sequence[Any], after: bytes | None, most: int
+        self,
+        txn: Txn,
+        prefix: Sequence[Any],
+        after: bytes | None,
+        most: int,
+        *,
+        reverse: bool = False,
     ) -> tuple[list[Any], bytes | None]:
         """The last parts of so many index keys behind a place, None for the first ones, several
         times quicker than whole keys; and the place behind them, None where these were all.
@@ -123,7 +129,7 @@ class Index(UniqueIndex[I, V]):
         """
         part = self.key.parts[-1]
         assert part.size is not None, "its length varies"
-        walk = pairs(txn, self.name, self.key.prefix(prefix), after, reverse=False)
+        walk = pairs(txn, self.name, self.key.prefix(prefix), after, reverse=reverse)
         raw_keys = [key for key, _ in islice(walk, most)]
         found = [part.decode(key[-part.size :]) for key in raw_keys]
         return found, raw_keys[-1] if len(raw_keys) == most else None

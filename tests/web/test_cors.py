@@ -26,7 +26,7 @@ CALLS = [
     ("GET", "/shorten.json", "GET, POST"),
     ("POST", "/shorten.xml", "GET, POST"),
     ("GET", "/ips.json", "GET, POST"),
-    ("POST", "/upload.json", "GET, POST"),
+    ("POST", "/upload.json", "POST"),
     ("PUT", "/report.txt", "PUT"),
     ("PUT", "/", "PUT"),
     ("PUT", "/-/up/report.txt", "PUT"),
@@ -38,6 +38,8 @@ OTHERS = [
     ("POST", "/abcdef"),
     ("GET", "/abcdef+"),
     ("GET", "/abcdef.svg"),
+    # Hosts may have such codes.
+    ("GET", "/abcdef.json"),
     ("GET", "/-/home"),
     ("GET", "/-/docs"),
     ("GET", "/-/health"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
+from litestar import HttpMethod, route
 from litestar.types import HTTPScope, Receive, Send
 
 from shortd import errors
@@ -40,7 +41,7 @@ from shortd.web.share.making import of_upload
 if TYPE_CHECKING:
     from mimetypes import MimeTypes
 
-METHOD = "PUT"
+METHOD = HttpMethod.PUT
 WEIGHT = 1000
 """Weight units of an upload, beside those of its megabytes."""
 CALL = "put"
@@ -89,6 +90,13 @@ async def serve(
     services.metrics.calls[CALL, answer.status] += 1
     await answer.send(send)
     return True
+
+
+@route([FOLDER.decode(), f"{FOLDER.decode()}{{name:str}}"], http_method=METHOD, status_code=201)
+async def put_file() -> None:
+    """Never runs, as `serve` takes every PUT from here: it is there so that other methods are
+    told which one there is."""
+    raise errors.NOT_FOUND()
 
 
 def refusal(error: errors.ShortdError) -> Answer:
@@ -283,3 +291,6 @@ def _host(services: Services, scope: HTTPScope) -> ShortHost:
     if number == NO_HOST:
         raise errors.UNKNOWN_HOST()
     return services.hosts.default if number == PAGES_HOST else services.hosts.numbered(number)
+
+
+HANDLERS = (put_file,)

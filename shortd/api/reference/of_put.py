@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from shortd.api.caller import Keyed
 from shortd.api.put.routes import CALL, METHOD, WEIGHT
-from shortd.api.put.wishes import FOLDER, HEADERS
-from shortd.api.reference.operations import BINARY, Api, ApiReference, Operation
+from shortd.api.put.wishes import FOLDER, HEADERS, MOST_DAYS
+from shortd.api.reference.operations import BINARY, Api, ApiReference, Operation, waits
 from shortd.api.reference.refusals import ANY_CALL, KEYED, key_parameter, refusals_of
 from shortd.api.reference.schemas import Schema
 from shortd.api.reference.snippets import put_call
@@ -26,6 +26,7 @@ _WISHES: dict[str, Schema] = {
     "days": {
         "type": "number",
         "exclusiveMinimum": 0,
+        "maximum": MOST_DAYS,
         "description": "After so many days the link ends; fractions count.",
     },
     "clicks": {"type": "integer", "minimum": 1, "description": "How many downloads it allows."},
@@ -101,4 +102,7 @@ def _responses(kinds: list[ErrorKind]) -> Iterator[tuple[str, Schema]]:
     yield "201", {"description": "Done: the short URL.", "content": _TEXT}
     for status in sorted({kind.status for kind in kinds}):
         codes = ", ".join(f"`{kind.code}`" for kind in kinds if kind.status == status)
-        yield str(status), {"description": f"Refused: {codes}.", "content": _TEXT}
+        yield (
+            str(status),
+            {"description": f"Refused: {codes}.", "content": _TEXT, **waits(status)},
+        )

@@ -14,10 +14,11 @@ from shortd.api.reference.operations import (
     Operation,
     answers,
     topic_of,
+    waits,
 )
 from shortd.api.reference.refusals import ANY_CALL, KEYED, SQWISH_KEY, key_parameter, refusals_of
 from shortd.api.reference.schemas import Schema, reference
-from shortd.api.reference.snippets import parameters_call
+from shortd.api.reference.snippets import CONTENT, parameters_call
 from shortd.api.sqwish import uploads
 from shortd.api.sqwish.calls import ADDRESS_WEIGHT, MOST_ADDRESSES
 from shortd.api.sqwish.documents import Format
@@ -152,6 +153,7 @@ def _operation(name: str, handler: Callable[..., object], base_url: str) -> Oper
     given = {"api_key": "$API_KEY", **input_of(name, _without(schema, "api_key", "file"), {})}
     example = parameters_call(f"{base_url}/{name}.{Format.JSON}", given, with_file=is_upload)
     media = "multipart/form-data" if is_upload else FORM
+    shown = {**example.literal, **({"file": CONTENT} if is_upload else {})}
     query = [
         {
             "name": field,
@@ -177,7 +179,7 @@ def _operation(name: str, handler: Callable[..., object], base_url: str) -> Oper
         output={"type": "object", "properties": _answered(name)["properties"]},
         refusals=refusals,
         example=example,
-        content={media: {"schema": reference(_input(name))}},
+        content={media: {"schema": reference(_input(name)), "example": shown}},
         responses=dict(_responses(name, [*refusals, *ANY_CALL])),
         parameters=[_FORMAT, *key_parameter(keyed)],
         query=[] if is_upload else query,
@@ -202,7 +204,8 @@ def _responses(name: str, kinds: list[ErrorKind]) -> Iterator[tuple[str, Schema]
     yield "200", _either(reference(_answer(name)), "Done.")
     for status in sorted({kind.status for kind in kinds}):
         codes = ", ".join(f"`{kind.code}`" for kind in kinds if kind.status == status)
-        yield str(status), _either(reference(f"{_PREFIX}Refusal"), f"Refused: {codes}.")
+        refused = _either(reference(f"{_PREFIX}Refusal"), f"Refused: {codes}.")
+        yield str(status), {**refused, **waits(status)}
 
 
 def _either(schema: Schema, description: str) -> Schema:

@@ -16,6 +16,7 @@ from shortd.api.reference.operations import (
     by_topic,
     pascal,
     topic_of,
+    waits,
 )
 from shortd.api.reference.refusals import ANY_CALL, KEYED, V1_BEARER, key_parameter, refusals_of
 from shortd.api.reference.schemas import Schema, components_of, reference
@@ -112,7 +113,8 @@ def _responses(call: Call, kinds: list[ErrorKind]) -> Iterator[tuple[str, Schema
     told = f"Done, or refused: {', '.join(by_status.pop(200))}."
     yield "200", answers(with_success, told)
     for status in sorted(by_status):
-        yield str(status), answers(refusal, f"Refused: {', '.join(by_status[status])}.")
+        told = f"Refused: {', '.join(by_status[status])}."
+        yield str(status), {**answers(refusal, told), **waits(status)}
 
 
 def _answer(call: Call) -> str:

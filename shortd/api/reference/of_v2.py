@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from shortd import errors
 from shortd.api.reference.documents import OF_DOCUMENT
@@ -18,10 +18,11 @@ from shortd.api.reference.operations import (
     by_topic,
     pascal,
     topic_of,
+    waits,
 )
 from shortd.api.reference.refusals import ANY_CALL, FORM, KEYED, key_parameter, refusals_of
 from shortd.api.reference.schemas import Schema, components_of, reference
-from shortd.api.reference.snippets import form_call, json_call
+from shortd.api.reference.snippets import CONTENT, form_call, json_call
 from shortd.api.v2.envelope import ErrorInfo
 from shortd.api.v2.multi_call import CallQuery, Multi, MultiOutput
 from shortd.api.v2.registry import CALLS, Call, Credentials
@@ -34,12 +35,6 @@ _INTRO = (
 )
 _ANY = (*ANY_CALL, errors.BAD_JSON, errors.CREDENTIALS_FIRST)
 WEIGHT = {"type": "integer", "description": "Weight units charged."}
-RETRY: Schema = {
-    "Retry-After": {
-        "description": "Seconds until the same call may succeed.",
-        "schema": {"type": "integer"},
-    }
-}
 
 
 def of_v2(base_url: str) -> ApiReference:
@@ -79,6 +74,7 @@ def _operation(call: Call, components: dict[str, Schema], base_url: str) -> Oper
             "multipart/form-data": {
                 "schema": reference(_form(call)),
                 "encoding": {"query": {"contentType": JSON}},
+                "example": {"query": example.literal, "file": CONTENT},
             }
         }
     else:
@@ -101,7 +97,7 @@ def _operation(call: Call, components: dict[str, Schema], base_url: str) -> Oper
         parameters=key_parameter(call.keyed),
         responses={
             "200": answers(reference(_answer(call)), "Done."),
-            **dict(_refused([*refusals, *_ANY], reference("Refusal"))),
+            **dict(_refused(dict.fromkeys([*refusals, *_ANY]), reference("Refusal"))),
         },
     )
 
@@ -111,12 +107,11 @@ def _example(call: Call, schema: Schema, components: Mapping[str, Schema], url: 
     return form_call(url, given) if call.form else json_call(url, given)
 
 
-def _refused(kinds: list[ErrorKind], schema: Schema) -> Iterator[tuple[str, Schema]]:
+def _refused(kinds: Iterable[ErrorKind], schema: Schema) -> Iterator[tuple[str, Schema]]:
     """Responses by their status; each tells the codes that it may have."""
     for status in sorted({kind.status for kind in kinds}):
         codes = ", ".join(f"`{kind.code}`" for kind in kinds if kind.status == status)
-        retry = {"headers": RETRY} if status in (429, 503) else {}
-        yield str(status), {**answers(schema, f"Refused: {codes}."), **retry}
+        yield str(status), {**answers(schema, f"Refused: {codes}."), **waits(status)}
 
 
 def _inputs() -> dict[str, Schema]:

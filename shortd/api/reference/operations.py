@@ -21,6 +21,12 @@ BINARY: Schema = {
     "contentMediaType": "application/octet-stream",
     "description": "The file.",
 }
+_RETRY: Schema = {
+    "Retry-After": {
+        "description": "Seconds until the same call may succeed.",
+        "schema": {"type": "integer"},
+    }
+}
 INT64 = {"type": "integer", "format": "int64"}
 
 
@@ -106,6 +112,7 @@ _TOPICS = {
     "key_calls": "keys",
     "authen_calls": "tokens",
     "link_calls": "links",
+    "tag_calls": "links",
     "term_calls": "links",
     "explain_call": "links",
     "link_term_calls": "links",
@@ -145,6 +152,11 @@ def pascal(name: str) -> str:
     """`entity/link/create-tracker` as `EntityLinkCreateTracker`."""
     words = name.replace("/", "_").replace("-", "_").split("_")
     return "".join(word[:1].upper() + word[1:] for word in words)
+
+
+def waits(status: int) -> Schema:
+    """What a refusal with this HTTP status has beside its body."""
+    return {"headers": _RETRY} if status in (429, 503) else {}
 
 
 def answers(schema: Schema, description: str) -> Schema:

@@ -208,7 +208,7 @@ _BY_CALL: dict[str, tuple[ErrorKind, ...]] = {
     "put": (
         *(errors.BAD_CREDENTIALS, errors.LOGIN_LIMITED, errors.ACCOUNT_LOCKED),
         *(errors.SCOPE_REQUIRED, errors.FORBIDDEN, errors.SIGNUP_CLOSED, errors.QUOTA_EXCEEDED),
-        *(errors.FILE_TOO_LARGE, errors.BAD_FILE, *_PLACE),
+        *(errors.FILE_TOO_LARGE, errors.BAD_FILE, errors.UNKNOWN_HOST, *_PLACE),
     ),
     "shorten": (*_DESTINATION, *_PLACE, errors.QUOTA_EXCEEDED),
     "upload": (*FORM, errors.INVALID_CODE, errors.CODE_RESERVED, errors.CODE_TAKEN),

@@ -24,6 +24,8 @@ INT32 = 2**31
 PYTHON_ONLY = r"(?!\n)"
 """Behind the `$` of a pattern, where that matches before a final newline as well."""
 WHOLE_NUMBER = {"type": "string", "pattern": "^-?[0-9]{1,19}$"}
+_TOLD = ("description", "default", "examples")
+"""What is said of a field, and not of one of its types."""
 
 
 def reference(name: str) -> Schema:
@@ -68,11 +70,11 @@ def within(schemas: Iterable[Schema], components: dict[str, Schema]) -> dict[str
 def nullable(schema: Schema) -> Schema:
     """What may be null as well."""
     kind = schema.get("type")
-    if isinstance(kind, str) and "const" not in schema:
-        more = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
-        return {**schema, "type": [kind, "null"], **more}
-    options = schema.get("anyOf", [{k: v for k, v in schema.items() if k != "description"}])
-    told = {"description": schema["description"]} if "description" in schema else {}
+    # Generators read a list of choices with null in it as one of texts.
+    if isinstance(kind, str) and not schema.keys() & {"const", "enum"}:
+        return {**schema, "type": [kind, "null"]}
+    told = {name: schema[name] for name in _TOLD if name in schema}
+    options = schema.get("anyOf", [{k: v for k, v in schema.items() if k not in told}])
     return {**told, "anyOf": [*options, {"type": "null"}]}
 
 
@@ -173,8 +175,7 @@ def _whole(schema: Schema, is_input: bool) -> Schema:
     schema = {**schema, "format": "int64"}
     if not is_input or (least >= -EXACT and most <= EXACT):
         return schema
-    words = ("description", "default", "examples")
-    told = {name: schema.pop(name) for name in words if name in schema}
+    told = {name: schema.pop(name) for name in _TOLD if name in schema}
     return {**told, "anyOf": [schema, WHOLE_NUMBER]}
 
 

@@ -16,7 +16,7 @@ from shortd.api.reference.examples import Example
 
 _WIDTH = 76
 _VARIABLE = re.compile(r'"\$([A-Z_]+)"')
-_CONTENT = "Hello"
+CONTENT = "Hello"
 _FILE_NAME = "note.txt"
 
 
@@ -35,13 +35,13 @@ def json_call(url: str, given: dict[str, Any], bearer: str = "") -> Example:
 def form_call(url: str, given: dict[str, Any]) -> Example:
     """A form of a `query` and a file."""
     curl = (
-        f"printf {_CONTENT} > {_FILE_NAME}\n"
+        f"printf {CONTENT} > {_FILE_NAME}\n"
         f"curl {url} -F 'query=<-' -F file=@{_FILE_NAME} <<END\n{_laid(given, 0, json.dumps)}\nEND"
     )
     call = (
         f"query = {_laid(given, 0, _python)}\n"
         f'answer = httpx.post(\n    "{url}",\n    data={{"query": json.dumps(query)}},\n'
-        f'    files={{"file": ("{_FILE_NAME}", b"{_CONTENT}")}},\n)'
+        f'    files={{"file": ("{_FILE_NAME}", b"{CONTENT}")}},\n)'
     )
     return Example(input=given, curl=curl, python=_program(call))
 
@@ -55,8 +55,8 @@ def parameters_call(url: str, given: Mapping[str, Any], *, with_file: bool = Fal
     curl = f"curl {url} " + " ".join(options)
     call = f'answer = httpx.post(\n    "{url}",\n    data={_laid(dict(given), 4, _python)},\n'
     if with_file:
-        curl = f"printf {_CONTENT} > {_FILE_NAME}\n{curl}"
-        call += f'    files={{"file": ("{_FILE_NAME}", b"{_CONTENT}")}},\n'
+        curl = f"printf {CONTENT} > {_FILE_NAME}\n{curl}"
+        call += f'    files={{"file": ("{_FILE_NAME}", b"{CONTENT}")}},\n'
     return Example(input=dict(given), curl=curl, python=_program(f"{call})"))
 
 
@@ -64,13 +64,13 @@ def put_call(folder: str) -> Example:
     """A PUT of a file."""
     url = f"{folder}{_FILE_NAME}"
     curl = (
-        f"printf {_CONTENT} > {_FILE_NAME}\n"
+        f"printf {CONTENT} > {_FILE_NAME}\n"
         f'curl -T {_FILE_NAME} -H "Authorization: Bearer $API_KEY" {url}'
     )
     call = (
         f'answer = httpx.put(\n    "{url}",\n'
         '    headers={"Authorization": f"Bearer {os.environ[\'API_KEY\']}"},\n'
-        f'    content=b"{_CONTENT}",\n)'
+        f'    content=b"{CONTENT}",\n)'
     )
     program = _program(call).replace("answer.json()", "answer.text")
     return Example(input={"name": _FILE_NAME}, curl=curl, python=program)

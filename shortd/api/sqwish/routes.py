@@ -23,6 +23,7 @@ from shortd.web.share.receiving import body_of
 
 FORM_BYTES = 1 << 16
 METHODS = [HttpMethod.GET, HttpMethod.POST]
+UPLOAD_METHODS = [HttpMethod.POST]
 _PATH = re.compile(r"(?P<name>[^/.]+)\.(?P<suffix>[^/.]+)")
 
 # A key stands in the address: it is to stay out of caches and of Referer headers.
@@ -51,7 +52,7 @@ async def sqwish_call(request: AnyRequest) -> Response[bytes]:
 
 @route(
     [f"/{uploads.NAME}.{written}" for written in Format],
-    http_method=[HttpMethod.POST],
+    http_method=UPLOAD_METHODS,
     request_max_body_size=None,
     status_code=200,
 )
@@ -139,13 +140,21 @@ def format_of(path: str) -> Format | None:
     return Format.JSON if match["name"] in (*CALLS, uploads.NAME) else None
 
 
+def methods_of(path: str) -> list[HttpMethod] | None:
+    """The methods of the call at this path, whose format may be none; None if no call is there."""
+    match = _PATH.fullmatch(path.strip("/"))
+    if match is None or match["name"] not in (*CALLS, uploads.NAME):
+        return None
+    return UPLOAD_METHODS if match["name"] == uploads.NAME else METHODS
+
+
 def refusal(error: errors.ShortdError, written: Format, path: str) -> Response[bytes]:
     """The answer to a request that never became a call: wrong path or method, body too large."""
     body = documents.render(documents.refusal(error), written)
     answer = _answer(body, written, error.status, error.retry_after)
     if error.status == 405:
-        is_upload = path.strip("/").startswith(f"{uploads.NAME}.")
-        answer.headers["allow"] = "OPTIONS, POST" if is_upload else "GET, OPTIONS, POST"
+        methods = methods_of(path) or METHODS
+        answer.headers["allow"] = ", ".join(sorted([*methods, HttpMethod.OPTIONS]))
     return answer
 
 

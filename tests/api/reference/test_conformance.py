@@ -56,6 +56,7 @@ OWN_SCHEMA = schema_of(
 """Of the calls that an account can make again and again."""
 V1_SCHEMA = schema_of(f"/v1/{name}" for name in V1_CALLS if name != "authen/revoke-token")
 SQWISH_SCHEMA = schema_of(f"/{name}.{{format}}" for name in ("shorten", "stats", "ips", "upload"))
+PUT_SCHEMA = schema_of(["/-/up/{name}"])
 # What is covered systematically is covered once, without an account.
 OWN_SCHEMA.config.phases.coverage.enabled = False
 V1_SCHEMA.config.phases.coverage.enabled = False
@@ -164,3 +165,25 @@ def test_answers_of_sqwish_are_as_described(case: Case, app: RunningApp) -> None
     xml = response.headers["content-type"].startswith("application/xml")
     checks = [one for one in CHECKS if not (xml and one is response_schema_conformance)]
     case.validate_response(response, checks=checks)
+
+
+@PUT_SCHEMA.parametrize()
+@settings(often, max_examples=24)
+def test_answers_to_files_by_put_are_as_described(case: Case, app: RunningApp) -> None:
+    """Without a key, as the home page of this server takes files from everybody."""
+    given = case.as_transport_kwargs(base_url="http://127.0.0.1:8080")
+    body = given.get("data")
+    made = httpx.Request(case.method, given["url"], params=case.query or None)
+    content = body if isinstance(body, bytes) else str(body or "").encode(errors="replace")
+    headers = {
+        name.lower(): value
+        for name, value in dict(case.headers or {}).items()
+        if name.lower() == "idempotency-key"
+    }
+    path = made.url.raw_path.decode()
+    response = app.request(case.method, path, content=content, headers=headers)
+    if path.partition("?")[0].count("/") > 3:
+        # What is made up as a name is the path of something else.
+        assert response.status_code == 404
+        return
+    case.validate_response(response, checks=[*CHECKS, unsupported_method])

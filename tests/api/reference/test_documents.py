@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from jsonschema_rs import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from shortd.api.reference.document import all_apis, document
@@ -123,6 +124,17 @@ class TestCalls:
         shown = operation.example.literal
         assert set(operation.input.get("required", ())) - {"file"} <= shown.keys()
         assert "$" not in json.dumps(shown)
+
+
+def test_examples_are_what_their_schemas_say() -> None:
+    for path, item in WHOLE["paths"].items():
+        for method in item.keys() & {"post"}:
+            [content] = item[method]["requestBody"]["content"].values()
+            schema = {**content["schema"], "components": WHOLE["components"]}
+            validator = Draft202012Validator(json.loads(json.dumps(schema)))
+            assert [fault.message for fault in validator.iter_errors(content["example"])] == [], (
+                path
+            )
 
 
 class TestSchemas:

@@ -169,6 +169,19 @@ class TestPrivacy:
                 assert [ip for ip, _ in answer["iplist"]] == expected
                 assert answer["hits"] == "3"
 
+    @pytest.mark.parametrize(("most", "expected"), [("1", ["198.51.100.2"]), ("0", [])])
+    def test_no_more_of_those_that_are_kept_are_told(
+        self, tmp_path: Path, most: str, expected: list[str]
+    ) -> None:
+        with open_app(tmp_path, environ=GENEROUS) as app:
+            ann = client(app, "ann")
+            code, key = followed(ann, "198.51.100.1", "198.51.100.2"), ann.key
+        environ = {**GENEROUS, "SHORTD_CLICKS__VISITS_PER_LINK": most}
+        with open_app(tmp_path, environ=environ) as app:
+            answer = app.get(f"/ips.json?api_key={key}&code={code}").json()
+            assert [visit["ip"] for visit in answer["iplist"]["ipdata"]] == expected
+            assert answer["hits"] == "2"
+
     def test_a_deleted_link_takes_its_visits_along(self, ann: Client) -> None:
         code = followed(ann, "198.51.100.1", custom="again1")
         assert ann.call("ips", code=code)["iplist"]

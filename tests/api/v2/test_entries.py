@@ -254,6 +254,20 @@ class TestGetEntries:
         assert numbers(guest.entries(count=1000, start=9)) == [1, 0]
         assert len(made) == 11
 
+    @pytest.mark.parametrize("few", [1, 2, 5])
+    @pytest.mark.parametrize("filters", [{}, {"tag": 2}, {"tagmask_or": 1}, {"tagmask_and": 3}])
+    def test_what_is_in_front_of_a_page_is_passed_over(
+        self, guest: Person, monkeypatch: pytest.MonkeyPatch, filters: dict[str, int], few: int
+    ) -> None:
+        make(guest, [number % 4 for number in range(17)])
+        whole = numbers(guest.entries(count=100, **filters))
+        monkeypatch.setattr(links, "FEW", few)
+        monkeypatch.setattr(links, "SCAN_SLICE", 4)
+        for start in range(19):
+            page = guest.entries(start=start, count=3, **filters)
+            assert numbers(page) == whole[start : start + 3]
+            assert [entry["order"] for entry in page] == [*range(start, start + len(page))]
+
     def test_qr_of_each(self, guest: Person) -> None:
         make(guest, [0, 0])
         for entry in guest.entries(qr={}):

@@ -291,6 +291,20 @@ class TestReuse:
         assert again["reused"] is ("password" not in terms)
         assert guest.call("url", url=URL, reuse=True)["entry"]["id"] == plain["id"]
 
+    def test_what_an_entry_is_called_makes_no_other_of_it(self, guest: Person) -> None:
+        """Unless that is asked for, too."""
+        entry = guest.call("url", url=URL, reuse=True)["entry"]
+        called = {"title": "Spring", "note": "mine", "tags": ["print"]}
+        guest.call("set_terms", shorturl=entry["shorturl"], **called)
+        guest.call("set_tag", shorturl=entry["shorturl"], tag=5)
+        like: list[dict[str, Any]] = [{}, {"tag": 5}, {"tags": ["print"], "note": "mine"}]
+        unlike: list[dict[str, Any]] = [{"tag": 4}, {"title": "Summer"}]
+        for asked in like:
+            again = guest.call("url", url=URL, reuse=True, **asked)["entry"]
+            assert (again["id"], again["reused"]) == (entry["id"], True)
+        for asked in unlike:
+            assert guest.call("url", url=URL, reuse=True, **asked)["entry"]["id"] != entry["id"]
+
     def test_what_leads_nowhere_is_not_reused(self, guest: Person) -> None:
         now = guest.app.clock.now()
         for change in ({"enabled": False}, {"url": "https://example.org/"}):
