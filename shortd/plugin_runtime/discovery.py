@@ -223,8 +223,10 @@ def _usable(
             name = next((one for one in names if getattr(kind, "name", "") == one), name)
         elif isinstance(source, EntryPoint):
             kind = source.load()
+    except KeyboardInterrupt:
+        raise
     # A module that ends the process when imported must not end the server.
-    except (Exception, SystemExit) as fault:
+    except BaseException as fault:
         return Found(name, origin, fault=f"cannot be imported: {one_line(fault)}")
     flaw = kind if isinstance(kind, str) else flaw_of(name, kind)
     return Found(name, origin, fault=flaw) if flaw else Found(name, origin, kind)

@@ -12,7 +12,7 @@ import msgspec
 
 from shortd import errors
 from shortd.models.links import Link
-from shortd.plugin.types import Counts, Panel
+from shortd.plugin.types import CHOICE_PATTERN, Counts, Panel
 from shortd.plugin_runtime.deciding import shown_link
 from shortd.plugin_runtime.guard import GuardedCall
 from shortd.plugin_runtime.running import Plugins, Running
@@ -25,6 +25,8 @@ CELL = 80
 """Characters of a cell, and of its title."""
 ROWS = 100
 """Of one panel."""
+SHARES = 100
+"""Choices of one plugin whose shares are told."""
 TEXT = 1000
 """Characters of anything in a panel."""
 
@@ -105,14 +107,16 @@ class Panels:
                 continue
             answer = running.shares(data, shown_link(link, short_url))
             try:
-                own = msgspec.convert(answer or {}, dict[str, float])
+                own = msgspec.convert(
+                    dict(islice((answer or {}).items(), SHARES)), dict[str, float]
+                )
             except Exception as fault:
                 running.shares.fail(fault)
                 continue
             meant |= {
                 f"{running.name}:{choice}": share
                 for choice, share in own.items()
-                if isfinite(share) and 0 <= share <= 100
+                if CHOICE_PATTERN.fullmatch(choice) and isfinite(share) and 0 <= share <= 100
             }
         return meant
 
@@ -125,7 +129,11 @@ def _read(running: Running, hook: GuardedCall, panels: Sequence[Any]) -> Iterato
     """The panels that can be shown; a Struct's fields can hold anything."""
     for panel in panels:
         try:
-            told = {"plugin": running.name, "title": panel.title, "rows": list(panel.rows)[:ROWS]}
+            told = {
+                "plugin": running.name,
+                "title": panel.title,
+                "rows": [*islice(panel.rows, ROWS)],
+            }
             taken = msgspec.convert(told, ShownPanel)
         except Exception as fault:
             hook.fail(fault)
