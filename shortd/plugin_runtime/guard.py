@@ -3,8 +3,8 @@
 What a plugin raises never gets past this module, SystemExit included. Each hook has a breaker of
 its own, so that one that fails never takes another along: five failures within a minute pause the
 hook; so do five overruns, if they are more than one call in ten (a busy machine may hold up any
-call now and then), and a single call that is far too long for whoever waits. When the pause is over one call
-tries: if that goes well the hook is on again, else the next pause is twice as long.
+call now and then), and a single call that is far too long for whoever waits. When the pause is over
+one call tries: if that goes well the hook is on again, else the next pause is twice as long.
 
 Who fails may be the caller: a hook that stumbles over some user agents, or some addresses of links,
 is not to be switched off for everybody by whoever sends five of them. So before failures pause a
