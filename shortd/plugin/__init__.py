@@ -75,6 +75,7 @@ from shortd.plugin.types import (
     SignIn,
     Sources,
     Visit,
+    Words,
 )
 from shortd.visitors.visitors import Agent
 
@@ -118,6 +119,7 @@ __all__ = [
     "Terms",
     "Utm",
     "Visit",
+    "Words",
     "hookimpl",
 ]
 

@@ -490,6 +490,17 @@ def test_pages_are_translated(shortd_app: StartApp, language: str) -> None:
     ann = app.browser("ann")
     page = ann.get(PAGE, language=language).text
     assert "A new receiver" not in page and f'lang="{language}"' in page
+    # A receiver's name is nobody's to translate.
+    id, _ = add(ann, "link.changed", is_chosen="1", name="off")
+    link = own_link(app, ann)
+    app.run(app.plugin(Webhooks).links.set_data(link, {"receivers": [id]}))
+    panels = app.call("get_panels", userid=ann.userid, shorturl=link)["panels"]
+    assert panels[0]["rows"] == [{"label": "off", "value": "on"}]
+    row = app.run(app.plugin(Webhooks).links.find(link))
+    assert row is not None
+    page = ann.get(f"/-/links/{row.id}/statistics", language=language).text
+    on = {"de": "an", "fr": "actif"}[language]
+    assert f'<tr><th scope="row">off</th><td class="num">{on}</td></tr>' in page
 
 
 def test_what_belongs_to_nobody_goes(shortd_app: StartApp) -> None:
