@@ -20,6 +20,7 @@ from shortd.plugin_runtime.pages import Page, checked_page, full_choice
 from shortd.plugin_runtime.running import Plugins, Running
 from shortd.plugin_runtime.steps import Steps
 from shortd.plugin_runtime.workers import failure
+from shortd.visitors.bots import robot_of
 
 ANSWERS_PER_LINK = 64
 """Checked answers remembered for a link; one with more of them is checked more often."""
@@ -178,6 +179,9 @@ class Deciders:
         pages = self._asked(self._pages, data)
         if not destinations and not pages:
             return None
+        # Who asks first whether a visitor is a robot has the list of them read, which takes longer
+        # than a hook may: that is not to be the plugin's time.
+        robot_of("")
         link = shown_link(row, self._short_url_of(row))
         utm = (row.rare and row.rare.utm) or ()
         return LinkDeciders(link, self._own_hosts, location, utm, destinations, pages)

@@ -496,9 +496,10 @@ def test_pages_are_translated(shortd_app: StartApp, language: str) -> None:
     app.run(app.plugin(Webhooks).links.set_data(link, {"receivers": [id]}))
     row = app.run(app.plugin(Webhooks).links.find(link))
     assert row is not None
-    page = ann.get(f"/-/links/{row.id}/statistics", language=language).text
+    page = ann.get(f"/-/links/{row.id}", language=language).text
     on = {"de": "an", "fr": "actif"}[language]
-    assert f'<tr><th scope="row">off</th><td class="num">{on}</td></tr>' in page
+    said = re.search(r'<th scope="row">off</th><td class="num">(\w+)</td>', page)
+    assert said is not None and said[1] == on, page[page.find("<main") :]
 
 
 def test_what_belongs_to_nobody_goes(shortd_app: StartApp) -> None:
