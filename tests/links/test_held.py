@@ -495,7 +495,8 @@ def test_imports_tell_of_each_link(world: World) -> None:
     for apply in (False, True):
         bad, odd, good = imported(world, some, apply=apply)
         assert (bad.result, bad.reasons, bad.note) == ("skipped", ("destination_refused",), SAID)
-        assert (odd.result, good.result) == ("made", "made")
+        assert (odd.result, odd.reasons, good.result) == ("made_with_notes", ("held",), "made")
+        assert DOUBT in odd.note
     assert waiting(world) == [odd.id]
     asked = len(of(world).asked)
     assert [one.result for one in imported(world, some)] == ["skipped", "unchanged", "unchanged"]
