@@ -62,7 +62,7 @@ class Running:
         self.explain = guard.call("explain", plugin.explain)
         self._wants: GuardedCall | None = None
         if type(plugin).wants is not Plugin.wants:
-            self._wants = guard.call("wants", plugin.wants)
+            self._wants = guard.call("wants", partial(_wants, plugin))
         data = plugin.Data
         self.decode: Callable[[bytes], Any] | None = None
         if data is not None:
@@ -72,8 +72,9 @@ class Running:
         """Whether it wants to hear of something by a hook; with None, of anything at all. Where it
         cannot say, it does.
         """
-        answer = True if self._wants is None else self._wants(hook, about)
-        return answer is None or bool(answer)
+        if self._wants is None:
+            return True
+        return self._wants(hook, about) is not False
 
 
 class Plugins:
@@ -218,6 +219,11 @@ def unstarted(prepared: Prepared, public_url: str) -> Iterator[tuple[str, AnyPlu
 def is_async(running: Running, hook: str) -> bool:
     """Whether a plugin's hook is `async def`."""
     return inspect.iscoroutinefunction(getattr(running.plugin, hook))
+
+
+def _wants(plugin: AnyPlugin, hook: str, about: Link | Account | None) -> bool:
+    answer: Any = plugin.wants(hook, about)
+    return answer is None or bool(answer)
 
 
 def _idle_hooks(plugin: AnyPlugin) -> Collection[str]:
