@@ -34,6 +34,9 @@ BUNDLED = frozenset(
 redirect."""
 
 
+SUMMARY_CHARACTERS = 200
+
+
 class Found(msgspec.Struct, frozen=True):
     """A plugin that was found, usable or not."""
 
@@ -55,8 +58,9 @@ class Found(msgspec.Struct, frozen=True):
 
     @property
     def summary(self) -> str:
-        """The first line of its docstring."""
-        return inspect.cleandoc(self.kind.__doc__ or "").partition("\n")[0] if self.kind else ""
+        """The first line of its docstring, or the beginning of it."""
+        said = inspect.cleandoc(self.kind.__doc__ or "").partition("\n")[0] if self.kind else ""
+        return said[:SUMMARY_CHARACTERS]
 
     @property
     def hooks(self) -> tuple[str, ...]:
