@@ -27,6 +27,7 @@ from shortd.plugin import (
     Plugin,
     Sources,
     Visit,
+    Words,
     hookimpl,
 )
 from shortd_trackers.keys import carries_key
@@ -141,7 +142,8 @@ class TrackerPage(Plugin[Allowed, Trackers]):
             else (PROVIDERS[one.provider].title, f"{one.id} (not told by this server)")
             for one in data.trackers
         ]
-        return Panel("Trackers", (*rows, ("Visits told", counts.choices.get(TOLD, 0))))
+        told = (Words("Visits told"), counts.choices.get(TOLD, 0))
+        return Panel(Words("Trackers"), (*rows, told))
 
     def _prepared(self, data: Trackers, short_url: str, destination: str) -> Prepared | None:
         told = self._told(data)

@@ -26,6 +26,7 @@ from shortd.plugin import (
     SignIn,
     StoreFull,
     Visit,
+    Words,
     hookimpl,
 )
 from shortd_webhooks import bodies
@@ -152,11 +153,14 @@ class Webhooks(Plugin[Settings, LinkReceivers | None]):
             return ()
         found = [self.receivers.get(id) for id in data.receivers]
         rows = [
-            (one.title[:80], "off" if one.off else "failing" if one.failures else "on")
+            (
+                one.title[:80],
+                Words("off") if one.off else Words("failing") if one.failures else Words("on"),
+            )
             for one in found
             if one is not None and one.owner == link.owner
         ]
-        return [Panel("Webhooks", tuple(rows))]
+        return [Panel(Words("Webhooks"), tuple(rows))]
 
     @hookimpl
     def routes(self) -> Sequence[Any]:

@@ -9,10 +9,13 @@ many of them leave those of the others free.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Collection
 from concurrent.futures import Future
 from contextlib import suppress
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from functools import partial
 
 from msgspec import structs
@@ -194,7 +197,7 @@ class Sender:
         self._slow.discard(id)
         if took > SLOW_SECONDS:
             self._slow.add(id)
-        said = fault if answer is None else _beginning(answer)
+        said = fault if fault or answer is None else _beginning(answer)
         attempts, state = row.attempts + 1, State.WAITING
         if answer is not None and answer.is_success:
             state = State.DELIVERED
@@ -228,7 +231,11 @@ class Sender:
                 timeout=TIMEOUT_SECONDS,
                 allow=self._allow if receiver.owner == OPERATOR else (),
             )
-        except (HttpFault, ValueError) as failure:
+        except HttpFault as failure:
+            fault = str(failure)[:SHOWN_BYTES]
+            # Whatever became of its body, this is what the receiver says of the event.
+            answer = HttpAnswer(failure.status, {}, b"") if failure.status else None
+        except ValueError as failure:
             fault = str(failure)[:SHOWN_BYTES]
         return answer, fault, time.perf_counter() - start
 
@@ -241,14 +248,12 @@ class Sender:
             if receiver is not None and receiver.failures:
                 await self._receivers.change(id, _went_well)
             return
-        asked = 0
-        if answer is not None and answer.headers.get("retry-after", "").strip().isdecimal():
-            asked = min(int(answer.headers["retry-after"].strip()[:6]), LONGEST_RETRY // SECOND)
+        now = self._server.now()
         failed = partial(
             _went_wrong,
             began=began,
-            now=self._server.now(),
-            asked=asked,
+            now=now,
+            asked=0 if answer is None else _asked_for(answer.headers.get("retry-after", ""), now),
             is_gone=answer is not None and answer.status == 410,
         )
         await self._receivers.change(id, failed)
@@ -274,6 +279,21 @@ def _went_wrong(receiver: Receiver, began: int, now: int, asked: int, is_gone: b
         retry_after=asked,
         off=off,
     )
+
+
+def _asked_for(retry_after: str, now: int) -> int:
+    """How many seconds a receiver asks for, up to an hour: by their number, or by a date."""
+    text = retry_after.strip()
+    if text.isdecimal():
+        return min(int(text[:6]), LONGEST_RETRY // SECOND)
+    try:
+        until = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return 0
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    seconds = math.ceil(until.timestamp() - now / SECOND)
+    return min(max(seconds, 0), LONGEST_RETRY // SECOND)
 
 
 def _retry_in(attempts: int) -> int:

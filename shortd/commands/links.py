@@ -205,6 +205,10 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
     yield "link", record["short_url"]
     yield ("leads to" if record["kind"] == "url" else record["kind"]), record["url"]
     yield "state", _state(record)
+    if record["held_for"]:
+        yield "held for", "; ".join(record["held_for"])
+    if record["refused"]:
+        yield "refused", record["refused"]
     for name in ("title", "note", "owner", "team", "campaign"):
         if record[name]:
             yield name, " ".join(record[name].split())

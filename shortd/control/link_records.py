@@ -67,6 +67,8 @@ class LinkShown(msgspec.Struct, frozen=True, kw_only=True):
     utm: dict[str, str]
     tag: int
     id: int
+    held_for: list[str]
+    """What it is held for: destinations, by whom and why, as it was said."""
 
 
 class HeldShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +135,10 @@ class Links:
             },
             tag=link.tag,
             id=link.id,
+            held_for=[
+                f"{one.url} ({one.plugin})" + (f": {one.reason}" if one.reason else "")
+                for one in (link.held.destinations if link.held is not None else ())
+            ],
         )
 
     def held(self, txn: Txn, link: Link) -> list[HeldShown]:

@@ -62,6 +62,8 @@ class Reason(StrEnum):
     """Another short URL of one link; the first has the clicks."""
     SECRET = "secret"
     """The code holds the key of a secret link."""
+    HELD = "held"
+    """Visitors do not get through before the operator has looked at where it leads."""
     NO_PLACE = "no_place"
     """Something else that has no place here: the note's text says what."""
 

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from msgspec import Struct
 
-from shortd.errors import Sentence, ShortdError
+from shortd.errors import ShortdError
 from shortd.hosts.destinations import parse_destination
 from shortd.models.common import NEVER
 from shortd.models.links import Forwarding, Terms, Utm
@@ -59,7 +59,7 @@ from shortd.plugin.pages import (
     Template,
 )
 from shortd.plugin.patterns import DestinationPatterns
-from shortd.plugin.refused import Refused
+from shortd.plugin.refused import Refused, sendable, sentence
 from shortd.plugin.types import (
     Account,
     Counts,
@@ -75,6 +75,7 @@ from shortd.plugin.types import (
     SignIn,
     Sources,
     Visit,
+    Words,
 )
 from shortd.visitors.visitors import Agent
 
@@ -118,6 +119,7 @@ __all__ = [
     "Terms",
     "Utm",
     "Visit",
+    "Words",
     "hookimpl",
 ]
 
@@ -136,9 +138,9 @@ class BadData(ValueError):
         reader's language, if a catalogue has it. So what changes in it is better a value of
         `places`: `BadData("At most %(most)s.", "count", most=5)`.
         """
-        self.sentence = Sentence(message, places)
+        self.sentence = sentence(message, places)
         super().__init__(str(self.sentence))
-        self.field = field
+        self.field = sendable(field)
         """Empty if it is about all of the data."""
 
     def below(self, place: str) -> BadData:

@@ -102,6 +102,11 @@ class HttpFault(Exception):
     """A request that got no answer which could be used: refused, too slow, too large, or broken.
     The message says why, without secrets of the request."""
 
+    def __init__(self, message: str = "", status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+        """What had been answered before it broke off or became too large; 0 if nothing was."""
+
 
 class HttpAnswer(Struct, frozen=True):
     """What another server answered, whatever its status."""

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from shortd.errors import CATALOGUE, Sentence, ShortdError
+
+MOST_CHARACTERS = 1000
+"""Of a message, and of anything in it."""
+
+
+def sendable(text: str) -> str:
+    """As much of a plugin's text as is told; half a surrogate pair could not be."""
+    return text[:MOST_CHARACTERS].encode("utf-8", "replace").decode()
+
+
+def sentence(message: str, places: Mapping[str, object]) -> Sentence:
+    """What a plugin says."""
+    told = {name: sendable(one) if isinstance(one, str) else one for name, one in places.items()}
+    return Sentence(sendable(message), told)
 
 
 class Refused(ShortdError):
@@ -25,7 +41,8 @@ class Refused(ShortdError):
         kind = CATALOGUE.get(code)
         if kind is None:
             raise ValueError(f"{code!r} is no code of the catalogue")
-        super().__init__(kind, Sentence(message or kind.message, places), field, None, None)
+        said = sentence(message or kind.message, places)
+        super().__init__(kind, said, None if field is None else sendable(field), None, None)
 
     @classmethod
     def because(cls, error: ShortdError) -> Refused:

@@ -270,13 +270,22 @@ class Counts(Struct, frozen=True):
     """This plugin's own choices (`Destination.choice`)."""
 
 
+class Words(str):
+    """A text in English that pages say in their reader's language, where a catalogue of the
+    server's has it: in panels. Programs are told the text as it is.
+    """
+
+    __slots__ = ()
+
+
 class Panel(Struct, frozen=True):
     """A small table about a link, for its owner."""
 
     title: str
     """What stands above it."""
     rows: tuple[tuple[str, str | int], ...] = ()
-    """Label and value. Plain text: it is escaped wherever it is shown."""
+    """Label and value. Plain text: it is escaped wherever it is shown. What is no name or number
+    may be `Words`, as may the title."""
 
 
 class ImportedLink(Terms, frozen=True):

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -25,7 +24,7 @@ from shortd.plugin_runtime.deciding import ShortUrlOf, shown_link
 from shortd.plugin_runtime.facts import shown_account
 from shortd.plugin_runtime.guard import GuardedCall
 from shortd.plugin_runtime.running import Plugins, Running, is_async
-from shortd.plugin_runtime.workers import Worker
+from shortd.plugin_runtime.turns import Turns
 
 SECONDS = 10.0
 """What a check of one destination may take."""
@@ -61,8 +60,8 @@ class Checks:
         self._hooks = hooks = plugins.of_hook("check_destination")
         self._short_url_of = short_url_of
         self._clock = clock
-        # Of their own: plain observe hooks may take long in the worker's.
-        self._threads = {running.name: Worker(f"{running.name}-checks") for running, _ in hooks}
+        # Not the worker's: plain observe hooks may take long there.
+        self._turns = {running.name: Turns(running.name, SECONDS) for running, _ in hooks}
         self._turn = asyncio.Semaphore(AT_ONCE)
         self.plugins: Collection[str] = frozenset(running.name for running, _ in self._hooks)
         """Names of those that check."""
@@ -90,8 +89,8 @@ class Checks:
 
     def close(self) -> None:
         """Ends what is asked still; nobody waits for it."""
-        for worker in self._threads.values():
-            worker.close()
+        for turns in self._turns.values():
+            turns.close()
 
     async def _work(
         self,
@@ -121,8 +120,7 @@ class Checks:
     async def _call(self, running: Running, call: GuardedCall, arguments: Sequence[Any]) -> Any:
         if is_async(running, call.hook):
             return await running.worker.run(call.function(*arguments), SECONDS)
-        thread = self._threads[running.name]
-        answer = await _in_thread(thread, partial(call.function, *arguments))
+        answer = await self._turns[running.name].call(partial(call.function, *arguments))
         # A plain function may answer something to wait for.
         if inspect.isawaitable(answer):
             return await running.worker.run(_awaited(answer), SECONDS)
@@ -138,31 +136,12 @@ class Checks:
         is_final = isinstance(answer, Refuse)
         words = answer.message if is_final else answer.reason
         # A Struct's fields can hold anything.
-        if not isinstance(words, str):
-            call.fail(TypeError(f"the words of {call.hook} are of {type(words).__name__}"))
+        try:
+            said = shown_words("".join((words,)))
+        except Exception as fault:
+            call.fail(fault)
             return None
-        return Verdict(running.name, shown_words(words), is_final, self._clock.now())
-
-
-async def _in_thread(worker: Worker, function: Callable[[], Any]) -> Any:
-    """Calls a plain function in the worker's other thread, unless nobody waits for it any more when
-    it is its turn."""
-    future: Future[Any] = Future()
-
-    def work() -> None:
-        if future.set_running_or_notify_cancel():
-            try:
-                future.set_result(function())
-            except Exception as fault:
-                future.set_exception(fault)
-
-    worker.call(work)
-    try:
-        return await asyncio.wait_for(asyncio.wrap_future(future), SECONDS)
-    except TimeoutError:
-        if future.done() and not future.cancelled():
-            raise
-        raise TimeoutError(f"has not returned in {SECONDS:g} s") from None
+        return Verdict(running.name, said, is_final, self._clock.now())
 
 
 async def _awaited(answer: Awaitable[Any]) -> Any:

@@ -22,7 +22,7 @@ from shortd.hosts.allowance import EXCHANGE_SECONDS, PAGE_BYTES, Allowance, Refu
 from shortd.hosts.name_servers import addresses_of
 from shortd.hosts.public_network import PublicNetwork, Resolve
 from shortd.issuers.exchange import trusted
-from shortd.plugin_runtime.network import Incoming, Outgoing, Reach
+from shortd.plugin_runtime.network import Incoming, Outgoing, Reach, Unread
 
 BESIDE_BYTES = 256 << 10
 """Of an answer beside its body: headers, chunks, TLS."""
@@ -56,14 +56,11 @@ class RealNetwork:
             ) as answer,
         ):
             headers = httpx.Headers(answer.headers)
-            if headers.get("content-encoding", "identity").strip().lower() != "identity":
-                raise Refused("an encoding that was not asked for")
-            content = bytearray()
-            async for piece in answer.aiter_stream():
-                content += piece
-                if len(content) > max_bytes:
-                    raise Refused(f"an answer of more than {max_bytes} bytes")
-            return Incoming(answer.status, headers.multi_items(), bytes(content))
+            try:
+                content = await _content(answer, headers, max_bytes)
+            except Exception as fault:
+                raise Unread(answer.status) from fault
+            return Incoming(answer.status, headers.multi_items(), content)
 
     def close(self) -> None:
         self._lookups.shutdown(wait=False, cancel_futures=True)
@@ -77,6 +74,17 @@ class RealNetwork:
         find = partial(getaddrinfo, host, port, type=SOCK_STREAM)
         found = await asyncio.get_running_loop().run_in_executor(self._lookups, find)
         return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+async def _content(answer: httpcore.Response, headers: httpx.Headers, max_bytes: int) -> bytes:
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise Refused("an encoding that was not asked for")
+    content = bytearray()
+    async for piece in answer.aiter_stream():
+        content += piece
+        if len(content) > max_bytes:
+            raise Refused(f"an answer of more than {max_bytes} bytes")
+    return bytes(content)
 
 
 def _seconds(max_bytes: int) -> float:

@@ -14,8 +14,10 @@ from shortd.hosts import Hosts
 from shortd.hosts.destinations import refuse_blocked, trimmed
 from shortd.models.links import Link
 from shortd.plugin import BadData
+from shortd.plugin.refused import sendable
 from shortd.plugin_runtime.deciding import shown_link
 from shortd.plugin_runtime.running import Plugins
+from shortd.plugin_runtime.workers import failure
 
 MAX_DATA_BYTES = 16 * 1024
 """Most bytes of one plugin's data in a link's row, as msgpack."""
@@ -58,9 +60,9 @@ def checks(plugins: Plugins, hosts: Hosts) -> CheckData:
             field = f"data.{refusal.field}" if refusal.field else "data"
             raise errors.INVALID_FIELD(refusal.sentence, field=field) from None
         except ValueError as refusal:
-            raise errors.INVALID_FIELD(str(refusal) or None, field="data") from None
-        except Exception as fault:
-            running.check.fail(fault)
+            raise errors.INVALID_FIELD(sendable(str(refusal)) or None, field="data") from None
+        except BaseException as fault:
+            running.check.fail(failure(fault))
             raise errors.PLUGIN_FAILED(field="plugin") from None
         try:
             raw = msgspec.msgpack.encode(data)

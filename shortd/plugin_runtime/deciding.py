@@ -6,9 +6,9 @@ visit costs the calls of the plugins and little else. Nothing here waits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from msgspec import structs
 
@@ -19,6 +19,8 @@ from shortd.plugin_runtime.guard import GuardedCall
 from shortd.plugin_runtime.pages import Page, checked_page, full_choice
 from shortd.plugin_runtime.running import Plugins, Running
 from shortd.plugin_runtime.steps import Steps
+from shortd.plugin_runtime.workers import failure
+from shortd.visitors.bots import robot_of
 
 ANSWERS_PER_LINK = 64
 """Checked answers remembered for a link; one with more of them is checked more often."""
@@ -78,7 +80,7 @@ class LinkDeciders:
             answer = call(self.link, visit, data)
             chosen = None if answer is None else self._checked(name, call, answer)
             if steps is not None:
-                for question, said in explained(explain(self.link, visit, data)):
+                for question, said in explained(explain, explain(self.link, visit, data)):
                     steps.note(f"plugin {name}: {question}", said)
                 told = "leaves it to others" if chosen is None else f"goes to {chosen.location}"
                 told += f" as {chosen.choice}" if chosen is not None and chosen.choice else ""
@@ -177,6 +179,9 @@ class Deciders:
         pages = self._asked(self._pages, data)
         if not destinations and not pages:
             return None
+        # Who asks first whether a visitor is a robot has the list of them read, which takes longer
+        # than a hook may: that is not to be the plugin's time.
+        robot_of("")
         link = shown_link(row, self._short_url_of(row))
         utm = (row.rare and row.rare.utm) or ()
         return LinkDeciders(link, self._own_hosts, location, utm, destinations, pages)
@@ -225,12 +230,23 @@ def shown_link(row: link_rows.Link, short_url: str) -> Link:
     )
 
 
-def explained(answer: object) -> Iterator[tuple[str, str]]:
+def explained(explain: GuardedCall, answer: object) -> list[tuple[str, str]]:
     """What can be shown of what a plugin tells of its own steps."""
-    for step in islice(answer, STEPS) if isinstance(answer, list | tuple) else ():
-        if isinstance(step, list | tuple) and len(step) == 2:
-            question, said = (str(part)[:STEP_CHARACTERS] for part in step)
-            yield question, said
+    steps: list[tuple[str, str]] = []
+    if explain.takes(list, tuple, answer=answer):
+        try:
+            for step in islice(cast(Sequence[Any], answer), STEPS):
+                question, said = (_shown(str(part)) for part in step)
+                steps.append((question, said))
+        # What it answered may be of any kind.
+        except BaseException as fault:
+            explain.fail(failure(fault))
+    return steps
+
+
+def _shown(text: str) -> str:
+    """A text that can be sent: half a surrogate pair could not be."""
+    return text[:STEP_CHARACTERS].encode("utf-8", "replace").decode()
 
 
 def _failed_or(told: str, call: GuardedCall, before: tuple[int, int]) -> str:

@@ -34,6 +34,9 @@ BUNDLED = frozenset(
 redirect."""
 
 
+SUMMARY_CHARACTERS = 200
+
+
 class Found(msgspec.Struct, frozen=True):
     """A plugin that was found, usable or not."""
 
@@ -55,8 +58,9 @@ class Found(msgspec.Struct, frozen=True):
 
     @property
     def summary(self) -> str:
-        """The first line of its docstring."""
-        return inspect.cleandoc(self.kind.__doc__ or "").partition("\n")[0] if self.kind else ""
+        """The first line of its docstring, or the beginning of it."""
+        said = inspect.cleandoc(self.kind.__doc__ or "").partition("\n")[0] if self.kind else ""
+        return said[:SUMMARY_CHARACTERS]
 
     @property
     def hooks(self) -> tuple[str, ...]:
@@ -236,8 +240,10 @@ def _usable(
             name = next((one for one in names if getattr(kind, "name", "") == one), name)
         elif isinstance(source, EntryPoint):
             kind = source.load()
+    except KeyboardInterrupt:
+        raise
     # A module that ends the process when imported must not end the server.
-    except (Exception, SystemExit) as fault:
+    except BaseException as fault:
         return Found(name, origin, fault=f"cannot be imported: {one_line(fault)}")
     flaw = kind if isinstance(kind, str) else flaw_of(name, kind)
     return Found(name, origin, fault=flaw) if flaw else Found(name, origin, kind)

@@ -27,7 +27,11 @@ def implemented(kind: type[AnyPlugin]) -> tuple[str, ...]:
 
 def one_line(fault: BaseException) -> str:
     """A fault for a log or a list: its type and the first line of its message."""
-    text = str(fault).partition("\n")[0][:300]
+    try:
+        text = str(fault).partition("\n")[0][:300]
+    # A plugin's own exception may fail in turn.
+    except Exception:
+        text = ""
     return f"{type(fault).__name__}: {text}" if text else type(fault).__name__
 
 

@@ -1,11 +1,10 @@
 """Isolation: every call of a plugin goes through here, guarded, timed and counted.
 
-What a plugin raises never gets past this module (an exception that is meant to end the process,
-such as KeyboardInterrupt, does). Each hook has a breaker of its own, so that one that fails never
-takes another along: five failures within a minute pause the hook; so do five overruns, if
-they are more than one call in ten (a busy machine may hold up any call now and then), and a single
-call that is far too long for whoever waits. When the pause is over one call tries: if that goes
-well the hook is on again, else the next pause is twice as long.
+What a plugin raises never gets past this module, SystemExit included. Each hook has a breaker of
+its own, so that one that fails never takes another along: five failures within a minute pause the
+hook; so do five overruns, if they are more than one call in ten (a busy machine may hold up any
+call now and then), and a single call that is far too long for whoever waits. When the pause is over
+one call tries: if that goes well the hook is on again, else the next pause is twice as long.
 
 Who fails may be the caller: a hook that stumbles over some user agents, or some addresses of links,
 is not to be switched off for everybody by whoever sends five of them. So before failures pause a
@@ -27,7 +26,7 @@ import structlog
 from shortd.clock import HOUR, SECOND
 from shortd.plugin.hookspecs import CHECK, DECIDE, JOBS, OBSERVE
 from shortd.plugin_runtime.flaws import one_line
-from shortd.plugin_runtime.workers import Worker
+from shortd.plugin_runtime.workers import Worker, failure
 
 STRIKES = 5
 WITHIN = 60 * SECOND
@@ -38,7 +37,7 @@ LONGEST_PAUSE = HOUR
 BREAKING = frozenset((*DECIDE, *OBSERVE, *CHECK, "wants"))
 """Hooks whose failures pause them. The others are called because somebody asks for them, and a
 stranger who asks for trouble is not to switch anything off."""
-SHOWING = frozenset(("panel", "link_panels", "link_columns", "shares", "wants"))
+SHOWING = frozenset(("panel", "link_panels", "link_columns", "shares", "explain", "wants"))
 """Hooks that somebody waits for who looks at a page, or changes something, and all others with
 him."""
 CALLS_PER_OVERRUN = 10
@@ -181,8 +180,8 @@ class GuardedCall:
         start = _timer()
         try:
             answer = self.function(*arguments)
-        except Exception as fault:
-            self.fail(fault)
+        except BaseException as fault:
+            self.fail(failure(fault))
             return None
         took = _timer() - start
         self.nanoseconds += took
@@ -302,7 +301,7 @@ class GuardedCall:
             return False
         try:
             return self.is_useful(self.function(*self._good))
-        except Exception:
+        except BaseException:
             self._good = self._before = None
             return False
 

@@ -20,7 +20,7 @@ from shortd import __version__
 from shortd.hosts.allowance import REDIRECTS, Refused
 from shortd.hosts.public_addresses import is_public
 from shortd.plugin import HttpAnswer, HttpFault
-from shortd.plugin_runtime.network import Network, Outgoing, spelled
+from shortd.plugin_runtime.network import Network, Outgoing, Unread, spelled
 
 AT_ONCE = 16
 """Requests of one plugin on one event loop; more of them wait."""
@@ -113,6 +113,10 @@ class PluginHttp:
             raise HttpFault(f"no answer within {timeout:g} s") from None
         except Refused as refusal:
             raise HttpFault(str(refusal)) from None
+        except Unread as broken:
+            why = broken.__cause__
+            said = str(why) if isinstance(why, Refused) else _said(why or broken)
+            raise HttpFault(said, broken.status) from why
         # A server may answer anything, and libraries raise as they please.
         except Exception as fault:
             raise HttpFault(_said(fault)) from fault
@@ -201,7 +205,7 @@ def _network(text: str) -> IPv4Network | IPv6Network:
         raise ValueError(f"{text!r} is no network such as 192.168.0.0/16") from None
 
 
-def _said(fault: Exception) -> str:
+def _said(fault: BaseException) -> str:
     """A fault in a few words that have nothing of the request."""
     said = str(fault).partition("\n")[0][:200]
     return f"{type(fault).__name__}: {said}" if said else type(fault).__name__

@@ -20,6 +20,7 @@ from shortd.plugin_runtime.facts import Happening, arguments, data_of, raw_data
 from shortd.plugin_runtime.guard import GuardedCall
 from shortd.plugin_runtime.outbox import CLICK_SHARE, CLICKED
 from shortd.plugin_runtime.running import Running
+from shortd.plugin_runtime.workers import failure
 
 MOST_EVENTS = 10_000
 MOST_BYTES = 16 << 20
@@ -134,7 +135,7 @@ class Listener:
                 call(*told.given, *data, event)
             # What is to end a process would end the thread alone.
             except BaseException as fault:
-                call.fail(RuntimeError(f"raised {type(fault).__name__}"))
+                call.fail(failure(fault))
             self._current = None
             if call.calls == calls:
                 self.drop(call.hook)

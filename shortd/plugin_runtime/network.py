@@ -31,6 +31,15 @@ class Incoming(msgspec.Struct, frozen=True):
     content: bytes
 
 
+class Unread(Exception):
+    """An answer of which no more than the head could be used, for the reason that it is raised
+    from."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__()
+        self.status = status
+
+
 class Reach(Protocol):
     """Which addresses may be connected to."""
 
@@ -45,7 +54,8 @@ class Network(Protocol):
     """Where requests go."""
 
     async def send(self, request: Outgoing, reach: Reach, max_bytes: int) -> Incoming:
-        """The answer, with a body of at most `max_bytes`. Refused, or whatever else goes wrong."""
+        """The answer, with a body of at most `max_bytes`. Refused, Unread, or whatever else goes
+        wrong."""
 
     def close(self) -> None:
         """Waits for nothing."""

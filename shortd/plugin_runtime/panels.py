@@ -12,7 +12,7 @@ import msgspec
 
 from shortd import errors
 from shortd.models.links import Link
-from shortd.plugin.types import Counts, Panel
+from shortd.plugin.types import CHOICE_PATTERN, Counts, Panel, Words
 from shortd.plugin_runtime.deciding import shown_link
 from shortd.plugin_runtime.guard import GuardedCall
 from shortd.plugin_runtime.running import Plugins, Running
@@ -25,6 +25,8 @@ CELL = 80
 """Characters of a cell, and of its title."""
 ROWS = 100
 """Of one panel."""
+SHARES = 100
+"""Choices of one plugin whose shares are told."""
 TEXT = 1000
 """Characters of anything in a panel."""
 
@@ -56,18 +58,22 @@ class Panels:
             name: plugins.of_hook(name) for name in ("panel", "link_panels", "link_columns")
         }
 
-    def of_link(self, link: Link, short_url: str, counts: Counts) -> list[ShownPanel]:
-        """All panels of a link. `counts` has the choices of all plugins; each sees its own."""
+    def of_link(
+        self, link: Link, short_url: str, counts: Counts, say: errors.Words = str
+    ) -> list[ShownPanel]:
+        """All panels of a link. `counts` has the choices of all plugins; each sees its own. What
+        are words is told as `say` has it.
+        """
         shown = shown_link(link, short_url)
         found: list[ShownPanel] = []
         for running, hook, data in self._asked("panel", link):
             panel = hook(shown, data, _own(running, counts))
             if hook.takes(Panel, answer=panel):
-                found += _read(running, hook, [panel])
+                found += _read(running, hook, [panel], say)
         for running, hook, data in self._asked("link_panels", link):
             panels = hook(shown, data, _own(running, counts))
             if hook.takes(list, tuple, answer=panels):
-                found += _read(running, hook, panels[:PANELS])
+                found += _read(running, hook, panels[:PANELS], say)
         return found
 
     def columns(self, link: Link, short_url: str) -> list[Column]:
@@ -105,14 +111,16 @@ class Panels:
                 continue
             answer = running.shares(data, shown_link(link, short_url))
             try:
-                own = msgspec.convert(answer or {}, dict[str, float])
+                own = msgspec.convert(
+                    dict(islice((answer or {}).items(), SHARES)), dict[str, float]
+                )
             except Exception as fault:
                 running.shares.fail(fault)
                 continue
             meant |= {
                 f"{running.name}:{choice}": share
                 for choice, share in own.items()
-                if isfinite(share) and 0 <= share <= 100
+                if CHOICE_PATTERN.fullmatch(choice) and isfinite(share) and 0 <= share <= 100
             }
         return meant
 
@@ -121,20 +129,31 @@ def _own(running: Running, counts: Counts) -> Counts:
     return msgspec.structs.replace(counts, choices=own_choices(running, counts.choices))
 
 
-def _read(running: Running, hook: GuardedCall, panels: Sequence[Any]) -> Iterator[ShownPanel]:
+def _read(
+    running: Running, hook: GuardedCall, panels: Sequence[Any], say: errors.Words
+) -> Iterator[ShownPanel]:
     """The panels that can be shown; a Struct's fields can hold anything."""
     for panel in panels:
         try:
-            told = {"plugin": running.name, "title": panel.title, "rows": list(panel.rows)[:ROWS]}
+            told = {
+                "plugin": running.name,
+                "title": panel.title,
+                "rows": [*islice(panel.rows, ROWS)],
+            }
             taken = msgspec.convert(told, ShownPanel)
         except Exception as fault:
             hook.fail(fault)
             continue
         rows = [
-            (_cut(label, TEXT), value if isinstance(value, int) else _cut(value, TEXT))
+            (_said(label, say), value if isinstance(value, int) else _said(value, say))
             for label, value in taken.rows
         ]
-        yield msgspec.structs.replace(taken, title=_cut(taken.title, TEXT), rows=rows)
+        yield msgspec.structs.replace(taken, title=_said(taken.title, say), rows=rows)
+
+
+def _said(text: str, say: errors.Words) -> str:
+    shown = _cut(text, TEXT)
+    return say(shown) if shown and isinstance(text, Words) else shown
 
 
 def _cut(text: str, most: int) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hmac
 import inspect
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,7 +17,7 @@ import structlog
 
 from shortd.clock import Clock
 from shortd.plugin import Account, Link, Plugin, Server
-from shortd.plugin.hookspecs import Hookspecs
+from shortd.plugin.hookspecs import HOOKS, Hookspecs
 from shortd.plugin_runtime.belongings import Grounds, PluginBelongings
 from shortd.plugin_runtime.discovery import (
     BUNDLED,
@@ -28,8 +30,11 @@ from shortd.plugin_runtime.discovery import (
 from shortd.plugin_runtime.flaws import AnyPlugin, one_line
 from shortd.plugin_runtime.guard import Guard, GuardedCall
 from shortd.plugin_runtime.order import decide_order
-from shortd.plugin_runtime.workers import STOP_SECONDS, Worker
+from shortd.plugin_runtime.workers import STOP_SECONDS, Worker, failure
 from shortd.settings.config import Settings
+
+SLOW_SECONDS = 10.0
+"""After so long a `start` or `stop` that does not return is told of."""
 
 log = structlog.get_logger(__name__)
 
@@ -37,20 +42,27 @@ log = structlog.get_logger(__name__)
 class Running:
     """One plugin at work."""
 
-    def __init__(self, found: Found, plugin: AnyPlugin, guard: Guard, worker: Worker) -> None:
+    def __init__(
+        self, found: Found, plugin: AnyPlugin, server: Server, guard: Guard, worker: Worker
+    ) -> None:
+        """Raises for a plugin that cannot be used."""
         self.found = found
         self.name = found.name
         self.plugin = plugin
+        self.server = server
+        """What the plugin was given, whatever it has done with that."""
         self.guard = guard
         self.worker = worker
         """Its own threads."""
+        self.idle_hooks = _idle_hooks(plugin)
+        bool(plugin.everywhere)  # While it can still be left out.
         self.check = guard.call("check", plugin.check)
         """Counts what `check` raises besides refusals; it is called by itself."""
         self.shares = guard.call("shares", plugin.shares)
         self.explain = guard.call("explain", plugin.explain)
         self._wants: GuardedCall | None = None
         if type(plugin).wants is not Plugin.wants:
-            self._wants = guard.call("wants", plugin.wants)
+            self._wants = guard.call("wants", partial(_wants, plugin))
         data = plugin.Data
         self.decode: Callable[[bytes], Any] | None = None
         if data is not None:
@@ -60,8 +72,9 @@ class Running:
         """Whether it wants to hear of something by a hook; with None, of anything at all. Where it
         cannot say, it does.
         """
-        answer = True if self._wants is None else self._wants(hook, about)
-        return answer is None or bool(answer)
+        if self._wants is None:
+            return True
+        return self._wants(hook, about) is not False
 
 
 class Plugins:
@@ -73,10 +86,10 @@ class Plugins:
         self.running: dict[str, Running] = {}
         self._manager = manager
 
-    def add(self, found: Found, plugin: AnyPlugin, guard: Guard, worker: Worker) -> None:
+    def add(self, running: Running) -> None:
         """Takes in a plugin that has started."""
-        self._manager.register(plugin, found.name)
-        self.running[found.name] = Running(found, plugin, guard, worker)
+        self._manager.register(running.plugin, running.name)
+        self.running[running.name] = running
 
     def of_hook(self, hook: str) -> list[tuple[Running, GuardedCall]]:
         """Who implements a hook, in the order of being asked."""
@@ -85,9 +98,7 @@ class Plugins:
             for implementation in getattr(self._manager.hook, hook).get_hookimpls()
         }
         awake = {
-            name: one.plugin
-            for name, one in self.running.items()
-            if hook not in one.plugin.idle_hooks
+            name: one.plugin for name, one in self.running.items() if hook not in one.idle_hooks
         }
         order = decide_order(awake, hook)
         calls = []
@@ -116,9 +127,12 @@ class Plugins:
                 log.warning("plugin_left_behind", plugin=running.name)
             # Those that are paused, too.
             try:
-                running.plugin.stop()
-            except Exception as fault:
-                running.guard.failed("stop", fault)
+                with _patience("plugin_stops_slowly", running.name):
+                    running.plugin.stop()
+            except KeyboardInterrupt:
+                raise
+            except BaseException as fault:
+                running.guard.failed("stop", failure(fault))
 
 
 class Prepared(NamedTuple):
@@ -165,9 +179,14 @@ def start_plugins(
             )
             try:
                 plugin = one.kind(prepared.settings[one.name], server)
-                plugin.start()
-                plugins.add(one, plugin, guard, worker)
-            except Exception as fault:
+                if getattr(plugin, "server", None) is not server:
+                    raise TypeError("its __init__ has to call super().__init__(settings, server)")
+                with _patience("plugin_starts_slowly", one.name):
+                    plugin.start()
+                plugins.add(Running(one, plugin, server, guard, worker))
+            except KeyboardInterrupt:
+                raise
+            except BaseException as fault:
                 worker.close()
                 one = Found(one.name, one.origin, fault=f"does not start: {one_line(fault)}")
         if one.fault:
@@ -176,6 +195,18 @@ def start_plugins(
     for problem in prepared.ownerless:
         log.warning("plugin_settings_unused", problem=problem)
     return plugins
+
+
+@contextmanager
+def _patience(event: str, name: str) -> Iterator[None]:
+    """Around what the server's start or end waits for: says so if that takes long."""
+    told = threading.Timer(SLOW_SECONDS, log.warning, (event,), {"plugin": name})
+    told.daemon = True
+    told.start()
+    try:
+        yield
+    finally:
+        told.cancel()
 
 
 def unstarted(prepared: Prepared, public_url: str) -> Iterator[tuple[str, AnyPlugin]]:
@@ -188,6 +219,22 @@ def unstarted(prepared: Prepared, public_url: str) -> Iterator[tuple[str, AnyPlu
 def is_async(running: Running, hook: str) -> bool:
     """Whether a plugin's hook is `async def`."""
     return inspect.iscoroutinefunction(getattr(running.plugin, hook))
+
+
+def _wants(plugin: AnyPlugin, hook: str, about: Link | Account | None) -> bool:
+    answer: Any = plugin.wants(hook, about)
+    return answer is None or bool(answer)
+
+
+def _idle_hooks(plugin: AnyPlugin) -> Collection[str]:
+    """The hooks that are not to be called. Raises for what are none."""
+    idle: Any = plugin.idle_hooks
+    if isinstance(idle, str):
+        raise TypeError("idle_hooks has names of hooks, as in ('check_destination',)")
+    hooks = frozenset(idle)
+    if unknown := hooks.difference(HOOKS):
+        raise ValueError(f"idle_hooks: {min(map(str, unknown))} is no hook")
+    return hooks
 
 
 def _in_order_of_spec(hook: str, implementation: pluggy.HookImpl) -> Callable[..., Any]:

@@ -137,10 +137,10 @@ class Worker:
         returned: Future[None] = Future()
 
         def call() -> None:
-            try:
+            # What it raises is its own affair, and must not end the thread.
+            with suppress(BaseException):
                 function()
-            finally:
-                returned.set_result(None)
+            returned.set_result(None)
 
         self.call(call)
         await asyncio.wrap_future(returned)
@@ -206,13 +206,24 @@ class Worker:
             function()
 
 
+def failure(fault: BaseException) -> Exception:
+    """What a plugin has raised, as a failure like any: what would end whoever calls it, too, such
+    as SystemExit."""
+    # Futures take no StopIteration.
+    if isinstance(fault, Exception) and not isinstance(fault, StopIteration):
+        return fault
+    told = RuntimeError(f"raised {type(fault).__name__}")
+    told.__cause__ = fault
+    return told
+
+
 def _result(future: Future[T]) -> T:
-    """What came of a coroutine. What would end whoever calls it is a failure like any."""
+    """What came of a coroutine."""
     if future.cancelled():
         raise RuntimeError("cancelled itself")
     fault = future.exception()
-    if fault is not None and not isinstance(fault, Exception):
-        raise RuntimeError(f"raised {type(fault).__name__}") from fault
+    if fault is not None:
+        raise failure(fault)
     return future.result()
 
 

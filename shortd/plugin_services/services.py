@@ -12,4 +12,4 @@ def hand_over(plugins: Plugins, rooms: Rooms) -> None:
     """Gives each plugin what it does through them, on the loop that runs now."""
     home = asyncio.get_running_loop()
     for running in plugins.running.values():
-        running.plugin.server.links = PluginLinks(running.name, rooms, home)
+        running.server.links = PluginLinks(running.name, rooms, home)

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import ada_url
 
 from shortd.hosts.allowance import Refused
-from shortd.plugin_runtime.network import Incoming, Outgoing, Reach
+from shortd.plugin_runtime.network import Incoming, Outgoing, Reach, Unread
 
 PUBLIC = "1.1.1.1"
 """Where names are that no test has put elsewhere."""
@@ -111,7 +111,7 @@ class FakeNetwork:
             raise OSError(f"nobody answers at {request.url}: see app.network.answer")
         content = answer.content.encode() if isinstance(answer.content, str) else answer.content
         if len(content) > max_bytes:
-            raise Refused(f"an answer of more than {max_bytes} bytes")
+            raise Unread(answer.status) from Refused(f"an answer of more than {max_bytes} bytes")
         return Incoming(answer.status, list(answer.headers.items()), content)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,8 @@ def test_a_link_that_is_held_says_so(bare: Shell) -> None:
     said = bare.run("link", "add", "https://odd.example/", "--code", "odd", **environ)
     assert said.stdout == "http://127.0.0.1:8080/odd\n"
     assert "held for a check, until shortd link approve: It is odd." in said.stderr
+    shown = bare.did("link", "show", "odd", **environ)
+    assert re.search(r"held for +https://odd\.example/ \(\w+\): It is odd\.", shown)
     said = bare.run("link", "add", "https://fine.example/", "--code", "fine", **environ)
     assert "held for" not in said.output
     changed = bare.did("link", "set", "fine", "--url", "https://odd.example/er", **environ)

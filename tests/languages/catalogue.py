@@ -48,6 +48,8 @@ KEYWORDS: dict[str, Any] = {
     **{name: DEFAULT_KEYWORDS[name] for name in _FUNCTIONS},
     # A handler that says more than one thing calls its gettext `words`.
     "words": None,
+    # What plugins have said in panels.
+    "Words": None,
 }
 KEYWORDS_OF_SCRIPTS: dict[str, Any] = {"word": None, "words": (1, 2)}
 

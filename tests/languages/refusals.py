@@ -26,7 +26,7 @@ ELSEWHERE = {
     "field_errors.py": ["bound_of(reason)"],
     "hosts/destinations.py": ["flaw"],
     "links/checking.py": ["verdict.words or None"],
-    "plugin_runtime/data.py": ["refusal.sentence", "str(refusal) or None"],
+    "plugin_runtime/data.py": ["refusal.sentence", "sendable(str(refusal)) or None"],
     "teams/trackers.py": ["refusal.sentence"],
     "security/guessing.py": ["MESSAGES.get(secret)"],
 }

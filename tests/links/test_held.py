@@ -392,6 +392,25 @@ def test_nobody_has_a_check_left_alone_by_addresses_that_it_fails_over(
         assert app.get("/-/health").json()["status"] == "ok"
 
 
+def test_nobody_has_a_check_left_alone_by_addresses_that_it_hangs_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "SECONDS", 0.05)
+    odd, hangs = "https://odd.example/", threading.Event()
+    monkeypatch.setattr(Scripted, "answers", {odd: hangs, BAD: Refuse(SAID)})
+    with open_app(tmp_path / "d", plugins=[Scripted], environ=GENEROUS, tolerant=True) as app:
+        world = World(app)
+        for _ in range(STRIKES + 1):
+            world.v1.call("url", url=odd)
+            assert world.v1.refused("url", url=BAD)["code"] == "destination_refused"
+        assert app.get("/-/health").json()["status"] == "ok"
+        # There is an end to threads: whoever keeps hanging is left alone, and that shows.
+        for _ in range(2 * STRIKES):
+            world.v1.call("url", url=odd)
+        assert app.get("/-/health").json()["status"] == "degraded"
+        hangs.set()
+
+
 class Slow(Plugin[None, None]):
     """Answers when it is told to, and knows how many it is asked at once."""
 
@@ -477,7 +496,8 @@ def test_imports_tell_of_each_link(world: World) -> None:
     for apply in (False, True):
         bad, odd, good = imported(world, some, apply=apply)
         assert (bad.result, bad.reasons, bad.note) == ("skipped", ("destination_refused",), SAID)
-        assert (odd.result, good.result) == ("made", "made")
+        assert (odd.result, odd.reasons, good.result) == ("made_with_notes", ("held",), "made")
+        assert DOUBT in odd.note
     assert waiting(world) == [odd.id]
     asked = len(of(world).asked)
     assert [one.result for one in imported(world, some)] == ["skipped", "unchanged", "unchanged"]

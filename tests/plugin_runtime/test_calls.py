@@ -265,3 +265,65 @@ class TestExplain:
         refusal = plugins.app.refused("explain", **plugins.which(), visitor={field: value})
         assert (refusal["code"], refusal["field"]) == ("invalid_field", f"visitor.{field}")
         plugins.explain(address="2001:db8::1", utime=253_402_300_799_999_999)
+
+
+STRANGE = """
+class Loud:
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+class Strange(Plugin[None, Data]):
+    name = "strange"
+    Data = Data
+
+    def check(self, data: Data, link: Link) -> None:
+        if data.url:
+            raise {refusal}
+
+    def shares(self, data: Data, link: Link) -> dict[str, float]:
+        return {shares}
+
+    @hookimpl
+    def destination(self, link: Link, visit: Visit, data: Data) -> None:
+        return None
+
+    def explain(self, link: Link, visit: Visit, data: Data) -> Any:
+        return {steps}
+"""
+
+
+@pytest.mark.parametrize(
+    "refusal", ["BadData('\ud800' + 'x' * 10**6, '\ud800')", "ValueError('\ud800' + 'x' * 10**6)"]
+)
+def test_whatever_a_check_says_can_be_told(start: Start, refusal: str) -> None:
+    plugins = start(strange=STRANGE.format(refusal=ascii_of(refusal), shares={}, steps=[]))
+    error = plugins.app.refused("set_plugin", **plugins.which(), plugin="strange", data={})
+    assert (error["code"], error["message"]) == ("invalid_field", "?" + "x" * 999)
+    assert error["field"] in ("data", "data.?")
+
+
+@pytest.mark.parametrize(
+    "steps", ["5", "[5]", "[('a',)]", "[(Loud(), Loud())]", "[('\ud800' * 1000, 'y')] * 1000"]
+)
+def test_whatever_it_explains_can_be_told(start: Start, steps: str) -> None:
+    plugins = start(strange=STRANGE.format(refusal="ValueError", shares={}, steps=ascii_of(steps)))
+    plugins.set("strange", {"url": ""})
+    told = [step["question"] for step in plugins.explain()["steps"]]
+    assert told[-1] == "plugin strange"
+    assert told.count("plugin strange: " + "?" * 400) == (100 if "y" in steps else 0)
+
+
+@pytest.mark.parametrize("shares", ["5", "{1: 2}", "{'\ud800': 50.0}", "{'a' * 10**6: 5.0}"])
+def test_shares_are_of_what_can_be_a_choice(start: Start, shares: str) -> None:
+    plugins = start(
+        strange=STRANGE.format(refusal="ValueError", shares=ascii_of(shares), steps="()")
+    )
+    plugins.set("strange", {"url": ""})
+    answer = plugins.app.call("get_plugin", **plugins.which(), plugin="strange")
+    assert answer["shares"] == {}
+
+
+def ascii_of(source: str) -> str:
+    """As a file can have it."""
+    return source.encode("ascii", "backslashreplace").decode()

@@ -195,7 +195,10 @@ class TestLinkPanels:
             ("show", "https://plugin.example/"),
         ]
 
-    @pytest.mark.parametrize("answer", ["5", "'text'", "[5]", "[Panel(5)]", "{1: 2}", "1 / 0"])
+    @pytest.mark.parametrize(
+        "answer",
+        ["5", "'text'", "[5]", "[Panel(5)]", "{1: 2}", "1 / 0", "[Panel('t', iter(int, 1))]"],
+    )
     def test_what_cannot_be_shown_is_left_out(self, start: Start, answer: str) -> None:
         plugins = start(show=PANELS.format(answer=answer))
         plugins.set("show")

@@ -217,18 +217,23 @@ def test_bodies_have_an_end() -> None:
     async def ask(http: PluginHttp, site: Site) -> None:
         answer = await http.get(at(site, "/fits"), max_bytes=1000)
         assert len(answer.content) == 1000
-        with pytest.raises(HttpFault, match="more than 999 bytes"):
+        with pytest.raises(HttpFault, match="more than 999 bytes") as fault:
             await http.get(at(site, "/fits"), max_bytes=999)
+        assert fault.value.status == 200
         for endless in ("/body", "/headers", "/chunks", "/hints"):
             with pytest.raises(HttpFault):
                 await http.get(at(site, endless), timeout=30)
         with pytest.raises(HttpFault, match="encoding"):
             await http.get(at(site, "/gzip"))
+        with pytest.raises(HttpFault) as fault:
+            await http.get(at(site, "/torn"))
+        assert fault.value.status == 404
 
     head = b"HTTP/1.1 200 OK\r\n"
     replies = {
         "/fits": Reply(bytes(1000)),
         "/gzip": Reply(b"x", {"content-encoding": "gzip"}),
+        "/torn": Reply(raw=b"HTTP/1.1 404 Not Found\r\ncontent-length: 9\r\n\r\nabc"),
         "/body": Reply(raw=head + b"\r\n", again=b"x"),
         "/headers": Reply(raw=head, again=b"a: b\r\n"),
         "/chunks": Reply(raw=head + b"transfer-encoding: chunked\r\n\r\n", again=b"1\r\nx\r\n"),

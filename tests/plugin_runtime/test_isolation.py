@@ -19,6 +19,7 @@ from tests.server_process import ServerProcess
 
 HOSTILE = {
     "raising": "raise RuntimeError('no')",
+    "exiting": "raise SystemExit(3)",
     "slow": "time.sleep(0.006); return None",
     "wrong": "return 5",
     "recursing": "return self.destination(link, visit, data)",
@@ -36,9 +37,18 @@ class Hostile(Plugin[None, Data]):
     def destination(self, link: Link, visit: Visit, data: Data) -> Destination | str | None:
         {body}
 """
+BEGINS = """
+class Begins(Plugin[None, None]):
+    name = "{name}"
+    {body}
+"""
 BROKEN = {
     "unimportable": "import no_such_library",
     "ending": "raise SystemExit(3)",
+    "skipping": "class Skip(BaseException): pass\nraise Skip",
+    "stopping": BEGINS.format(name="stopping", body="def start(self): raise SystemExit(3)"),
+    "careless": BEGINS.format(name="careless", body="def __init__(self, *given): self.all = given"),
+    "idle": BEGINS.format(name="idle", body="idle_hooks = 'link_created'"),
     "unfinished": "class Half(Plugin[None, None]:",
     "empty": "",
     "renamed": "class Other(Plugin[None, None]):\n    name = 'other'",
@@ -146,11 +156,17 @@ class TestOverruns:
         assert not call.reason
 
 
-def test_an_exception_that_ends_the_process_passes(start: Start) -> None:
-    plugins = start(raising=hostile("raising", "raise KeyboardInterrupt"))
+@pytest.mark.parametrize("fault", ["KeyboardInterrupt", "GeneratorExit", "asyncio.CancelledError"])
+def test_what_would_end_the_process_is_a_failure_like_any(start: Start, fault: str) -> None:
+    plugins = start(raising="import asyncio\n" + hostile("raising", f"raise {fault}"))
     plugins.set("raising")
-    with pytest.raises(KeyboardInterrupt):
-        plugins.visit()
+    assert plugins.visit() == "https://main.example/"
+    assert plugins.state("raising")["failures"] == 1
+
+
+def test_one_that_has_lost_its_server_harms_itself_alone(start: Start) -> None:
+    plugins = start(lost=BEGINS.format(name="lost", body="def start(self): self.server = None"))
+    assert plugins.visit() == "https://main.example/"
 
 
 @pytest.mark.parametrize("name", BROKEN)

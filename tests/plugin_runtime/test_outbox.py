@@ -476,11 +476,25 @@ class Unsure(Plugin[None, None]):
         self.heard.append(link.code)
 
 
+class Neither:
+    def __bool__(self) -> bool:
+        raise ValueError("neither yes nor no")
+
+
+class Vague(Unsure):
+    """Says nothing that can be understood."""
+
+    def wants(self, hook: str, about: object) -> bool:
+        answer: Any = Neither()
+        return answer  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("kind", [Unsure, Vague])
 def test_a_plugin_that_cannot_say_what_it_wants_hears_of_everything(
-    shortd_app: StartApp,
+    shortd_app: StartApp, kind: type[Unsure]
 ) -> None:
-    app = shortd_app(Unsure, tolerant=True)
+    app = shortd_app(kind, tolerant=True)
     links = [app.new_link() for _ in range(8)]
     app.observe()
-    assert sorted(app.plugin(Unsure).heard) == sorted(link.rpartition("/")[2] for link in links)
+    assert sorted(app.plugin(kind).heard) == sorted(link.rpartition("/")[2] for link in links)
     assert "wants failed 5 times" in app.get("/-/health").json()["plugins"]["fault"]

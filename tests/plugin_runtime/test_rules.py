@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import statistics
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -21,6 +23,7 @@ from netaddr import IPSet
 
 from shortd.plugin import BadData, Link, Server, Visit
 from shortd.testing import FakeClock, check_plugin
+from shortd.visitors import bots
 from shortd_rules import RuleList, Rules
 from shortd_rules.networks import networks_of
 from shortd_rules.times import dates, hours
@@ -262,6 +265,24 @@ def test_without_a_database_nobody_is_from_anywhere(start: Start) -> None:
     assert come(plugins, Visitor("", address="203.0.113.33")) == "https://main.example/"
     assert plugins.explain(country="DE")["location"] == "https://land.example/"
     assert plugins.explain(city="MUNICH", country="FR")["location"] == "https://city.example/"
+
+
+def test_reading_the_list_of_robots_is_not_its_time(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugins, names, read = start(), bots._names, Event()
+    plugins.set("rules", {"rules": [rule("no", robot=True), rule("yes", robot=False)]})
+
+    def slow() -> Any:
+        if not read.is_set():
+            read.set()
+            time.sleep(0.15)
+        return names()
+
+    monkeypatch.setattr(bots, "_names", slow)
+    bots.robot_of.cache_clear()
+    assert plugins.visit(user_agent=AGENTS["mac"]) == "https://yes.example/"
+    assert read.is_set() and plugins.state("rules")["state"] == "on"
 
 
 def test_a_query_leads_whether_or_not_it_goes_on(start: Start) -> None:

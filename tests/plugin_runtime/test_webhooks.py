@@ -6,6 +6,7 @@ import asyncio
 import html
 import re
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -334,6 +335,49 @@ def test_one_that_says_that_it_is_gone_is_switched_off(shortd_app: StartApp) -> 
     assert "answered 410" in ann.get(f"{PAGE}/receivers/{id}").text
 
 
+def test_what_counts_is_the_status_whatever_comes_of_the_body(shortd_app: StartApp) -> None:
+    app = shortd_app(Webhooks)
+    app.network.answer(URL, 200, content=bytes(2 << 20))
+    ann = app.browser("ann")
+    id, _ = add(ann, "link.created")
+    own_link(app, ann)
+    deliver(app)
+    app.clock.advance(3600)
+    deliver(app)
+    assert len(app.network.requests) == 1
+    page = ann.get(f"{PAGE}/receivers/{id}").text
+    assert "delivered" in page and "more than" in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ("120", 120),
+        ("Wed, 18 Nov 2026 12:02:00 GMT", 120),
+        ("Wed, 18 Nov 2026 11:00:00 GMT", 5),
+        ("Fri, 18 Nov 2050 12:00:00 GMT", 3600),
+        ("soon", 5),
+    ],
+)
+def test_it_is_not_asked_again_before_it_says(
+    shortd_app: StartApp, asked: str, seconds: int
+) -> None:
+    app = shortd_app(Webhooks)
+    app.clock.set(datetime(2026, 11, 18, 12, 0, tzinfo=UTC))
+    app.network.answer(URL, 429, headers={"retry-after": asked})
+    ann = app.browser("ann")
+    add(ann, "link.created")
+    own_link(app, ann)
+    deliver(app)
+    before = len(app.network.requests)
+    app.clock.advance(seconds - 1)
+    deliver(app)
+    assert len(app.network.requests) == before
+    app.clock.advance(1)
+    deliver(app)
+    assert len(app.network.requests) == before + 1
+
+
 def test_what_was_delivered_can_be_sent_again_and_a_test_shows_what_comes_of_it(
     shortd_app: StartApp,
 ) -> None:
@@ -446,6 +490,16 @@ def test_pages_are_translated(shortd_app: StartApp, language: str) -> None:
     ann = app.browser("ann")
     page = ann.get(PAGE, language=language).text
     assert "A new receiver" not in page and f'lang="{language}"' in page
+    # A receiver's name is nobody's to translate.
+    id, _ = add(ann, "link.changed", is_chosen="1", name="off")
+    link = own_link(app, ann)
+    app.run(app.plugin(Webhooks).links.set_data(link, {"receivers": [id]}))
+    row = app.run(app.plugin(Webhooks).links.find(link))
+    assert row is not None
+    page = ann.get(f"/-/links/{row.id}", language=language).text
+    on = {"de": "an", "fr": "actif"}[language]
+    said = re.search(r'<th scope="row">off</th><td class="num">(\w+)</td>', page)
+    assert said is not None and said[1] == on, page[page.find("<main") :]
 
 
 def test_what_belongs_to_nobody_goes(shortd_app: StartApp) -> None:

@@ -32,7 +32,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *("Account", "SignIn", "Event", "Counts"),
     ),
     "What hooks answer": (
-        *("Destination", "Interstitial", "Sources", "Refuse", "Hold", "Panel"),
+        *("Destination", "Interstitial", "Sources", "Refuse", "Hold", "Panel", "Words"),
         *("SignInOffer", "ImportedLink", "BadData"),
     ),
     "Making links": ("Links", "LinkTerms", "Refused"),

@@ -151,6 +151,9 @@ def heeded(said: CheckSaid, one: Readable) -> Readable:
         new = heeding(said, new)
     except errors.ShortdError as refusal:
         return msgspec.structs.replace(one, refusal=refusal)
+    if new.held is not None:
+        why = "; ".join(dict.fromkeys(held.reason for held in new.held.destinations if held.reason))
+        notes.append(Note(Reason.HELD, why))
     return msgspec.structs.replace(one, new=new, notes=tuple(notes))
 
 

@@ -29,6 +29,7 @@ _WORDS: Mapping[Reason, str] = {
     Reason.FALLBACK: "where it led once it had ended was left out",
     Reason.ALIAS: "another short URL of the same link, which has the clicks",
     Reason.SECRET: "the code holds the key of a secret link",
+    Reason.HELD: "it is held until the operator has looked at it",
     Reason.NO_PLACE: "something has no place here",
 }
 

@@ -174,7 +174,7 @@ def _room(running: Running | None) -> tuple[int | None, int]:
     if running is None:
         return None, 0
     try:
-        store = running.plugin.server.belongings.store
+        store = running.server.belongings.store
         return store.used_bytes, store.quota_bytes
     except NoServer:
         return None, 0

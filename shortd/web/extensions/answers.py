@@ -17,6 +17,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from shortd import errors
 from shortd.plugin_runtime.guard import GuardedCall
+from shortd.plugin_runtime.workers import failure
 from shortd.web import messages, policies
 from shortd.web.extensions.threads import of_plugin
 from shortd.web.readers import LANGUAGE_COOKIE, THEME_COOKIE
@@ -106,8 +107,9 @@ class Bounded:
                 raise errors.BUSY(retry_after=1)
             self._enter(request)
             await self._answer(scope, receive, sending)
-        except Exception as fault:
-            fault = sending.fault or fault
+        # A handler that ends the process ends its own answer.
+        except (Exception, SystemExit) as raised:
+            fault = sending.fault or failure(raised)
             if sending.has_begun:
                 # Nobody can be told any more: it stays torn.
                 self._hook.fail(fault)

@@ -48,7 +48,7 @@ def open_extensions(plugins: Plugins, render: Render, *, lazily: bool) -> Extens
             hook.fail(fault)
     for running in plugins.running.values():
         begins = next((address for address, _ in offers.get(running.name, ())), "")
-        running.plugin.server.frame = PluginFrame(running.plugin, begins)
+        running.server.frame = PluginFrame(running.plugin, begins)
     entries = [entry for one in mounted for entry in _entries(one)]
     return Extensions(
         {one.running.name: one for one in mounted},

@@ -186,7 +186,11 @@ async def statistics(request: AnyRequest) -> Response[bytes]:
             for name in ((alone,) if alone else SHOWN)
         ),
         variants=_variants(live.choices or {}, plugin_panels.shares(link, head.short_url)),
-        panels=() if alone else plugin_panels.of_link(link, head.short_url, shown_counts),
+        panels=()
+        if alone
+        else plugin_panels.of_link(
+            link, head.short_url, shown_counts, render.language_of(request).gettext
+        ),
     )
     return await render.long_page(request, "link/statistics.html", content)
 
