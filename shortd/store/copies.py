@@ -16,7 +16,14 @@ from typing import Any
 import lmdb
 import structlog
 
-from shortd.store.data_directory import DATABASE, StoreError, check_there, reason_of, unused
+from shortd.store.data_directory import (
+    DATABASE,
+    StoreError,
+    check_no_backup,
+    check_there,
+    reason_of,
+    unused,
+)
 from shortd.syncing import sync
 
 BEFORE_SCHEMA = "db-before-schema-"
@@ -94,6 +101,7 @@ def compact(directory: Path) -> tuple[int, int]:
     changed. Whenever it is interrupted there is the old one or the new one, whole.
     """
     check_there(directory)
+    check_no_backup(directory)
     file = directory / DATABASE
     copy = directory / "db-compact"
     with unused(directory):
