@@ -14,7 +14,7 @@ class Listening(msgspec.Struct, frozen=True):
     """As `server.listening.name_of` writes it."""
 
 
-@look("listening")
+@look("listening", is_logged=False)
 def listening(view: View, args: Args) -> Portions:
     if view.services is not None:
         yield [Listening(address) for address in view.services.in_force.listening]

@@ -234,6 +234,8 @@ def test_a_refused_upload_is_told(launch: Launch, tmp_path: Path) -> None:
     most = str(free.f_blocks * free.f_frsize * 2)
     server = launch({"SHORTD_FILES__MIN_FREE_BYTES": most})
     with closing(Owner(server)) as owner:
+        # Before anybody is refused.
+        assert "min_free_bytes" in health(server)["files"]["fault"]
         for name, inputs in (
             ("file_part_initialize", {"filename": "f", "filesize": 1000}),
             ("file_part_initialize", {"filename": "g", "filesize": 10}),
