@@ -56,6 +56,9 @@ def backup(
         raise click.UsageError("Say where: DEST, or --to-stdout.")
     if to_stdout and (keep or verify or as_json):
         raise click.UsageError("--keep, --verify and --json go with DEST alone.")
+    if to_stdout and sys.stdout.isatty():
+        # Also one that somebody's `docker exec -t` makes, which changes what goes through it.
+        raise click.UsageError("A terminal takes no tar: send it on to a file, or to a program.")
     place.check()
     if dest is not None:
         dest = dest.absolute()

@@ -105,7 +105,7 @@ class Mapped(click.ParamType[tuple[str, str]]):
     "--account",
     "--owner",
     "account",
-    metavar="NAME",
+    metavar="USER",
     help="Whose the links become: username, e-mail or userid.",
 )
 @click.option("--apply", is_flag=True, help="Do it; without, it is only said what would be done.")

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -364,6 +365,17 @@ def test_as_tar(used: Lived, tmp_path: Path) -> None:
     [backup] = (tmp_path / "unpacked").iterdir()
     assert check(backup).counts["links"] == 2
     assert {path.name for path in data.iterdir()} - before <= {"last-backup.json"}
+
+
+def test_no_tar_goes_to_a_terminal(whole: Path) -> None:
+    master, slave = pty.openpty()
+    environ = {**os.environ, "SHORTD_CONFIG": os.devnull}
+    words = [sys.executable, "-m", "shortd", "backup", "--to-stdout", "--data", str(whole)]
+    ended = subprocess.run(words, env=environ, stdout=slave, stderr=subprocess.PIPE)
+    os.close(slave)
+    os.close(master)
+    assert ended.returncode == 2
+    assert b"A terminal takes no tar" in ended.stderr
 
 
 def test_a_running_server_keeps_its_place(used: Lived, dest: Path) -> None:
