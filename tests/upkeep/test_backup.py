@@ -245,6 +245,10 @@ class TestLostFiles:
         done = command("doctor", "--data", dest / "latest")
         assert done.exit_code == 1
         assert f"{name} was lost" in done.stderr
+        # An export, too.
+        done = command("export", tmp_path / "export", "--data", data)
+        assert done.exit_code == (3 if how == "gone" else 0), done.stderr
+        assert (name in done.stderr) is (how == "gone")
 
     @pytest.mark.parametrize("how", ["gone", "changed"])
     def test_a_backup_that_lost_one(self, whole: Path, tmp_path: Path, how: str) -> None:
