@@ -161,7 +161,7 @@ def test_the_units_keep_the_process_in_a_small_room(unit: str) -> None:
 
 
 def test_the_backups_unit_has_one_mount_for_what_it_links() -> None:
-    """systemd mounts each path that may be written to, and no hard link leads from one to another."""
+    """systemd mounts each path that may be written to, and no hard link leads out of one."""
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
     unit.read(ROOT / "systemd/shortd-backup.service")

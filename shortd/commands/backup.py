@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from shortd.commands.options import PARTLY, HomePath, Place, fail, placed
+from shortd.commands.tables import json_of
 
 if TYPE_CHECKING:
     from shortd.upkeep.backup_manifest import Manifest
@@ -83,7 +83,7 @@ def backup(
     if as_json:
         facts = {"path": str(made), "size": manifest.size(), "files": len(manifest.files)}
         facts |= {"verified": verify, "counts": manifest.counts, "lost": [*manifest.lost]}
-        click.echo(msgspec.json.encode(facts).decode())
+        click.echo(json_of(facts))
     else:
         counts = ", ".join(f"{name} {count}" for name, count in manifest.counts.items())
         checked = ", read again and sound" if verify else ""
@@ -125,6 +125,8 @@ def restore(place: Place, source: Path, yes: bool, accept_faults: bool) -> None:
     directory = place.data_dir
     if not source.is_dir():
         fail([f"{source} {'is no folder' if source.exists() else 'is not there'}"])
+    if directory.resolve().is_relative_to(source):
+        fail([f"{directory} is the backup itself: name another place with --data"])
     if (source.parent / MANIFEST).exists():
         fail([f"{source} is a part of a backup: restore {source.parent}"])
     if (source / DATABASE.name).is_file() and not (source / MANIFEST).exists():

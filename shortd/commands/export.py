@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
-import msgspec
 
 from shortd.commands.options import PARTLY, HomePath, Place, fail, placed
+from shortd.commands.tables import json_of
 
 if TYPE_CHECKING:
     from shortd.models.links import Link
@@ -64,7 +64,7 @@ def export(place: Place, dest: Path | None, table: Path | None, as_json: bool) -
     place.tell()
     if as_json:
         facts = {"path": str(target), "size": size, "files": files, "counts": counts, "lost": lost}
-        click.echo(msgspec.json.encode(facts).decode())
+        click.echo(json_of(facts))
     else:
         told = ", ".join(f"{name} {count}" for name, count in counts.items())
         click.echo(f"{target}: {told or 'nothing'}; {decimal(size)}.")

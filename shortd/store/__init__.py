@@ -129,7 +129,7 @@ class Store:
                 (directory / "db").mkdir(mode=0o700, exist_ok=True)
                 _allocate_readers(directory / "db" / "lock.mdb")
                 self._environment = lmdb.open(
-                    str(directory / "db"),
+                    os.fsencode(directory / "db"),
                     map_size=map_bytes + reserve_bytes,
                     max_dbs=128,
                     max_readers=MAX_READERS,

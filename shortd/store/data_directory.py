@@ -220,9 +220,11 @@ def what_is_wrong(directory: Path) -> str:
 def reason_of(fault: OSError) -> str:
     """Which file or folder could not be used, and why."""
     reason = fault.strerror or str(fault)
-    if fault.filename is None:
+    # Of a copy the second is the new one: it is that disk that has no room.
+    name = fault.filename if fault.filename2 is None else fault.filename2
+    if name is None:
         return reason
-    path = Path(os.fsdecode(fault.filename))
+    path = Path(os.fsdecode(name))
     if isinstance(fault, FileExistsError) and not path.is_dir():
         # A folder was to be made there.
         return f"{path} {what_is_wrong(path)}"

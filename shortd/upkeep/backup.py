@@ -55,6 +55,7 @@ MOMENTS = 10
 _TIMES = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _PARTIAL = ".partial"
+_LEFTOVER = re.compile(rf"{_NAME.pattern}{re.escape(_PARTIAL)}")
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
 _PREFIX = "backup-"
 """Of a folder in the data directory, for one that goes out as tar."""
@@ -88,9 +89,10 @@ def back_up(
     """
     dest.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(dest):
-        for leftover in dest.glob(f"*{_PARTIAL}"):
-            # A link, if it was killed before it had its name.
-            leftover.unlink() if leftover.is_symlink() else shutil.rmtree(leftover)
+        for leftover in dest.iterdir():
+            # Those of backups alone: whatever else is here is somebody's.
+            if _LEFTOVER.fullmatch(leftover.name) and _is_folder(leftover):
+                shutil.rmtree(leftover)
         name = _free_name(dest)
         partial = dest / (name + _PARTIAL)
         try:
@@ -380,7 +382,14 @@ def time_of(name: str) -> int:
 
 def whole_backups(dest: Path) -> list[Path]:
     """All backups in a folder, the oldest first. OSError."""
-    return sorted(path for path in dest.iterdir() if _NAME.fullmatch(path.name))
+    return sorted(
+        path for path in dest.iterdir() if _NAME.fullmatch(path.name) and _is_folder(path)
+    )
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is one itself, and no link to one."""
+    return path.is_dir() and not path.is_symlink()
 
 
 def _newest(dest: Path) -> Path | None:
@@ -401,6 +410,8 @@ def _by_age(dest: Path, newest: str) -> list[Path]:
 
 def _point(link: Path, name: str) -> None:
     """Lets a symbolic link lead to a backup, where the disk has such links (FAT has none)."""
+    if link.exists() and _is_folder(link):
+        raise StoreError(f"{link} is in the way, and no link; the backup {name} is whole")
     new = link.with_name(link.name + _PARTIAL)
     new.unlink(missing_ok=True)
     try:

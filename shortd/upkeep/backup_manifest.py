@@ -12,7 +12,7 @@ import msgspec
 
 from shortd.files.blobs import stored_blobs
 from shortd.store.check import faults
-from shortd.store.data_directory import BACKUP_MANIFEST, StoreError, is_backup
+from shortd.store.data_directory import BACKUP_MANIFEST, DATABASE, StoreError, is_backup
 from shortd.store.looking import looked_at
 
 MANIFEST = BACKUP_MANIFEST
@@ -82,11 +82,14 @@ def read_manifest(backup: Path) -> Manifest:
     """Raises StoreError for a folder that is no whole backup."""
     path = backup / MANIFEST
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
     except (FileNotFoundError, NotADirectoryError):
         raise StoreError(f"{backup} is no backup of shortd: there is no {MANIFEST}") from None
     except msgspec.MsgspecError as fault:
         raise StoreError(f"{path} is damaged: {fault}") from None
+    if str(DATABASE) not in manifest.files:
+        raise StoreError(f"{path} is damaged: it has no {DATABASE}")
+    return manifest
 
 
 def damaged_files(backup: Path, manifest: Manifest, told: Told = lambda _: None) -> dict[str, str]:

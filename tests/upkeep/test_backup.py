@@ -184,8 +184,13 @@ def test_the_oldest_go(used: Lived, dest: Path) -> None:
     (dest / "20200101T000000Z").mkdir(parents=True)
     (dest / "20200101T000000Z.partial").mkdir()
     (dest / "notes").mkdir()
+    # Somebody else's.
+    (dest / "film.partial").mkdir()
+    (dest / "20190101T000000Z").touch()
     for _ in range(3):
         did("backup", dest, "--data", data, "--keep", "2")
+    (dest / "film.partial").rmdir()
+    (dest / "20190101T000000Z").unlink()
     names = sorted(path.name for path in dest.iterdir())
     assert len(names) == 4 and names[2:] == ["latest", "notes"], names
     assert (dest / "latest").resolve().name == names[1]
@@ -337,6 +342,23 @@ def test_roots_restore_is_the_directorys_owners(whole: Path, tmp_path: Path) -> 
     assert {path.stat().st_uid for path in (data, *data.rglob("*"))} == {12345}
 
 
+def test_paths_that_are_no_text(whole: Path, tmp_path: Path) -> None:
+    dest, new = (tmp_path / os.fsdecode(name) for name in (b"dest\xff", b"new\xff"))
+    assert json.loads(did("backup", dest, "--data", whole, "--json"))["counts"]["links"] == 2
+    did("restore", dest / "latest", "--data", new)
+    for words in (("status", "--json"), ("config", "show", "--json")):
+        assert json.loads(did(*words, "--data", new))
+
+
+def test_a_backup_is_not_put_back_over_itself(whole: Path) -> None:
+    before = snapshot(whole)
+    for place in (whole, whole / "new"):
+        done = command("restore", whole, "--data", place, "--yes")
+        assert done.exit_code == 1
+        assert "is the backup itself" in done.stderr
+    assert snapshot(whole) == before
+
+
 def test_a_part_of_a_backup(whole: Path, tmp_path: Path) -> None:
     done = command("restore", whole / "db", "--data", tmp_path / "new")
     assert done.exit_code == 1
@@ -407,6 +429,9 @@ def whole(used: Lived, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+EMPTY = b'{"version": "1", "schema": 5, "created_utime": 0, "counts": {}, "files": {}}'
+
+
 class TestDamaged:
     @pytest.fixture
     def backup(self, whole: Path, tmp_path: Path) -> Path:
@@ -443,7 +468,7 @@ class TestDamaged:
         path.write_text(json.dumps(manifest))
         assert "leads out of the backup" in self.refusal(backup, tmp_path)
 
-    @pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"files": 3}', b"\xff"])
+    @pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"files": 3}', b"\xff", EMPTY])
     def test_the_manifest(self, backup: Path, tmp_path: Path, content: bytes | None) -> None:
         path = backup / "manifest.json"
         path.unlink()
