@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import logging
 import os
 from collections.abc import Iterator
@@ -40,6 +41,9 @@ os.environ["SHORTD_CONFIG"] = os.devnull
 # How long an example takes says more about the machine than about it.
 settings.register_profile("unhurried", deadline=None, max_examples=60)
 settings.load_profile("unhurried")
+# So does how long a server takes to answer; httpx's own bound is 5 s.
+PATIENCE = inspect.signature(httpx.get).parameters["timeout"].default
+PATIENCE.connect = PATIENCE.read = PATIENCE.write = PATIENCE.pool = 60.0
 
 # structlog's own way would be tracebacks with all variables in them, which take 0.1 s each.
 structlog.configure(

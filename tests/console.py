@@ -75,7 +75,7 @@ def run_session(steps: list[Step], folder: Path, replace: Mapping[str, str]) -> 
             cwd=folder,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=120,
         )
         back = {new: old for old, new in replace.items()}
         output = _replaced(done.stdout.replace("\r", "") + done.stderr, back)

@@ -30,7 +30,7 @@ def nginx(site: str, folder: Path) -> Iterator[None]:
     (port,) = re.findall(r"listen 127\.0\.0\.1:(\d+)(?: ssl)?;", site)
     with subprocess.Popen([program, "-c", configuration]) as process:
         try:
-            for _ in range(500):
+            for _ in range(3000):
                 assert process.poll() is None, (folder / "error.log").read_text()
                 with socket.socket() as probe:
                     if probe.connect_ex(("127.0.0.1", int(port))) == 0:

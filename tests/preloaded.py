@@ -51,7 +51,9 @@ class Forked:
     def send_signal(self, number: int) -> None:
         """Sends a signal, unless the process is gone already."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            # It may end in this moment.
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def _line(self, timeout: float | None) -> str:
         ends = None if timeout is None else time.monotonic() + timeout

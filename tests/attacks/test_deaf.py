@@ -18,10 +18,12 @@ from tests.server.wire import HOST, call, request
 from tests.server_process import PLAIN, ServerProcess
 from tests.sharing.sharing import FORM_TYPE, file_form, wait_for
 
-SEND_SECONDS = 3.0
+SEND_SECONDS = 8.0
+"""Longer than this process may be held up, which is deaf itself meanwhile."""
 STOP_SECONDS = 2.0
 SLACK = 20
 """Connections are looked through once a second, and this machine may be busy."""
+GIVEN_UP = 'shortd_connections_closed_total{reason="answer"}'
 SIZE = 32 * MIB
 
 
@@ -32,10 +34,10 @@ class Deaf:
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.socket.connect((HOST, port))
-        self.socket.settimeout(SLACK)
+        self.socket.settimeout(60)
         self.socket.setblocking(False)
         self.socket.send(data)
-        self.socket.settimeout(SLACK)
+        self.socket.settimeout(60)
 
     def was_given_up(self) -> bool:
         """Reads at last: whether that ends in anything but the rest of the answer."""
@@ -117,25 +119,25 @@ def library(
         yield Library(server)
 
 
-def wait_until_alone(library: Library) -> float:
-    """Seconds until nobody is connected but who asks."""
+def wait_until_alone(library: Library) -> None:
+    """Until nobody is connected but who asks."""
     started = time.monotonic()
     while library.figure("shortd_connections") > 1:
         assert time.monotonic() - started < SEND_SECONDS + SLACK
         time.sleep(0.2)
-    return time.monotonic() - started
 
 
 def test_whatever_is_sent(library: Library) -> None:
     seen = Siege(library.server, b"")
     wait_until_alone(library)
     before = seen.descriptors
-    given_up = 'shortd_connections_closed_total{reason="answer"}'
-    counted = library.figure(given_up)
+    counted = library.figure(GIVEN_UP)
     answers = library.answers()
+    started = time.monotonic()
     with deaf_clients(library.server.port, answers.values()) as deaf:
-        assert wait_until_alone(library) > SEND_SECONDS - 1
-        assert library.figure(given_up) > counted
+        wait_until_alone(library)
+        assert time.monotonic() - started > SEND_SECONDS
+        assert library.figure(GIVEN_UP) > counted
         wait_for(lambda: seen.descriptors <= before)
         for name, one in zip(answers, deaf, strict=True):
             assert one.was_given_up(), name
@@ -144,10 +146,11 @@ def test_whatever_is_sent(library: Library) -> None:
 def test_who_reads_slowly_is_not_given_up(library: Library) -> None:
     """At 4 KB a second, and for longer than anybody may be deaf."""
     film = request(library.file_address())
+    counted = library.figure(GIVEN_UP)
     with deaf_clients(library.server.port, [film, film]) as (slow, fallen):
-        end = time.monotonic() + max(3 * SEND_SECONDS, SECONDS)
+        end = time.monotonic() + max(1.5 * SEND_SECONDS, SECONDS)
         received = 0
-        while time.monotonic() < end:
+        while time.monotonic() < end or library.figure(GIVEN_UP) == counted:
             received += len(slow.socket.recv(1000))
             time.sleep(0.25)
         assert received > 10_000
@@ -174,7 +177,7 @@ def test_a_stop_does_not_wait_for_them(library: Library) -> None:
     with deaf_clients(library.server.port, library.answers().values()):
         started = time.monotonic()
         assert library.server.stop() == 0
-        assert time.monotonic() - started < STOP_SECONDS + 5
+        assert time.monotonic() - started < STOP_SECONDS + SLACK
     assert '"level": "error"' not in library.server.log
     assert re.search(r'"clients_cut_off": [1-9]', library.server.log)
     library.server.start()

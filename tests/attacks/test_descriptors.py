@@ -39,6 +39,14 @@ def crowd(target: Target, people: ExitStack) -> list[Wire]:
     return wires
 
 
+def connections(target: Target) -> float:
+    """How many there are; too many as long as nobody is let in to ask."""
+    try:
+        return target.figure("shortd_connections")
+    except ConnectionError:
+        return float("inf")
+
+
 def test_the_limit_is_raised(target: Target) -> None:
     assert target.figure("process_max_fds") == 256
     assert 50 < target.figure("shortd_connections_limit") < (256 - 64) / 2
@@ -60,7 +68,7 @@ def test_who_is_connected_is_served(target: Target) -> None:
         for _ in range(200):
             # Nobody else is let in, however many try.
             late = socket.create_connection((HOST, target.server.port))
-            late.settimeout(20)
+            late.settimeout(60)
             with late:
                 try:
                     assert late.recv(1) == b""
@@ -103,7 +111,7 @@ def test_a_rush_at_the_door(target: Target) -> None:
             for one in rush:
                 one.close()
         clicks = 5 * len(wires)
-    wait_for(lambda: target.figure("shortd_connections") < 10)
+    wait_for(lambda: connections(target) < 10)
     assert target.clicks(target.code) == clicks
     assert target.figure("shortd_journal_faults_total") == 0
 
@@ -121,7 +129,7 @@ def test_one_client_leaves_room_for_others(launch: Launch) -> None:
         let_in = []
         for _ in range(40):
             client = socket.create_connection(
-                (HOST, target.server.port), timeout=20, source_address=(address, 0)
+                (HOST, target.server.port), timeout=60, source_address=(address, 0)
             )
             people.enter_context(client)
             try:

@@ -12,6 +12,7 @@ from tests.conftest import GENEROUS
 from tests.server.conftest import running
 from tests.server.wire import HOST, Wire, call, request
 from tests.server_process import ServerProcess
+from tests.sharing.sharing import wait_for
 
 BOUND = 64 * MIB
 LINKS = 9_000
@@ -94,6 +95,7 @@ def test_lists_that_nobody_reads(target: Target, codes: list[str]) -> None:
                 clients.append(client)
                 client.send(data)
                 assert client.recv(100)
+            wait_for(lambda: seen.is_enough)
         assert seen.growth < BOUND
         assert seen.held < 0.5
     finally:

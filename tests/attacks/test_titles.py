@@ -35,9 +35,11 @@ def silent():
     return made
 dns.Resolver = silent
 """
-CALL_SECONDS = 5.5
-"""What a call may take: two for a place, three for a page, and something for this machine."""
-SLACK = 3
+PAGE_SECONDS = 30
+"""For a page: one that ends is not given up where this machine is busy, and one that never does is
+by its bytes."""
+CALL_SECONDS = 60
+"""What a call may take: two for a place, those for a page, and something for this machine."""
 VISITS = 50
 COSTLY = {
     name: ENDLESS[name]
@@ -65,7 +67,11 @@ def target(tmp_path_factory: pytest.TempPathFactory, office: PostOffice) -> Iter
     with socket.socket(type=socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         prelude = PRELUDE.format(public=PUBLIC, port=silent.getsockname()[1])
-        environ = {**GENEROUS, "SHORTD_MAIL__SMTP_URL": f"smtp://localhost:{office.port}"}
+        environ = {
+            **GENEROUS,
+            "SHORTD_LINKS__TITLE_SECONDS": str(PAGE_SECONDS),
+            "SHORTD_MAIL__SMTP_URL": f"smtp://localhost:{office.port}",
+        }
         folder = tmp_path_factory.mktemp("titles")
         with running(ServerProcess(folder / "data", environ, prelude=prelude)) as server:
             yield Target(server)
@@ -102,7 +108,7 @@ class Author:
         """The title of a new link. It comes in time, or the link does without."""
         begun = time.monotonic()
         made = await self.ask("entity/link/create", **self._place, destination=url)
-        assert time.monotonic() - begun < CALL_SECONDS + SLACK
+        assert time.monotonic() - begun < CALL_SECONDS
         return str(made["linkTitle"])
 
 
@@ -133,7 +139,7 @@ def test_servers_that_never_end(target: Target, raw: bytes, again: bytes) -> Non
             assert await ann.title(f"http://{PUBLIC[1]}:{good.port}/") == "good"
             url = f"http://{PUBLIC[0]}:{evil.port}/"
             with siege(target.server, target.code) as seen:
-                while len(seen.visits) < VISITS:
+                while len(seen.visits) < VISITS and not seen.failures:
                     titles = [one.title(url) for one in (eve, mallory) for _ in range(4)]
                     assert await asyncio.gather(*titles) == [url] * 8
                 assert await ann.title(f"http://{PUBLIC[1]}:{good.port}/") == "good"
@@ -152,13 +158,22 @@ def test_names_that_nobody_answers_for(target: Target, office: PostOffice) -> No
             open_site(PUBLIC[1]) as good,
         ):
             good.replies["/"] = Reply(b"<title>good</title>")
-            slow = [asyncio.ensure_future(eve.title(f"http://slow{n}.x/")) for n in range(12)]
+            is_over = False
+
+            async def ask(number: int) -> None:
+                """Always for a slow one, until the others have what they want."""
+                while not is_over:
+                    url = f"http://slow{number}.x/"
+                    assert await eve.title(url) == url
+
+            slow = [asyncio.ensure_future(ask(number)) for number in range(12)]
             await asyncio.sleep(0.2)
             assert await ann.title(f"http://{PUBLIC[1]}:{good.port}/") == "good"
             target.server.call("forgot_password", username_email=ann.email)
             mail = await asyncio.to_thread(office.next)
             assert mail["to"] == ann.email
-            assert not all(one.done() for one in slow)
-            assert await asyncio.gather(*slow) == [f"http://slow{n}.x/" for n in range(12)]
+            assert not any(one.done() for one in slow)
+            is_over = True
+            await asyncio.gather(*slow)
 
     asyncio.run(attack())

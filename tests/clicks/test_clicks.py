@@ -173,12 +173,12 @@ class World:
 
         def wait(txn: WriteTxn) -> None:
             entered.set()
-            assert leave.wait(10)
+            assert leave.wait(60)
 
         async def start() -> None:
             self._waiting = asyncio.create_task(self.services.store.write(wait))
             await asyncio.sleep(0)
-            assert entered.wait(10)
+            assert entered.wait(60)
 
         async def end() -> None:
             leave.set()
@@ -722,7 +722,7 @@ def test_clicks_drain_by_themselves_to_the_last(world: World, failures: int) -> 
             background = asyncio.create_task(drain.run())
             for _ in range(7):
                 world.visit(link)
-            await asyncio.wait_for(drained.wait(), 20)
+            await asyncio.wait_for(drained.wait(), 60)
             background.cancel()
             await asyncio.gather(background, return_exceptions=True)
 

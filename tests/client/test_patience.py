@@ -87,7 +87,7 @@ def test_a_wait_beyond_patience_is_not_begun(shell: Shell) -> None:
         shell.server = server.url
         before = time.monotonic()
         assert shell.refused("send", "file") == message
-    assert time.monotonic() - before < 20
+    assert time.monotonic() - before < 60
 
 
 def _limited(message: str) -> Say:

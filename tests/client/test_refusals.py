@@ -110,8 +110,12 @@ def test_a_spent_budget_is_waited_for_if_that_helps(
     # 3250 of 4000 each time: the second has to wait.
     shell.send(file, *mine)
     assert shell.fetch(shell.send(file, *mine), "-o", "back").read_bytes() == b"content"
-    impatient = shell.refused("send", file, "--patience", 0, *mine)
-    assert impatient == "Too many calls; wait and try again."
+    # Some of it comes back with each moment that this takes.
+    for _ in range(50):
+        result = shell.run("send", file, "--patience", 0, *mine)
+        if result.exit_code:
+            break
+    assert result.stderr == "shortd: Too many calls; wait and try again.\n"
 
 
 def test_a_full_disk_is_told(
@@ -133,7 +137,7 @@ def test_a_server_that_is_not_there_is_not_waited_for_long(shell: Shell, file: s
     shell.server = f"http://127.0.0.1:{free_port()}"
     before = time.monotonic()
     assert shell.refused("send", file).startswith(f"{shell.server} does not answer: ")
-    assert time.monotonic() - before < 10
+    assert time.monotonic() - before < 60
     line = shell.refused("fetch", f"{shell.server}/abc", "--patience", 0)
     assert line.startswith(f"{shell.server} does not answer: ")
 

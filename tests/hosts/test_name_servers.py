@@ -37,9 +37,15 @@ def answering(silent: str = "", empty: str = "", faulty: str = "") -> Answer:
 
 
 @pytest.fixture(autouse=True)
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shortd.hosts.name_servers.ADDRESS_SECONDS", 0.4)
+def by_name_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("socket.getaddrinfo")
+    wait(monkeypatch, 60)
+
+
+def wait(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """How long for answers. Not long where one never comes; where all do, this machine may be
+    busy."""
+    monkeypatch.setattr("shortd.hosts.name_servers.ADDRESS_SECONDS", seconds)
 
 
 def asked(
@@ -58,7 +64,8 @@ def test_addresses_of_both_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     found, questions = asked(monkeypatch, answering())
     assert sorted(found[:2]) == sorted(RECORDS["A"])
     assert found[2:] == RECORDS["AAAA"]
-    assert sorted(questions) == ["go.example. A", "go.example. AAAA"]
+    # One may be asked again where this machine is busy.
+    assert set(questions) == {"go.example. A", "go.example. AAAA"}
 
 
 @pytest.mark.parametrize("how", ["silent", "empty", "faulty"])
@@ -66,6 +73,8 @@ def test_addresses_of_both_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_kind_is_enough(
     monkeypatch: pytest.MonkeyPatch, how: str, missing: str, other: str
 ) -> None:
+    if how == "silent":
+        wait(monkeypatch, 2)
     found, _ = asked(monkeypatch, answering(**{how: missing}))
     assert sorted(found) == sorted(RECORDS[other])
 
@@ -76,6 +85,7 @@ def test_none_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("how", ["silent", "faulty"])
 def test_nobody_answers(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    wait(monkeypatch, 0.4)
     with pytest.raises(TimeoutError):
         asked(monkeypatch, answering(**{how: "A AAAA"}))
 
@@ -107,7 +117,6 @@ def test_names_that_nobody_answers_for_wait_by_themselves(monkeypatch: pytest.Mo
         return None if is_slow else answering()(response)
 
     async def check() -> None:
-        monkeypatch.setattr("shortd.hosts.name_servers.ADDRESS_SECONDS", 60)
         async with dns_server(monkeypatch, answer) as server:
             slow = [asyncio.ensure_future(addresses_of(f"slow{n}.x", 80)) for n in range(50)]
             while len(server.asked) < 100:

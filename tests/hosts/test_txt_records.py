@@ -39,6 +39,12 @@ def silence(response: dns.message.Message) -> None:
     return None
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine may be busy."""
+    monkeypatch.setattr("shortd.hosts.txt_records.SECONDS", 60)
+
+
 def asked(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> list[str]:
     async def ask() -> list[str]:
         async with dns_server(monkeypatch, answer):

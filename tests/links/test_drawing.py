@@ -144,6 +144,6 @@ def test_a_visitors_image_comes_beside_lists_and_nothing_is_drawn_for_who_has_le
                     one.post("/v2/urls", json=body)
                 one.close()
             # Four lists would take a minute and a half; all whose client has left are given up.
-            assert client.get(f"/{code}.svg", timeout=20).status_code == 200
+            assert client.get(f"/{code}.svg", timeout=60).status_code == 200
     finally:
         server.stop()

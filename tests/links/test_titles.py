@@ -274,7 +274,7 @@ def test_a_slow_site_is_waited_for_so_long() -> None:
     hasty = LinkSettings(title_seconds=0.3)
     assert title_of(Reply(b"<p>" * 9 + b"<title>x</title>", pause=30), hasty) is None
     # What has come in time is looked at.
-    patient = LinkSettings(title_seconds=3)
+    patient = LinkSettings(title_seconds=6)
     assert title_of(Reply(b"<title>x</title>" + b"<p>" * 9 + b" " * 99, pause=60), patient) == "x"
 
     async def never(host: str, port: int) -> list[str]:
@@ -313,7 +313,7 @@ def test_so_many_are_fetched_at_once() -> None:
             assert asked == count
 
         tls = ssl.create_default_context()
-        titles = Titles(OWN, LinkSettings(), resolve=resolve, is_public=is_public, tls=tls)
+        titles = Titles(OWN, PLENTY, resolve=resolve, is_public=is_public, tls=tls)
         url = "http://page.example/"
         # However many one account wants, another one gets its own.
         fetches = [asyncio.ensure_future(titles.fetch(url, "ann")) for _ in range(9)]

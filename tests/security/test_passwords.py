@@ -9,7 +9,6 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -279,13 +278,11 @@ def test_the_event_loop_goes_on_while_passwords_are_hashed() -> None:
 
     async def test(hasher: PasswordHasher) -> None:
         task = asyncio.create_task(hasher.verify(stored, WRONG))
-        begin = last = perf_counter()
-        pause = 0.0
+        turns = 0
         while not task.done():
             await asyncio.sleep(0)
-            now = perf_counter()
-            pause = max(pause, now - last)
-            last = now
-        assert pause < (last - begin) / 2
+            turns += 1
+        # As many as a tenth of a second has room for, and no clock: others want the machine, too.
+        assert turns > 100
 
     run(argon2id, test)

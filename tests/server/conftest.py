@@ -22,6 +22,7 @@ class Launch(Protocol):
         *,
         data_dir: Path | None = None,
         prelude: str = "",
+        is_late: bool = False,
         log_file: Path | None = None,
     ) -> ServerProcess: ...
 
@@ -48,12 +49,14 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
         *,
         data_dir: Path | None = None,
         prelude: str = "",
+        is_late: bool = False,
         log_file: Path | None = None,
     ) -> ServerProcess:
         server = ServerProcess(
             data_dir or tmp_path / f"data{len(servers)}",
             {**GENEROUS, **(environ or {})},
             prelude=prelude,
+            is_late=is_late,
             log_file=log_file,
         )
         servers.append(server)

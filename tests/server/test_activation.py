@@ -87,7 +87,7 @@ def test_several_sockets_of_both_kinds(tmp_path: Path, told: Told) -> None:
         assert '"address": "127.0.0.1"' in log.read_text()
         server.terminate()
         assert told.until("STOPPING")["STOPPING"] == "1"
-        assert server.wait(30) == 0
+        assert server.wait(60) == 0
         # Whose it is, he keeps it.
         assert stat.S_ISSOCK(path.stat().st_mode)
 
@@ -134,7 +134,7 @@ def test_a_supervisor_in_no_folder_is_told_of_all(launch: Launch, tmp_path: Path
     server = launch(environ, prelude=WRITER_WAITS.format(flag=str(flag)))
     assert told.next()["READY"] == "1"
     for _ in range(3):
-        assert told.next(5) == {"WATCHDOG": "1"}
+        assert told.next() == {"WATCHDOG": "1"}
     server.send_signal(signal.SIGHUP)
     reloading = told.until("RELOADING")
     assert reloading["RELOADING"] == "1"
@@ -142,8 +142,8 @@ def test_a_supervisor_in_no_folder_is_told_of_all(launch: Launch, tmp_path: Path
     assert told.until("READY")["STATUS"].startswith("Serving http")
     flag.touch()
     with pytest.raises(TimeoutError):
-        # One more may have been on its way.
-        for _ in range(3):
+        # Some more may have been on their way, as many as the socket holds.
+        for _ in range(30):
             told.next(2)
     with Wire(server.port) as wire:
         assert wire.ask(request("/robots.txt")).status == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from pathlib import Path
 from random import Random
@@ -25,6 +26,19 @@ from tests.server.wire import follow
 from tests.server_process import ServerProcess
 
 VISITS_PER_LINK = 20
+DYING = """
+import os, signal
+from pathlib import Path
+from shortd.journal import Journal
+release = Journal.release
+def release_and_die(self, before):
+    release(self, before)
+    if len(list(Path({journal!r}).iterdir())) < {least}:
+        os.kill(os.getpid(), signal.SIGKILL)
+Journal.release = release_and_die
+"""
+"""Once fewer segments are left. One is deleted by the transaction that follows the one that counted
+it."""
 EVERY_CLICK_HAS = ("source", "device", "os", "browser", "brand", "language", "country")
 
 
@@ -73,14 +87,12 @@ def test_a_crash_while_a_journal_is_replayed(launch: Launch) -> None:
     write_journal(server.data_dir, clicks)
     segments = journal_segments(server)
     for _ in range(2):
-        server.spawn()
-        deadline = time.monotonic() + 60
-        # A segment is deleted by the transaction that follows the one that counted it.
-        while journal_segments(server) >= segments - 2:
-            assert server.running
-            assert time.monotonic() < deadline, "nothing is drained"
-            time.sleep(0.001)
-        server.kill()
+        prelude = DYING.format(journal=str(server.data_dir / "journal"), least=segments - 2)
+        dying = ServerProcess(
+            server.data_dir, server.environ, port=server.port, prelude=prelude, is_late=True
+        )
+        dying.spawn()
+        assert dying.wait() == -signal.SIGKILL
         segments = journal_segments(server)
         assert segments > 3, "the replay was over before the crash"
     server.start()

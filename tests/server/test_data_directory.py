@@ -26,7 +26,7 @@ def refusal(tmp_path: Path) -> Refusal:
     def start(data_dir: Path, port: int | None = None) -> str:
         server = ServerProcess(data_dir, port=port, log_file=tmp_path / "refused.log")
         server.spawn()
-        assert server.wait(30) == 1
+        assert server.wait(60) == 1
         [line] = server.log.splitlines()
         assert line.startswith("shortd: ")
         return line

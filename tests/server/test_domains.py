@@ -147,7 +147,7 @@ def test_what_is_no_command_changes_nothing(unchanged: Owner, line: bytes) -> No
     directory = os.open(unchanged.server.data_dir, os.O_PATH)
     try:
         with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(20)
+            client.settimeout(60)
             client.connect(f"/proc/self/fd/{directory}/admin.sock")
             client.sendall(line)
             client.shutdown(socket.SHUT_WR)

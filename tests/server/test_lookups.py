@@ -48,8 +48,9 @@ def test_three_thousand_misses(server: ServerProcess) -> None:
     answered = statuses(server, *misses, hit, request("/isthere", method="HEAD"), hit)
     assert Counter(answered) == {404: MISSES, 429: 3000 - MISSES + 3}
     assert answered[-3:] == [429] * 3
-    # Somebody else visits as ever.
-    assert statuses(server, *[hit] * 20_000, address="127.0.0.2") == [302] * 20_000
+    # Somebody else visits as ever. So many at a time as the system keeps for who reads later.
+    for _ in range(10):
+        assert statuses(server, *[hit] * 2000, address="127.0.0.2") == [302] * 2000
 
 
 def test_refusals_are_alike_and_say_how_long(server: ServerProcess) -> None:

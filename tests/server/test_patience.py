@@ -179,8 +179,9 @@ async def seconds_until_closed(
     server: ServerProcess, *pieces: bytes, pause: float = 0.2
 ) -> tuple[float, bytes]:
     """How long the server listens to these pieces, and what it says until it closes."""
-    reader, writer = await asyncio.open_connection(HOST, server.port)
+    # It may measure from before this process goes on.
     started = time.monotonic()
+    reader, writer = await asyncio.open_connection(HOST, server.port)
     closing = asyncio.ensure_future(reader.read())
     try:
         for piece in pieces:
@@ -242,13 +243,23 @@ def test_slow_senders(launch: Launch) -> None:
 
 
 def test_honest_clients_beside_them(launch: Launch) -> None:
-    server = launch(HURRIED)
-    data = bytes(24_000)
+    """Who is sooner than these bounds by as much as this process may be held up."""
+    silent, body_seconds, pauses = 7.0, 8.0, 40
+    server = launch(
+        {
+            **HURRIED,
+            "SHORTD_SERVER__SILENT_SECONDS": str(silent),
+            "SHORTD_SERVER__BODY_SECONDS": str(body_seconds),
+            "SHORTD_SERVER__UPLOAD_BYTES_PER_SECOND": "100",
+        }
+    )
+    data = bytes(1000 * pauses)
     query = {"filename": "f", "filesize": len(data), "filetype": "", "encryption": 0}
     body = file_form(server.call("temporary_account") | query, data)
 
     async def upload_slowly() -> int:
-        """At 4 KB a second."""
+        """At 4 KB a second, for longer than a body may take."""
+        assert 0.25 * pauses > body_seconds
         wire = await AsyncWire.open(server.port)
         wire.send(post("/v2/file", f"Content-Length: {len(body)}", f"Content-Type: {FORM_TYPE}"))
         for start in range(0, len(body), 1000):
@@ -262,7 +273,7 @@ def test_honest_clients_beside_them(launch: Launch) -> None:
         wire = await AsyncWire.open(server.port)
         data = call("temporary_account").ljust(500)
         wire.send(data[:-2])
-        await asyncio.sleep(SILENT / 2)
+        await asyncio.sleep(1)
         answer = await wire.ask(data[-2:])
         wire.close()
         return answer.status
@@ -270,7 +281,7 @@ def test_honest_clients_beside_them(launch: Launch) -> None:
     async def rest_between_requests() -> int:
         wire = await AsyncWire.open(server.port)
         first = await wire.ask(request("/robots.txt"))
-        await asyncio.sleep(BODY + SILENT)
+        await asyncio.sleep(body_seconds + 1)
         second = await wire.ask(request("/robots.txt"))
         wire.close()
         return max(first.status, second.status)

@@ -44,7 +44,16 @@ def interrupted(module, name):
     setattr(module, name, interrupt)
 interrupted(importlib.import_module("shortd.{module}"), "{name}")
 """
-IMPATIENT = "import shortd.server.stopping; shortd.server.stopping.STOPPING_SECONDS = 0.5"
+STOPPING = "import shortd.server.stopping; shortd.server.stopping.STOPPING_SECONDS = {}"
+PATIENT = {
+    "SHORTD_SERVER__STOP_SECONDS": "600",
+    "SHORTD_SERVER__HEAD_SECONDS": "600",
+    "SHORTD_SERVER__SILENT_SECONDS": "600",
+    "SHORTD_SERVER__BODY_SECONDS": "600",
+}
+"""As a stop would never end by itself, however slow this machine is."""
+SOON = 60
+"""Seconds: far less than that."""
 AT_AN_UPGRADE = {
     "copies": """
 import time
@@ -53,7 +62,7 @@ from shortd import store
 class Slow(store.Thread):
     def run(self):
         Path({ready!r}).touch()
-        time.sleep(20)
+        time.sleep(600)
 store.Thread = Slow
 """,
     "migrates": """
@@ -62,7 +71,7 @@ from pathlib import Path
 from shortd.store import migrations
 def slow(txn):
     Path({ready!r}).touch()
-    for _ in range(1000):
+    for _ in range(30_000):
         time.sleep(0.02)
 migrations.STEPS[{step}] = slow
 """,
@@ -82,7 +91,7 @@ main()
 
 @ALL_STOPS
 def test_requests_under_way_are_answered(launch: Launch, number: signal.Signals) -> None:
-    server = launch()
+    server = launch(PATIENT, prelude=STOPPING.format(600), is_late=True)
     data = call("temporary_account")
     with ExitStack() as stack:
         wires = [stack.enter_context(Wire(server.port)) for _ in range(8)]
@@ -130,32 +139,32 @@ def test_clicks_are_drained_before_the_end(launch: Launch) -> None:
 
 
 def test_idle_and_half_begun_connections_do_not_hold_it_up(launch: Launch) -> None:
-    server = launch()
+    server = launch(PATIENT, prelude=STOPPING.format(600), is_late=True)
     with Wire(server.port) as silent, Wire(server.port) as idle, Wire(server.port) as half:
         assert idle.ask(request("/robots.txt")).status == 200
         half.send(b"GET / HTTP/1.1\r\nHost: loc")
         started = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < SOON
         assert silent.closed()
         assert idle.closed()
         assert half.closed()
 
 
 def test_a_body_that_never_comes_holds_it_up_a_moment(launch: Launch) -> None:
-    server = launch(prelude=IMPATIENT)
+    server = launch(PATIENT, prelude=STOPPING.format(0.5), is_late=True)
     with Wire(server.port) as wire:
         wire.send(call("temporary_account")[:-1])
         wait_until_read(server)
         started = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < SOON
         assert wire.closed()
 
 
 @STOPS
 def test_a_second_signal_changes_nothing(launch: Launch, number: signal.Signals) -> None:
-    server = launch()
+    server = launch(PATIENT, prelude=STOPPING.format(600), is_late=True)
     data = call("temporary_account")
     with Wire(server.port) as wire:
         wire.send(data[:-1])
@@ -270,7 +279,7 @@ def test_a_stop_while_it_upgrades(tmp_path: Path, number: signal.Signals, when: 
         time.sleep(0.02)
     upgrading.send_signal(signal.SIGHUP)
     upgrading.send_signal(number)
-    assert upgrading.wait(10) == 0
+    assert upgrading.wait(SOON) == 0
     assert "schema_migrated" not in upgrading.log
     assert "Traceback" not in upgrading.log
     with running(ServerProcess(directory)) as server:
@@ -278,8 +287,8 @@ def test_a_stop_while_it_upgrades(tmp_path: Path, number: signal.Signals, when: 
 
 
 def test_whoever_stalls_a_stop_takes_ten_seconds(launch: Launch) -> None:
-    """And the log has a line of it, and no fault."""
-    server = launch()
+    """And what a busy machine takes beyond; the log has a line of it, and no fault."""
+    server = launch({"SHORTD_SERVER__BODY_SECONDS": "600"})
     with ExitStack() as stack:
         silent, half, dripping, idle = (stack.enter_context(Wire(server.port)) for _ in range(4))
         silent.send(call("temporary_account")[:-1])
@@ -295,7 +304,7 @@ def test_whoever_stalls_a_stop_takes_ten_seconds(launch: Launch) -> None:
                 dripping.send(b" ")
                 time.sleep(0.1)
         assert server.wait() == 0
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 10 + 10
         assert half.response().status == 200
     assert '"clients_cut_off": 2' in server.log
     assert '"level": "error"' not in server.log
@@ -319,7 +328,7 @@ def test_hangups_never_kill(tmp_path: Path) -> None:
     wait_until_read(server)
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGHUP)
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     # The one that came before anybody could read settings anew is remembered.
     assert log.read_text().count('"settings_reloaded"') >= 2
     assert "Traceback" not in log.read_text()
@@ -351,12 +360,13 @@ def test_the_first_process_of_a_container(tmp_path: Path) -> None:
             break
         time.sleep(0.05)
     os.kill(child, signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
 
 
 def test_what_a_stop_cuts_off_can_be_resumed(launch: Launch) -> None:
     """Whoever reads slowly, sends slowly, or watches: none of them holds a stop up."""
-    server = launch({"SHORTD_SERVER__STOP_SECONDS": "2"})
+    environ = {**PATIENT, "SHORTD_SERVER__STOP_SECONDS": "2"}
+    server = launch(environ, prelude=STOPPING.format(600), is_late=True)
     content = bytes(range(256)) * (8 << 12)
     userid = server.call("temporary_account")["userid"]
     with httpx.Client(base_url=server.url, verify=PLAIN) as client:
@@ -376,7 +386,7 @@ def test_what_a_stop_cuts_off_can_be_resumed(launch: Launch) -> None:
         wait_until_read(server)
         started = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < SOON
     server.start()
     with Wire(server.port) as wire:
         ranged = f"Range: bytes={len(got)}-"

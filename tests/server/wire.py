@@ -47,7 +47,7 @@ def follow(short_url: str, times: int = 1) -> list[int]:
 class Wire:
     """A blocking connection, to a port or a Unix socket."""
 
-    def __init__(self, port: int | Path, *, timeout: float = 20) -> None:
+    def __init__(self, port: int | Path, *, timeout: float = 60) -> None:
         if isinstance(port, Path):
             self._socket = socket.socket(socket.AF_UNIX)
             self._socket.settimeout(timeout)

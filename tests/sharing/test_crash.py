@@ -152,7 +152,7 @@ def test_nothing_is_ever_half_done(server: ServerProcess) -> None:
             ]
             running = [threads.submit(client.run) for client in clients]
             for _ in range(chance.randint(20, 100)):
-                assert ledger.steps.acquire(timeout=30)
+                assert ledger.steps.acquire(timeout=60)
             server.kill()
             for client in running:
                 client.result()

@@ -43,10 +43,11 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 
 
 class Memory:
-    """The resident memory of a process: what it had, and the most it came to."""
+    """The resident memory of a server: what it had, and the most it came to."""
 
-    def __init__(self, pid: int) -> None:
-        self._process = Path(f"/proc/{pid}")
+    def __init__(self, server: ServerProcess) -> None:
+        server.warm_up()
+        self._process = Path(f"/proc/{server.pid}")
         # From here on the peak is that of what follows.
         (self._process / "clear_refs").write_text("5")
         self._before = self._status("VmRSS")
@@ -95,7 +96,7 @@ def test_a_gibibyte(server: ServerProcess) -> None:
     userid = server.call("temporary_account")["userid"]
     warm = {"userid": userid, "filename": "f", "filesize": FRAME, **SECRECY}
     upload(server, warm, FRAME)
-    memory = Memory(server.pid)
+    memory = Memory(server)
     entry, sent = upload(server, {**warm, "filesize": GIB}, GIB)
     assert memory.growth < GROWTH
     assert entry["filesize"] == GIB
@@ -118,7 +119,7 @@ def test_many_who_do_not_read(server: ServerProcess) -> None:
     files: dict[str, Any] = {"query": (None, json.dumps(query)), "file": data}
     entry = output(httpx.post(f"{server.url}/v2/file", files=files))["entry"]
     target = httpx.get(server.url + path_of(entry)).headers["location"]
-    memory = Memory(server.pid)
+    memory = Memory(server)
     with ExitStack() as stack:
         connections = [stack.enter_context(socket.socket()) for _ in range(100)]
         for connection in connections:

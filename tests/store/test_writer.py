@@ -58,7 +58,7 @@ class Gate:
 
     def __call__(self, txn: WriteTxn) -> None:
         self.entered.set()
-        assert self._opened.wait(10)
+        assert self._opened.wait(60)
 
     def open(self) -> None:
         self._opened.set()
@@ -69,7 +69,7 @@ def busy(store: Store) -> Iterator[None]:
     """Everything that is queued inside waits behind a running commit, so shares the next one."""
     gate = Gate()
     blocker = asyncio.ensure_future(store.write(gate))
-    blocker.get_loop().call_soon(gate.entered.wait, 10)
+    blocker.get_loop().call_soon(gate.entered.wait, 60)
     try:
         yield
     finally:
@@ -178,7 +178,7 @@ def test_a_caller_whose_event_loop_is_gone_stops_nothing(store: Store) -> None:
     async def leave() -> None:
         blocker = asyncio.create_task(store.write(gate))
         await asyncio.sleep(0)
-        assert gate.entered.wait(10)
+        assert gate.entered.wait(60)
         assert not blocker.done()
 
     asyncio.run(leave())

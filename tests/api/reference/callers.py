@@ -88,7 +88,7 @@ class Caller:
         self._server.call("forgot_password", username_email=self._made["EMAIL"])
         outbox = self._server.data_dir / "outbox"
         # What writes it runs every second.
-        for _ in range(200):
+        for _ in range(1200):
             for file in outbox.glob("*.eml"):
                 mail = message_from_bytes(file.read_bytes(), policy=policy.default)
                 body = mail.get_body(("plain",))

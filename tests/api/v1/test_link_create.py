@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 import pytest
+from msgspec import structs
 
 from shortd.testing import RunningApp
 from tests.api.v1.linking import MAIN, goes, make, shown
@@ -23,8 +24,11 @@ def site(app: RunningApp, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     async def resolve(host: str, port: int) -> Sequence[str]:
         return [PUBLIC[0]] if host == "page.example" else [host]
 
-    monkeypatch.setattr(app.services.links.titles, "_resolve", resolve)
-    monkeypatch.setattr(app.services.links.titles, "_is_public", is_public)
+    titles = app.services.links.titles
+    patient = structs.replace(titles._settings, title_seconds=60)
+    monkeypatch.setattr(titles, "_settings", patient)
+    monkeypatch.setattr(titles, "_resolve", resolve)
+    monkeypatch.setattr(titles, "_is_public", is_public)
     opening = open_site()
     found = app.run(opening.__aenter__())
     found.replies["/"] = Reply(b"<title>JSON Formatter &amp; Validator | Format.asia</title>")
