@@ -160,6 +160,17 @@ def test_the_units_keep_the_process_in_a_small_room(unit: str) -> None:
     assert float(level) <= 1.3
 
 
+def test_the_backups_unit_has_one_mount_for_what_it_links() -> None:
+    """systemd mounts each path that may be written to, and no hard link leads out of one."""
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(ROOT / "systemd/shortd-backup.service")
+    words = shlex.split(unit["Service"]["ExecStart"])
+    places = Path(words[words.index("backup") + 1]), Path(words[words.index("--data") + 1])
+    (mounted,) = map(Path, unit["Service"]["ReadWritePaths"].split())
+    assert all(place.is_relative_to(mounted) for place in places)
+
+
 def test_systemd_understands_the_units(tmp_path: Path) -> None:
     units = [tmp_path / unit.name for unit in (ROOT / "systemd").glob("shortd*")]
     assert len(units) > 3

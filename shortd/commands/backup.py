@@ -5,11 +5,24 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
-from shortd.commands.options import HomePath, Place, fail, placed
+from shortd.commands.options import PARTLY, HomePath, Place, fail, placed
+from shortd.commands.tables import json_of
+
+if TYPE_CHECKING:
+    from shortd.upkeep.backup_manifest import Manifest
+
+ACCEPT = (
+    "database and clicks are what was backed up: --accept-faults puts them back with what there is"
+    " of the rest"
+)
+LOST = (
+    "all else is backed up. An older backup may have these; of which links they are is told by"
+    " `shortd doctor`, with the server stopped, where they are not there at all."
+)
 
 
 @click.command()
@@ -43,6 +56,9 @@ def backup(
         raise click.UsageError("Say where: DEST, or --to-stdout.")
     if to_stdout and (keep or verify or as_json):
         raise click.UsageError("--keep, --verify and --json go with DEST alone.")
+    if to_stdout and sys.stdout.isatty():
+        # Also one that somebody's `docker exec -t` makes, which changes what goes through it.
+        raise click.UsageError("A terminal takes no tar: send it on to a file, or to a program.")
     place.check()
     if dest is not None:
         dest = dest.absolute()
@@ -53,7 +69,7 @@ def backup(
     with Progress() as progress:
         progress.start("backup", None, 0)
         if dest is None:
-            stream(place.data_dir, sys.stdout.buffer, progress.advance)
+            _tell_lost(place, stream(place.data_dir, sys.stdout.buffer, progress.advance))
             return
         try:
             made, manifest = back_up(
@@ -66,19 +82,33 @@ def backup(
             ) from fault
     if as_json:
         facts = {"path": str(made), "size": manifest.size(), "files": len(manifest.files)}
-        facts |= {"verified": verify, "counts": manifest.counts}
-        click.echo(msgspec.json.encode(facts).decode())
+        facts |= {"verified": verify, "counts": manifest.counts, "lost": [*manifest.lost]}
+        click.echo(json_of(facts))
     else:
         counts = ", ".join(f"{name} {count}" for name, count in manifest.counts.items())
         checked = ", read again and sound" if verify else ""
         click.echo(f"{made}: {counts}; {decimal(manifest.size())}{checked}.")
+    _tell_lost(place, manifest)
+
+
+def _tell_lost(place: Place, manifest: Manifest) -> None:
+    """Ends in part where shared files could not be backed up, as the server has lost them."""
+    if manifest.lost:
+        place.tell()
+        lost = [f"{name} is lost or damaged in the data directory" for name in manifest.lost]
+        fail([*lost, LOST], status=PARTLY)
 
 
 @click.command()
 @placed
 @click.argument("source", metavar="BACKUP", type=HomePath())
 @click.option("--yes", is_flag=True, help="Do not ask before something else takes its place.")
-def restore(place: Place, source: Path, yes: bool) -> None:
+@click.option(
+    "--accept-faults",
+    is_flag=True,
+    help="Go on where shared files are damaged or not there, or rows contradict each other.",
+)
+def restore(place: Place, source: Path, yes: bool, accept_faults: bool) -> None:
     """Make a backup the data directory.
 
     The server must be stopped. BACKUP (such as DEST/latest) is checked as a whole first. What is in
@@ -95,15 +125,20 @@ def restore(place: Place, source: Path, yes: bool) -> None:
     directory = place.data_dir
     if not source.is_dir():
         fail([f"{source} {'is no folder' if source.exists() else 'is not there'}"])
+    if directory.resolve().is_relative_to(source):
+        fail([f"{directory} is the backup itself: name another place with --data"])
+    if (source.parent / MANIFEST).exists():
+        fail([f"{source} is a part of a backup: restore {source.parent}"])
     if (source / DATABASE.name).is_file() and not (source / MANIFEST).exists():
         _put_back_database(place, source, yes=yes)
         return
     with Progress() as progress:
         progress.start("reading the backup", None, 0)
         try:
-            manifest = restoring.check(source, progress.advance)
+            manifest = restoring.check(source, progress.advance, accept_faults=accept_faults)
         except restoring.Damaged as damaged:
-            fail([str(damaged), *damaged.found])
+            way = [ACCEPT] if damaged.can_be_accepted else []
+            fail([str(damaged), *damaged.found, *way])
     if directory.exists() and not directory.is_dir():
         fail([f"{directory} {what_is_wrong(directory)}"])
     if directory.is_dir() and any(directory.iterdir()):

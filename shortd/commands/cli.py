@@ -53,6 +53,10 @@ class Commands(click.Group):
             # So does click tell of an interrupted question, and of one that was answered with no.
             if isinstance(abort.__context__, KeyboardInterrupt):
                 fail(["interrupted"], status=INTERRUPTED)
+            if isinstance(abort.__context__, EOFError) and not sys.stdin.isatty():
+                # The question stands there without the end of its line.
+                click.echo()
+                fail(["Nobody is there to answer. Say --yes if that is meant."], status=2)
             raise
         except BrokenPipeError:
             raise

@@ -1,4 +1,4 @@
-"""What a shell completes beside the names of commands and options: accounts, teams and hosts.
+"""What a shell completes beside the names of commands and options: accounts, teams, hosts, formats.
 
 It is asked with every press of a key, so accounts come from a running server or not at all, and
 nothing that goes wrong is told.
@@ -56,6 +56,23 @@ class _Host(_Completed):
         yield from map(name_of, (place.settings.public_url, *place.settings.hosts))
 
 
+class _Format(_Completed):
+    def names(self, place: Place) -> Iterator[str]:
+        from shortd.commands.importing import OTHERS
+        from shortd.moving.formats import FORMATS
+
+        yield from sorted({*FORMATS, *OTHERS})
+
+
+class _Source(Text):
+    """A file or a folder, mostly."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type="file")]
+
+
 def _records(place: Place, command: str) -> Iterator[dict[str, Any]]:
     from shortd.control import asking
 
@@ -63,7 +80,13 @@ def _records(place: Place, command: str) -> Iterator[dict[str, Any]]:
         yield from portion
 
 
-_TYPES = {"USER": _User(), "TEAM": _Team(), "HOST": _Host()}
+_TYPES = {
+    "USER": _User(),
+    "TEAM": _Team(),
+    "HOST": _Host(),
+    "FORMAT": _Format(),
+    "SOURCE": _Source(),
+}
 
 
 def complete_names(command: click.Command) -> None:

@@ -39,6 +39,7 @@ def doctor(place: Place, fix: bool, as_json: bool) -> None:
     """
     from shortd.store.looking import looked_at
     from shortd.store.schema import SCHEMA_VERSION
+    from shortd.upkeep.backup_manifest import unlike_manifest
     from shortd.upkeep.mending import found
 
     place.enter()
@@ -47,7 +48,7 @@ def doctor(place: Place, fix: bool, as_json: bool) -> None:
         return
     with looked_at(place.data_dir) as store:
         with working("checking"):
-            wrong = found(store, place.data_dir)
+            wrong = [*unlike_manifest(place.data_dir), *found(store, place.data_dir)]
         waiting, lines = _mail(store)
         schema = store.found_schema
     place.tell()

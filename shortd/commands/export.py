@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
-import msgspec
 
-from shortd.commands.options import HomePath, Place, placed
+from shortd.commands.options import PARTLY, HomePath, Place, fail, placed
+from shortd.commands.tables import json_of
 
 if TYPE_CHECKING:
     from shortd.models.links import Link
@@ -56,18 +56,20 @@ def export(place: Place, dest: Path | None, table: Path | None, as_json: bool) -
         progress.start("export", None, 0)
         if table is not None:
             counts = {"link": asyncio.run(_write_table(place.settings, target))}
-            size, files = target.stat().st_size, 0
+            size, files, lost = target.stat().st_size, 0, list[str]()
         else:
             now = time.time_ns() // 1000
             made = asyncio.run(export_all(place.settings, target, now, progress.advance))
-            counts, size, files = made.counts, made.size(), len(made.files)
+            counts, size, files, lost = made.counts, made.size(), len(made.files), made.lost
     place.tell()
     if as_json:
-        facts = {"path": str(target), "size": size, "files": files, "counts": counts}
-        click.echo(msgspec.json.encode(facts).decode())
+        facts = {"path": str(target), "size": size, "files": files, "counts": counts, "lost": lost}
+        click.echo(json_of(facts))
     else:
         told = ", ".join(f"{name} {count}" for name, count in counts.items())
         click.echo(f"{target}: {told or 'nothing'}; {decimal(size)}.")
+    if lost:
+        fail((f"{name} is lost in the data directory" for name in lost), status=PARTLY)
 
 
 def enter_for(place: Place, target: Path) -> None:

@@ -6,7 +6,9 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -14,7 +16,7 @@ import click
 from shortd.commands.control import json_option
 from shortd.commands.options import Place, fail, placed
 from shortd.commands.tables import print_object
-from shortd.settings import ServerSettings
+from shortd.settings import ServerSettings, Settings
 from shortd.settings.config_checks import SOCKET
 from shortd.settings.listening import hosts_of, sockets_of
 
@@ -30,12 +32,12 @@ _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 def health(place: Place, as_json: bool) -> None:
     """Ask whether the server answers.
 
-    It is asked at /-/health where the settings say that it listens. Exit status 0 if it is ready,
-    also where it is degraded, which a line says: another start would not help then. 1 if there is
-    no answer.
+    It is asked at /-/health where the settings say that it listens, or else where it says itself
+    that it does. Exit status 0 if it is ready, also where it is degraded, which a line says:
+    another start would not help then. 1 if there is no answer.
     """
     silent = []
-    for where, connection in _ways(place.settings.server):
+    for where, connection in chain(_ways(place.settings.server), _ways_told(place.settings)):
         try:
             connection.request("GET", "/-/health", headers={"accept": "application/json"})
             answer = connection.getresponse()
@@ -85,3 +87,22 @@ def _ways(server: ServerSettings) -> Iterator[tuple[str, HTTPConnection]]:
     for named in hosts_of(server.host):
         host = _ANYWHERE.get(named, named)
         yield f"{host} port {server.port}", HTTPConnection(host, server.port, timeout=SECONDS)
+
+
+def _ways_told(settings: Settings) -> Iterator[tuple[str, HTTPConnection]]:
+    """The same by what the running server says: options and systemd may have named other places."""
+    from shortd.control.asking import look_there
+    from shortd.errors import ShortdError
+
+    told: list[dict[str, str]] = []
+    with suppress(ShortdError):
+        for records in look_there(settings, "listening", seconds=SECONDS):
+            told += records
+    for record in told:
+        address = record["address"]
+        if address.startswith(SOCKET):
+            yield address, _SocketConnection(Path(address.removeprefix(SOCKET)))
+        else:
+            named, _, port = address.rpartition(":")
+            host = _ANYWHERE.get(named.strip("[]"), named.strip("[]"))
+            yield f"{host} port {port}", HTTPConnection(host, int(port), timeout=SECONDS)

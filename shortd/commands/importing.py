@@ -6,7 +6,6 @@ The source is read here; what it says goes to where the data are.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
@@ -18,11 +17,10 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import click
-import msgspec
 
 from shortd.commands.options import HomePath, Place, fail, located, placed, the_place
 from shortd.commands.restoring import import_export
-from shortd.commands.tables import printable
+from shortd.commands.tables import json_of, printable
 
 if TYPE_CHECKING:
     from shortd.moving.options import Options
@@ -105,7 +103,7 @@ class Mapped(click.ParamType[tuple[str, str]]):
     "--account",
     "--owner",
     "account",
-    metavar="NAME",
+    metavar="USER",
     help="Whose the links become: username, e-mail or userid.",
 )
 @click.option("--apply", is_flag=True, help="Do it; without, it is only said what would be done.")
@@ -320,7 +318,7 @@ def _opened(report: Path) -> Iterator[TextIO]:
 
 def _writer(file: TextIO) -> Callable[[ReportRow], None]:
     def write(row: ReportRow) -> None:
-        file.write(_json(row) + "\n")
+        file.write(json_of(row).decode() + "\n")
 
     return write
 
@@ -335,14 +333,6 @@ def _line(row: ReportRow) -> None:
         told = f"{row.row}  {row.code or '-'}  {row.result.value}: {', '.join(row.reasons)}"
         detail = "; ".join(filter(None, (row.note, row.url)))
         click.echo(printable(f"{told}  ({detail})"))
-
-
-def _json(value: object) -> str:
-    try:
-        return msgspec.json.encode(value).decode()
-    except UnicodeEncodeError:
-        # Half a surrogate pair, which no text in JSON can have.
-        return json.dumps(msgspec.to_builtins(value)).encode("ascii").decode()
 
 
 @contextmanager
@@ -369,7 +359,7 @@ def _progress() -> Iterator[Callable[[float | None], None]]:
 
 def _say(summary: Summary, *, as_json: bool) -> None:
     if as_json:
-        click.echo(_json(summary))
+        click.echo(json_of(summary))
         return
     from shortd.links.sheets import Result
 

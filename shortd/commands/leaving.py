@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from shortd.commands.control import USER_HELP, act
 from shortd.commands.export import enter_for, opened_copy
 from shortd.commands.options import HomePath, Place, placed
+from shortd.commands.tables import json_of
 
 if TYPE_CHECKING:
     from shortd.client.progress import Progress
@@ -54,7 +54,7 @@ def user_export(place: Place, name: str, target: Path, as_json: bool) -> None:
     counts = taken.manifest.counts
     if as_json:
         facts = {"path": str(target), "size": taken.size, "files": taken.files, "counts": counts}
-        click.echo(msgspec.json.encode(facts | {"missing": taken.missing}).decode())
+        click.echo(json_of(facts | {"missing": taken.missing}))
     else:
         told = ", ".join(f"{kind} {count}" for kind, count in counts.items())
         click.echo(f"{target}: {told}; files on disk {taken.files}; {decimal(taken.size)}.")

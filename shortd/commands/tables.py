@@ -6,6 +6,7 @@ pipe gets every column as wide as it is; a terminal gets those that it has room 
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -80,7 +81,7 @@ def print_json(portions: Iterable[Sequence[Record]]) -> None:
     before = b"[\n"
     for portion in portions:
         if portion:
-            lines = b",\n".join(msgspec.json.encode(record) for record in portion)
+            lines = b",\n".join(map(json_of, portion))
             click.echo(before + lines, nl=False)
             before = b",\n"
     click.echo(b"[]" if before == b"[\n" else b"\n]")
@@ -88,7 +89,21 @@ def print_json(portions: Iterable[Sequence[Record]]) -> None:
 
 def print_object(record: Record) -> None:
     """One object."""
-    click.echo(msgspec.json.format(msgspec.json.encode(record), indent=2))
+    line = json_of(record)
+    if rb"\ud" in line:
+        # What is escaped there msgspec does not read.
+        click.echo(json.dumps(json.loads(line), indent=2))
+    else:
+        click.echo(msgspec.json.format(line, indent=2))
+
+
+def json_of(value: object) -> bytes:
+    """A line. What no text in JSON can have is escaped, as Python reads it again: bytes of a path
+    that are no UTF-8, half a surrogate pair."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(value), separators=(",", ":")).encode()
 
 
 def printable(text: str) -> str:

@@ -27,7 +27,14 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--tag", "tags", multiple=True, metavar="NAME", help="A tag; may be given again."),
     click.option("--no-tags", is_flag=True, help="Without tags."),
     click.option("--note", metavar="TEXT", help="For its owner; visitors never see it."),
-    click.option("--starts", metavar="WHEN", callback=moment_option, help="No visit before that."),
+    click.option(
+        "--starts",
+        "--valid-since",
+        "starts",
+        metavar="WHEN",
+        callback=moment_option,
+        help="No visit before that.",
+    ),
     click.option(
         "--expires", metavar="WHEN", callback=moment_option, help="No visit from then on."
     ),

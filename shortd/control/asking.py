@@ -51,9 +51,12 @@ def look(settings: Settings, command: str, args: dict[str, Any]) -> Iterator[lis
         yield from _patiently(attempt)
 
 
-def look_there(settings: Settings, command: str) -> Iterator[list[Record]]:
-    """The same of a running server alone; nothing where none takes commands."""
-    for reply in _asked(settings, Request(command, {})) or ():
+def look_there(
+    settings: Settings, command: str, *, seconds: float = ANSWER_SECONDS
+) -> Iterator[list[Record]]:
+    """The same of a running server alone; nothing where none takes commands. Each reply may take so
+    many seconds."""
+    for reply in _asked(settings, Request(command, {}), seconds) or ():
         yield list(reply.records)
 
 
@@ -141,10 +144,12 @@ def _patiently(attempt: Callable[[], T]) -> T:
         raise DataDirectoryInUse(f"{owned}, which does not take commands; try again") from owned
 
 
-def _asked(settings: Settings, request: Request) -> Iterator[Reply] | None:
+def _asked(
+    settings: Settings, request: Request, seconds: float = ANSWER_SECONDS
+) -> Iterator[Reply] | None:
     """The same, one reply or more."""
     client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    client.settimeout(ANSWER_SECONDS)
+    client.settimeout(seconds)
     try:
         with short_path(settings.data_dir) as path:
             client.connect(path)

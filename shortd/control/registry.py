@@ -55,7 +55,7 @@ LOOKS: dict[str, tuple[type[msgspec.Struct], Look]] = {}
 ACTS: dict[str, tuple[type[msgspec.Struct], Act]] = {}
 """The same of all others."""
 UNLOGGED: set[str] = set()
-"""Those that come by the hundred for one thing that is done."""
+"""Those that come by the hundred for one thing that is done, or that nobody has typed."""
 
 
 async def answer(services: Services, command: str, args: dict[str, Any]) -> AsyncIterator[Reply]:
@@ -91,11 +91,13 @@ def run_look(view: View, command: str, args: dict[str, Any]) -> Portions:
 
 
 def look(
-    name: str,
+    name: str, *, is_logged: bool = True
 ) -> Callable[[Callable[[View, ArgsT], Portions]], Callable[[View, ArgsT], Portions]]:
     """Enters a function that only looks into the table of commands."""
 
     def register(function: Callable[[View, ArgsT], Portions]) -> Callable[[View, ArgsT], Portions]:
+        if not is_logged:
+            UNLOGGED.add(name)
         LOOKS[name] = (typing.get_type_hints(function)["args"], function)
         return function
 

@@ -147,7 +147,7 @@ def status(view: View, args: Args) -> Portions:
             schema=store.found_schema,
             state=None if services is None else "degraded" if found else "ok",
             faults=found,
-            data=str(store.directory),
+            data=str(store.directory.absolute()),
             public_url=settings.public_url,
             sizes=Sizes(
                 database=store.used_bytes(),

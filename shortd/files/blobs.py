@@ -34,6 +34,7 @@ WRITEBACK_BYTES = 8 << 20
 """Bytes that may gather in the page cache before the disk is told to begin."""
 _CHUNK_PIECES = 512
 """Pieces of a chunk, at most: tiny ones weigh more than they hold, and `writev` takes 1024."""
+_BELOW_RESERVE = "less than [files] min_free_bytes would be left"
 _NAME = re.compile(r"[0-9a-f]{32}")
 
 
@@ -86,7 +87,7 @@ class Blobs:
     def need_room(self, size: int) -> None:
         """STORAGE_FULL unless the disk could take so many bytes more without our reserve."""
         if not self.has_room(size):
-            raise self.refusal("less than [files] min_free_bytes would be left", size)
+            raise self.refusal(_BELOW_RESERVE, size)
 
     def refusal(self, reason: str, size: int) -> errors.ShortdError:
         """What to raise where so many bytes find no room; it is noted."""
@@ -95,10 +96,12 @@ class Blobs:
         return errors.STORAGE_FULL()
 
     def status(self) -> StorageStatus:
-        """Whether there is room for files: as long as there is none for what was refused last."""
+        """Whether there is room for files: as long as there is none for what was refused last, or
+        for any."""
         if self._shortage.fault is not None and self.has_room(self._wanted):
             self._shortage.end()
-        return StorageStatus(self._shortage.fault, self._shortage.refused)
+        fault = self._shortage.fault or (None if self.has_room(0) else _BELOW_RESERVE)
+        return StorageStatus(fault, self._shortage.refused)
 
     def took(self) -> None:
         """Something found room."""

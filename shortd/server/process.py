@@ -116,7 +116,8 @@ async def _serve_with(
         backlog=BACKLOG,
     )
     server = Server(config, connections, services.clicks.clicks.feed.end)
-    status = f"Serving {settings.public_url} on {', '.join(map(name_of, listeners))}"
+    services.in_force.listening = tuple(map(name_of, listeners))
+    status = f"Serving {settings.public_url} on {', '.join(services.in_force.listening)}"
     takers = {"log": partial(_take_log, services), "host": partial(_take_hosts, services)}
     assert takers.keys() == RELOADED, "the operator's pages tell which these are"
     reloading = Reloading(services.in_force, partial(_read, services), takers)
@@ -143,7 +144,7 @@ async def _serve_with(
         "serving",
         version=__version__,
         url=settings.public_url,
-        listening=", ".join(map(name_of, listeners)),
+        listening=", ".join(services.in_force.listening),
         settings=str(services.in_force.given.file or "none"),
         data=str(settings.data_dir.absolute()),
         mail=str(services.mail.delivery.transport),

@@ -33,6 +33,8 @@ class InForce:
         """In effect."""
         self.given = given
         """What was given for them."""
+        self.listening: tuple[str, ...] = ()
+        """Where the server answers, which sockets that a supervisor passes may have decided."""
         self._gather = gather
 
     @classmethod

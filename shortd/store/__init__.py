@@ -29,7 +29,13 @@ from shortd.store import migrations
 from shortd.store.alongside import waiting
 from shortd.store.copies import BEFORE_SCHEMA, check_room, keep_copy, used_bytes
 from shortd.store.data_directory import StoreError as StoreError
-from shortd.store.data_directory import check_not_emptied, check_there, in_use, reason_of
+from shortd.store.data_directory import (
+    check_no_backup,
+    check_not_emptied,
+    check_there,
+    in_use,
+    reason_of,
+)
 from shortd.store.packing_clicks import PACKED_FROM, Packing
 from shortd.store.readers import ReaderAges
 from shortd.store.room import DEFAULT_RESERVE_BYTES, Reserve, Room
@@ -113,6 +119,7 @@ class Store:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         else:
             check_there(directory)
+        check_no_backup(directory)
         with ExitStack() as undo:
             self._lock = _lock(directory)
             undo.callback(os.close, self._lock)
@@ -122,7 +129,7 @@ class Store:
                 (directory / "db").mkdir(mode=0o700, exist_ok=True)
                 _allocate_readers(directory / "db" / "lock.mdb")
                 self._environment = lmdb.open(
-                    str(directory / "db"),
+                    os.fsencode(directory / "db"),
                     map_size=map_bytes + reserve_bytes,
                     max_dbs=128,
                     max_readers=MAX_READERS,

@@ -16,7 +16,14 @@ from typing import Any
 import lmdb
 import structlog
 
-from shortd.store.data_directory import DATABASE, StoreError, check_there, reason_of, unused
+from shortd.store.data_directory import (
+    DATABASE,
+    StoreError,
+    check_no_backup,
+    check_there,
+    reason_of,
+    unused,
+)
 from shortd.syncing import sync
 
 BEFORE_SCHEMA = "db-before-schema-"
@@ -58,7 +65,7 @@ def keep_copy(environment: lmdb.Environment, copy: Path) -> None:
     _remove(partial)
     try:
         partial.mkdir(mode=0o700)
-        environment.copy(str(partial), compact=True)
+        write_copy(environment, partial)
         (partial / DATABASE.name).chmod(0o600)
         sync(partial / DATABASE.name)
         sync(partial)
@@ -71,6 +78,16 @@ def keep_copy(environment: lmdb.Environment, copy: Path) -> None:
     except OSError:
         _remove(partial)
         raise
+
+
+def write_copy(
+    environment: lmdb.Environment, folder: Path, txn: lmdb.Transaction | None = None
+) -> None:
+    """Makes `data.mdb` in a folder, without what is free; as a transaction has it, if one is given.
+    It is not synced. lmdb.Error."""
+    # As bytes, which every path is; the library's types know text alone.
+    path: Any = os.fsencode(folder)
+    environment.copy(path, compact=True, txn=txn)
 
 
 def forget_old_schemas(directory: Path, before: float) -> list[Path]:
@@ -94,6 +111,7 @@ def compact(directory: Path) -> tuple[int, int]:
     changed. Whenever it is interrupted there is the old one or the new one, whole.
     """
     check_there(directory)
+    check_no_backup(directory)
     file = directory / DATABASE
     copy = directory / "db-compact"
     with unused(directory):
@@ -117,7 +135,7 @@ def compact(directory: Path) -> tuple[int, int]:
 def _read(directory: Path, folder: Path | None = None) -> Iterator[lmdb.Environment]:
     try:
         environment = lmdb.open(
-            str(folder or directory / "db"), readonly=True, lock=False, max_dbs=128
+            os.fsencode(folder or directory / "db"), readonly=True, lock=False, max_dbs=128
         )
     except lmdb.Error as fault:
         raise StoreError(f"cannot read the database in {directory}: {fault}") from fault

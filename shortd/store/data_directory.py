@@ -19,6 +19,8 @@ import structlog
 import shortd
 
 DATABASE = Path("db", "data.mdb")
+BACKUP_MANIFEST = "manifest.json"
+"""What a backup has beside it, and no data directory."""
 PLUGIN_FOLDERS = "plugins"
 """A folder for each plugin that has asked for one."""
 _PROGRAM = [str(module.__file__) for module in (os, structlog, shortd)]
@@ -96,6 +98,19 @@ def check_not_emptied(directory: Path) -> None:
         raise StoreError(
             f"{database} is empty, though a server has written to it: put back a backup (shortd"
             " restore), or delete the file to begin anew"
+        )
+
+
+def is_backup(directory: Path) -> bool:
+    """Whether a folder is a backup. (One that was put back by hand has been a server's since.)"""
+    return (directory / BACKUP_MANIFEST).exists() and not (directory / "lock").exists()
+
+
+def check_no_backup(directory: Path) -> None:
+    """Raises StoreError for a backup: nobody could put back what is written to it."""
+    if is_backup(directory):
+        raise StoreError(
+            f"{directory} is a backup, which nothing changes: shortd restore {directory} --data DIR"
         )
 
 
@@ -205,9 +220,11 @@ def what_is_wrong(directory: Path) -> str:
 def reason_of(fault: OSError) -> str:
     """Which file or folder could not be used, and why."""
     reason = fault.strerror or str(fault)
-    if fault.filename is None:
+    # Of a copy the second is the new one: it is that disk that has no room.
+    name = fault.filename if fault.filename2 is None else fault.filename2
+    if name is None:
         return reason
-    path = Path(os.fsdecode(fault.filename))
+    path = Path(os.fsdecode(name))
     if isinstance(fault, FileExistsError) and not path.is_dir():
         # A folder was to be made there.
         return f"{path} {what_is_wrong(path)}"

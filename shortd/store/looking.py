@@ -6,6 +6,7 @@ For commands that show what a stopped server has, and for backups, wherever they
 from __future__ import annotations
 
 import fcntl
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,6 +16,7 @@ from typing import TypeVar
 import lmdb
 
 from shortd.store import SchemaTooOld, Store
+from shortd.store.copies import write_copy
 from shortd.store.data_directory import StoreError, check_there, unused
 from shortd.store.room import Reserve
 from shortd.store.schema import META, SCHEMA_VERSION, TABLES, stored_as
@@ -51,7 +53,9 @@ def _opened(directory: Path) -> Iterator[lmdb.Environment]:
     with ExitStack() as undo:
         undo.enter_context(unused(directory, fcntl.LOCK_SH))
         try:
-            environment = lmdb.open(str(directory / "db"), readonly=True, lock=False, max_dbs=128)
+            environment = lmdb.open(
+                os.fsencode(directory / "db"), readonly=True, lock=False, max_dbs=128
+            )
             undo.callback(environment.close)
             yield environment
         except lmdb.Error as fault:
@@ -98,7 +102,7 @@ def _copy(directory: Path, environment: lmdb.Environment) -> Iterator[Path]:
         copy = Path(folder)
         (copy / "db").mkdir()
         try:
-            environment.copy(str(copy / "db"), compact=True)
+            write_copy(environment, copy / "db")
         except lmdb.Error as fault:
             raise StoreError(
                 f"{directory} is of an older shortd, and cannot be copied to {folder} to look at"

@@ -46,8 +46,7 @@ def check_place(directory: Path, *, require_mount: bool) -> None:
     """
     mounts = mounted(_read())
     place = directory.resolve()
-    is_mount = place.is_mount() or any(mount.place == place for mount in mounts)
-    if require_mount and not is_mount and not (directory / DATABASE).exists():
+    if require_mount and not _is_one(place, mounts) and not (directory / DATABASE).exists():
         raise StoreError(
             f"{directory} has no data in it and is no mount point, so that what came there would be"
             " lost: mount a volume at it (or set storage.require_mount to false)"
@@ -60,6 +59,15 @@ def check_place(directory: Path, *, require_mount: bool) -> None:
             file_system=found,
             hint="LMDB is not safe there: sooner or later the database breaks; use a local disk",
         )
+
+
+def is_mount_point(directory: Path) -> bool:
+    """Whether something is mounted there, be it a folder of the same disk."""
+    return _is_one(directory.resolve(), mounted(_read()))
+
+
+def _is_one(place: Path, mounts: list[Mount]) -> bool:
+    return place.is_mount() or any(mount.place == place for mount in mounts)
 
 
 def file_system_of(directory: Path, mounts: list[Mount] | None = None) -> str:

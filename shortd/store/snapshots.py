@@ -16,6 +16,7 @@ import lmdb
 
 from shortd.models.clicks import Position
 from shortd.store import MAX_READERS
+from shortd.store.copies import write_copy
 from shortd.store.data_directory import StoreError, check_there
 from shortd.store.schema import ACCOUNTS, FILE_PARTS, FILES, LINKS, META, POSITIONS
 from shortd.store.txn import Txn
@@ -53,7 +54,7 @@ class Snapshot:
     def copy(self, folder: Path) -> None:
         """Makes `data.mdb` in a folder, without what is free. It is not synced. StoreError."""
         try:
-            self._environment.copy(str(folder), compact=True, txn=self._txn.raw)
+            write_copy(self._environment, folder, self._txn.raw)
         except lmdb.Error as fault:
             raise StoreError(f"cannot copy the database to {folder}: {fault}") from fault
 
@@ -85,7 +86,7 @@ def snapshots_of(directory: Path) -> Iterator[Snapshots]:
     with ExitStack() as undo:
         try:
             environment = lmdb.open(
-                str(directory / "db"),
+                os.fsencode(directory / "db"),
                 readonly=True,
                 # On a disk that is mounted read-only nobody writes, and nobody can be registered.
                 lock=os.access(directory / "db" / "lock.mdb", os.W_OK),

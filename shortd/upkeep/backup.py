@@ -11,6 +11,7 @@ A backup has its name once all of it is on disk, and is never changed again.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -34,10 +35,13 @@ from shortd.store.snapshots import Snapshot, Snapshots, snapshots_of
 from shortd.syncing import sync
 from shortd.upkeep.backup_manifest import (
     MANIFEST,
+    SHARED,
     Kept,
     Manifest,
     Told,
-    faults_of,
+    close_to_others,
+    contradictions_in,
+    damaged_files,
     folders_of,
     kept_file,
 )
@@ -51,6 +55,8 @@ MOMENTS = 10
 _TIMES = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _PARTIAL = ".partial"
+_LEFTOVER = re.compile(rf"{_NAME.pattern}{re.escape(_PARTIAL)}")
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
 _PREFIX = "backup-"
 """Of a folder in the data directory, for one that goes out as tar."""
 
@@ -83,14 +89,16 @@ def back_up(
     """
     dest.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(dest):
-        for leftover in dest.glob(f"*{_PARTIAL}"):
-            shutil.rmtree(leftover)
+        for leftover in dest.iterdir():
+            # Those of backups alone: whatever else is here is somebody's.
+            if _LEFTOVER.fullmatch(leftover.name) and _is_folder(leftover):
+                shutil.rmtree(leftover)
         name = _free_name(dest)
         partial = dest / (name + _PARTIAL)
         try:
             manifest = _make(directory, partial, _newest(dest), told)
-            if verify and (found := list(faults_of(partial, manifest, told))):
-                raise StoreError(f"the backup is not sound, and was removed: {'; '.join(found)}")
+            if verify:
+                manifest = _verified(partial, manifest, told)
             partial.rename(dest / name)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
@@ -99,8 +107,10 @@ def back_up(
         sync(dest)
         _note(directory, manifest, dest / name, verified=verify)
         if keep:
-            for old in whole_backups(dest)[:-keep]:
-                shutil.rmtree(old)
+            for old in _by_age(dest, name)[:-keep]:
+                # None is ever seen with a part of it gone.
+                gone = old.rename(old.with_name(old.name + _PARTIAL))
+                shutil.rmtree(gone)
     return dest / name, manifest
 
 
@@ -162,7 +172,7 @@ def _make(directory: Path, backup: Path, before: Path | None, told: Told) -> Man
             schema, utime, counts = moment.schema, moment.utime, moment.counts()
     files: dict[str, Kept] = {}
     for path in (backup / "db" / "data.mdb", *sorted((backup / "journal").iterdir())):
-        path.chmod(0o600)
+        close_to_others(path)
         sync(path)
         files[str(path.relative_to(backup))] = kept_file(path)
         told(files[str(path.relative_to(backup))].size)
@@ -174,12 +184,37 @@ def _make(directory: Path, backup: Path, before: Path | None, told: Told) -> Man
     for folder in folders_of(backup, files):
         sync(folder)
     sync(backup / "files")
-    manifest = Manifest(__version__, schema, utime, counts, files)
+    manifest = Manifest(__version__, schema, utime, counts, files, blobs.lost())
+    _write(backup, manifest)
+    sync(backup)
+    return manifest
+
+
+def _write(backup: Path, manifest: Manifest) -> None:
     path = backup / MANIFEST
     path.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
-    path.chmod(0o600)
+    close_to_others(path)
     sync(path)
-    sync(backup)
+
+
+def _verified(backup: Path, manifest: Manifest, told: Told) -> Manifest:
+    """Reads a backup once more. Shared files that are damaged are noted as lost, as the server has
+    no others: all else is backed up nonetheless. Raises StoreError if anything else is wrong.
+    """
+    damaged = damaged_files(backup, manifest, told)
+    found = [line for name, line in damaged.items() if not name.startswith(SHARED)]
+    if damaged and not found:
+        files, lost = {**manifest.files}, {**manifest.lost}
+        for name in damaged:
+            lost[name] = files.pop(name).size
+            try:
+                files[name] = kept_file(backup / name)
+            except OSError:
+                (backup / name).unlink(missing_ok=True)
+        manifest = msgspec.structs.replace(manifest, files=files, lost=lost)
+        _write(backup, manifest)
+    if found := found or contradictions_in(backup, manifest):
+        raise StoreError(f"the backup is not sound, and was removed: {'; '.join(found)}")
     return manifest
 
 
@@ -200,7 +235,11 @@ def held_moment(
                 and drained is not None
                 and {*range(needed.segment, drained.segment + 1)} <= segments
             )
-            if blobs.take(moment.blobs()) and is_whole:
+            if not blobs.take(moment.blobs()):
+                # Rows go before their blobs: what a later moment names and is not there is lost.
+                with snapshots.taken() as later:
+                    blobs.give_up(later.blobs())
+            if blobs.has_all() and is_whole:
                 yield moment
                 return
     raise StoreError("so much was deleted meanwhile that no moment could be held; try again")
@@ -229,6 +268,7 @@ class BlobNames:
         self._before = before
         self._told = told
         self._here: set[str] = set()
+        self._gone: set[str] = set()
         self._needed: dict[str, tuple[int, bytes]] = {}
 
     def take_all(self) -> None:
@@ -244,7 +284,23 @@ class BlobNames:
         self._needed = needed
         for name in needed.keys() - self._here:
             self._take(name)
-        return needed.keys() <= self._here
+        return self.has_all()
+
+    def has_all(self) -> bool:
+        """Whether all that are needed are here, but for those that are lost."""
+        return self._needed.keys() <= self._here | self._gone
+
+    def give_up(self, named: dict[str, tuple[int, bytes]]) -> None:
+        """Counts as lost what is needed, is not here, and is still named by rows of later."""
+        self._gone = (self._needed.keys() & named.keys()) - self._here
+
+    def lost(self) -> dict[str, int]:
+        """Bytes of those that are needed and that the server itself has not, by path within the
+        backup."""
+        return {
+            f"{SHARED}{name[:2]}/{name}": self._needed[name][0]
+            for name in sorted(self._gone & self._needed.keys())
+        }
 
     def keep(self, needed: dict[str, tuple[int, bytes]]) -> None:
         """Of those that `take` was told, these alone are needed."""
@@ -255,8 +311,9 @@ class BlobNames:
         for name in self._here - self._needed.keys():
             (self._folder / name[:2] / name).unlink()
         return {
-            f"files/{name[:2]}/{name}": Kept(size, sha256.hex())
+            f"{SHARED}{name[:2]}/{name}": Kept(size, sha256.hex())
             for name, (size, sha256) in sorted(self._needed.items())
+            if name in self._here
         }
 
     def _take(self, name: str) -> None:
@@ -267,8 +324,11 @@ class BlobNames:
         elif self._before is None or not _linked(self._before / name[:2] / name, path):
             try:
                 shutil.copyfile(source, path)
-            except FileNotFoundError:
+            except OSError as fault:
                 path.unlink(missing_ok=True)
+                # Deleted, or on a block that nobody can read any more.
+                if fault.errno not in (errno.ENOENT, errno.EIO):
+                    raise
                 return
             sync(path)
             self._told(path.stat().st_size)
@@ -322,18 +382,44 @@ def time_of(name: str) -> int:
 
 def whole_backups(dest: Path) -> list[Path]:
     """All backups in a folder, the oldest first. OSError."""
-    return sorted(path for path in dest.iterdir() if _NAME.fullmatch(path.name))
+    return sorted(
+        path for path in dest.iterdir() if _NAME.fullmatch(path.name) and _is_folder(path)
+    )
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is one itself, and no link to one."""
+    return path.is_dir() and not path.is_symlink()
 
 
 def _newest(dest: Path) -> Path | None:
-    return max(whole_backups(dest), default=None)
+    there = whole_backups(dest)
+    with suppress(OSError):
+        latest = dest / (dest / LATEST).readlink()
+        if latest in there:
+            return latest
+    return max(there, default=None)
+
+
+def _by_age(dest: Path, newest: str) -> list[Path]:
+    """All backups in a folder, as they were made, the oldest first. What has a later time than the
+    newest one was made before a clock went back: no time says how long before.
+    """
+    return sorted(whole_backups(dest), key=lambda path: (path.name <= newest, path.name))
 
 
 def _point(link: Path, name: str) -> None:
-    """Lets a symbolic link lead to a backup."""
+    """Lets a symbolic link lead to a backup, where the disk has such links (FAT has none)."""
+    if link.exists() and _is_folder(link):
+        raise StoreError(f"{link} is in the way, and no link; the backup {name} is whole")
     new = link.with_name(link.name + _PARTIAL)
     new.unlink(missing_ok=True)
-    new.symlink_to(name)
+    try:
+        new.symlink_to(name)
+    except OSError as fault:
+        if fault.errno not in _NO_LINKS:
+            raise
+        return
     new.replace(link)
 
 

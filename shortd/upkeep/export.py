@@ -60,6 +60,8 @@ class ExportManifest(msgspec.Struct, frozen=True):
     rows: Kept = Kept(0, "")
     files: dict[str, Kept] = {}
     """Blobs, by path within the export."""
+    lost: list[str] = []
+    """Of shared files that the server itself has not."""
 
     def size(self) -> int:
         """Bytes of all files together."""
@@ -143,6 +145,7 @@ async def export(
             dict(sorted(rows.counts.items())),
             kept,
             files,
+            [*blobs.lost()],
         )
         for folder in sorted({(partial / name).parent for name in manifest.files}):
             sync(folder)

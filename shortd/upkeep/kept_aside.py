@@ -54,7 +54,7 @@ class KeptAside(NamedTuple):
 
 def kept_aside(directory: Path) -> list[KeptAside]:
     """Of a data directory, in it and beside it, the newest first, but for what cannot be read."""
-    directory = directory.absolute()
+    directory = directory.resolve()
     inside, beside = _folders(directory), _folders(directory.parent)
     found = [
         *_those(Kind.UPGRADE, inside, BEFORE_SCHEMA),

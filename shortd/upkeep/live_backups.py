@@ -15,6 +15,8 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 from pathlib import Path
 
+import structlog
+
 from shortd.settings.variables import PREFIX
 from shortd.store import Store
 from shortd.store.copies import check_room
@@ -26,8 +28,12 @@ PIECE_BYTES = 1 << 18
 SAID_BYTES = 4096
 """Of what went wrong."""
 NICE = 10
+_IN_PART = 3
+"""Exit status of what is whole but for files that are lost anyway."""
 END_SECONDS = 3.0
 """How long a process has to tidy up after itself."""
+
+log = structlog.get_logger(__name__)
 
 
 class LiveBackups:
@@ -121,8 +127,12 @@ class LiveBackup:
 
     async def _check(self) -> None:
         said = await self._errors.read(SAID_BYTES)
-        if await self._process.wait():
-            lines = said.decode(errors="replace").split("\n")
+        lines = said.decode(errors="replace").split("\n")
+        status = await self._process.wait()
+        if status == _IN_PART:
+            # The first says which data they are of, the last is cut or empty.
+            log.warning("backup_lacks_files", said=[line for line in lines[1:-1] if line])
+        elif status:
             raise StoreError(lines[0].removeprefix("shortd: ") or "it was ended from outside")
 
 

@@ -25,7 +25,7 @@ from shortd.models.files import FilePart
 from shortd.plugin.types import NAME_PATTERN
 from shortd.store.data_directory import PLUGIN_FOLDERS
 from shortd.syncing import sync
-from shortd.upkeep.backup_manifest import Kept, kept_file
+from shortd.upkeep.backup_manifest import Kept, close_to_others, kept_file
 from shortd.upkeep.plain_rows import BadRow, Row
 
 NAME_BYTES = 255
@@ -103,7 +103,7 @@ def copied(file: PluginFile, target: Path) -> Kept | None:
     except OSError:
         return None
     with os.fdopen(descriptor, "rb") as source, target.open("xb") as copy:
-        target.chmod(0o600)
+        close_to_others(target)
         while piece := source.read(_PIECE):
             size += len(piece)
             sha256.update(piece)

@@ -14,11 +14,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import msgspec
+
 from shortd.store.data_directory import DATABASE, StoreError, unused
+from shortd.store.mounts import is_mount_point
 from shortd.store.snapshots import snapshots_of
 from shortd.syncing import sync
 from shortd.upkeep.backup import name_of
-from shortd.upkeep.backup_manifest import Manifest, Told, faults_of, folders_of, read_manifest
+from shortd.upkeep.backup_manifest import (
+    SHARED,
+    Manifest,
+    Told,
+    contradictions_in,
+    damaged_files,
+    folders_of,
+    is_within,
+    read_manifest,
+)
 
 _PARTIAL = "restore.partial"
 _OF_THE_PLACE = {"lost+found", _PARTIAL}
@@ -28,19 +40,29 @@ BEFORE_RESTORE = "before-restore-"
 
 
 class Damaged(StoreError):
-    """The backup is not what was backed up."""
+    """The backup is not what was backed up, or what was backed up contradicts itself."""
 
-    def __init__(self, backup: Path, found: list[str]) -> None:
+    def __init__(self, backup: Path, found: list[str], *, can_be_accepted: bool) -> None:
         super().__init__(f"{backup} is damaged, and nothing was changed")
         self.found = found
+        self.can_be_accepted = can_be_accepted
+        """Whether the database and the clicks are what was backed up."""
 
 
-def check(backup: Path, told: Told = lambda _: None) -> Manifest:
-    """Reads all of a backup. Raises Damaged, StoreError."""
+def check(backup: Path, told: Told = lambda _: None, *, accept_faults: bool = False) -> Manifest:
+    """Reads all of a backup: the manifest of what can be put back. With `accept_faults` shared
+    files may be damaged or not there, and rows may contradict each other. Raises Damaged,
+    StoreError.
+    """
     manifest = read_manifest(backup)
-    if found := list(faults_of(backup, manifest, told)):
-        raise Damaged(backup, found)
-    return manifest
+    damaged = damaged_files(backup, manifest, told)
+    can_be_accepted = all(name.startswith(SHARED) and is_within(name) for name in damaged)
+    found = [*damaged.values()] or contradictions_in(backup, manifest)
+    if found and not (accept_faults and can_be_accepted):
+        raise Damaged(backup, found, can_be_accepted=can_be_accepted)
+    gone = {name for name in damaged if not os.access(backup / name, os.R_OK)}
+    there = {name: kept for name, kept in manifest.files.items() if name not in gone}
+    return msgspec.structs.replace(manifest, files=there)
 
 
 def put_back(
@@ -50,8 +72,10 @@ def put_back(
 
     Raises StoreError, OSError; then everything is as it was.
     """
+    # Where a link leads: what is put back belongs on that disk, and what was there stays on it.
+    directory = directory.resolve()
     with unused(directory):
-        inside = directory.is_dir() and os.path.ismount(directory)
+        inside = directory.is_dir() and is_mount_point(directory)
         if not inside:
             directory.parent.mkdir(parents=True, exist_ok=True)
         beside = directory.with_name(f"{directory.name}.{_PARTIAL}")
@@ -60,6 +84,7 @@ def put_back(
             shutil.rmtree(partial)
         try:
             _copy(backup, manifest, partial, told)
+            _give(partial, backup, directory)
             kept = _exchange(directory, partial, inside=inside)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
@@ -113,7 +138,6 @@ def _copy(backup: Path, manifest: Manifest, partial: Path, told: Told) -> None:
     for name, kept in manifest.files.items():
         _copy_file(backup / name, partial / name)
         told(kept.size)
-    _give(partial, backup)
     for folder in folders:
         sync(folder)
 
@@ -125,10 +149,18 @@ def _copy_file(source: Path, target: Path) -> None:
     sync(target)
 
 
-def _give(partial: Path, backup: Path) -> None:
-    """Lets root leave nothing behind that the server's user cannot open."""
-    owner = (backup / DATABASE).stat()
-    if os.geteuid() == 0 and owner.st_uid != 0:
+def _give(partial: Path, backup: Path, directory: Path) -> None:
+    """Lets root leave nothing behind that the server's user cannot open: whose the data directory
+    is, or else the backup, which may come from a machine with other users.
+    """
+    if os.geteuid() != 0:
+        return
+    owner = directory.stat() if directory.is_dir() else None
+    if owner is not None and (directory / DATABASE).is_file():
+        owner = (directory / DATABASE).stat()
+    if owner is None or owner.st_uid == 0:
+        owner = (backup / DATABASE).stat()
+    if owner.st_uid != 0:
         for path in (partial, *partial.rglob("*")):
             os.chown(path, owner.st_uid, owner.st_gid)
 

@@ -31,6 +31,8 @@ ROBOTS = (
 """Robots may fetch codes and files, or they would neither show a card of them nor see that they are
 not to be indexed (RFC 9309). What is allowed stands first, for robots that take the first line that
 fits in place of the longest."""
+_LOCAL = (".localhost", ".local", ".internal", ".home.arpa")
+"""RFC 6761, RFC 6762, ICANN's resolution 2024.07.29.06, RFC 8375."""
 _FOR_EVER = (b"cache-control", b"public, max-age=31536000, immutable")
 _FOR_A_DAY = (b"cache-control", b"public, max-age=86400")
 
@@ -115,13 +117,14 @@ def _may_look_inside(request: AnyRequest) -> bool:
     name.
     """
     services = services_of(request)
-    # A page of another site can have its own name lead here, but no address.
+    # A page of another site can have its own name lead here, but no address, nor a name that is
+    # no one's on the internet, as those of containers and home networks are.
     host = request.headers.get("host", "")
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return False
-    if not (services.hosts.answers(host) or name == "localhost" or is_address(name)):
+    if not (services.hosts.answers(host) or is_address(name) or _is_local(name)):
         return False
     address = client_address(services, request.scope)
     if is_loopback(address) and not FORWARDING.isdisjoint(dict(request.scope["headers"])):
@@ -129,6 +132,11 @@ def _may_look_inside(request: AnyRequest) -> bool:
         # what a header calls loopback is not this machine.
         return False
     return services.metrics.may_read(address)
+
+
+def _is_local(name: str) -> bool:
+    """Whether nobody can have a name on the internet: it has no dot, or is of a reserved domain."""
+    return bool(name) and ("." not in name or name.endswith(_LOCAL))
 
 
 def _sent(request: AnyRequest, asset: Asset, caching: tuple[bytes, bytes]) -> Response[bytes]:

@@ -45,6 +45,8 @@ def test_commands_and_options_are(bare: Shell) -> None:
     assert completed(bare, "shortd link sea") == ["search"]
     assert completed(bare, "shortd link list --dest") == ["--destination-host"]
     assert completed(bare, "shortd link list --sort c") == ["clicks"]
+    assert completed(bare, "shortd import y") == ["yourls"]
+    assert completed(bare, "shortd import csv /tm") == ["/tm"]
 
 
 def test_where_nothing_is_nothing_is_told(bare: Shell) -> None:

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from shortd.commands.cli import Commands
+from shortd.commands.cli import Commands, main
 from tests import processes
 from tests.server_process import START_SECONDS, free_port
 
@@ -36,6 +36,15 @@ def test_an_interrupt_is_one_line_and_status_130(runner: CliRunner, fault: BaseE
         assert (result.exit_code, result.stderr) == (130, "shortd: interrupted\n")
     else:
         assert result.exit_code == 1
+
+
+@pytest.mark.parametrize("words", [("user", "delete", "ann"), ("plugins", "forget", "diary")])
+def test_a_question_that_nobody_hears_names_the_way_out(
+    runner: CliRunner, words: tuple[str, ...]
+) -> None:
+    result = runner.invoke(main, words, input="")
+    assert result.exit_code == 2
+    assert result.stderr == "shortd: Nobody is there to answer. Say --yes if that is meant.\n"
 
 
 def test_a_question_may_be_interrupted_or_answered_with_no(tmp_path: Path) -> None:

@@ -49,6 +49,9 @@ def test_a_server_that_is_ready(bare: Shell, tmp_path: Path) -> None:
         assert bare.did("health", SHORTD_SERVER__PORT=port) == "ok\n"
         everywhere = {"SHORTD_SERVER__HOST": "0.0.0.0", "SHORTD_SERVER__PORT": port}
         assert bare.did("health", **everywhere) == "ok\n"
+        # Options or systemd may have named another place than the settings.
+        told = {"SHORTD_DATA": str(tmp_path / "data"), "SHORTD_SERVER__PORT": "1"}
+        assert bare.did("health", **told) == "ok\n"
     refusal = bare.refused("health", SHORTD_SERVER__PORT=port)
     assert refusal == f"no answer at 127.0.0.1 port {port}: [Errno 111] Connection refused"
 

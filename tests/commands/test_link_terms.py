@@ -78,6 +78,14 @@ def test_all_terms_are_set_and_taken_away(either: Shell, code: str) -> None:
     either.did("link", "delete", url)
 
 
+def test_a_term_by_the_name_that_the_apis_have(bare: Shell) -> None:
+    bare.did("init")
+    code = "later"
+    bare.did("link", "add", "https://example.org/", "--code", code, "--valid-since", "2100-01-01")
+    [link] = bare.json("link", "show", code)
+    assert link["valid_since"] == YEAR_2100
+
+
 def test_there_is_an_option_for_every_term() -> None:
     [command] = [found for words, found in all_commands() if words == ("link", "set")]
     names = {one.name for one in command.params}

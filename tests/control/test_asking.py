@@ -86,7 +86,18 @@ def test_a_server_that_gives_no_answer_may_have_done_it(mute: Settings) -> None:
 def test_every_command_is_either_one_that_looks_or_one_that_acts() -> None:
     importlib.import_module("shortd.control.commands")
     assert not LOOKS.keys() & ACTS.keys()
-    shows = ["list", "members", "blocked", "held", "show", "sessions", "keys", "audit", "status"]
+    shows = [
+        "list",
+        "members",
+        "blocked",
+        "held",
+        "show",
+        "sessions",
+        "keys",
+        "audit",
+        "status",
+        "listening",
+    ]
     assert all(name.split()[-1] in shows for name in LOOKS), LOOKS
 
 

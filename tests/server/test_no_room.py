@@ -183,7 +183,11 @@ def test_what_adds_something_is_refused_and_what_removes_something_is_not(full: 
 
 def test_starts_without_room_serve_and_count(launch: Launch, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 24 * MIB) as disk:
-        server = launch(data_dir=disk.folder / "data", log_file=tmp_path / "log")
+        server = launch(
+            {"SHORTD_FILES__MIN_FREE_BYTES": "0"},
+            data_dir=disk.folder / "data",
+            log_file=tmp_path / "log",
+        )
         with closing(Owner(server)) as owner:
             made = list(owner.make("https://example.com/1", "https://example.com/2"))
             assert follow(made[0], 30) == [302] * 30
@@ -234,6 +238,8 @@ def test_a_refused_upload_is_told(launch: Launch, tmp_path: Path) -> None:
     most = str(free.f_blocks * free.f_frsize * 2)
     server = launch({"SHORTD_FILES__MIN_FREE_BYTES": most})
     with closing(Owner(server)) as owner:
+        # Before anybody is refused.
+        assert "min_free_bytes" in health(server)["files"]["fault"]
         for name, inputs in (
             ("file_part_initialize", {"filename": "f", "filesize": 1000}),
             ("file_part_initialize", {"filename": "g", "filesize": 10}),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -19,7 +21,7 @@ from typing import Any
 
 import httpx
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from shortd.commands.cli import main
 from shortd.store.check import faults
@@ -67,6 +69,11 @@ def refused(*command: str | Path, status: int = 1) -> list[str]:
     lines = ended.stderr.decode().splitlines()
     assert all(line.startswith("shortd: ") for line in lines), lines
     return [line.removeprefix("shortd: ") for line in lines]
+
+
+def command(*words: str | Path) -> Result:
+    """A command in this process."""
+    return CliRunner().invoke(main, [*map(str, words)], env={"SHORTD_CONFIG": os.devnull})
 
 
 def upload(server: ServerProcess, userid: str, data: bytes) -> str:
@@ -177,11 +184,185 @@ def test_the_oldest_go(used: Lived, dest: Path) -> None:
     (dest / "20200101T000000Z").mkdir(parents=True)
     (dest / "20200101T000000Z.partial").mkdir()
     (dest / "notes").mkdir()
+    # Somebody else's.
+    (dest / "film.partial").mkdir()
+    (dest / "20190101T000000Z").touch()
     for _ in range(3):
         did("backup", dest, "--data", data, "--keep", "2")
+    (dest / "film.partial").rmdir()
+    (dest / "20190101T000000Z").unlink()
     names = sorted(path.name for path in dest.iterdir())
     assert len(names) == 4 and names[2:] == ["latest", "notes"], names
     assert (dest / "latest").resolve().name == names[1]
+
+
+def test_a_clock_that_goes_back_keeps_the_new_one(used: Lived, dest: Path) -> None:
+    """What a clock that ran ahead has dated is older than what is made now, whatever it says."""
+    data = used.server.data_dir
+    did("backup", dest, "--data", data)
+    [older] = [path for path in dest.iterdir() if not path.is_symlink()]
+    for name in ("20400101T000000Z", "20410101T000000Z"):
+        shutil.copytree(older, dest / name)
+    made = json.loads(did("backup", dest, "--data", data, "--keep", "2", "--json"))["path"]
+    assert (dest / "latest").resolve() == Path(made)
+    assert {path.name for path in dest.iterdir()} == {"latest", older.name, Path(made).name}
+
+
+def test_a_disk_without_links_and_modes(
+    used: Lived, dest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As FAT is, which most sticks have."""
+
+    def refuse(*_args: object, **_options: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    for name in ("symlink", "link", "chmod"):
+        monkeypatch.setattr(os, name, refuse)
+    made, manifest = back_up(used.server.data_dir, dest, verify=True)
+    assert [path.name for path in dest.iterdir()] == [made.name]
+    assert check(made) == manifest
+
+
+class TestLostFiles:
+    """A shared file that the disk has lost keeps nobody from backing up the rest."""
+
+    @pytest.fixture
+    def data(self, whole: Path, tmp_path: Path) -> Path:
+        done = command("restore", whole, "--data", tmp_path / "data")
+        assert done.exit_code == 0, done.stderr
+        return tmp_path / "data"
+
+    @pytest.mark.parametrize("how", ["gone", "changed", "cut"])
+    def test_all_else_is_backed_up(self, data: Path, dest: Path, tmp_path: Path, how: str) -> None:
+        [blob] = [path for path in (data / "files").rglob("*") if path.is_file()]
+        content = blob.read_bytes()
+        blob.unlink()
+        if how != "gone":
+            blob.write_bytes(content[:-1] if how == "cut" else b"x" + content[1:])
+        done = command("backup", dest, "--data", data, "--verify", "--json")
+        assert done.exit_code == 3
+        name = f"files/{blob.parent.name}/{blob.name}"
+        assert json.loads(done.stdout)["lost"] == [name]
+        assert name in done.stderr
+        # Nobody has to be asked again when it is put back.
+        done = command("restore", dest / "latest", "--data", tmp_path / "again")
+        assert done.exit_code == 0, done.stderr
+        done = command("doctor", "--data", dest / "latest")
+        assert done.exit_code == 1
+        assert f"{name} was lost" in done.stderr
+        # An export, too.
+        done = command("export", tmp_path / "export", "--data", data)
+        assert done.exit_code == (3 if how == "gone" else 0), done.stderr
+        assert (name in done.stderr) is (how == "gone")
+
+    @pytest.mark.parametrize("how", ["gone", "changed"])
+    def test_a_backup_that_lost_one(self, whole: Path, tmp_path: Path, how: str) -> None:
+        backup, new = tmp_path / "backup", tmp_path / "new"
+        shutil.copytree(whole, backup)
+        [blob] = [path for path in (backup / "files").rglob("*") if path.is_file()]
+        blob.unlink()
+        if how == "changed":
+            blob.write_bytes(b"x")
+        assert command("doctor", "--data", backup).exit_code == 1
+        done = command("restore", backup, "--data", new)
+        assert done.exit_code == 1
+        assert "--accept-faults" in done.stderr
+        assert not new.exists()
+        done = command("restore", backup, "--data", new, "--accept-faults")
+        assert done.exit_code == 0, done.stderr
+        assert command("link", "list", "--data", new).exit_code == 0
+
+    def test_never_a_database_that_is_another(self, whole: Path, tmp_path: Path) -> None:
+        backup = Path(shutil.copytree(whole, tmp_path / "backup"))
+        with (backup / "db" / "data.mdb").open("r+b") as database:
+            database.seek(5000)
+            database.write(b"x")
+        done = command("restore", backup, "--data", tmp_path / "new", "--accept-faults")
+        assert done.exit_code == 1
+        assert "--accept-faults" not in done.stderr
+        assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("init", "--config", "new.toml"),
+        ("user", "lock", "@anonymous"),
+        ("link", "add", "https://example.org/"),
+        ("compact",),
+        ("doctor", "--fix"),
+        ("stats", "rebuild"),
+        ("clock", "believe"),
+    ],
+    ids=" ".join,
+)
+def test_nothing_changes_a_backup(
+    whole: Path, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = snapshot(whole)
+    done = command(*words, "--data", whole)
+    assert done.exit_code == 1
+    assert "is a backup, which nothing changes" in done.stderr
+    assert snapshot(whole) == before
+
+
+def test_no_server_starts_in_a_backup(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHORTD_PUBLIC_URL", "http://s.example.org")
+    before = snapshot(whole)
+    [line] = refused("serve", "--host", f"unix:{tmp_path / 'socket'}", "--data", whole)
+    assert "is a backup, which nothing changes" in line
+    assert snapshot(whole) == before
+
+
+def test_a_data_directory_behind_a_link(whole: Path, tmp_path: Path) -> None:
+    """It stays on the disk that the link leads to, and so does what was there."""
+    disk, data = tmp_path / "disk", tmp_path / "data"
+    (disk / "real").mkdir(parents=True)
+    (disk / "real" / "something").touch()
+    data.symlink_to(disk / "real")
+    done = command("restore", whole, "--data", data, "--yes")
+    assert done.exit_code == 0, done.stderr
+    assert data.is_symlink()
+    assert (disk / "real" / "db").is_dir()
+    [kept] = disk.glob("real.before-restore-*")
+    assert (kept / "something").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone gives files away")
+def test_roots_restore_is_the_directorys_owners(whole: Path, tmp_path: Path) -> None:
+    """A backup that came from elsewhere is root's, or of a user with another number here."""
+    data = tmp_path / "data"
+    data.mkdir()
+    os.chown(data, 12345, 12345)
+    done = command("restore", whole, "--data", data)
+    assert done.exit_code == 0, done.stderr
+    assert {path.stat().st_uid for path in (data, *data.rglob("*"))} == {12345}
+
+
+def test_paths_that_are_no_text(whole: Path, tmp_path: Path) -> None:
+    dest, new = (tmp_path / os.fsdecode(name) for name in (b"dest\xff", b"new\xff"))
+    assert json.loads(did("backup", dest, "--data", whole, "--json"))["counts"]["links"] == 2
+    did("restore", dest / "latest", "--data", new)
+    for words in (("status", "--json"), ("config", "show", "--json")):
+        assert json.loads(did(*words, "--data", new))
+
+
+def test_a_backup_is_not_put_back_over_itself(whole: Path) -> None:
+    before = snapshot(whole)
+    for place in (whole, whole / "new"):
+        done = command("restore", whole, "--data", place, "--yes")
+        assert done.exit_code == 1
+        assert "is the backup itself" in done.stderr
+    assert snapshot(whole) == before
+
+
+def test_a_part_of_a_backup(whole: Path, tmp_path: Path) -> None:
+    done = command("restore", whole / "db", "--data", tmp_path / "new")
+    assert done.exit_code == 1
+    assert f"restore {whole}" in done.stderr
 
 
 def test_metrics_tell_when(lived: Lived, dest: Path) -> None:
@@ -212,6 +393,17 @@ def test_as_tar(used: Lived, tmp_path: Path) -> None:
     assert {path.name for path in data.iterdir()} - before <= {"last-backup.json"}
 
 
+def test_no_tar_goes_to_a_terminal(whole: Path) -> None:
+    master, slave = pty.openpty()
+    environ = {**os.environ, "SHORTD_CONFIG": os.devnull}
+    words = [sys.executable, "-m", "shortd", "backup", "--to-stdout", "--data", str(whole)]
+    ended = subprocess.run(words, env=environ, stdout=slave, stderr=subprocess.PIPE)
+    os.close(slave)
+    os.close(master)
+    assert ended.returncode == 2
+    assert b"A terminal takes no tar" in ended.stderr
+
+
 def test_a_running_server_keeps_its_place(used: Lived, dest: Path) -> None:
     data = used.server.data_dir
     did("backup", dest, "--data", data)
@@ -235,6 +427,9 @@ def test_nothing_is_replaced_unasked(lived: Lived, dest: Path) -> None:
 def whole(used: Lived, tmp_path_factory: pytest.TempPathFactory) -> Path:
     made, _ = back_up(used.server.data_dir, tmp_path_factory.mktemp("whole"))
     return made
+
+
+EMPTY = b'{"version": "1", "schema": 5, "created_utime": 0, "counts": {}, "files": {}}'
 
 
 class TestDamaged:
@@ -273,7 +468,7 @@ class TestDamaged:
         path.write_text(json.dumps(manifest))
         assert "leads out of the backup" in self.refusal(backup, tmp_path)
 
-    @pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"files": 3}', b"\xff"])
+    @pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"files": 3}', b"\xff", EMPTY])
     def test_the_manifest(self, backup: Path, tmp_path: Path, content: bytes | None) -> None:
         path = backup / "manifest.json"
         path.unlink()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import html
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -161,6 +163,21 @@ def test_one_is_taken_along(olga: Surfer, tmp_path: Path) -> None:
     page = told(olga)
     assert "it went out as tar" in page
     assert "Download a backup" in page, "the next one can be taken"
+
+
+def test_one_lacks_what_the_disk_has_lost(olga: Surfer, tmp_path: Path) -> None:
+    app = olga.app
+    app.new_file(b"x" * 3000)
+    [blob] = [path for path in (data_of(app) / "files").rglob("*") if path.is_file()]
+    blob.unlink()
+    answer = olga.send(DOWNLOAD)
+    assert answer.status_code == 200
+    (tmp_path / "backup.tar").write_bytes(answer.content)
+    with tarfile.open(tmp_path / "backup.tar") as tar:
+        [manifest] = [name for name in tar.getnames() if name.endswith(MANIFEST)]
+        file = tar.extractfile(manifest)
+        assert file is not None
+        assert [*json.load(file)["lost"]] == [f"files/{blob.parent.name}/{blob.name}"]
 
 
 def test_it_takes_a_proof(olga: Surfer) -> None:
