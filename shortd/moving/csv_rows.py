@@ -1,7 +1,7 @@
 """Rows of a table in CSV, by the names of its columns.
 
 Each line is UTF-8, or else Windows-1252; the first one names the columns and tells what stands
-between them. A line that is longer than any row is told as a faulty one, and reading goes on.
+between them, which a line before it may say in plain words, as Excel has it (`sep=;`). A line that is longer than any row is told as a faulty one, and reading goes on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ ROW = 4 << 20
 """Characters of a row, which may have many lines."""
 COLUMNS = 500
 DELIMITERS = ",;\t"
+"""What stands between cells, unless a line says something else."""
 
+_SEP = re.compile(r'"?sep=([^"\w\s]|\t)"?\n?', re.IGNORECASE)
 _FILLERS = re.compile(r"[\s_\-]+")
 
 
@@ -42,7 +44,9 @@ class CsvRows:
         self._is_over = False
         self._lines = self._read_lines()
         head = next(self._lines, "")
-        delimiter = max(DELIMITERS, key=_outside(head).count)
+        if said := _SEP.fullmatch(head):
+            head = next(self._lines, "")
+        delimiter = said[1] if said else max(DELIMITERS, key=_outside(head).count)
         self._cells = csv.reader(self._lines, delimiter=delimiter, strict=False)
         try:
             names = next(csv.reader([head], delimiter=delimiter), [])

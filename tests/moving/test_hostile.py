@@ -371,6 +371,9 @@ def test_a_row_without_end_is_refused(tmp_path: Path) -> None:
         b"code,code,url\na,b,https://example.com/\n",
         b'"code","url"\n"a","https://example.com/","more","still more"\n',
         b"code,url\rb,\ra,https://example.com/\r",
+        b"sep=;\r\ncode;url\r\na;https://example.com/\r\n",
+        b"\xef\xbb\xbfSEP=|\ncode|url\na|https://example.com/\n",
+        b'"sep=\t"\ncode\turl\na\thttps://example.com/\n',
     ],
 )
 def test_tables_of_many_hands(data: bytes, tmp_path: Path) -> None:
