@@ -21,7 +21,7 @@ ACCEPT = (
 )
 LOST = (
     "all else is backed up. An older backup may have these; of which links they are is told by"
-    " `shortd doctor`, with the server stopped, where they are not there at all."
+    " `shortd doctor --files`, with the server stopped."
 )
 
 

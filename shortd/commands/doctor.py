@@ -28,20 +28,25 @@ SOUND = "Everything stored agrees with itself."
 @click.command()
 @placed
 @click.option("--fix", is_flag=True, help="Mend what follows from the rest, after a copy.")
+@click.option("--files", is_flag=True, help="Read all shared files, too, and compare their sums.")
 @json_option
-def doctor(place: Place, fix: bool, as_json: bool) -> None:
+def doctor(place: Place, fix: bool, files: bool, as_json: bool) -> None:
     """Check what is stored against itself.
 
     Nothing is changed, unless by --fix. The server must be stopped; a copy or a backup can be
     checked at any time (--data). --fix makes indexes, counts and sums anew from the rows that they
     are of, and removes what belongs to links, teams and accounts that do not exist; the database of
-    before is kept beside it. Exit status 1 if anything is wrong, 3 if a part of it was mended.
+    before is kept beside it. Of shared files that are there it compares the sizes; a backup's are
+    always read. Exit status 1 if anything is wrong, 3 if a part of it was mended.
     """
+    from shortd.client.progress import Progress
     from shortd.store.looking import looked_at
     from shortd.store.schema import SCHEMA_VERSION
     from shortd.upkeep.backup_manifest import unlike_manifest
-    from shortd.upkeep.mending import found
+    from shortd.upkeep.mending import damaged, found
 
+    if fix and files:
+        raise click.UsageError("--fix and --files are two things: nothing mends a file")
     place.enter()
     if fix:
         _fix(place, as_json=as_json)
@@ -49,6 +54,10 @@ def doctor(place: Place, fix: bool, as_json: bool) -> None:
     with looked_at(place.data_dir) as store:
         with working("checking"):
             wrong = [*unlike_manifest(place.data_dir), *found(store, place.data_dir)]
+        if files:
+            with Progress() as progress:
+                progress.start("reading files", None, 0)
+                wrong += damaged(store, place.data_dir, progress.advance)
         waiting, lines = _mail(store)
         schema = store.found_schema
     place.tell()

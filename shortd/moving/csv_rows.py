@@ -1,7 +1,8 @@
 """Rows of a table in CSV, by the names of its columns.
 
 Each line is UTF-8, or else Windows-1252; the first one names the columns and tells what stands
-between them, which a line before it may say in plain words, as Excel has it (`sep=;`). A line that is longer than any row is told as a faulty one, and reading goes on.
+between them, which a line before it may say in plain words, as Excel has it (`sep=;`). A line that
+is longer than any row is told as a faulty one, and reading goes on.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -105,11 +106,35 @@ def faults(txn: Txn, blobs: Mapping[str, int] | None = None) -> Iterator[str]:
     yield from _holding_faults(txn)
     yield from _plugin_faults(txn)
     if blobs is not None:
+        named = FileNames(txn)
         for (filekey, number), part in FILE_PARTS.scan(txn):
+            name = f"part {number} of"
             if part.blob not in blobs:
-                yield f"part {number} of {filekey} is not on disk"
+                yield f"{name} {named[filekey]} is not on disk"
             elif blobs[part.blob] != part.size:
-                yield f"part {number} of {filekey} has {blobs[part.blob]} bytes of {part.size}"
+                yield f"{name} {named[filekey]} has {blobs[part.blob]} bytes of {part.size}"
+
+
+class FileNames:
+    """What files are called where somebody is to find them: by their keys, and by their links."""
+
+    def __init__(self, txn: Txn) -> None:
+        self._txn = txn
+
+    def __getitem__(self, filekey: str) -> str:
+        file = FILES.get(self._txn, (filekey,))
+        code = self._codes.get(filekey) or self._codes.get(file.box if file else "")
+        return filekey if code is None else f"{filekey} (link {code})"
+
+    @cached_property
+    def _codes(self) -> dict[str, str]:
+        """By keys of files and of boxes; read once something has to be named."""
+        return {
+            key: link.code
+            for _, link in LINKS.scan(self._txn)
+            for key in (link.filekey, link.box)
+            if key
+        }
 
 
 def unreadable(txn: Txn) -> Iterator[str]:

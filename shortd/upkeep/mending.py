@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from shortd.files.blobs import stored_blobs
 from shortd.models.audit import Action
 from shortd.store import Store
-from shortd.store.check import faults, unreadable
+from shortd.store.check import FileNames, faults, unreadable
 from shortd.store.mending import mend
 from shortd.store.room import Reserve
+from shortd.store.schema import FILE_PARTS
 from shortd.upkeep.audit import COMMAND, AuditLog
 from shortd.upkeep.backup import name_of
+from shortd.upkeep.backup_manifest import SHARED, Told, kept_file
 
 BEFORE_MENDING = "db-before-fix-"
 
@@ -41,6 +44,27 @@ def found(store: Store, directory: Path) -> list[str]:
     blobs = {name: status.st_size for name, status in stored_blobs(directory / "files")}
     with store.read() as txn:
         return list(faults(txn, blobs))
+
+
+def damaged(store: Store, directory: Path, told: Told = lambda _: None) -> Iterator[str]:
+    """A line for each part of a shared file that is whole by its size and not by its sum: all are
+    read, and `told` of their bytes. None where rows cannot be read."""
+    with store.read() as txn:
+        if any(unreadable(txn)):
+            return
+        named = FileNames(txn)
+        for (filekey, number), part in FILE_PARTS.scan(txn):
+            path = directory / SHARED / part.blob[:2] / part.blob
+            try:
+                kept = kept_file(path)
+            except FileNotFoundError:
+                continue
+            except OSError as fault:
+                yield f"part {number} of {named[filekey]} cannot be read: {fault.strerror}"
+                continue
+            told(kept.size)
+            if kept.size == part.size and kept.sha256 != part.sha256.hex():
+                yield f"part {number} of {named[filekey]} is not what was stored: its sum differs"
 
 
 def mended(directory: Path, now: int) -> Mended:

@@ -102,6 +102,8 @@ def test_rows_that_cannot_be_read_are_left(shell: Shell) -> None:
     result = shell.run("doctor", "--fix")
     assert result.exit_code == 1
     assert "accounts has 1 rows that cannot be read" in result.stderr
+    assert "accounts has 1 rows" in shell.run("doctor", "--files").stderr
+    assert "two things" in shell.run("doctor", "--files", "--fix").stderr
     assert not list(DATA.glob("db-before-*"))
 
 

@@ -101,18 +101,21 @@ def test_damage_is_told(app: RunningApp, owner: Sharer, damage: Damage, lines: l
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        (lambda path: path.unlink(), "part 0 of KEY is not on disk"),
-        (lambda path: path.write_bytes(b"dat"), "part 0 of KEY has 3 bytes of 4"),
+        (lambda path: path.unlink(), "part 0 of KEY (link CODE) is not on disk"),
+        (lambda path: path.write_bytes(b"dat"), "part 0 of KEY (link CODE) has 3 bytes of 4"),
     ],
     ids=["lost", "cut off"],
 )
 def test_the_disk_is_looked_at(
     app: RunningApp, owner: Sharer, change: Callable[[Any], Any], line: str
 ) -> None:
-    filekey = owner.share(b"data")["filekey"]
+    entry = owner.share(b"data")
     [path] = app.services.sharing.files.blobs.directory.glob("??/*")
     change(path)
-    assert faults(app) == [line.replace("KEY", filekey)]
+    names = {"KEY": entry["filekey"], "CODE": entry["shorturl"].rpartition("/")[2]}
+    for name, value in names.items():
+        line = line.replace(name, value)
+    assert faults(app) == [line]
 
 
 def faults(app: RunningApp) -> list[str]:

@@ -336,8 +336,8 @@ def test_damage_is_told_a_line_for_each_contradiction(
     ("blobs", "lines"),
     [
         ({BLOB: 5, "d" * 32: 7}, []),
-        ({}, ["part 0 of file is not on disk"]),
-        ({BLOB: 3}, ["part 0 of file has 3 bytes of 5"]),
+        ({}, ["part 0 of file (link mnopqr) is not on disk"]),
+        ({BLOB: 3}, ["part 0 of file (link mnopqr) has 3 bytes of 5"]),
     ],
     ids=["whole", "missing", "cut off"],
 )

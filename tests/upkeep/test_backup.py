@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -243,6 +244,11 @@ class TestLostFiles:
         assert done.exit_code == 3
         name = f"files/{blob.parent.name}/{blob.name}"
         assert json.loads(done.stdout)["lost"] == [name]
+        # Of which link it is, is told by who reads all of them.
+        checked = command("doctor", "--data", data, "--files")
+        assert checked.exit_code == 1
+        assert re.search(r"part 0 of \w+ \(link \w+\) (is not|has)", checked.stderr)
+        assert command("doctor", "--data", data).exit_code == (0 if how == "changed" else 1)
         assert name in done.stderr
         # Nobody has to be asked again when it is put back.
         done = command("restore", dest / "latest", "--data", tmp_path / "again")
