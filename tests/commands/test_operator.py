@@ -35,7 +35,7 @@ def test_accounts_are_looked_after(shell: Shell) -> None:
         assert len(key) == 32
     assert shell.refused("user", "lock", "nobody") == "There is no account 'nobody'."
     assert shell.refused("user", "lock", "") == "There is no account ''."
-    assert shell.run("user", "remove", "ann").exit_code == 1, "nobody said yes"
+    assert shell.run("user", "remove", "ann").exit_code == 2, "nobody said yes"
     shell.did("user", "remove", "ann", "--yes")
     assert len(shell.did("user", "list").splitlines()) == 1
 

@@ -73,7 +73,7 @@ def test_it_is_listed_and_forgotten(kept: Shell) -> None:
     [told] = [one for one in kept.json("plugins") if one["name"] == "diary"]
     assert told["state"] == "gone"
     assert told["kept"] == {"rows": 2, "files": 2, "bytes": 2 * 256 + 3 + 5 + 256 + 5}
-    assert kept.run("plugins", "forget", "diary").exit_code == 1
+    assert kept.run("plugins", "forget", "diary").exit_code == 2
     assert rows() == 2
     said = kept.did("plugins", "forget", "diary", "--yes")
     assert said.startswith("Deleted 2 rows, 2 files and 0 waiting events of the plugin diary.")

@@ -105,7 +105,9 @@ def test_a_full_database(launch: Launch) -> None:
 
 
 def test_a_full_disk(launch: Launch, disk: Disk, tmp_path: Path) -> None:
-    server = launch(data_dir=disk.folder / "data", log_file=tmp_path / "log")
+    # A disk so small never has what is left free for others.
+    environ = {"SHORTD_FILES__MIN_FREE_BYTES": "0"}
+    server = launch(environ, data_dir=disk.folder / "data", log_file=tmp_path / "log")
     with closing(Owner(server)) as owner:
         links = owner.make(*(f"https://example.com/first/{number}" for number in range(20)))
         disk.fill()
