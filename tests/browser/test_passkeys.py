@@ -27,6 +27,19 @@ FACTORS = "/-/account/second-factor"
 
 Device = Callable[[Page], "VirtualAuthenticator"]
 
+NO_AUTOFILL = "PublicKeyCredential.isConditionalMediationAvailable = async () => false;"
+"""Has a page for signing in ask for a passkey when its button is pressed, and not before: whoever
+presses the authenticator's then cannot know which of the two he answers."""
+NOTED = """
+const { get } = CredentialsContainer.prototype;
+CredentialsContainer.prototype.get = function (options) {
+  const answer = get.call(this, options);
+  window.asked = true;
+  return answer;
+};
+"""
+"""Has a page note that it has asked for a passkey."""
+
 
 class VirtualAuthenticator:
     """The browser's own, which presses its button by itself."""
@@ -103,9 +116,12 @@ def test_a_passkeys_life(tab: Page, watch: Watch, url: str, name: str) -> None:
     tab.get_by_role("button", name="Add a passkey").click()
     expect(tab.locator("#say")).to_contain_text("has a passkey for this account already")
 
+    # The button takes the place of the autofill, which waits by then.
     device.press(False)
     sign_out(tab, url)
+    tab.add_init_script(NOTED)
     tab.goto(f"{url}/-/login?next=/-/account")
+    tab.wait_for_function("window.asked")
     assert violations(tab) == []
     device.press(True)
     tab.get_by_role("button", name="Sign in with a passkey").click()
@@ -144,6 +160,7 @@ def test_the_autofill_of_the_name_offers_it(tab: Page, url: str, name: str) -> N
 
 
 def test_who_is_not_verified_is_not_let_in(tab: Page, url: str, name: str) -> None:
+    tab.add_init_script(NO_AUTOFILL)
     sign_up(tab, url, name)
     device = VirtualAuthenticator(tab)
     add(tab, url, "Phone")
@@ -158,6 +175,7 @@ def test_who_is_not_verified_is_not_let_in(tab: Page, url: str, name: str) -> No
 
 
 def test_browsers_that_do_not_read_json_themselves(tab: Page, url: str, name: str) -> None:
+    tab.add_init_script(NO_AUTOFILL)
     tab.add_init_script("""
         for (const way of ["parseCreationOptionsFromJSON", "parseRequestOptionsFromJSON"])
             delete PublicKeyCredential[way];
@@ -175,6 +193,7 @@ def test_browsers_that_do_not_read_json_themselves(tab: Page, url: str, name: st
 
 
 def test_a_page_that_is_open_for_long(tab: Page, url: str, name: str) -> None:
+    tab.add_init_script(NO_AUTOFILL)
     sign_up(tab, url, name)
     device = VirtualAuthenticator(tab)
     add(tab, url, "Phone")
