@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from shortd.commands.control import json_option
-from shortd.commands.options import Place, fail, placed
+from shortd.commands.options import PARTLY, Place, fail, placed
 from shortd.commands.tables import print_object
 from shortd.commands.working import working
 
@@ -21,7 +21,6 @@ LEFT = (
     "these are left: what they tell of is lost, or for you to decide about. A backup from before"
     " may have it: `shortd doctor --data BACKUP` says whether that one is in order.",
 )
-IN_PART = 3
 SOUND = "Everything stored agrees with itself."
 
 
@@ -86,7 +85,7 @@ def _fix(place: Place, *, as_json: bool) -> None:
         fail([f"{place.data_dir} is a backup, which nothing changes: restore it, then mend that"])
     result = mended(place.data_dir, SystemClock().now())
     place.tell()
-    status = 0 if not result.left else IN_PART if len(result.left) < len(result.before) else 1
+    status = 0 if not result.left else PARTLY if len(result.left) < len(result.before) else 1
     if as_json:
         print_object(
             {

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from shortd.commands.options import HomePath, Place, fail, located, placed, the_place
+from shortd.commands.options import PARTLY, HomePath, Place, fail, located, placed, the_place
 from shortd.commands.restoring import import_export
 from shortd.commands.tables import json_of, printable
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 KEY_VARIABLE = "SHORTD_IMPORT_API_KEY"
 KEY_BYTES = 4096
-DONE_IN_PART = 3
 
 
 class Wanted(NamedTuple):
@@ -183,7 +182,7 @@ def import_links(
     place.tell()
     _say(summary, as_json=as_json)
     if summary.skipped:
-        raise SystemExit(DONE_IN_PART)
+        raise SystemExit(PARTLY)
 
 
 def _import(place: Place, wanted: Wanted, say: Callable[[ReportRow], None]) -> Summary:

@@ -12,15 +12,13 @@ import click
 
 from shortd.commands.control import USER_HELP, act
 from shortd.commands.export import enter_for, opened_copy
-from shortd.commands.options import HomePath, Place, placed
+from shortd.commands.options import PARTLY, HomePath, Place, placed
 from shortd.commands.tables import json_of
 
 if TYPE_CHECKING:
     from shortd.client.progress import Progress
     from shortd.settings import Settings
     from shortd.upkeep.belongings import Taken
-
-DONE_IN_PART = 3
 
 
 @click.command("export", epilog=USER_HELP)
@@ -59,7 +57,7 @@ def user_export(place: Place, name: str, target: Path, as_json: bool) -> None:
         told = ", ".join(f"{kind} {count}" for kind, count in counts.items())
         click.echo(f"{target}: {told}; files on disk {taken.files}; {decimal(taken.size)}.")
     if taken.missing:
-        raise SystemExit(DONE_IN_PART)
+        raise SystemExit(PARTLY)
 
 
 @click.command("delete", epilog=USER_HELP)

@@ -22,6 +22,7 @@ from shortd.control.named import account_called
 from shortd.control.noted import noted
 from shortd.control.registry import Args, act
 from shortd.control.wire import Request, Rows
+from shortd.files.blobs import place_of
 from shortd.models.accounts import Account
 from shortd.models.audit import Action
 from shortd.services import Services
@@ -154,7 +155,7 @@ async def restore_there(
 def _lay(export: Export, portion: Portion, folder: Path) -> None:
     """Lays the files of a portion beside its rows, by second names where that can be."""
     for part in portion.parts:
-        path = folder / "files" / part.blob[:2] / part.blob
+        path = folder / "files" / place_of(part.blob)
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
             continue

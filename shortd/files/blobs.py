@@ -74,7 +74,7 @@ class Blobs:
         """Where a blob is. ValueError for anything that `create` cannot have named."""
         if not _NAME.fullmatch(name):
             raise ValueError(f"not a blob's name: {name!r}")
-        return self.directory / name[:2] / name
+        return self.directory / place_of(name)
 
     async def open(self, name: str) -> FileIO:
         """A blob to be read by `run`; close it. OSError if it cannot be."""
@@ -271,6 +271,11 @@ class BlobWriter:
             os.close(self._descriptor)
             self._descriptor = -1
         self._path.unlink(missing_ok=True)
+
+
+def place_of(name: str) -> Path:
+    """Where a blob is in a folder of `Blobs`."""
+    return Path(name[:2], name)
 
 
 def stored_blobs(directory: Path) -> Iterator[tuple[str, os.stat_result]]:

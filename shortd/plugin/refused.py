@@ -10,9 +10,9 @@ MOST_CHARACTERS = 1000
 """Of a message, and of anything in it."""
 
 
-def sendable(text: str) -> str:
+def sendable(text: str, most: int = MOST_CHARACTERS) -> str:
     """As much of a plugin's text as is told; half a surrogate pair could not be."""
-    return text[:MOST_CHARACTERS].encode("utf-8", "replace").decode()
+    return text[:most].encode("utf-8", "replace").decode()
 
 
 def sentence(message: str, places: Mapping[str, object]) -> Sentence:

@@ -14,6 +14,7 @@ from msgspec import structs
 
 from shortd.hosts.destinations import parse_destination, with_utm
 from shortd.models import links as link_rows
+from shortd.plugin.refused import sendable
 from shortd.plugin.types import Destination, Interstitial, Link, Visit
 from shortd.plugin_runtime.guard import GuardedCall
 from shortd.plugin_runtime.pages import Page, checked_page, full_choice
@@ -236,17 +237,12 @@ def explained(explain: GuardedCall, answer: object) -> list[tuple[str, str]]:
     if explain.takes(list, tuple, answer=answer):
         try:
             for step in islice(cast(Sequence[Any], answer), STEPS):
-                question, said = (_shown(str(part)) for part in step)
+                question, said = (sendable(str(part), STEP_CHARACTERS) for part in step)
                 steps.append((question, said))
         # What it answered may be of any kind.
         except BaseException as fault:
             explain.fail(failure(fault))
     return steps
-
-
-def _shown(text: str) -> str:
-    """A text that can be sent: half a surrogate pair could not be."""
-    return text[:STEP_CHARACTERS].encode("utf-8", "replace").decode()
 
 
 def _failed_or(told: str, call: GuardedCall, before: tuple[int, int]) -> str:

@@ -12,6 +12,7 @@ import msgspec
 
 from shortd import errors
 from shortd.models.links import Link
+from shortd.plugin.refused import sendable
 from shortd.plugin.types import CHOICE_PATTERN, Counts, Panel, Words
 from shortd.plugin_runtime.deciding import shown_link
 from shortd.plugin_runtime.guard import GuardedCall
@@ -157,8 +158,8 @@ def _said(text: str, say: errors.Words) -> str:
 
 
 def _cut(text: str, most: int) -> str:
-    """As much of a text as is shown; half a surrogate pair could not be sent."""
-    shown = text[:most].encode("utf-8", "replace").decode()
+    """As much of a text as is shown."""
+    shown = sendable(text, most)
     return shown if len(text) <= most else shown[:-1] + "…"
 
 

@@ -28,7 +28,7 @@ import msgspec
 
 from shortd import __version__
 from shortd.clock import SECOND
-from shortd.files.blobs import stored_blobs
+from shortd.files.blobs import place_of, stored_blobs
 from shortd.journal.segments import list_segments, segment_path
 from shortd.store.data_directory import StoreError
 from shortd.store.snapshots import Snapshot, Snapshots, snapshots_of
@@ -298,7 +298,7 @@ class BlobNames:
         """Bytes of those that are needed and that the server itself has not, by path within the
         backup."""
         return {
-            f"{SHARED}{name[:2]}/{name}": self._needed[name][0]
+            f"{SHARED}{place_of(name)}": self._needed[name][0]
             for name in sorted(self._gone & self._needed.keys())
         }
 
@@ -309,19 +309,19 @@ class BlobNames:
     def kept(self) -> dict[str, Kept]:
         """By path within the backup. Of what no row names nothing is left."""
         for name in self._here - self._needed.keys():
-            (self._folder / name[:2] / name).unlink()
+            (self._folder / place_of(name)).unlink()
         return {
-            f"{SHARED}{name[:2]}/{name}": Kept(size, sha256.hex())
+            f"{SHARED}{place_of(name)}": Kept(size, sha256.hex())
             for name, (size, sha256) in sorted(self._needed.items())
             if name in self._here
         }
 
     def _take(self, name: str) -> None:
-        path, source = self._folder / name[:2] / name, self._source / name[:2] / name
+        path, source = self._folder / place_of(name), self._source / place_of(name)
         path.parent.mkdir(mode=0o700, exist_ok=True)
         if _linked(source, path):
             self._told(0)
-        elif self._before is None or not _linked(self._before / name[:2] / name, path):
+        elif self._before is None or not _linked(self._before / place_of(name), path):
             try:
                 shutil.copyfile(source, path)
             except OSError as fault:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 import msgspec
 
 from shortd import __version__
+from shortd.files.blobs import place_of
 from shortd.files.manifests import parts_of
 from shortd.models.accounts import Account
 from shortd.models.files import FilePart
@@ -139,7 +140,7 @@ class _Parts(io.RawIOBase):
         self._told = told
         self._left = file.size
         self._skip = file.start
-        self._paths = [(blobs / part.blob[:2] / part.blob, part.size) for part in file.parts]
+        self._paths = [(blobs / place_of(part.blob), part.size) for part in file.parts]
         for path, size in self._paths:
             if path.stat().st_size != size:
                 raise OSError(f"{path.name} is not whole")

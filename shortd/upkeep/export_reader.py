@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from shortd.files.blobs import place_of
 from shortd.models.clicks import Counts, DayStats, Visit
 from shortd.models.files import Bundle, File, FilePart
 from shortd.store.data_directory import StoreError, reason_of
@@ -176,7 +177,7 @@ class Export:
 
     def blob(self, part: FilePart) -> BinaryIO:
         """A blob to be read. OSError, also for what is no file."""
-        return _opened(self.folder / "files" / part.blob[:2] / part.blob)
+        return _opened(self.folder / "files" / place_of(part.blob))
 
 
 def _parts_of(kind: str, row: Row) -> list[FilePart]:

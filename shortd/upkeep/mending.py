@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from shortd.files.blobs import stored_blobs
+from shortd.files.blobs import place_of, stored_blobs
 from shortd.models.audit import Action
 from shortd.store import Store
 from shortd.store.check import FileNames, faults, unreadable
@@ -54,7 +54,7 @@ def damaged(store: Store, directory: Path, told: Told = lambda _: None) -> Itera
             return
         named = FileNames(txn)
         for (filekey, number), part in FILE_PARTS.scan(txn):
-            path = directory / SHARED / part.blob[:2] / part.blob
+            path = directory / SHARED / place_of(part.blob)
             try:
                 kept = kept_file(path)
             except FileNotFoundError:

@@ -20,6 +20,7 @@ from typing import BinaryIO, NamedTuple
 import msgspec
 import structlog
 
+from shortd.files.blobs import place_of
 from shortd.links.sheets import Result
 from shortd.models.files import FilePart
 from shortd.plugin.types import NAME_PATTERN
@@ -208,7 +209,7 @@ def laid_out(directory: Path, export: Path) -> Iterator[tuple[Row, str, Kept]]:
     for file in plugin_files(directory):
         # The same on every server, as all else of an export is.
         blob = hashlib.sha256(file.name.encode()).hexdigest()[:32]
-        name = f"files/{blob[:2]}/{blob}"
+        name = f"files/{place_of(blob)}"
         kept = copied(file, export / name)
         if kept is not None:
             row = FileRow(file.plugin, file.path, blob, kept.size, kept.sha256)
