@@ -108,11 +108,10 @@ def faults(txn: Txn, blobs: Mapping[str, int] | None = None) -> Iterator[str]:
     if blobs is not None:
         named = FileNames(txn)
         for (filekey, number), part in FILE_PARTS.scan(txn):
-            name = f"part {number} of"
             if part.blob not in blobs:
-                yield f"{name} {named[filekey]} is not on disk"
-            elif blobs[part.blob] != part.size:
-                yield f"{name} {named[filekey]} has {blobs[part.blob]} bytes of {part.size}"
+                yield f"part {number} of {named[filekey]} is not on disk"
+            elif (size := blobs[part.blob]) != part.size:
+                yield f"part {number} of {named[filekey]} has {size} bytes of {part.size}"
 
 
 class FileNames:
